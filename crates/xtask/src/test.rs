@@ -1,0 +1,63 @@
+//! `cargo xtask test`: installs what the tests need and runs all of them.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::cargo;
+use crate::run as start;
+
+/// Debian packages that the tests use: a Python that can make virtual environments and a compiler for its modules.
+const PACKAGES: &[(&str, &str)] =
+    &[("cc", "gcc"), ("curl", "curl"), ("xz", "xz-utils"), ("zip", "zip"), ("bzip2", "bzip2")];
+
+/// Prepares this machine and runs the tests that `filter` names, or all.
+pub(crate) fn run(filter: &[String]) -> Result<()> {
+    ensure!(
+        is_root(),
+        "the tests start agents that switch users and reap whole process trees: run them as root"
+    );
+    install_packages()?;
+    start("bash", &["tests/pymesos/setup.sh"], &[]).context("the Python clients that the tests drive")?;
+    // The tests start the binary as users do; it is built before them, so that no test waits for a compiler.
+    cargo(&["build", "--workspace", "--bins", "--examples"], &[])?;
+    let filter: Vec<&str> = filter.iter().map(String::as_str).collect();
+    let workspace: &[&str] = if filter.contains(&"-p") { &[] } else { &["--workspace"] };
+    if has("cargo-nextest") {
+        cargo(&[&["nextest", "run", "--no-fail-fast"], workspace, &filter].concat(), &[])?;
+    } else {
+        cargo(
+            &[&["test", "--no-fail-fast", "--bins", "--lib", "--tests"], workspace, &filter].concat(),
+            &[],
+        )?;
+    }
+    // Examples in the documentation; nextest leaves them out.
+    cargo(&[&["test", "--doc"], workspace, &filter].concat(), &[])
+}
+
+fn is_root() -> bool {
+    fs::read_to_string("/proc/self/status")
+        .is_ok_and(|s| s.lines().any(|l| l.starts_with("Uid:") && l.split_whitespace().nth(1) == Some("0")))
+}
+
+fn has(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|p| std::env::split_paths(&p).any(|d| d.join(program).is_file()))
+}
+
+fn install_packages() -> Result<()> {
+    let missing: Vec<&str> = PACKAGES.iter().filter(|(p, _)| !has(p)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !has("apt-get") {
+        bail!("install these programs first: {}", missing.join(", "));
+    }
+    let environment = [("DEBIAN_FRONTEND", "noninteractive")];
+    start("apt-get", &["update", "-qq"], &environment)?;
+    start(
+        "apt-get",
+        &[&["install", "-y", "-qq", "--no-install-recommends"], missing.as_slice()].concat(),
+        &environment,
+    )?;
+    Ok(())
+}

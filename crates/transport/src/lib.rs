@@ -1,1 +1,28 @@
-//! Placeholder.
+//! One-way messages between masters and agents, byte-compatible with libprocess.
+//!
+//! A message is an HTTP request `POST /<process id>/<protobuf full name>` with the header
+//! `Libprocess-From: <process id>@<ip>:<port>` and the protobuf as its body, answered `202` when somebody received it
+//! and `404` when there is no such receiver. This crate knows neither the messages nor their encoding: it moves bytes.
+//!
+//! * [`accept`] sorts an incoming connection: message connections are read by [`MessageConnection`], all others are
+//!   handed on, with the bytes already read, to an HTTP server.
+//! * [`Peers`] keeps one outgoing connection for each peer and reports its loss as a [`PeerEvent`].
+//!
+//! Messages of one sender to one peer arrive in the order in which they were sent or not at all; what a lost
+//! connection took along is reported by number, never sent again.
+
+mod accept;
+mod head;
+mod link;
+mod peers;
+mod prefixed;
+mod receive;
+mod upid;
+
+pub use accept::{Accepted, accept};
+pub use head::{Head, HeadError, is_message};
+pub use link::{Outgoing, PeerEvent};
+pub use peers::{Peers, PeersOptions, SendError};
+pub use prefixed::Prefixed;
+pub use receive::{Ended, Message, MessageConnection, ReceiveError, Receiver};
+pub use upid::{InvalidUpid, Upid};

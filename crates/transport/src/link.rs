@@ -1,0 +1,280 @@
+//! The sending side: one connection to one peer, its queue, and what becomes of the answers.
+
+use std::fmt::Write as _;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::PeersOptions;
+
+/// Most messages that go into one write.
+const BATCH: usize = 512;
+
+/// A write buffer that has grown beyond this many bytes is given back after use.
+const KEEP_BUFFER: usize = 1 << 20;
+
+/// A message on its way out; encoded by the connection's task, not by the sender.
+pub trait Outgoing: Send + 'static {
+    /// The process id that sends it, such as `master` or `slave-observer(1)`.
+    fn sender(&self) -> &str;
+    /// The process id at the peer that it is for, such as `slave(1)`.
+    fn receiver(&self) -> &str;
+    /// The message's full protobuf name.
+    fn name(&self) -> &str;
+    /// Appends the protobuf.
+    fn encode(&self, out: &mut Vec<u8>);
+}
+
+/// What a connection to a peer has to report.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PeerEvent {
+    /// The connection was lost or could not be made. The next message tries a new one.
+    Lost {
+        /// The peer.
+        peer: SocketAddr,
+        /// How many messages the peer may not have received.
+        unanswered: u64,
+        /// What happened, in one line.
+        reason: String,
+    },
+    /// The peer answered that it has no such receiver.
+    Refused {
+        /// The peer.
+        peer: SocketAddr,
+        /// The status code of its answer.
+        status: u16,
+    },
+}
+
+/// Counters of one connection.
+#[derive(Default)]
+struct Traffic {
+    sent: AtomicU64,
+    answered: AtomicU64,
+}
+
+pub(crate) struct Link<M> {
+    pub(crate) peer: SocketAddr,
+    pub(crate) own: SocketAddr,
+    pub(crate) queue: mpsc::Receiver<M>,
+    pub(crate) events: mpsc::UnboundedSender<PeerEvent>,
+    pub(crate) options: PeersOptions,
+}
+
+/// A connection while it lasts.
+struct Connection {
+    writer: OwnedWriteHalf,
+    reader: JoinHandle<String>,
+    traffic: Arc<Traffic>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+impl<M: Outgoing> Link<M> {
+    /// Sends what is queued until the queue is closed.
+    pub(crate) async fn run(mut self) {
+        let mut batch = Vec::new();
+        let mut buffer = Vec::new();
+        let mut connection: Option<Connection> = None;
+        loop {
+            let count = match &mut connection {
+                Some(open) => tokio::select! {
+                    reason = &mut open.reader => {
+                        let reason = reason.unwrap_or_else(|e| e.to_string());
+                        self.report_loss(connection.take(), 0, reason);
+                        continue;
+                    }
+                    count = self.queue.recv_many(&mut batch, BATCH) => count,
+                },
+                None => self.queue.recv_many(&mut batch, BATCH).await,
+            };
+            if count == 0 {
+                return;
+            }
+            if connection.is_none() {
+                match self.connect().await {
+                    Ok(open) => connection = Some(open),
+                    Err(error) => {
+                        self.report_loss(None, batch.len(), format!("cannot connect: {error}"));
+                        batch.clear();
+                        continue;
+                    }
+                }
+            }
+            let Some(open) = &mut connection else { continue };
+            buffer.clear();
+            for message in batch.drain(..) {
+                write_message(&mut buffer, &message, self.own, self.peer);
+            }
+            open.traffic.sent.fetch_add(count as u64, Ordering::Relaxed);
+            if let Err(error) = open.writer.write_all(&buffer).await {
+                self.report_loss(connection.take(), 0, error.to_string());
+            }
+            if buffer.capacity() > KEEP_BUFFER {
+                buffer = Vec::new();
+            }
+        }
+    }
+
+    async fn connect(&self) -> io::Result<Connection> {
+        let stream = tokio::time::timeout(self.options.connect_timeout, TcpStream::connect(self.peer))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        stream.set_nodelay(true)?;
+        let (read, writer) = stream.into_split();
+        let traffic = Arc::new(Traffic::default());
+        let reader = tokio::spawn(read_answers(read, self.peer, traffic.clone(), self.events.clone()));
+        Ok(Connection { writer, reader, traffic })
+    }
+
+    fn report_loss(&self, connection: Option<Connection>, unsent: usize, reason: String) {
+        let in_flight = connection.map_or(0, |c| {
+            c.traffic.sent.load(Ordering::Relaxed).saturating_sub(c.traffic.answered.load(Ordering::Relaxed))
+        });
+        let unanswered = in_flight + unsent as u64;
+        // Nobody listens any more when the server is on its way down.
+        let _ = self.events.send(PeerEvent::Lost { peer: self.peer, unanswered, reason });
+    }
+}
+
+fn write_message(buffer: &mut Vec<u8>, message: &impl Outgoing, own: SocketAddr, peer: SocketAddr) {
+    // The length comes before the body and is not known yet: room for it is left in digits that are always there.
+    const ROOM: &[u8] = b"0000000000";
+    let mut head = String::with_capacity(256);
+    let _ = write!(
+        head,
+        "POST /{}/{} HTTP/1.1\r\nHost: {peer}\r\nLibprocess-From: {}@{own}\r\nConnection: Keep-Alive\r\nContent-Length: ",
+        message.receiver(),
+        message.name(),
+        message.sender(),
+    );
+    buffer.extend_from_slice(head.as_bytes());
+    let length_at = buffer.len();
+    buffer.extend_from_slice(ROOM);
+    buffer.extend_from_slice(b"\r\n\r\n");
+    let body_at = buffer.len();
+    message.encode(buffer);
+    let length = format!("{:0width$}", buffer.len() - body_at, width = ROOM.len());
+    buffer[length_at..length_at + ROOM.len()].copy_from_slice(length.as_bytes());
+}
+
+/// Reads answers until the connection ends; returns why it ended.
+async fn read_answers(
+    mut stream: OwnedReadHalf,
+    peer: SocketAddr,
+    traffic: Arc<Traffic>,
+    events: mpsc::UnboundedSender<PeerEvent>,
+) -> String {
+    let mut buffer = Vec::with_capacity(4096);
+    loop {
+        match stream.read_buf(&mut buffer).await {
+            Ok(0) => return "closed by the peer".to_owned(),
+            Ok(_) => {}
+            Err(error) => return error.to_string(),
+        }
+        let mut at = 0;
+        loop {
+            match next_answer(&buffer[at..]) {
+                Ok(Some((status, length))) => {
+                    at += length;
+                    traffic.answered.fetch_add(1, Ordering::Relaxed);
+                    if status >= 300 {
+                        let _ = events.send(PeerEvent::Refused { peer, status });
+                    }
+                }
+                Ok(None) => break,
+                Err(reason) => return reason,
+            }
+        }
+        buffer.drain(..at);
+        if buffer.len() > MAX_ANSWER {
+            return format!("an answer is longer than {MAX_ANSWER} bytes");
+        }
+    }
+}
+
+/// Longest answer to a message, in bytes; peers answer with a line at most.
+const MAX_ANSWER: usize = 64 << 10;
+
+/// The status and the length of the answer at the start of `bytes`; `None` when more bytes are needed.
+fn next_answer(bytes: &[u8]) -> Result<Option<(u16, usize)>, String> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut response = httparse::Response::new(&mut headers);
+    let head = match response.parse(bytes) {
+        Ok(httparse::Status::Complete(head)) => head,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(format!("malformed answer: {error}")),
+    };
+    let status = response.code.ok_or("malformed answer: no status")?;
+    let length = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-length"));
+    let body = match length {
+        Some(header) => std::str::from_utf8(header.value)
+            .ok()
+            .and_then(|v| v.trim().parse::<usize>().ok())
+            .filter(|&length| length <= MAX_ANSWER)
+            .ok_or("malformed answer: senseless content length")?,
+        None => 0,
+    };
+    Ok((bytes.len() >= head + body).then_some((status, head + body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Ping;
+
+    impl Outgoing for Ping {
+        fn sender(&self) -> &str {
+            "slave-observer(1)"
+        }
+        fn receiver(&self) -> &str {
+            "slave(1)"
+        }
+        fn name(&self) -> &str {
+            "mesos.internal.PingSlaveMessage"
+        }
+        fn encode(&self, out: &mut Vec<u8>) {
+            out.extend_from_slice(b"body");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_is_what_is_received() {
+        let mut bytes = Vec::new();
+        write_message(
+            &mut bytes,
+            &Ping,
+            "127.0.0.1:5050".parse().unwrap(),
+            "127.0.0.1:5051".parse().unwrap(),
+        );
+        let (head, length) = crate::head::parse(&bytes).unwrap().unwrap();
+        assert_eq!(head.from.to_string(), "slave-observer(1)@127.0.0.1:5050");
+        assert_eq!((head.to.as_str(), head.name.as_str()), ("slave(1)", "mesos.internal.PingSlaveMessage"));
+        assert_eq!(head.framing, crate::head::Framing::Length(4));
+        assert_eq!(&bytes[length..], b"body");
+        assert!(head.wants_answer);
+    }
+
+    #[test]
+    fn answers_one_after_another() {
+        let bytes = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
+        let (status, length) = next_answer(bytes).unwrap().unwrap();
+        assert_eq!((status, length), (202, 44));
+        assert_eq!(next_answer(&bytes[length..]).unwrap().unwrap().0, 404);
+        assert_eq!(next_answer(&bytes[length..bytes.len() - 1]), Ok(None));
+        assert!(next_answer(b"SSH-2.0\r\n\r\n").is_err());
+        assert!(next_answer(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").is_err());
+    }
+}

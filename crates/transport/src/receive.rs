@@ -1,0 +1,260 @@
+//! The receiving side: a connection that carries messages, one after another, pipelined.
+
+use std::future::Future;
+use std::io;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::head::{self, Framing, Head, HeadError};
+use crate::{Prefixed, Upid};
+
+/// Longest head of a message, in bytes.
+pub(crate) const MAX_HEAD: usize = 16 << 10;
+
+/// How much is read at a time, in bytes.
+const READ_SIZE: usize = 64 << 10;
+
+/// A message that arrived.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// Who sent it and gets the replies.
+    pub from: &'a Upid,
+    /// The process that it is for.
+    pub to: &'a str,
+    /// Its full protobuf name, such as `mesos.internal.RegisterSlaveMessage`.
+    pub name: &'a str,
+    /// The protobuf.
+    pub body: Bytes,
+}
+
+/// Takes the messages of a server's connections.
+pub trait Receiver: Send + Sync {
+    /// Takes one message; the next of the same connection comes after it is done. Returns whether there is a process
+    /// `to`: an unknown message to a known process is taken and ignored.
+    fn receive(&self, message: Message<'_>) -> impl Future<Output = bool> + Send;
+}
+
+/// A connection that carries messages.
+#[derive(Debug)]
+pub struct MessageConnection<S> {
+    buffer: BytesMut,
+    stream: S,
+}
+
+/// How a message connection came to its end in good order.
+pub enum Ended<S> {
+    /// The peer closed it.
+    Closed,
+    /// A request came that is no message: the rest is for an HTTP server.
+    Http(Prefixed<S>),
+}
+
+/// How a message connection came to a bad end.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// The connection failed.
+    #[error("the connection failed")]
+    Io(#[from] io::Error),
+    /// The peer sent what is no message.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The head or the body is over the limit.
+    #[error("a message is longer than {limit} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The chunks of the body are not well formed.
+    #[error("malformed chunk in a message's body")]
+    Chunk,
+}
+
+impl ReceiveError {
+    fn answer(&self) -> Option<&'static [u8]> {
+        match self {
+            Self::Io(_) => None,
+            Self::TooLong { .. } => {
+                Some(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            }
+            Self::Head(_) | Self::Chunk => {
+                Some(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            }
+        }
+    }
+}
+
+const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
+const NOT_FOUND: &[u8] =
+    b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 14\r\n\r\n404 Not Found.";
+
+impl<S> MessageConnection<S> {
+    pub(crate) fn new(buffer: BytesMut, stream: S) -> Self {
+        Self { buffer, stream }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageConnection<S> {
+    /// Gives every message to `receiver`, in order, and answers, until the connection ends. A body longer than
+    /// `max_body` bytes is refused before it is read.
+    ///
+    /// # Errors
+    /// Says why the connection could not go on; the peer has been answered where that was possible.
+    pub async fn serve(
+        mut self,
+        max_body: usize,
+        receiver: &impl Receiver,
+    ) -> Result<Ended<S>, ReceiveError> {
+        let mut answers = Vec::new();
+        let ended = self.exchange(max_body, receiver, &mut answers).await;
+        if let Err(error) = &ended
+            && let Some(answer) = error.answer()
+        {
+            answers.extend_from_slice(answer);
+        }
+        // Best effort: the peer may be gone already, and then `ended` says so or the answer does not matter.
+        let _ = self.stream.write_all(&answers).await;
+        match ended? {
+            End::Closed => Ok(Ended::Closed),
+            End::Other => Ok(Ended::Http(Prefixed::new(self.buffer.freeze(), self.stream))),
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        max_body: usize,
+        receiver: &impl Receiver,
+        answers: &mut Vec<u8>,
+    ) -> Result<End, ReceiveError> {
+        loop {
+            match next(&mut self.buffer, max_body) {
+                Ok(Some((head, body))) => {
+                    let message = Message { from: &head.from, to: &head.to, name: &head.name, body };
+                    let known = receiver.receive(message).await;
+                    if head.wants_answer {
+                        answers.extend_from_slice(if known { ACCEPTED } else { NOT_FOUND });
+                    }
+                    if head.close {
+                        return Ok(End::Closed);
+                    }
+                }
+                Ok(None) => {
+                    // All that came in one read is answered in one write.
+                    if !answers.is_empty() {
+                        self.stream.write_all(answers).await?;
+                        answers.clear();
+                    }
+                    self.buffer.reserve(READ_SIZE);
+                    if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                        return Ok(End::Closed);
+                    }
+                }
+                Err(ReceiveError::Head(HeadError::NotAMessage)) => return Ok(End::Other),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+enum End {
+    Closed,
+    Other,
+}
+
+/// Takes one whole message off the buffer, if there is one.
+fn next(buffer: &mut BytesMut, max_body: usize) -> Result<Option<(Head, Bytes)>, ReceiveError> {
+    if buffer.is_empty() {
+        return Ok(None);
+    }
+    let Some((head, length)) = head::parse(buffer)? else {
+        return if buffer.len() > MAX_HEAD {
+            Err(ReceiveError::TooLong { limit: MAX_HEAD })
+        } else {
+            Ok(None)
+        };
+    };
+    match head.framing {
+        Framing::Length(body) if body > max_body => Err(ReceiveError::TooLong { limit: max_body }),
+        Framing::Length(body) if buffer.len() - length < body => Ok(None),
+        Framing::Length(body) => {
+            buffer.advance(length);
+            let body = buffer.split_to(body).freeze();
+            Ok(Some((head, body)))
+        }
+        Framing::Chunked => {
+            let Some((body, end)) = dechunk(&buffer[length..], max_body)? else { return Ok(None) };
+            buffer.advance(length + end);
+            Ok(Some((head, body)))
+        }
+    }
+}
+
+/// The chunks at the start of `bytes` as one body, and where they end; `None` when more bytes are needed.
+fn dechunk(bytes: &[u8], max_body: usize) -> Result<Option<(Bytes, usize)>, ReceiveError> {
+    let mut body = Vec::new();
+    let mut at = 0;
+    loop {
+        let (start, size) = match httparse::parse_chunk_size(&bytes[at..]) {
+            Ok(httparse::Status::Complete(chunk)) => chunk,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(_) => return Err(ReceiveError::Chunk),
+        };
+        let size = usize::try_from(size).map_err(|_| ReceiveError::Chunk)?;
+        if size.saturating_add(body.len()) > max_body {
+            return Err(ReceiveError::TooLong { limit: max_body });
+        }
+        let data = at + start;
+        // No trailers: nobody sends any with a message.
+        let Some(end) = bytes.get(data + size..data + size + 2) else { return Ok(None) };
+        if end != b"\r\n" {
+            return Err(ReceiveError::Chunk);
+        }
+        body.extend_from_slice(&bytes[data..data + size]);
+        at = data + size + 2;
+        if size == 0 {
+            return Ok(Some((body.into(), at)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "POST /master/mesos.X HTTP/1.1\r\nLibprocess-From: a@1.2.3.4:5\r\n";
+
+    fn all(text: &str, step: usize) -> Result<Vec<Bytes>, ReceiveError> {
+        let mut buffer = BytesMut::new();
+        let mut found = Vec::new();
+        for piece in text.as_bytes().chunks(step) {
+            buffer.extend_from_slice(piece);
+            while let Some((_, body)) = next(&mut buffer, 64)? {
+                found.push(body);
+            }
+        }
+        assert!(buffer.is_empty(), "{buffer:?} is left");
+        Ok(found)
+    }
+
+    #[test]
+    fn both_framings_in_pieces_of_any_size() {
+        let text = format!(
+            "{HEAD}Content-Length: 3\r\n\r\nabc{HEAD}Transfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1\r\nf\r\n0\r\n\r\n{HEAD}\r\n"
+        );
+        for step in [1, 2, 7, 64, text.len()] {
+            assert_eq!(all(&text, step).unwrap(), ["abc", "def", ""], "pieces of {step}");
+        }
+    }
+
+    #[test]
+    fn limits_and_malformed_chunks() {
+        let too_long = format!("{HEAD}Content-Length: 65\r\n\r\n");
+        assert!(matches!(all(&too_long, 1000), Err(ReceiveError::TooLong { limit: 64 })));
+        let too_long = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\nff\r\n");
+        assert!(matches!(all(&too_long, 1000), Err(ReceiveError::TooLong { limit: 64 })));
+        let malformed = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n");
+        assert!(matches!(all(&malformed, 1000), Err(ReceiveError::Chunk)));
+        let malformed = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\n");
+        assert!(matches!(all(&malformed, 1000), Err(ReceiveError::Chunk)));
+    }
+}

@@ -1,0 +1,78 @@
+//! The address of a process: `<id>@<ip>:<port>`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Where a process can be reached: its id within the server that hosts it, and that server's address.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Upid {
+    id: Arc<str>,
+    address: SocketAddr,
+}
+
+impl Upid {
+    /// From its two halves.
+    #[must_use]
+    pub fn new(id: &str, address: SocketAddr) -> Self {
+        Self { id: id.into(), address }
+    }
+
+    /// The process' id, such as `master` or `slave(1)`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The address of the server that hosts it.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl fmt::Display for Upid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.id, self.address)
+    }
+}
+
+impl fmt::Debug for Upid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that is no process' address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not of the form <id>@<ip>:<port>")]
+pub struct InvalidUpid(pub String);
+
+impl FromStr for Upid {
+    type Err = InvalidUpid;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUpid> {
+        let invalid = || InvalidUpid(text.to_owned());
+        let (id, address) = text.split_once('@').ok_or_else(invalid)?;
+        if id.is_empty() {
+            return Err(invalid());
+        }
+        Ok(Self::new(id, address.parse().map_err(|_| invalid())?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_form_round_trips() {
+        for text in ["master@127.0.0.1:5050", "slave(1)@10.0.0.7:5051", "slave-observer(12)@[::1]:1"] {
+            assert_eq!(text.parse::<Upid>().unwrap().to_string(), text);
+        }
+        for bad in ["", "master", "@127.0.0.1:1", "master@host:5050", "master@127.0.0.1"] {
+            assert!(bad.parse::<Upid>().is_err(), "{bad}");
+        }
+    }
+}

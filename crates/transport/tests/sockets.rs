@@ -1,0 +1,208 @@
+//! Messages over real sockets: order under load, pipelining, losses, and peers that answer nonsense.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use transport::{
+    Accepted, Ended, Message, Outgoing, PeerEvent, Peers, PeersOptions, Receiver, SendError, accept,
+};
+
+struct Numbered(u64);
+
+impl Outgoing for Numbered {
+    fn sender(&self) -> &str {
+        "master"
+    }
+    fn receiver(&self) -> &str {
+        if self.0 == u64::MAX { "nobody" } else { "slave(1)" }
+    }
+    fn name(&self) -> &str {
+        "mesos.internal.Numbered"
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0.to_be_bytes());
+    }
+}
+
+/// Hands the numbers on to the test.
+#[derive(Clone)]
+struct Collect(mpsc::Sender<u64>);
+
+impl Receiver for Collect {
+    async fn receive(&self, message: Message<'_>) -> bool {
+        if message.to != "slave(1)" {
+            return false;
+        }
+        let number = u64::from_be_bytes(message.body[..].try_into().unwrap());
+        self.0.send(number).await.unwrap();
+        true
+    }
+}
+
+async fn server() -> (SocketAddr, mpsc::Receiver<u64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, received) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let collect = Collect(sender.clone());
+            tokio::spawn(async move {
+                if let Accepted::Messages(connection) = accept(stream).await.unwrap() {
+                    let _ = connection.serve(1 << 20, &collect).await;
+                }
+            });
+        }
+    });
+    (address, received)
+}
+
+fn peers(options: PeersOptions) -> (Peers<Numbered>, mpsc::UnboundedReceiver<PeerEvent>) {
+    let (sender, events) = mpsc::unbounded_channel();
+    (Peers::new("127.0.0.1:5050".parse().unwrap(), options, Handle::current(), sender), events)
+}
+
+#[tokio::test]
+async fn order_is_kept_under_load() {
+    let (address, mut received) = server().await;
+    let (mut peers, mut events) = peers(PeersOptions::default());
+    for number in 0..20_000 {
+        peers.send(address, Numbered(number)).unwrap();
+    }
+    for number in 0..20_000 {
+        assert_eq!(received.recv().await, Some(number));
+    }
+    peers.send(address, Numbered(u64::MAX)).unwrap();
+    assert_eq!(events.recv().await, Some(PeerEvent::Refused { peer: address, status: 404 }));
+}
+
+#[tokio::test]
+async fn loss_is_reported_and_the_next_message_reconnects() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (mut peers, mut events) = peers(PeersOptions::default());
+    peers.send(address, Numbered(1)).unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut bytes = vec![0; 4096];
+    assert!(stream.read(&mut bytes).await.unwrap() > 0);
+    drop(stream);
+    let Some(PeerEvent::Lost { peer, unanswered, .. }) = events.recv().await else {
+        panic!("no loss reported")
+    };
+    assert_eq!((peer, unanswered), (address, 1));
+
+    peers.send(address, Numbered(2)).unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    assert!(stream.read(&mut bytes).await.unwrap() > 0);
+    // An answered message is not counted as lost; an answer that is not HTTP ends the connection.
+    stream.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\nnonsense\r\n\r\n").await.unwrap();
+    let Some(PeerEvent::Lost { unanswered, reason, .. }) = events.recv().await else {
+        panic!("no loss reported")
+    };
+    assert_eq!(unanswered, 0);
+    assert!(reason.contains("malformed answer"), "{reason}");
+}
+
+#[tokio::test]
+async fn an_unreachable_peer_is_reported() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (mut peers, mut events) = peers(PeersOptions::default());
+    peers.send(closed, Numbered(1)).unwrap();
+    let Some(PeerEvent::Lost { unanswered: 1, reason, .. }) = events.recv().await else { panic!("no loss") };
+    assert!(reason.contains("cannot connect"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (mut peers, mut events) = peers(PeersOptions { queue: 8, ..PeersOptions::default() });
+    let full = (0..).find_map(|n| peers.send(address, Numbered(n)).err());
+    assert_eq!(full, Some(SendError::Full(address)));
+    assert!(matches!(events.recv().await, Some(PeerEvent::Lost { .. })));
+    assert!(peers.is_empty());
+}
+
+/// Counts; knows every process.
+#[derive(Clone, Default)]
+struct Count(Arc<Mutex<Vec<String>>>);
+
+impl Receiver for Count {
+    async fn receive(&self, message: Message<'_>) -> bool {
+        self.0.lock().unwrap().push(format!("{} {}", message.from, message.to));
+        message.to != "nobody"
+    }
+}
+
+async fn exchange(request: &str) -> (Vec<String>, String, Option<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    client.write_all(request.as_bytes()).await.unwrap();
+    client.shutdown().await.unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let count = Count::default();
+    let rest = match accept(stream).await.unwrap() {
+        Accepted::Messages(connection) => match connection.serve(16, &count).await {
+            Ok(Ended::Http(rest)) => Some(rest),
+            Ok(Ended::Closed) | Err(_) => None,
+        },
+        Accepted::Http(rest) => Some(rest),
+    };
+    let rest = match rest {
+        Some(mut stream) => {
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.unwrap();
+            Some(text)
+        }
+        None => None,
+    };
+    let mut answers = String::new();
+    client.read_to_string(&mut answers).await.unwrap();
+    let received = count.0.lock().unwrap().clone();
+    (received, answers, rest)
+}
+
+#[tokio::test]
+async fn pipelined_messages_get_their_answers_in_order() {
+    let to = |to: &str| format!("POST /{to}/mesos.X HTTP/1.1\r\nLibprocess-From: a@1.2.3.4:5\r\n\r\n");
+    let (received, answers, rest) = exchange(&(to("master") + &to("nobody") + &to("master"))).await;
+    assert_eq!(received, ["a@1.2.3.4:5 master", "a@1.2.3.4:5 nobody", "a@1.2.3.4:5 master"]);
+    let statuses: Vec<&str> =
+        answers.lines().filter(|l| l.contains("HTTP/1.1")).map(|l| &l[l.len() - 9..]).collect();
+    assert_eq!(statuses.len(), 3, "{answers}");
+    assert!(statuses[0].ends_with("Accepted") && statuses[1].ends_with("Not Found"), "{statuses:?}");
+    assert_eq!(rest, None);
+}
+
+#[tokio::test]
+async fn libprocess_itself_gets_no_answer() {
+    let request = "POST /master/mesos.X HTTP/1.1\r\nUser-Agent: libprocess/a@1.2.3.4:5\r\n\
+                   Libprocess-From: a@1.2.3.4:5\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+    let (received, answers, _) = exchange(request).await;
+    assert_eq!((received.len(), answers.as_str()), (1, ""));
+}
+
+#[tokio::test]
+async fn other_requests_lose_nothing() {
+    let message = "POST /master/mesos.X HTTP/1.1\r\nLibprocess-From: a@1.2.3.4:5\r\n\r\n";
+    let other = "GET /state HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (received, _, rest) = exchange(&format!("{message}{other}")).await;
+    assert_eq!((received.len(), rest.as_deref()), (1, Some(other)));
+    let (received, _, rest) = exchange(other).await;
+    assert_eq!((received.len(), rest.as_deref()), (0, Some(other)));
+}
+
+#[tokio::test]
+async fn what_is_too_long_or_malformed_is_answered_and_ends_the_connection() {
+    let head = "POST /master/mesos.X HTTP/1.1\r\nLibprocess-From: a@1.2.3.4:5\r\n";
+    let (_, answers, _) = exchange(&format!("{head}Content-Length: 17\r\n\r\n")).await;
+    assert!(answers.starts_with("HTTP/1.1 413"), "{answers}");
+    let (received, answers, _) =
+        exchange(&format!("{head}\r\n{head}Transfer-Encoding: chunked\r\n\r\nxx\r\n")).await;
+    assert_eq!(received.len(), 1);
+    assert!(answers.starts_with("HTTP/1.1 202") && answers.contains("HTTP/1.1 400"), "{answers}");
+}

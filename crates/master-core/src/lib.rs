@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The master's state machine: `(state, now, input) -> outputs`, without IO, clock or randomness of its own.
+//!
+//! [`MasterCore::handle`] takes one [`Input`] and appends what is to be done to a list of [`Output`]s. The server around
+//! it turns requests into inputs, after it has checked all that can be checked without the state, and carries out the
+//! outputs. Heartbeats of the streams are the server's affair: they say that the connection stands, and the core knows
+//! of no connection.
+//!
+//! [`MasterCore::snapshot`] gives readers all entities, shared; [`MasterCore::check`] verifies what must always hold.
+
+mod input;
+mod metrics;
+mod options;
+mod output;
+mod snapshot;
+mod types;
+
+pub use input::{FromAgent, Input, Timer};
+pub use metrics::Metrics;
+pub use options::Options;
+pub use output::{Directory, FrameworkRef, Observation, Output, SchedulerEvent, ToAgent};
+pub use snapshot::Snapshot;
+pub use types::*;

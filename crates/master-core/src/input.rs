@@ -1,0 +1,118 @@
+//! All that can reach the core.
+
+use std::sync::Arc;
+
+use base::{AgentId, ExecutorId, FrameworkId, OfferId, Payload};
+use resources::Role;
+
+use crate::types::{
+    ConnectionId, FrameworkInfo, OperatorCall, Pid, RegisterAgent, RequestId, ReregisterAgent, SchedulerCall,
+    StatusUpdate, StreamId, UpdateAgent, UpdateOperation,
+};
+
+/// One input. All have passed what can be checked without the master's state.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Input {
+    /// A scheduler subscribes.
+    Subscribe {
+        /// Its new stream.
+        connection: ConnectionId,
+        /// That stream's id.
+        stream: StreamId,
+        /// Who it was before, if anyone.
+        framework_id: Option<FrameworkId>,
+        /// What it says of itself.
+        info: Arc<FrameworkInfo>,
+        /// For which of its roles it wants no offers.
+        suppressed_roles: Vec<Role>,
+    },
+    /// A scheduler's stream is over.
+    SchedulerGone(ConnectionId),
+    /// A call of a scheduler. It is dropped if the stream is no longer the framework's.
+    Call {
+        /// Whose.
+        framework_id: FrameworkId,
+        /// Over which stream.
+        stream: StreamId,
+        /// What.
+        call: SchedulerCall,
+    },
+    /// A call that waits for its answer.
+    Operator {
+        /// Comes back with the answer.
+        request: RequestId,
+        /// What.
+        call: OperatorCall,
+    },
+    /// An agent's message.
+    Agent {
+        /// The sender.
+        from: Pid,
+        /// What.
+        message: FromAgent,
+    },
+    /// The connection to an agent is lost.
+    AgentDisconnected(Pid),
+    /// A timer has fired.
+    Timer(Timer),
+    /// The inputs that were at hand are all handled: hand out what has become free. To be given after each batch for
+    /// which [`crate::MasterCore::wants_allocation`] says so.
+    Allocate,
+}
+
+/// What agents say.
+#[derive(Clone, PartialEq, Debug)]
+pub enum FromAgent {
+    /// `RegisterSlaveMessage`.
+    Register(Box<RegisterAgent>),
+    /// `ReregisterSlaveMessage`.
+    Reregister(Box<ReregisterAgent>),
+    /// `UnregisterSlaveMessage`.
+    Unregister(AgentId),
+    /// `UpdateSlaveMessage`.
+    Update(Box<UpdateAgent>),
+    /// `StatusUpdateMessage`.
+    StatusUpdate(StatusUpdate),
+    /// `ExitedExecutorMessage`.
+    ExitedExecutor {
+        /// Where.
+        agent_id: AgentId,
+        /// Whose.
+        framework_id: FrameworkId,
+        /// Which.
+        executor_id: ExecutorId,
+        /// How, as `wait` gives it.
+        status: i32,
+    },
+    /// `ExecutorToFrameworkMessage`.
+    ExecutorMessage {
+        /// From where.
+        agent_id: AgentId,
+        /// To whom.
+        framework_id: FrameworkId,
+        /// From which.
+        executor_id: ExecutorId,
+        /// What.
+        data: Payload,
+    },
+    /// `UpdateOperationStatusMessage`.
+    OperationStatus(Box<UpdateOperation>),
+    /// `PongSlaveMessage`.
+    Pong,
+}
+
+/// Timers that the core sets. One that has lost its meaning meanwhile is ignored when it fires, so that none has to be
+/// cancelled.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Timer {
+    /// Time to see whether an agent answered, and to ask again.
+    Ping(AgentId, u64),
+    /// A framework that went away had its time to come back.
+    Failover(FrameworkId, u64),
+    /// What became free is offered.
+    Allocation,
+    /// Filters may have run out.
+    AllocationInterval,
+    /// An offer was not used in time.
+    Offer(OfferId),
+}

@@ -1,0 +1,60 @@
+//! What can be set.
+
+use std::time::Duration;
+
+/// What can be set; the names are those of Mesos' flags.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The master's id, random for each start; other ids are made from it.
+    pub master_id: String,
+    /// From which all random choices follow.
+    pub seed: u64,
+    /// How often agents are asked whether they are there, and how long they may take to answer.
+    pub agent_ping_timeout: Duration,
+    /// How many answers in a row may be missing.
+    pub max_agent_ping_timeouts: u32,
+    /// How long an agent whose connection broke may take to reregister.
+    pub agent_reregister_timeout: Duration,
+    /// How often everything free is looked at, for filters that have run out.
+    pub allocation_interval: Duration,
+    /// How long resources that became free are gathered before they are offered. New agents, new frameworks and
+    /// revived ones do not wait for it.
+    pub allocation_delay: Duration,
+    /// How long an offer stands; `None` for ever.
+    pub offer_timeout: Option<Duration>,
+    /// How many ended frameworks are kept.
+    pub max_completed_frameworks: usize,
+    /// How many ended tasks of each framework are kept.
+    pub max_completed_tasks_per_framework: usize,
+    /// How many tasks of each framework on lost agents are kept.
+    pub max_unreachable_tasks_per_framework: usize,
+    /// Whether frameworks may run as `root`.
+    pub root_submissions: bool,
+}
+
+impl Options {
+    /// Mesos' defaults.
+    #[must_use]
+    pub fn new(master_id: String, seed: u64) -> Self {
+        Self {
+            master_id,
+            seed,
+            agent_ping_timeout: Duration::from_secs(15),
+            max_agent_ping_timeouts: 5,
+            agent_reregister_timeout: Duration::from_secs(600),
+            allocation_interval: Duration::from_secs(1),
+            allocation_delay: Duration::from_millis(20),
+            offer_timeout: None,
+            max_completed_frameworks: 50,
+            max_completed_tasks_per_framework: 1000,
+            max_unreachable_tasks_per_framework: 1000,
+            root_submissions: true,
+        }
+    }
+
+    /// How long an agent hears nothing before it takes the master for lost, told to it at registration.
+    #[must_use]
+    pub fn total_ping_timeout(&self) -> Duration {
+        self.agent_ping_timeout.saturating_mul(self.max_agent_ping_timeouts)
+    }
+}

@@ -1,0 +1,27 @@
+//! What the master knows of, in types of its own: the part that it decides upon is typed, the rest is carried as a
+//! [`base::Payload`] that only the server around the core encodes and decodes.
+
+mod agent;
+mod call;
+mod framework;
+mod ids;
+mod message;
+mod offer;
+mod operation;
+mod state;
+mod status;
+mod task;
+
+pub use agent::{Agent, AgentCapabilities, AgentInfo, Drain, DrainConfig, DrainState};
+pub use call::{AcceptOperation, OperatorCall, OperatorError, QuotaLimits, RefusedTask, SchedulerCall};
+pub use framework::{Framework, FrameworkCapabilities, FrameworkInfo};
+pub use ids::{ConnectionId, Pid, RequestId, StreamId};
+pub use message::{
+    ArchivedFramework, ReconciledTask, RegisterAgent, ReregisterAgent, StatusUpdate, UpdateAgent,
+    UpdateOperation,
+};
+pub use offer::Offer;
+pub use operation::{OperationState, OperationStatus};
+pub use state::TaskState;
+pub use status::{Reason, Source, TaskStatus};
+pub use task::{ExecutorInfo, ExecutorKind, Task, TaskBody, TaskInfo};

@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The agent's state machine: registration with the master, frameworks and executors, tasks in the built-in executors
+//! and in custom ones, status updates until they are acknowledged, and kills.
+//!
+//! `(state, now, input) -> outputs`: no clock, no file, no process and no socket is touched here. The server turns what
+//! arrives into [`Input`]s, hands them to the core and does what the [`Output`]s say.
+
+mod input;
+mod options;
+mod output;
+mod types;
+
+pub use input::{
+    ApplyOperation, ContainerEvent, ExecutorCall, ExecutorRequest, ExecutorUpdate, FromMaster, Input,
+    Limitation, Pid, Reconciliation, RequestId, RunTask, RunTaskGroup, StreamId,
+};
+pub use options::Options;
+pub use output::{
+    ExecutorEvent, ExecutorRefusal, OperationState, OperationUpdate, Output, Reregister, ToMaster,
+};
+pub use types::{
+    CommandInfo, ContainerKind, ContainerSpec, ContainerStatus, ContainerView, ExecutorInfo, ExecutorKind,
+    ExecutorState, ExecutorView, FrameworkInfo, FrameworkView, Reason, Snapshot, StatusSource, StatusUpdate,
+    Task, TaskInfo, TaskState, TaskStatus, Uri,
+};

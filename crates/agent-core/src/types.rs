@@ -1,0 +1,17 @@
+//! The agent's own types: what it decides upon in typed form, everything else carried as encoded bytes.
+
+mod command;
+mod container;
+mod executor;
+mod framework;
+mod status;
+mod task;
+mod view;
+
+pub use command::{CommandInfo, Uri};
+pub use container::{ContainerKind, ContainerSpec};
+pub use executor::{ExecutorInfo, ExecutorKind};
+pub use framework::FrameworkInfo;
+pub use status::{ContainerStatus, Reason, StatusSource, StatusUpdate, TaskStatus};
+pub use task::{Task, TaskInfo, TaskState};
+pub use view::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Snapshot};

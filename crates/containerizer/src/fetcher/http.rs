@@ -1,0 +1,189 @@
+//! Downloads.
+
+use std::error::Error;
+use std::fs::File;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::io::AsyncWriteExt;
+
+use super::FetchLimits;
+
+/// How often a server may send us elsewhere.
+const MAX_REDIRECTS: usize = 10;
+/// How long a server's name may take to answer a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why a download failed.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The server could not be asked, or broke off.
+    #[error("the connection failed: {0}")]
+    Connection(String),
+    /// The server does not have it, or does not give it.
+    #[error("the server answered {0}")]
+    Status(StatusCode),
+    /// Sent from place to place.
+    #[error("more than {MAX_REDIRECTS} redirects")]
+    Redirects,
+    /// Sent to nowhere.
+    #[error("redirected to '{0}', which is no address to go to")]
+    Redirect(String),
+    /// Nothing came for too long.
+    #[error("the server sent nothing for {} s", .0.as_secs())]
+    Stalled(Duration),
+    /// Too large.
+    #[error("larger than {0} bytes")]
+    TooLarge(u64),
+    /// Less came than was announced.
+    #[error("{received} bytes came of {announced}")]
+    Short {
+        /// How many came.
+        received: u64,
+        /// How many were to come.
+        announced: u64,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the file")]
+    Write(#[source] std::io::Error),
+}
+
+type Connector = HttpsConnector<HttpConnector>;
+
+/// Made when it is first needed: the certificates that it carries take memory.
+#[derive(Default)]
+pub(super) struct HttpClient {
+    client: OnceLock<Client<Connector, Empty<Bytes>>>,
+}
+
+impl HttpClient {
+    fn client(&self) -> &Client<Connector, Empty<Bytes>> {
+        self.client.get_or_init(|| {
+            let mut connector = HttpConnector::new();
+            connector.enforce_http(false);
+            connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+            let connector = HttpsConnectorBuilder::new()
+                .with_webpki_roots()
+                .https_or_http()
+                .enable_http1()
+                .wrap_connector(connector);
+            Client::builder(TokioExecutor::new())
+                // A connection that was kept may just be closing when it is used again.
+                .pool_max_idle_per_host(0)
+                .build(connector)
+        })
+    }
+
+    /// Writes what is at `address` into `file` and returns its length.
+    pub(super) async fn download(
+        &self,
+        address: &Uri,
+        file: File,
+        limits: FetchLimits,
+    ) -> Result<u64, HttpError> {
+        let mut response = self.get(address, limits.stall).await?;
+        let announced = response
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > limits.max_bytes) {
+            return Err(HttpError::TooLarge(limits.max_bytes));
+        }
+        let mut file = tokio::fs::File::from_std(file);
+        let mut received = 0_u64;
+        while let Some(frame) = in_time(limits.stall, response.body_mut().frame()).await? {
+            let frame = frame.map_err(|error| connection(&error))?;
+            let Ok(data) = frame.into_data() else { continue };
+            received = received.saturating_add(data.len() as u64);
+            if received > limits.max_bytes {
+                return Err(HttpError::TooLarge(limits.max_bytes));
+            }
+            file.write_all(&data).await.map_err(HttpError::Write)?;
+        }
+        file.flush().await.map_err(HttpError::Write)?;
+        match announced {
+            Some(announced) if announced != received => Err(HttpError::Short { received, announced }),
+            _ => Ok(received),
+        }
+    }
+
+    async fn get(&self, address: &Uri, stall: Duration) -> Result<Response<Incoming>, HttpError> {
+        let mut address = address.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let request = Request::get(&address)
+                .header(header::USER_AGENT, concat!("meseta/", env!("CARGO_PKG_VERSION")))
+                .header(header::ACCEPT, "*/*")
+                .body(Empty::new())
+                .map_err(|error| connection(&error))?;
+            let response =
+                in_time(stall, self.client().request(request)).await?.map_err(|error| connection(&error))?;
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+            match location {
+                Some(location) if response.status().is_redirection() => address = follow(&address, location)?,
+                _ => return Err(HttpError::Status(response.status())),
+            }
+        }
+        Err(HttpError::Redirects)
+    }
+}
+
+/// Where a redirect leads.
+fn follow(from: &Uri, location: &str) -> Result<Uri, HttpError> {
+    let nowhere = || HttpError::Redirect(location.to_owned());
+    let to: Uri = location.parse().map_err(|_| nowhere())?;
+    if to.scheme().is_some() {
+        return match to.scheme_str() {
+            Some("http" | "https") => Ok(to),
+            _ => Err(nowhere()),
+        };
+    }
+    let path = match location.strip_prefix('/') {
+        Some(_) => location.to_owned(),
+        // Relative to the directory of where we are.
+        None => format!("{}/{location}", from.path().rsplit_once('/').map_or("", |(directory, _)| directory)),
+    };
+    let mut parts = from.clone().into_parts();
+    parts.path_and_query = Some(path.parse().map_err(|_| nowhere())?);
+    Uri::from_parts(parts).map_err(|_| nowhere())
+}
+
+async fn in_time<T>(stall: Duration, future: impl Future<Output = T>) -> Result<T, HttpError> {
+    tokio::time::timeout(stall, future).await.map_err(|_| HttpError::Stalled(stall))
+}
+
+/// The client's errors say what happened only in their causes, and those are not ours to show as types.
+fn connection(error: &dyn Error) -> HttpError {
+    let mut deepest = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    HttpError::Connection(deepest.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_are_followed_where_they_lead() {
+        let from: Uri = "http://h:1/a/b?c".parse().expect("an address");
+        let to =
+            |location| follow(&from, location).map(|uri| uri.to_string()).map_err(|error| error.to_string());
+        assert_eq!(to("https://g/x"), Ok("https://g/x".to_owned()));
+        assert_eq!(to("/x?y"), Ok("http://h:1/x?y".to_owned()));
+        assert_eq!(to("x"), Ok("http://h:1/a/x".to_owned()));
+        assert!(to("file:///etc/passwd").is_err());
+        assert!(to("").is_err());
+    }
+}

@@ -1,0 +1,189 @@
+//! The POSIX launcher: a container is a session of plain processes.
+//!
+//! It isolates nothing but the working directory, the environment and the user. What it promises is the life cycle:
+//! starting quickly, exact exit statuses, and that nothing is left when a container was destroyed.
+//!
+//! | thread | what it does |
+//! | --- | --- |
+//! | `spawn-N` | forks and executes; they live as long as the launcher, because children die with their thread |
+//! | `reap` | waits for first processes to end |
+//! | `sweep` | finds the processes of containers, signals and kills them |
+
+mod reaper;
+mod spawn;
+mod sweep;
+mod table;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use base::ContainerId;
+use rustix::process::Signal;
+
+use crate::launcher::{ContainerEvent, EventSink, LaunchError, LaunchSpec, Launcher, Usage};
+use crate::procs;
+use reaper::Reaper;
+use sweep::Order;
+use table::Table;
+
+/// How the launcher works.
+#[derive(Clone, Copy, Debug)]
+pub struct PosixOptions {
+    /// Makes this process the one that orphans are handed to, so that none hides behind init, and reaps them. Only for
+    /// a process that has no other children than containers: theirs would be reaped too.
+    pub adopt_orphans: bool,
+    /// How many containers are started at a time.
+    pub spawn_threads: usize,
+}
+
+impl Default for PosixOptions {
+    fn default() -> Self {
+        Self { adopt_orphans: false, spawn_threads: 2 }
+    }
+}
+
+/// Runs containers as plain processes.
+pub struct PosixLauncher {
+    table: Arc<Table>,
+    sink: EventSink,
+    reaper: Arc<Reaper>,
+    // Both are taken when the launcher shuts down; their threads then end.
+    spawn: Mutex<Option<Sender<LaunchSpec>>>,
+    orders: Mutex<Option<Sender<Order>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl PosixLauncher {
+    /// Starts the launcher's threads.
+    ///
+    /// # Errors
+    /// If the system has no threads or descriptors left.
+    pub fn new(options: PosixOptions, sink: EventSink) -> std::io::Result<Self> {
+        if options.adopt_orphans {
+            rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        }
+        spawn::hide_inherited_descriptors();
+        let table = Arc::new(Table::default());
+        let reaper = Arc::new(Reaper::new(Arc::clone(&table), Arc::clone(&sink))?);
+        let (orders, order_receiver) = channel();
+        let (spawn, spawn_receiver) = channel();
+        let mut threads = vec![reaper::start(Arc::clone(&reaper))?];
+        threads.push(sweep::start(Arc::clone(&table), Arc::clone(&sink), options, order_receiver)?);
+        let context = spawn::Context {
+            table: Arc::clone(&table),
+            sink: Arc::clone(&sink),
+            reaper: Arc::clone(&reaper),
+            orders: orders.clone(),
+        };
+        threads.extend(spawn::start(&context, options.spawn_threads.max(1), spawn_receiver)?);
+        Ok(Self {
+            table,
+            sink,
+            reaper,
+            spawn: Mutex::new(Some(spawn)),
+            orders: Mutex::new(Some(orders)),
+            threads: Mutex::new(threads),
+        })
+    }
+
+    /// Destroys every container and ends the launcher's threads. Blocks until nothing is left. Their last events are
+    /// still delivered.
+    pub fn shutdown(&self) {
+        // No new container from here on; those in the queue are still started and then killed.
+        drop(lock(&self.spawn).take());
+        for container_id in self.table.ids() {
+            self.destroy(&container_id);
+        }
+        self.table.wait_until_empty();
+        drop(lock(&self.orders).take());
+        self.reaper.stop();
+        for thread in std::mem::take(&mut *lock(&self.threads)) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the launcher had panicked");
+            }
+        }
+    }
+
+    /// Kills what an earlier launcher, which was killed itself, left behind of containers with sandboxes below
+    /// `directory`. Blocks until nothing is left. Returns the sandboxes of what was found.
+    #[must_use]
+    pub fn kill_leftovers(directory: &Path) -> Vec<String> {
+        tree::kill_below(directory)
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(orders) = &*lock(&self.orders) {
+            // The sweeper ends only after we dropped our end.
+            let _ = orders.send(order);
+        }
+    }
+}
+
+impl Launcher for PosixLauncher {
+    fn launch(&self, spec: LaunchSpec) {
+        let spawn = lock(&self.spawn);
+        let Some(spawn) = &*spawn else {
+            let error = LaunchError::ShuttingDown;
+            return (self.sink)(ContainerEvent::LaunchFailed { container_id: spec.container_id, error });
+        };
+        self.table.begin(&spec.container_id, &spec.sandbox);
+        // The receivers are gone only if their threads panicked, of which each launch would be told too late anyway.
+        let _ = spawn.send(spec);
+    }
+
+    fn signal(&self, container_id: &ContainerId, signal: Signal) {
+        self.order(Order::Signal(container_id.clone(), signal));
+    }
+
+    fn destroy(&self, container_id: &ContainerId) {
+        match self.table.doom(container_id) {
+            table::Doomed::Unknown => {
+                (self.sink)(ContainerEvent::Destroyed { container_id: container_id.clone() });
+            }
+            table::Doomed::Running => self.order(Order::Destroy(container_id.clone())),
+            // Whoever starts it, or was told before, will see to it.
+            table::Doomed::Launching | table::Doomed::Already => {}
+        }
+    }
+
+    fn usage(&self) -> BTreeMap<ContainerId, Usage> {
+        let ticks = rustix::param::clock_ticks_per_second().max(1);
+        let page = rustix::param::page_size() as u64;
+        let time = |ticks_used: u64| {
+            Duration::from_secs(ticks_used / ticks)
+                + Duration::from_nanos(ticks_used % ticks * 1_000_000_000 / ticks)
+        };
+        let processes = procs::scan();
+        let members = tree::Members::find(&self.table.running(), &processes, &mut tree::Cookies::default());
+        members
+            .by_container()
+            .map(|(container_id, members)| {
+                let mut usage = Usage::default();
+                for process in members.iter().filter(|process| !process.zombie) {
+                    usage.processes += 1;
+                    usage.threads += process.threads;
+                    usage.cpu_user += time(process.user_ticks);
+                    usage.cpu_system += time(process.system_ticks);
+                    usage.memory_rss += process.rss_pages * page;
+                }
+                (container_id.clone(), usage)
+            })
+            .collect()
+    }
+}
+
+impl Drop for PosixLauncher {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+/// The lock's content also after another thread panicked: what we keep in locks is consistent after each statement.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,189 @@
+//! Signalling and killing whole containers: one thread, one look at the process table for all that is to be done.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use base::ContainerId;
+use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+
+use super::PosixOptions;
+use super::table::Table;
+use super::tree::{Cookies, Members};
+use crate::launcher::{ContainerEvent, EventSink};
+use crate::procs::{self, Process};
+
+/// How long to wait for killed processes to go, at first and at most. What hangs in the kernel goes when it goes.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
+/// After so many rounds of killing, the processes are stopped first: somebody forks faster than we kill.
+const ROUNDS_BEFORE_STOPPING: u32 = 2;
+/// How often orphans that ended are looked for.
+const ORPHANS_INTERVAL: Duration = Duration::from_secs(1);
+/// Containers that do not go are reported once this long after the order.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the sweeper is told to do.
+#[derive(Debug)]
+pub(super) enum Order {
+    Signal(ContainerId, Signal),
+    Destroy(ContainerId),
+}
+
+struct Sweeper {
+    table: Arc<Table>,
+    sink: EventSink,
+    options: PosixOptions,
+    cookies: Cookies,
+    doomed: BTreeSet<ContainerId>,
+    /// Rounds of killing since the last order.
+    rounds: u32,
+    last_order: Instant,
+    reported: bool,
+    /// Children of ours that had ended at the last look and belong to nobody we know.
+    unclaimed: BTreeSet<(i32, u64)>,
+}
+
+pub(super) fn start(
+    table: Arc<Table>,
+    sink: EventSink,
+    options: PosixOptions,
+    orders: Receiver<Order>,
+) -> io::Result<JoinHandle<()>> {
+    let mut sweeper = Sweeper {
+        table,
+        sink,
+        options,
+        cookies: Cookies::default(),
+        doomed: BTreeSet::new(),
+        rounds: 0,
+        last_order: Instant::now(),
+        reported: false,
+        unclaimed: BTreeSet::new(),
+    };
+    std::thread::Builder::new().name("sweep".to_owned()).spawn(move || sweeper.run(&orders))
+}
+
+impl Sweeper {
+    fn run(&mut self, orders: &Receiver<Order>) {
+        loop {
+            let first = match self.wait() {
+                Some(timeout) => orders.recv_timeout(timeout),
+                None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let mut signals = Vec::new();
+            match first {
+                Ok(order) => {
+                    // A look at all processes costs the same for one order and for a thousand.
+                    for order in std::iter::once(order).chain(orders.try_iter()) {
+                        match order {
+                            Order::Signal(container_id, signal) => signals.push((container_id, signal)),
+                            Order::Destroy(container_id) => {
+                                self.doomed.insert(container_id);
+                            }
+                        }
+                    }
+                    (self.rounds, self.last_order, self.reported) = (0, Instant::now(), false);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.sweep(&signals);
+        }
+    }
+
+    /// How long to wait for an order before looking again; for ever if there is nothing to look for.
+    fn wait(&self) -> Option<Duration> {
+        if !self.doomed.is_empty() {
+            Some((FIRST_WAIT * 2_u32.saturating_pow(self.rounds)).min(LONGEST_WAIT))
+        } else if self.options.adopt_orphans {
+            Some(ORPHANS_INTERVAL)
+        } else {
+            None
+        }
+    }
+
+    fn sweep(&mut self, signals: &[(ContainerId, Signal)]) {
+        let containers = self.table.running();
+        if containers.is_empty() && self.doomed.is_empty() && !self.options.adopt_orphans {
+            return;
+        }
+        let processes = procs::scan();
+        let members = Members::find(&containers, &processes, &mut self.cookies);
+        self.cookies.keep(&processes);
+        for (container_id, signal) in signals {
+            for process in members.of(container_id).iter().filter(|process| !process.zombie) {
+                procs::signal(process, *signal);
+            }
+        }
+        let stop_first = self.rounds >= ROUNDS_BEFORE_STOPPING;
+        for container_id in std::mem::take(&mut self.doomed) {
+            if !self.destroy(&container_id, members.of(&container_id), stop_first) {
+                self.doomed.insert(container_id);
+            }
+        }
+        self.rounds = self.rounds.saturating_add(1);
+        if !self.doomed.is_empty() && !self.reported && self.last_order.elapsed() > PATIENCE {
+            self.reported = true;
+            tracing::error!(containers = ?self.doomed, "killed processes do not end; still trying");
+        }
+        if self.options.adopt_orphans {
+            self.reap_orphans(&processes, &members);
+        }
+    }
+
+    /// Kills what is there of a container. Returns whether nothing is left.
+    fn destroy(&self, container_id: &ContainerId, members: &[Process], stop_first: bool) -> bool {
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        let Some(container) = self.table.get(container_id) else { return true };
+        let living: Vec<&Process> = members.iter().filter(|process| !process.zombie).collect();
+        if stop_first {
+            for process in &living {
+                procs::signal(process, Signal::STOP);
+            }
+        }
+        for process in &living {
+            procs::signal(process, Signal::KILL);
+        }
+        // Orphans of the container that were handed to us are nobody else's to wait for.
+        for process in members.iter().filter(|p| p.zombie && p.parent == own && p.pid != container.leader) {
+            reap(process.pid);
+        }
+        // The first process is waited for by the reaper; its exit is told before this end.
+        if !living.is_empty() || !container.exited {
+            return false;
+        }
+        self.table.remove(container_id);
+        (self.sink)(ContainerEvent::Destroyed { container_id: container_id.clone() });
+        true
+    }
+
+    /// Waits for adopted processes that ended. First processes of containers are the reaper's, and a child that was
+    /// forked a moment ago may become one: only what is seen twice and claimed by nobody is taken.
+    fn reap_orphans(&mut self, processes: &[Process], members: &Members) {
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        let leaders: BTreeSet<i32> = self.table.running().iter().map(|container| container.leader).collect();
+        let ended = processes.iter().filter(|p| p.zombie && p.parent == own && !leaders.contains(&p.pid));
+        let mut unclaimed = BTreeSet::new();
+        for process in ended {
+            let ours =
+                members.by_container().any(|(_, members)| members.iter().any(|m| m.pid == process.pid));
+            if ours || self.unclaimed.contains(&(process.pid, process.started)) {
+                reap(process.pid);
+            } else {
+                unclaimed.insert((process.pid, process.started));
+            }
+        }
+        self.unclaimed = unclaimed;
+    }
+}
+
+fn reap(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        // Gone already is as good.
+        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+    }
+}

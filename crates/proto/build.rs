@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("tables.rs"), tables::generate(&files))?;
 
-    maps_to_entries(&mut files);
+    simplify(&mut files);
     prost_build::Config::new()
         .bytes(["."])
         .compile_well_known_types()
@@ -46,12 +46,18 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     Ok(())
 }
 
-/// Lets `prost` generate a map field as what it is on the wire, a list of entries. Its own maps leave out a value that
+/// Takes from the files what `prost` must not see.
+///
+/// A map field is generated as what it is on the wire, a list of entries: `prost`'s own maps leave out a value that
 /// equals its default, which the C++ implementation refuses where the value has a required field (a limit of 0 CPUs).
-fn maps_to_entries(files: &mut FileDescriptorSet) {
+/// A deprecated field is one like any other here: whoever speaks with Mesos' clients has to set and read it.
+fn simplify(files: &mut FileDescriptorSet) {
     fn visit(message: &mut prost_types::DescriptorProto) {
         if let Some(options) = message.options.as_mut() {
             options.map_entry = None;
+        }
+        for options in message.field.iter_mut().filter_map(|field| field.options.as_mut()) {
+            options.deprecated = None;
         }
         message.nested_type.iter_mut().for_each(visit);
     }

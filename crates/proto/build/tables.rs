@@ -105,6 +105,7 @@ pub(crate) fn generate(files: &FileDescriptorSet) -> String {
         write_enum(&mut out, full_name, descriptor);
     }
     out.push_str("];\n\n");
+    write_list(&mut out, &types);
     for (index, message) in types.messages.iter().enumerate() {
         let _ = writeln!(out, "described!({}, {index}, {:?});", message.rust_path, message.full_name);
         if is_map_entry(message.descriptor) {
@@ -114,6 +115,23 @@ pub(crate) fn generate(files: &FileDescriptorSet) -> String {
         }
     }
     out
+}
+
+/// A macro that hands every message type to another macro, for tests that must hold for all of them.
+fn write_list(out: &mut String, types: &Types) {
+    out.push_str(
+        "#[doc(hidden)]\n#[macro_export]\nmacro_rules! for_each_message {\n    ($callback:ident) => {\n",
+    );
+    out.push_str("        $callback! {\n");
+    for message in &types.messages {
+        let path = message.rust_path.replace("crate::generated::mesos::", "$crate::");
+        let _ = writeln!(
+            out,
+            "            {},",
+            path.replace("crate::generated::google::protobuf", "$crate::well_known")
+        );
+    }
+    out.push_str("        }\n    };\n}\n\n");
 }
 
 fn write_message(out: &mut String, types: &Types, message: &Message, with_required: &[bool], checked: bool) {

@@ -369,12 +369,18 @@ impl From<Resource> for Resources {
     }
 }
 
+impl Extend<Resource> for Resources {
+    fn extend<I: IntoIterator<Item = Resource>>(&mut self, resources: I) {
+        for resource in resources {
+            self.add(resource);
+        }
+    }
+}
+
 impl FromIterator<Resource> for Resources {
     fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
         let mut all = Self::new();
-        for resource in resources {
-            all.add(resource);
-        }
+        all.extend(resources);
         all
     }
 }

@@ -1,0 +1,52 @@
+//! The recordings in `data/`, compiled in, so that the comparison needs no files beside the program.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// What a scheduler of Mesos saw in a scenario, if that was recorded.
+#[must_use]
+pub fn scenario(name: &str) -> Option<&'static str> {
+    SCENARIOS.iter().find(|(n, _)| *n == name).map(|(_, lines)| *lines)
+}
+
+/// What Mesos answered to wrong requests, with the requests.
+pub const WRONG_REQUESTS: &str = include_str!("../data/wrong_requests.jsonl");
+
+/// What master and agent of Mesos sent each other.
+pub const LIBPROCESS: &str = include_str!("../data/libprocess.jsonl");
+
+/// The values of lines of JSON.
+pub fn lines(text: &str) -> Result<Vec<Value>> {
+    text.lines()
+        .enumerate()
+        .map(|(i, line)| serde_json::from_str(line).with_context(|| format!("line {}", i + 1)))
+        .collect()
+}
+
+macro_rules! scenarios {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../data/scenarios/", $name, ".jsonl")))),*]
+    };
+}
+
+const SCENARIOS: &[(&str, &str)] = scenarios![
+    "bad_offer" "bad_offer_partition_aware" "bad_roles" "bad_task_id" "decline_revive" "duplicate_task"
+    "environment" "executor_environment" "executor_exits" "executor_shutdown" "fail" "failover" "fetch_failure"
+    "finish" "kill" "kill_policy" "kill_unknown" "max_completion" "negative" "no_command" "no_resources"
+    "not_found_exec" "not_found_shell" "pod_finish" "pod_kill_one" "pod_one_fails" "reconcile"
+    "reconcile_partition_aware" "shutdown_while_running" "signal" "too_big" "wrong_agent"
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_recording_is_lines_of_json() {
+        for (name, text) in SCENARIOS {
+            assert!(!lines(text).expect(name).is_empty(), "{name}");
+        }
+        assert!(lines(WRONG_REQUESTS).unwrap().len() > 90);
+        assert_eq!(lines(LIBPROCESS).unwrap().len(), 132);
+    }
+}

@@ -1,0 +1,174 @@
+//! The recorded master, played to an agent under test that runs the recorded tasks.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use proto::internal;
+
+use super::{Body, Recorded, Side, describe, recorded, short};
+use crate::libprocess::{Message, Peer};
+
+/// How long the agent may take with a message. The recorded group waits a second, its executor a grace period.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The agent restarts in the recording before it sends this; the replay ends here.
+const RESTART: &str = "ReregisterSlaveMessage";
+
+/// Plays the master at `master` to the agent that has been told its address. Returns how the agent's messages differ
+/// from the recorded agent's.
+pub fn run(master: Peer) -> Result<Vec<String>> {
+    let mut replay =
+        Replay { master, agent: None, updates: BTreeMap::new(), uuids: BTreeMap::new(), pongs: 0, pings: 0 };
+    let mut differences = Vec::new();
+    let messages = recorded()?;
+    let mut expected_updates = BTreeMap::new();
+    for message in messages.iter().take_while(|m| m.name != RESTART) {
+        match message.side {
+            Side::Master => replay.send(message)?,
+            Side::Agent if message.name == "PongSlaveMessage" => {}
+            Side::Agent => {
+                if message.name == "StatusUpdateMessage" {
+                    note_update(&mut expected_updates, &message.read()?);
+                }
+                let Some(seen) = replay.receive(message)? else {
+                    differences.push(format!("message {}, a {}, did not come", message.number, message.name));
+                    break;
+                };
+                if short(&seen.name) != message.name || seen.to != message.to {
+                    let seen = describe(&seen);
+                    differences
+                        .push(format!("message {}: {seen}, expected {}", message.number, message.name));
+                }
+            }
+        }
+    }
+    for (task, expected) in &expected_updates {
+        let seen = replay.updates.get(task).cloned().unwrap_or_default();
+        if seen != *expected {
+            differences
+                .push(format!("framework {} task {}: {seen:?}, expected {expected:?}", task.0, task.1));
+        }
+    }
+    replay.end(&messages)?;
+    if replay.pongs < replay.pings {
+        differences.push(format!("{} of {} pings were answered", replay.pongs, replay.pings));
+    }
+    Ok(differences)
+}
+
+/// A framework's number and a task's id.
+type Task = (u32, String);
+
+struct Replay {
+    master: Peer,
+    /// Where the agent listens, known from its first message.
+    agent: Option<String>,
+    /// States and reasons of each task's updates, in order.
+    updates: BTreeMap<Task, Vec<String>>,
+    /// Updates of each task that are not acknowledged.
+    uuids: BTreeMap<Task, VecDeque<Vec<u8>>>,
+    pongs: usize,
+    pings: usize,
+}
+
+fn note_update(updates: &mut BTreeMap<Task, Vec<String>>, body: &Body) {
+    let status = &body.0["update"]["status"];
+    let fields = ["state", "reason", "source", "message"];
+    let text = fields.iter().filter_map(|field| status[*field].as_str()).collect::<Vec<_>>().join(" ");
+    updates.entry((body.framework().unwrap_or_default(), body.task())).or_default().push(text);
+}
+
+impl Replay {
+    /// Sends what the recorded master sent; an acknowledgement is of the update that was really sent.
+    fn send(&mut self, message: &Recorded) -> Result<()> {
+        let mut body = message.body.clone();
+        match message.name.as_str() {
+            "PingSlaveMessage" => self.pings += 1,
+            "StatusUpdateAcknowledgementMessage" => {
+                let content = message.read()?;
+                let task = (content.framework().unwrap_or_default(), content.task());
+                let uuid = self.uuids.get_mut(&task).and_then(VecDeque::pop_front);
+                let uuid =
+                    uuid.with_context(|| format!("message {}: no update of {task:?}", message.number))?;
+                let mut acknowledgement: internal::StatusUpdateAcknowledgementMessage = proto::decode(&body)?;
+                acknowledgement.uuid = uuid.into();
+                body = proto::encode(&acknowledgement);
+            }
+            _ => {}
+        }
+        let agent = self.agent.clone().context("the agent has not spoken")?;
+        self.master.send(
+            &agent,
+            &message.from,
+            &message.to,
+            &format!("mesos.internal.{}", message.name),
+            &body,
+        )
+    }
+
+    /// The agent's next message beside pongs; what it says is noted.
+    fn receive(&mut self, expected: &Recorded) -> Result<Option<Message>> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Some(message) = self.master.receive(left) else { return Ok(None) };
+            let name = short(&message.name);
+            if name == "PongSlaveMessage" {
+                self.pongs += 1;
+                continue;
+            }
+            // An agent that is not answered at once asks again.
+            if name == "RegisterSlaveMessage" && expected.name != name {
+                continue;
+            }
+            self.agent = message.from.split('@').nth(1).map(str::to_owned);
+            let body = Body::read(name, &message.body).with_context(|| format!("the agent's {name}"))?;
+            if name == "StatusUpdateMessage" && !self.note(&body, &message.body)? {
+                continue;
+            }
+            return Ok(Some(message));
+        }
+    }
+
+    /// Notes an update; false when it is one that was sent before, which an agent may do while it is not acknowledged.
+    fn note(&mut self, body: &Body, bytes: &[u8]) -> Result<bool> {
+        let update: internal::StatusUpdateMessage = proto::decode(bytes)?;
+        let uuid = update.update.uuid.as_deref().unwrap_or_default().to_vec();
+        ensure!(uuid.len() == 16, "an update without a uuid: {body}");
+        let task = (body.framework().unwrap_or_default(), body.task());
+        let uuids = self.uuids.entry(task).or_default();
+        if uuids.contains(&uuid) {
+            return Ok(false);
+        }
+        uuids.push_back(uuid);
+        note_update(&mut self.updates, body);
+        Ok(true)
+    }
+
+    /// Ends the framework whose task still ran when the recorded agent was restarted, and waits for the pongs.
+    fn end(&mut self, messages: &[Recorded]) -> Result<()> {
+        if let Some(last) = messages.iter().rfind(|m| m.name == "ShutdownFrameworkMessage") {
+            let mut shutdown: internal::ShutdownFrameworkMessage = proto::decode(&last.body)?;
+            let id = &mut shutdown.framework_id.value;
+            id.replace_range(id.len() - 4.., "0008");
+            let body = proto::encode(&shutdown);
+            let agent = self.agent.clone().context("the agent has not spoken")?;
+            self.master.send(
+                &agent,
+                "master",
+                "slave(1)",
+                "mesos.internal.ShutdownFrameworkMessage",
+                &body,
+            )?;
+        }
+        while self.pongs < self.pings {
+            match self.master.receive(Duration::from_secs(5)) {
+                Some(message) if short(&message.name) == "PongSlaveMessage" => self.pongs += 1,
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! One side of the recorded conversation between Mesos' master and agent, played to the other side under test.
+//!
+//! The recording is of one agent and nine frameworks: a task that ends, one that is killed, two task groups, operations
+//! on resources, reconciliation, a framework that ends while its task runs, an agent that restarts. What is not
+//! replayed, because Meseta does not have it yet: the two frameworks of operations ([`SKIPPED_FRAMEWORKS`]), and what
+//! follows the drain of the agent.
+
+pub mod as_agent;
+pub mod as_master;
+mod body;
+
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::libprocess::Message;
+use crate::recording;
+
+pub use body::Body;
+
+/// The id of the recorded master. Ids of frameworks and agents begin with it.
+pub const MASTER_ID: &str = "d8e34835-e67b-45ff-a610-2418b2b547d2";
+
+/// Frameworks that reserve and create: their launches and operations are left out, their end is not.
+pub const SKIPPED_FRAMEWORKS: [u32; 2] = [4, 5];
+
+/// The first message of the drain; the replay ends before it.
+const DRAIN: &str = "DrainSlaveMessage";
+
+/// Who sent a recorded message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The master, or its observer of the agent.
+    Master,
+    /// The agent.
+    Agent,
+}
+
+/// A recorded message that is replayed or expected.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its place in the recording.
+    pub number: usize,
+    /// Who sent it.
+    pub side: Side,
+    /// The process that sent it, such as `slave(1)`.
+    pub from: String,
+    /// The process it is for.
+    pub to: String,
+    /// The name of its protobuf, without the package.
+    pub name: String,
+    /// Its protobuf.
+    pub body: Vec<u8>,
+}
+
+impl Recorded {
+    /// What it says.
+    pub fn read(&self) -> Result<Body> {
+        Body::read(&self.name, &self.body).with_context(|| format!("recorded message {}", self.number))
+    }
+}
+
+/// What is replayed of the recording, in order.
+pub fn recorded() -> Result<Vec<Recorded>> {
+    let mut messages = Vec::new();
+    for (number, line) in recording::lines(recording::LIBPROCESS)?.iter().enumerate() {
+        let text = |field: &str| line[field].as_str().with_context(|| format!("line {number}: no {field}"));
+        let from = text("from")?.split('@').next().unwrap_or_default().to_owned();
+        let (to, name) = text("path")?.trim_start_matches('/').split_once('/').context("no message name")?;
+        let name = short(name).to_owned();
+        if name == DRAIN {
+            break;
+        }
+        let side = match from.as_str() {
+            "master" | "slave-observer(1)" => Side::Master,
+            "slave(1)" => Side::Agent,
+            // Executors of Mesos are processes of their own; Meseta's agent hosts the built-in ones.
+            _ => continue,
+        };
+        let body = STANDARD.decode(text("body")?)?;
+        let message = Recorded { number, side, from, to: to.to_owned(), name, body };
+        if !is_skipped(&message)? {
+            messages.push(message);
+        }
+    }
+    Ok(messages)
+}
+
+fn is_skipped(message: &Recorded) -> Result<bool> {
+    if message.name.contains("Operation") {
+        return Ok(true);
+    }
+    // That a framework ends is told to every agent, whatever it had there.
+    let framework = message.read()?.framework();
+    Ok(message.name != "ShutdownFrameworkMessage"
+        && framework.is_some_and(|f| SKIPPED_FRAMEWORKS.contains(&f)))
+}
+
+/// A message's name without its package.
+#[must_use]
+pub fn short(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// Puts one master's id where another's was. The ids are of one length, so a protobuf stays well-formed.
+#[must_use]
+pub fn with_master_id(body: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len(), "master ids are UUIDs");
+    let mut body = body.to_vec();
+    let mut at = 0;
+    while let Some(found) = body[at..].windows(from.len()).position(|w| w == from.as_bytes()) {
+        body[at + found..at + found + to.len()].copy_from_slice(to.as_bytes());
+        at += found + to.len();
+    }
+    body
+}
+
+/// A received message's name and content in a line, for reports.
+fn describe(message: &Message) -> String {
+    let name = short(&message.name);
+    match Body::read(name, &message.body) {
+        Ok(body) => format!("{name} {body}"),
+        Err(unread) => format!("{name} that cannot be read: {unread:#}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recording_can_be_read_and_ends_before_the_drain() {
+        let messages = recorded().unwrap();
+        assert!(messages.len() > 70, "{}", messages.len());
+        assert!(messages.iter().all(|m| !m.name.contains("Operation") && m.name != "ShutdownMessage"));
+        let launches = messages.iter().filter(|m| m.name == "RunTaskMessage").count();
+        assert_eq!(launches, 5);
+        let ends = messages.iter().filter(|m| m.name == "ShutdownFrameworkMessage").count();
+        assert_eq!(ends, 8);
+    }
+
+    #[test]
+    fn ids_change_their_master_in_place() {
+        let other = "00000000-0000-4000-8000-000000000000";
+        let body = format!("x{MASTER_ID}-S0 y{MASTER_ID}");
+        let changed = with_master_id(body.as_bytes(), MASTER_ID, other);
+        assert_eq!(String::from_utf8(changed).unwrap(), format!("x{other}-S0 y{other}"));
+    }
+}

@@ -1,0 +1,58 @@
+//! `pymesos` as it is released, against one master and two agents: a client that was not written for Meseta.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use conformance::cluster::Cluster;
+use serde_json::Value;
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/pymesos").canonicalize().unwrap()
+}
+
+/// Where pymesos is installed: beside the tests' own build.
+fn interpreter() -> String {
+    let this = std::env::current_exe().unwrap();
+    let target = this.ancestors().find(|d| d.join("CACHEDIR.TAG").is_file()).expect("a target directory");
+    let setup =
+        Command::new("sh").arg(scripts().join("setup.sh")).arg(target.join("pymesos")).output().unwrap();
+    assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
+    String::from_utf8(setup.stdout).unwrap().trim().to_owned()
+}
+
+fn run(script: &str, cluster: &Cluster, tasks: usize) -> Value {
+    let Output { status, stdout, stderr } = Command::new(interpreter())
+        .arg(scripts().join(script))
+        .args([&cluster.master.address, &tasks.to_string()])
+        .output()
+        .unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{script}: {status}\n{stdout}\n{stderr}\nmaster:\n{}", cluster.master.log());
+    serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{script} printed {stdout}"))
+}
+
+fn counts(report: &Value, field: &str) -> BTreeMap<String, u64> {
+    serde_json::from_value(report[field].clone()).unwrap()
+}
+
+#[test]
+fn a_pymesos_scheduler_runs_a_thousand_command_tasks_on_two_agents() {
+    let cluster = Cluster::start(2).unwrap();
+    let report = run("scheduler.py", &cluster, 1000);
+    assert_eq!(counts(&report, "states"), BTreeMap::from([("TASK_FINISHED".to_owned(), 1000)]));
+    let agents = counts(&report, "agents");
+    assert!(agents.len() == 2 && agents.values().all(|&tasks| tasks >= 100), "unbalanced: {agents:?}");
+    assert_eq!(cluster.leftovers(), []);
+}
+
+#[test]
+fn a_pymesos_executor_runs_tasks() {
+    let cluster = Cluster::start(2).unwrap();
+    let report = run("executor_framework.py", &cluster, 40);
+    assert_eq!(counts(&report, "states"), BTreeMap::from([("TASK_FINISHED".to_owned(), 40)]));
+    let results = counts(&report, "results");
+    assert_eq!(results.len(), 40);
+    assert!((0..40_u64).all(|n| results[&format!("task-{n}")] == n + 1), "{results:?}");
+    assert_eq!(cluster.leftovers(), [], "executors left behind");
+}

@@ -1,0 +1,10 @@
+//! Makes the messages that schedulers write most. Each builder gives the plain message, whose other fields may then be
+//! set by hand.
+
+mod framework;
+mod resources;
+mod task;
+
+pub use framework::Framework;
+pub use resources::{Quantities, ranges, scalar, scalar_total};
+pub use task::{Task, executor, uri};

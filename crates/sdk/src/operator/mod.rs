@@ -1,0 +1,218 @@
+//! The operator client: asks a master or an agent what it knows, over `POST /api/v1` and the older endpoints.
+
+mod files;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use proto::v1::{agent, master};
+use proto::{Described, Message};
+
+pub use files::{Chunk, sandbox_path};
+
+use crate::address::{Address, Masters};
+use crate::encoding::Encoding;
+use crate::http::exchange::{self, Answer, ExchangeError};
+
+/// Where operators call.
+const PATH: &str = "/api/v1";
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest answer taken; the state of a cluster of ten thousand agents fits.
+const MAX_ANSWER: usize = 1 << 30;
+const MAX_REDIRECTS: usize = 4;
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The server could not be spoken to.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// The server refused.
+    #[error("{peer} refused {what} with {status}: {message}")]
+    Refused {
+        /// Who.
+        peer: Address,
+        /// The call's type, or the path asked for.
+        what: String,
+        /// The HTTP status.
+        status: StatusCode,
+        /// The server's own words.
+        message: String,
+    },
+    /// The answer is not what was asked for.
+    #[error("{peer} answered {what} with what cannot be read: {reason}")]
+    Unreadable {
+        /// Who.
+        peer: Address,
+        /// The call's type, or the path asked for.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No master leads, or they point to each other.
+    #[error("none of the masters {masters} leads now")]
+    NoLeader {
+        /// Those that were asked.
+        masters: Masters,
+    },
+}
+
+impl OperatorError {
+    /// The status with which the server refused.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// Asks one server, or the leader among several masters.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    servers: Masters,
+}
+
+impl Operator {
+    /// Asks the leader of these masters.
+    #[must_use]
+    pub fn new(masters: Masters) -> Self {
+        Self { servers: masters }
+    }
+
+    /// Asks the agent at `address`.
+    #[must_use]
+    pub fn agent(address: Address) -> Self {
+        Self { servers: address.into() }
+    }
+
+    /// Makes an operator call of a master's.
+    ///
+    /// # Errors
+    /// When no leader answers, or it refuses.
+    pub async fn call(&self, call: &master::Call) -> Result<master::Response, OperatorError> {
+        self.exchange(call.r#type().as_str_name(), call).await
+    }
+
+    /// Makes an operator call of an agent's.
+    ///
+    /// # Errors
+    /// When the agent does not answer, or refuses.
+    pub async fn call_agent(&self, call: &agent::Call) -> Result<agent::Response, OperatorError> {
+        self.exchange(call.r#type().as_str_name(), call).await
+    }
+
+    /// Makes a call of a master's that has no parameters.
+    ///
+    /// # Errors
+    /// When no leader answers, or it refuses.
+    pub async fn ask(&self, kind: master::call::Type) -> Result<master::Response, OperatorError> {
+        self.call(&master::Call { r#type: Some(kind.into()), ..master::Call::default() }).await
+    }
+
+    /// The agents of the cluster.
+    ///
+    /// # Errors
+    /// When no leader answers, or it refuses.
+    pub async fn agents(&self) -> Result<master::response::GetAgents, OperatorError> {
+        Ok(self.ask(master::call::Type::GetAgents).await?.get_agents.unwrap_or_default())
+    }
+
+    /// The frameworks of the cluster.
+    ///
+    /// # Errors
+    /// When no leader answers, or it refuses.
+    pub async fn frameworks(&self) -> Result<master::response::GetFrameworks, OperatorError> {
+        Ok(self.ask(master::call::Type::GetFrameworks).await?.get_frameworks.unwrap_or_default())
+    }
+
+    /// The tasks of the cluster.
+    ///
+    /// # Errors
+    /// When no leader answers, or it refuses.
+    pub async fn tasks(&self) -> Result<master::response::GetTasks, OperatorError> {
+        Ok(self.ask(master::call::Type::GetTasks).await?.get_tasks.unwrap_or_default())
+    }
+
+    /// The JSON at `path`, such as `/state` or `/metrics/snapshot`.
+    ///
+    /// # Errors
+    /// When no leader answers, it refuses, or the answer is no JSON.
+    pub async fn get(&self, path: &str) -> Result<serde_json::Value, OperatorError> {
+        let (peer, body) = self.follow(path, |peer| exchange::get(peer, path)).await?;
+        serde_json::from_slice(&body).map_err(|e| OperatorError::Unreadable {
+            peer,
+            what: path.to_owned(),
+            reason: e.to_string(),
+        })
+    }
+
+    /// Posts JSON to `path` and gives what is answered, which may be nothing.
+    ///
+    /// # Errors
+    /// When no leader answers, or it refuses.
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Bytes, OperatorError> {
+        let body = body.to_string().into_bytes();
+        let request = |peer: &Address| exchange::post(peer, path, Encoding::Json, None, body.clone());
+        Ok(self.follow(path, request).await?.1)
+    }
+
+    async fn exchange<C, R>(&self, name: &str, call: &C) -> Result<R, OperatorError>
+    where
+        C: Message + Described,
+        R: Message + Default + Described,
+    {
+        let encoding = Encoding::Protobuf;
+        let body = encoding.encode(call);
+        let request = |peer: &Address| exchange::post(peer, PATH, encoding, None, body.clone());
+        let (peer, body) = self.follow(name, request).await?;
+        encoding.decode(body).map_err(|e| OperatorError::Unreadable {
+            peer,
+            what: name.to_owned(),
+            reason: e.to_string(),
+        })
+    }
+
+    /// Asks the servers in turn, following a standby master to its leader. The last trouble is what is told.
+    async fn follow(
+        &self,
+        what: &str,
+        request: impl Fn(&Address) -> Result<http::Request<http_body_util::Full<Bytes>>, ExchangeError>,
+    ) -> Result<(Address, Bytes), OperatorError> {
+        let mut trouble = OperatorError::NoLeader { masters: self.servers.clone() };
+        for server in self.servers.addresses() {
+            let mut peer = server.clone();
+            for _ in 0..=MAX_REDIRECTS {
+                let one = async { exchange::send(&peer, request(&peer)?).await };
+                let answer = match exchange::within(TIMEOUT, &peer, one).await {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        trouble = error.into();
+                        break;
+                    }
+                };
+                if answer.status != StatusCode::TEMPORARY_REDIRECT {
+                    return self.settle(what, answer).await;
+                }
+                let location = answer.headers.get(http::header::LOCATION).and_then(|l| l.to_str().ok());
+                match location.and_then(Address::from_location) {
+                    Some(leader) => peer = leader,
+                    None => break,
+                }
+            }
+        }
+        Err(trouble)
+    }
+
+    async fn settle(&self, what: &str, answer: Answer) -> Result<(Address, Bytes), OperatorError> {
+        let peer = answer.peer.clone();
+        let status = answer.status;
+        if status.is_success() {
+            let body = exchange::within(TIMEOUT, &peer, answer.collect(MAX_ANSWER)).await?;
+            return Ok((peer, body));
+        }
+        Err(OperatorError::Refused { peer, what: what.to_owned(), status, message: answer.explain().await })
+    }
+}

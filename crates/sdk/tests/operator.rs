@@ -1,0 +1,75 @@
+//! The operator client against a scripted master and agent.
+
+mod support;
+
+use proto::v1::{agent, master};
+use sdk::{Masters, Operator};
+use support::{Reply, Server};
+
+fn text(bytes: Vec<u8>) -> String {
+    // The answers of these tests hold no byte over 127, so that they fit the script's text.
+    String::from_utf8(bytes).unwrap()
+}
+
+fn operator(addresses: &[&str]) -> Operator {
+    Operator::new(Masters::parse(&addresses.join(",")).unwrap())
+}
+
+#[tokio::test]
+async fn the_leader_is_found_and_asked() {
+    let leader = Server::start(|request| {
+        assert_eq!(request.message::<master::Call>().r#type(), master::call::Type::GetHealth);
+        let answer = master::Response {
+            r#type: Some(master::response::Type::GetHealth.into()),
+            get_health: Some(master::response::GetHealth { healthy: true }),
+            ..master::Response::default()
+        };
+        Reply::Answer(200, "", text(proto::encode(&answer)))
+    })
+    .await;
+    let location: &'static str = format!("Location: //{}/api/v1\r\n", leader.address).leak();
+    let standby = Server::start(move |_| Reply::Answer(307, location, String::new())).await;
+    let gone = Server::start(|_| Reply::Hangup).await;
+    let operator = operator(&[&gone.address, &standby.address]);
+    let health = operator.ask(master::call::Type::GetHealth).await.unwrap();
+    assert!(health.get_health.unwrap().healthy);
+}
+
+#[tokio::test]
+async fn refusals_are_told_with_the_servers_words() {
+    let server = Server::start(|_| Reply::Answer(403, "", "no\n".into())).await;
+    let error = operator(&[&server.address]).agents().await.unwrap_err();
+    assert_eq!(error.status().unwrap(), 403);
+    let expect = format!("{} refused GET_AGENTS with 403 Forbidden: no", server.address);
+    assert_eq!(error.to_string(), expect);
+
+    let server = Server::start(|_| Reply::Answer(200, "", "<html>".into())).await;
+    let error = operator(&[&server.address]).get("/state").await.unwrap_err().to_string();
+    assert!(error.contains("answered /state with what cannot be read"), "{error}");
+}
+
+#[tokio::test]
+async fn files_are_read_in_pieces() {
+    let server = Server::start(|request| {
+        let read = request.message::<agent::Call>().read_file.unwrap();
+        assert_eq!(
+            (read.path.as_str(), read.length),
+            ("/frameworks/f/executors/t/runs/latest/stdout", Some(3))
+        );
+        let whole = b"hello";
+        let from = usize::try_from(read.offset).unwrap();
+        let data = bytes::Bytes::copy_from_slice(&whole[from..(from + 3).min(whole.len())]);
+        let answer = agent::Response {
+            r#type: Some(agent::response::Type::ReadFile.into()),
+            read_file: Some(agent::response::ReadFile { size: 5, data }),
+            ..agent::Response::default()
+        };
+        Reply::Answer(200, "", text(proto::encode(&answer)))
+    })
+    .await;
+    let operator = Operator::agent(server.address.parse().unwrap());
+    let path = sdk::operator::sandbox_path("f", "t", "stdout");
+    let first = operator.read_file(&path, 0, 3).await.unwrap();
+    assert_eq!((&first.data[..], first.size), (&b"hel"[..], 5));
+    assert_eq!(&operator.read_file(&path, 3, 3).await.unwrap().data[..], b"lo");
+}

@@ -107,6 +107,8 @@ pub enum FromAgent {
 pub enum Timer {
     /// Time to see whether an agent answered, and to ask again.
     Ping(AgentId, u64),
+    /// An agent whose connection broke had its time to reregister.
+    Reregister(AgentId, u64),
     /// A framework that went away had its time to come back.
     Failover(FrameworkId, u64),
     /// What became free is offered.

@@ -7,13 +7,25 @@
 //!
 //! [`MasterCore::snapshot`] gives readers all entities, shared; [`MasterCore::check`] verifies what must always hold.
 
+mod agents;
+mod allocation;
+mod check;
+mod core;
+mod frameworks;
 mod input;
 mod metrics;
+mod offers;
+mod operations;
+mod operator;
 mod options;
 mod output;
+mod reconciliation;
 mod snapshot;
+mod tasks;
 mod types;
 
+pub use check::Broken;
+pub use core::MasterCore;
 pub use input::{FromAgent, Input, Timer};
 pub use metrics::Metrics;
 pub use options::Options;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Payload, TaskId, Time, Uuid};
-use resources::Resources;
 
 use crate::input::Timer;
 use crate::types::{
@@ -137,8 +136,6 @@ pub enum ToAgent {
         framework: FrameworkRef,
         /// What; its resources and those of its executor are allocated to the role.
         task: Arc<TaskInfo>,
-        /// The executor's resources, allocated.
-        executor_resources: Option<Resources>,
         /// Whether the executor has to be started for it.
         launch_executor: bool,
         /// The version of the agent's resources.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{AgentId, Time};
-use resources::{Quantities, Role};
+use resources::Role;
 
 use crate::metrics::Metrics;
-use crate::types::{Agent, Framework};
+use crate::types::{Agent, Framework, QuotaLimits};
 
 /// All that the master knows, at one moment. Offers and tasks are within their frameworks, executors within their
 /// agents. Making one costs a reference count for each framework and agent.
@@ -28,7 +28,7 @@ pub struct Snapshot {
     /// Weights that were set.
     pub weights: BTreeMap<Role, f64>,
     /// Limits that were set.
-    pub quota_limits: BTreeMap<Role, Quantities>,
+    pub quota_limits: BTreeMap<Role, QuotaLimits>,
     /// The counters.
     pub metrics: Metrics,
 }

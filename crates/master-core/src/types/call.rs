@@ -1,10 +1,11 @@
 //! What schedulers and operators ask for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Payload, TaskId, Uuid};
-use resources::{Quantities, Role};
+use resources::{Name, Role, Scalar};
 
 use crate::types::{DrainConfig, ExecutorInfo, FrameworkInfo, TaskInfo};
 
@@ -22,13 +23,14 @@ pub struct RefusedTask {
 /// What to do with the resources of accepted offers.
 #[derive(Clone, PartialEq, Debug)]
 pub enum AcceptOperation {
-    /// Launch tasks, each on its own.
+    /// Launch tasks, each on its own. Executors without a `framework_id` have been given the caller's.
     Launch(Vec<Result<Arc<TaskInfo>, RefusedTask>>),
     /// Launch tasks together in one executor; `Err` if the group's description is wrong in itself.
     LaunchGroup {
         /// The executor.
         executor: Arc<ExecutorInfo>,
-        /// The tasks, whose own `executor` is `None`.
+        /// The tasks. Their own `executor` is `None`, and no part of their bodies; in messages to the agent the server
+        /// repeats the group's executor in each, as Mesos does.
         tasks: Vec<Arc<TaskInfo>>,
         /// What is wrong with the group as described, in one line.
         refused: Option<String>,
@@ -147,7 +149,8 @@ impl SchedulerCall {
 }
 
 /// Most of each resource that a role may take; what is not named is without limit.
-pub type QuotaLimits = Quantities;
+/// An empty map takes all limits away.
+pub type QuotaLimits = BTreeMap<Name, Scalar>;
 
 /// A call that changes something and waits for its answer: those of operators, and UPDATE_FRAMEWORK.
 #[derive(Clone, PartialEq, Debug)]

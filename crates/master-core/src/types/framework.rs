@@ -54,7 +54,6 @@ pub struct FrameworkInfo {
 
 /// A framework.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent flags, named as in the API")]
 pub struct Framework {
     /// Its id.
     pub id: FrameworkId,

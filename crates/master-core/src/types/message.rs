@@ -46,9 +46,9 @@ pub struct ReregisterAgent {
     pub agent_id: AgentId,
     /// Frameworks with something on it.
     pub frameworks: Vec<(FrameworkId, Arc<FrameworkInfo>)>,
-    /// Executors on it, each with its framework; those of command tasks included, as Mesos sends them.
+    /// Executors on it, each with its framework; those that the agent made for command tasks are not among them.
     pub executors: Vec<(FrameworkId, Arc<ExecutorInfo>)>,
-    /// Tasks on it that are not known to have ended to the scheduler.
+    /// Tasks on it whose end is not acknowledged; their resources are allocated to a role.
     pub tasks: Vec<Arc<Task>>,
     /// Frameworks that ended on it.
     pub completed_frameworks: Vec<ArchivedFramework>,

@@ -62,6 +62,12 @@ impl Reason {
     pub const AGENT_REREGISTERED: Self = Self(32);
     /// The framework was removed.
     pub const FRAMEWORK_REMOVED: Self = Self(3);
+
+    /// Whether the status tells of a check or health check and not of a change of state.
+    #[must_use]
+    pub const fn is_check(self) -> bool {
+        matches!(self, Self(28 | 29))
+    }
 }
 
 /// A task's status. One that came from an agent carries its wire form; one that the master made has none and is

@@ -1,0 +1,262 @@
+//! Agents that go: their connection breaks, they do not answer, they leave, or an operator declares them gone.
+
+use std::sync::Arc;
+
+use base::{AgentId, ExecutorId, FrameworkId, TaskId, Time};
+
+use crate::core::{MasterCore, send, send_agent};
+use crate::input::Timer;
+use crate::output::{Observation, Output, SchedulerEvent, ToAgent};
+use crate::types::{Pid, Reason, TaskState};
+use crate::{offers, tasks};
+
+/// Why the tasks of an agent that goes are lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Loss {
+    /// The agent does not answer; it may come back.
+    Unreachable,
+    /// An operator declared it gone.
+    Gone,
+    /// It left, or another came to its address.
+    Removed,
+}
+
+/// The connection to an agent broke. Tasks of frameworks with checkpoints may still run; others die with the agent.
+pub(crate) fn disconnected(core: &mut MasterCore, now: Time, pid: &Pid, out: &mut Vec<Output>) {
+    let Some(id) = core.agents.by_pid.get(pid).cloned() else { return };
+    let Some(agent) = core.agents.get_mut(&id) else { return };
+    if !agent.connected {
+        return;
+    }
+    agent.connected = false;
+    offers::deactivate_agent(core, &id, out);
+
+    let Some(agent) = core.agents.get(&id) else { return };
+    let frameworks: Vec<FrameworkId> = agent
+        .tasks
+        .keys()
+        .chain(agent.executors.keys())
+        .filter(|framework| core.frameworks.get(framework).is_some_and(|f| !f.info.checkpoint))
+        .cloned()
+        .collect();
+    for framework in frameworks {
+        remove_framework(core, now, &id, &framework, out);
+    }
+    let generation = core.agents.next_generation();
+    core.agents.reregistration.insert(id.clone(), generation);
+    let at = now + core.options.agent_reregister_timeout;
+    out.push(Output::SetTimer { at, timer: Timer::Reregister(id, generation) });
+}
+
+fn remove_framework(
+    core: &mut MasterCore,
+    now: Time,
+    id: &AgentId,
+    framework_id: &FrameworkId,
+    out: &mut Vec<Output>,
+) {
+    let Some(agent) = core.agents.get(id) else { return };
+    let message = format!("Agent {} disconnected", agent.info.hostname);
+    for task_id in agent.tasks.get(framework_id).into_iter().flatten().cloned().collect::<Vec<_>>() {
+        let loss = TaskLoss {
+            state: TaskState::Lost,
+            reason: Reason::AGENT_DISCONNECTED,
+            message: &message,
+            unreachable_since: None,
+            keep: false,
+        };
+        lose_task(core, now, framework_id, &task_id, &loss, out);
+    }
+    remove_executors(core, id, framework_id);
+}
+
+pub(crate) fn reregistration_due(
+    core: &mut MasterCore,
+    now: Time,
+    id: &AgentId,
+    generation: u64,
+    out: &mut Vec<Output>,
+) {
+    if core.agents.reregistration.get(id) != Some(&generation) {
+        return;
+    }
+    core.metrics.agent_unreachable_scheduled += 1;
+    core.metrics.agent_unreachable_completed += 1;
+    let message = format!(
+        "agent did not reregister within {} after disconnecting",
+        mesos_duration(core.options.agent_reregister_timeout)
+    );
+    mark_unreachable(core, now, id, &message, out);
+}
+
+/// A duration in the largest unit that fits, as Mesos writes it in messages.
+fn mesos_duration(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    let (unit, name) =
+        [(604_800.0, "weeks"), (86_400.0, "days"), (3_600.0, "hrs"), (60.0, "mins"), (1.0, "secs")]
+            .into_iter()
+            .find(|(unit, _)| seconds >= *unit)
+            .unwrap_or((0.001, "ms"));
+    format!("{}{name}", seconds / unit)
+}
+
+/// The agent does not answer. It may come back with its tasks.
+pub(super) fn mark_unreachable(
+    core: &mut MasterCore,
+    now: Time,
+    id: &AgentId,
+    message: &str,
+    out: &mut Vec<Output>,
+) {
+    core.metrics.agent_removals_unhealthy += 1;
+    core.agents.remember_unreachable(id, now);
+    take_out(core, now, id, message, Loss::Unreachable, out);
+}
+
+/// The agent is gone for ever, says an operator. Its tasks are gone with it.
+pub(crate) fn mark_gone(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
+    const MESSAGE: &str = "Agent has been marked gone";
+    core.agents.remember_gone(id, now);
+    if let Some(agent) = core.agents.get(id) {
+        send_agent(agent, ToAgent::Shutdown(MESSAGE.to_owned()), out);
+        take_out(core, now, id, MESSAGE, Loss::Gone, out);
+    }
+    core.agents.draining.remove(id);
+    core.agents.deactivated.remove(id);
+    core.agents.unreachable.remove(id);
+    let Some(lost) = core.agents.unreachable_tasks.remove(id) else { return };
+    for (framework_id, task_ids) in lost {
+        for task_id in task_ids {
+            tasks::unreachable_task_is_gone(core, now, &framework_id, &task_id, MESSAGE, out);
+        }
+    }
+}
+
+pub(crate) fn unregister(core: &mut MasterCore, now: Time, from: &Pid, id: &AgentId, out: &mut Vec<Output>) {
+    core.metrics.messages_unregister_agent += 1;
+    if core.agents.get(id).is_none_or(|agent| agent.pid != *from) {
+        core.drop("UnregisterSlaveMessage", from, format!("it is not the agent {id}"), out);
+        return;
+    }
+    core.metrics.agent_removals_unregistered += 1;
+    remove(core, now, id, "the agent unregistered", out);
+}
+
+/// Removes an agent that will not come back under its id.
+pub(super) fn remove(core: &mut MasterCore, now: Time, id: &AgentId, cause: &str, out: &mut Vec<Output>) {
+    let Some(agent) = core.agents.get(id) else { return };
+    let message = format!("Agent {} removed: {cause}", agent.info.hostname);
+    take_out(core, now, id, &message, Loss::Removed, out);
+    core.agents.draining.remove(id);
+    core.agents.deactivated.remove(id);
+}
+
+/// Takes an agent out of the cluster: its tasks are lost, its offers are withdrawn, every scheduler hears of it.
+fn take_out(
+    core: &mut MasterCore,
+    now: Time,
+    id: &AgentId,
+    message: &str,
+    loss: Loss,
+    out: &mut Vec<Output>,
+) {
+    core.metrics.agent_removals += 1;
+    offers::deactivate_agent(core, id, out);
+    let Some(agent) = core.agents.get(id) else { return };
+    let lost: Vec<(FrameworkId, Vec<TaskId>)> = agent
+        .tasks
+        .iter()
+        .map(|(framework, tasks)| (framework.clone(), tasks.iter().cloned().collect()))
+        .collect();
+    let with_executors: Vec<FrameworkId> = agent.executors.keys().cloned().collect();
+    for (framework_id, task_ids) in lost {
+        let partition_aware =
+            core.frameworks.get(&framework_id).is_some_and(|f| f.info.capabilities.partition_aware);
+        let task_loss = TaskLoss::of(loss, partition_aware, message, now);
+        for task_id in task_ids {
+            if lose_task(core, now, &framework_id, &task_id, &task_loss, out) && task_loss.keep {
+                let lost = core.agents.unreachable_tasks.entry(id.clone()).or_default();
+                lost.entry(framework_id.clone()).or_default().push(task_id);
+            }
+        }
+    }
+    for framework_id in with_executors {
+        remove_executors(core, id, &framework_id);
+    }
+    core.allocation.remove_agent(id);
+    core.agents.observers.remove(id);
+    core.agents.reregistration.remove(id);
+    let Some(agent) = core.agents.registered.remove(id) else { return };
+    core.agents.by_pid.remove(&agent.pid);
+    out.push(Output::Unlink(agent.pid.clone()));
+    for framework in core.frameworks.registered.values() {
+        let event = SchedulerEvent::Failure { agent_id: id.clone(), executor_id: None, status: None };
+        send(framework, event, out);
+    }
+    core.observe(out, || Observation::AgentRemoved(id.clone()));
+}
+
+/// What happens to a task of an agent that goes.
+struct TaskLoss<'a> {
+    state: TaskState,
+    reason: Reason,
+    message: &'a str,
+    unreachable_since: Option<Time>,
+    /// Whether the task may come back, and so is kept among the unreachable ones.
+    keep: bool,
+}
+
+impl<'a> TaskLoss<'a> {
+    /// Frameworks that are not partition-aware know only `TASK_LOST`.
+    fn of(loss: Loss, partition_aware: bool, message: &'a str, now: Time) -> Self {
+        let removed = Reason::AGENT_REMOVED;
+        let (state, reason, keep) = match loss {
+            Loss::Removed => (TaskState::Lost, removed, false),
+            Loss::Unreachable if partition_aware => (TaskState::Unreachable, removed, true),
+            Loss::Gone if partition_aware => {
+                (TaskState::GoneByOperator, Reason::AGENT_REMOVED_BY_OPERATOR, false)
+            }
+            Loss::Unreachable => (TaskState::Lost, removed, true),
+            Loss::Gone => (TaskState::Lost, removed, false),
+        };
+        let unreachable_since = (loss == Loss::Unreachable).then_some(now);
+        Self { state, reason, message, unreachable_since, keep }
+    }
+}
+
+/// Takes a task off its agent; returns whether it was lost by that. A task that has ended already stays as it ended, and
+/// its scheduler, which was told so, is not told otherwise.
+fn lose_task(
+    core: &mut MasterCore,
+    now: Time,
+    framework_id: &FrameworkId,
+    task_id: &TaskId,
+    loss: &TaskLoss<'_>,
+    out: &mut Vec<Output>,
+) -> bool {
+    let Some(task) = core.frameworks.get(framework_id).and_then(|f| f.tasks.get(task_id)) else {
+        return false;
+    };
+    if task.state.is_terminal() {
+        tasks::remove_task(core, framework_id, task_id, false);
+        return false;
+    }
+    let mut status = tasks::master_status(task, now, loss.state, loss.message.to_owned(), loss.reason);
+    status.unreachable_time = loss.unreachable_since;
+    let status = Arc::new(status);
+    tasks::update_task(core, framework_id, task_id, &status, None, out);
+    tasks::remove_task(core, framework_id, task_id, loss.keep);
+    if let Some(framework) = core.frameworks.get(framework_id) {
+        send(framework, SchedulerEvent::Update(status), out);
+    }
+    true
+}
+
+fn remove_executors(core: &mut MasterCore, id: &AgentId, framework_id: &FrameworkId) {
+    let Some(agent) = core.agents.get(id) else { return };
+    let executors: Vec<ExecutorId> =
+        agent.executors.get(framework_id).into_iter().flat_map(|e| e.keys().cloned()).collect();
+    for executor_id in executors {
+        tasks::remove_executor(core, id, framework_id, &executor_id);
+    }
+}

@@ -1,0 +1,69 @@
+//! Whether agents are there: each is asked in intervals and has to answer some of the time.
+
+use base::{AgentId, Time};
+
+use super::lost;
+use crate::core::{MasterCore, send_agent};
+use crate::input::Timer;
+use crate::output::{Output, ToAgent};
+use crate::types::Pid;
+
+/// What is known of an agent's answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Observer {
+    /// Of its timers.
+    generation: u64,
+    /// It was asked and has not answered yet.
+    asked: bool,
+    /// How many times in a row it has not answered.
+    missed: u32,
+}
+
+/// Begins to ask an agent.
+pub(super) fn observe(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
+    let generation = core.agents.next_generation();
+    core.agents.observers.insert(id.clone(), Observer { generation, asked: false, missed: 0 });
+    ask(core, now, id, out);
+}
+
+fn ask(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
+    let (Some(agent), Some(observer)) = (core.agents.registered.get(id), core.agents.observers.get_mut(id))
+    else {
+        return;
+    };
+    observer.asked = true;
+    send_agent(agent, ToAgent::Ping { connected: agent.connected }, out);
+    let at = now + core.options.agent_ping_timeout;
+    out.push(Output::SetTimer { at, timer: Timer::Ping(id.clone(), observer.generation) });
+}
+
+pub(crate) fn ping_due(
+    core: &mut MasterCore,
+    now: Time,
+    id: &AgentId,
+    generation: u64,
+    out: &mut Vec<Output>,
+) {
+    let Some(observer) = core.agents.observers.get_mut(id) else { return };
+    if observer.generation != generation {
+        return;
+    }
+    if observer.asked {
+        observer.missed += 1;
+        if observer.missed >= core.options.max_agent_ping_timeouts {
+            core.metrics.agent_unreachable_scheduled += 1;
+            core.metrics.agent_unreachable_completed += 1;
+            lost::mark_unreachable(core, now, id, "health check timed out", out);
+            return;
+        }
+    }
+    ask(core, now, id, out);
+}
+
+pub(crate) fn pong(core: &mut MasterCore, from: &Pid) {
+    let Some(id) = core.agents.by_pid.get(from) else { return };
+    if let Some(observer) = core.agents.observers.get_mut(id) {
+        observer.asked = false;
+        observer.missed = 0;
+    }
+}

@@ -1,0 +1,261 @@
+//! Agents that come back: after a restart, after being lost, or because the master is another one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use base::{AgentId, ExecutorId, FrameworkId, TaskId, Time};
+
+use super::drain::resume_drain;
+use super::register::new_agent;
+use super::registry;
+use crate::core::{MasterCore, send, send_agent};
+use crate::frameworks::{self, framework_ref};
+use crate::output::{FrameworkRef, Output, SchedulerEvent, ToAgent};
+use crate::tasks;
+use crate::types::{
+    ArchivedFramework, ExecutorInfo, FrameworkInfo, Pid, Reason, ReconciledTask, ReregisterAgent, Task,
+};
+
+pub(crate) fn reregister(
+    core: &mut MasterCore,
+    now: Time,
+    from: Pid,
+    message: ReregisterAgent,
+    out: &mut Vec<Output>,
+) {
+    core.metrics.messages_reregister_agent += 1;
+    if core.agents.gone.contains_key(&message.agent_id) {
+        let shutdown = ToAgent::Shutdown("Agent has been marked gone".to_owned());
+        out.push(Output::ToAgent { to: from, message: shutdown });
+        return;
+    }
+    core.metrics.agent_reregistrations += 1;
+    match core.agents.get(&message.agent_id) {
+        None => readmit(core, now, from, message, out),
+        Some(agent)
+            if same_machine(&agent.pid, &from) && agent.info.hostname == message.agent.info.hostname =>
+        {
+            reconnect(core, now, from, message, out);
+        }
+        Some(_) => {
+            let why = "Agent attempted to reregister with different IP / hostname".to_owned();
+            out.push(Output::ToAgent { to: from, message: ToAgent::Shutdown(why) });
+        }
+    }
+}
+
+/// Whether two addresses are of one IP; the port may change with a restart.
+fn same_machine(a: &Pid, b: &Pid) -> bool {
+    fn ip(pid: &Pid) -> Option<&str> {
+        let (_, address) = pid.as_str().rsplit_once('@')?;
+        address.rsplit_once(':').map(|(ip, _)| ip)
+    }
+    ip(a) == ip(b)
+}
+
+/// An agent that was lost, or that registered with another master: what it brings is all that is known.
+fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent, out: &mut Vec<Output>) {
+    let id = message.agent_id;
+    if let Some(other) = core.agents.by_pid.get(&from).cloned() {
+        core.metrics.agent_removals_registered += 1;
+        super::lost::remove(core, now, &other, "a new agent registered at the same address", out);
+    }
+    let was_lost = core.agents.unreachable.remove(&id).is_some();
+    forget_unreachable_tasks(core, &id);
+    recover_frameworks(core, now, &message.frameworks, out);
+
+    let mut agent = new_agent(now, id.clone(), from, message.agent);
+    agent.reregistered_time = Some(now);
+    let executors: Vec<_> =
+        message.executors.into_iter().filter(|(f, _)| core.frameworks.get(f).is_some()).collect();
+    for (framework_id, executor) in &executors {
+        *agent.used.entry(framework_id.clone()).or_default() += &executor.resources;
+        let of_framework = agent.executors.entry(framework_id.clone()).or_default();
+        of_framework.insert(executor.executor_id.clone(), Arc::clone(executor));
+    }
+    let why = if was_lost { "Unreachable agent re-reregistered" } else { "Unknown agent reregistered" };
+    for task in message.tasks {
+        tell_recovered(core, now, &task, why, out);
+        tasks::recover_task(core, &mut agent, task, out);
+    }
+    registry::add(core, now, agent, out);
+    recover_completed(core, message.completed_frameworks);
+    resume_drain(core, now, &id, out);
+    let Some(agent) = core.agents.get(&id) else { return };
+    let reregistered = ToAgent::Reregistered { agent_id: id.clone(), reconciliations: Vec::new() };
+    send_agent(agent, reregistered, out);
+    shut_completed_down(core, &id, message.frameworks.iter().map(|(framework, _)| framework), out);
+    tell_frameworks(core, &id, &message.frameworks, out);
+}
+
+/// An agent that the master still holds registered: it restarted, or its connection broke.
+fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent, out: &mut Vec<Output>) {
+    let id = message.agent_id;
+    let Some(agent) = core.agents.get_mut(&id) else { return };
+    let former = std::mem::replace(&mut agent.pid, from.clone());
+    agent.info = message.agent.info;
+    agent.version = message.agent.version;
+    agent.capabilities = message.agent.capabilities;
+    agent.capabilities_body = message.agent.capabilities_body;
+    agent.resource_version = message.agent.resource_version;
+    agent.total = message.agent.total;
+    agent.reregistered_time = Some(now);
+    let was_connected = std::mem::replace(&mut agent.connected, true);
+    if former != from {
+        core.agents.by_pid.remove(&former);
+        core.agents.by_pid.insert(from.clone(), id.clone());
+        out.push(Output::Unlink(former));
+    }
+    out.push(Output::Link(from));
+    core.agents.reregistration.remove(&id);
+    if let Some(agent) = core.agents.get(&id) {
+        core.allocation.update_agent(agent);
+    }
+    recover_frameworks(core, now, &message.frameworks, out);
+    reconcile_tasks(core, &id, &message.tasks, out);
+    drop_unknown_executors(core, &id, &message.executors);
+    repeat_kills(core, &id, &message.tasks, out);
+    shut_completed_down(core, &id, message.tasks.iter().map(|task| &task.framework_id), out);
+    if !was_connected && !core.agents.deactivated.contains(&id) {
+        if let Some(agent) = core.agents.get_mut(&id) {
+            agent.active = true;
+        }
+        core.allocation.activate_agent(&id);
+    }
+    resume_drain(core, now, &id, out);
+    tell_frameworks(core, &id, &message.frameworks, out);
+}
+
+fn recover_frameworks(
+    core: &mut MasterCore,
+    now: Time,
+    frameworks: &[(FrameworkId, Arc<FrameworkInfo>)],
+    out: &mut Vec<Output>,
+) {
+    for (id, info) in frameworks {
+        if core.frameworks.get(id).is_none() && !core.frameworks.is_completed(id) {
+            frameworks::recover(core, now, id, info, out);
+        }
+    }
+}
+
+fn forget_unreachable_tasks(core: &mut MasterCore, id: &AgentId) {
+    for (framework_id, task_ids) in core.agents.unreachable_tasks.remove(id).unwrap_or_default() {
+        if let Some(framework) = core.frameworks.get_mut(&framework_id) {
+            for task_id in task_ids {
+                framework.unreachable_tasks.remove(&task_id);
+                framework.unreachable_order.retain(|kept| *kept != task_id);
+            }
+        }
+    }
+}
+
+/// Tells a scheduler that a task which it may hold for lost is there.
+fn tell_recovered(core: &mut MasterCore, now: Time, task: &Task, why: &str, out: &mut Vec<Output>) {
+    let Some(framework) = core.frameworks.get(&task.framework_id) else { return };
+    let mut status = tasks::master_status(task, now, task.state, why.to_owned(), Reason::AGENT_REREGISTERED);
+    status.repeats = task.statuses.last().cloned();
+    send(framework, SchedulerEvent::Update(Arc::new(status)), out);
+}
+
+fn recover_completed(core: &mut MasterCore, completed: Vec<ArchivedFramework>) {
+    for archived in completed {
+        let Some(framework) = core.frameworks.get_mut(&archived.id) else { continue };
+        for task in archived.tasks {
+            if !framework.completed_tasks.iter().any(|known| known.task_id == task.task_id) {
+                framework.completed_tasks.push(task);
+            }
+        }
+    }
+}
+
+/// Asks the agent about tasks that it did not mention: a launch may have been lost, or be still on its way.
+fn reconcile_tasks(core: &mut MasterCore, id: &AgentId, tasks: &[Arc<Task>], out: &mut Vec<Output>) {
+    let Some(agent) = core.agents.get(id) else { return };
+    let mentioned: BTreeSet<(&FrameworkId, &TaskId)> =
+        tasks.iter().map(|task| (&task.framework_id, &task.task_id)).collect();
+    let mut reconciliations: Vec<(FrameworkRef, Vec<ReconciledTask>)> = Vec::new();
+    for (framework_id, task_ids) in &agent.tasks {
+        let Some(framework) = core.frameworks.get(framework_id) else { continue };
+        let missing: Vec<ReconciledTask> = task_ids
+            .iter()
+            .filter(|task_id| !mentioned.contains(&(framework_id, *task_id)))
+            .filter_map(|task_id| framework.tasks.get(task_id))
+            .map(|task| ReconciledTask {
+                task_id: task.task_id.clone(),
+                state: task.status_update_state.unwrap_or(task.state),
+                executor_id: task.executor_id.clone(),
+            })
+            .collect();
+        if !missing.is_empty() {
+            reconciliations.push((framework_ref(framework), missing));
+        }
+    }
+    send_agent(agent, ToAgent::Reregistered { agent_id: id.clone(), reconciliations }, out);
+}
+
+/// Executors that the agent does not have any more take nothing any more.
+fn drop_unknown_executors(
+    core: &mut MasterCore,
+    id: &AgentId,
+    executors: &[(FrameworkId, Arc<ExecutorInfo>)],
+) {
+    let Some(agent) = core.agents.get(id) else { return };
+    let there: BTreeMap<&FrameworkId, BTreeSet<&ExecutorId>> =
+        executors.iter().fold(BTreeMap::new(), |mut there, (framework, executor)| {
+            there.entry(framework).or_default().insert(&executor.executor_id);
+            there
+        });
+    let missing: Vec<(FrameworkId, ExecutorId)> = agent
+        .executors
+        .iter()
+        .flat_map(|(framework, known)| known.keys().map(move |executor| (framework, executor)))
+        .filter(|(framework, executor)| !there.get(framework).is_some_and(|there| there.contains(executor)))
+        .map(|(framework, executor)| (framework.clone(), executor.clone()))
+        .collect();
+    for (framework_id, executor_id) in missing {
+        tasks::remove_executor(core, id, &framework_id, &executor_id);
+    }
+}
+
+/// Tasks that were to be killed while the agent was away are killed now.
+fn repeat_kills(core: &MasterCore, id: &AgentId, tasks: &[Arc<Task>], out: &mut Vec<Output>) {
+    let Some(agent) = core.agents.get(id) else { return };
+    for task in tasks {
+        let key = (task.framework_id.clone(), task.task_id.clone());
+        if !task.state.is_terminal() && agent.killed_tasks.contains(&key) {
+            let (framework_id, task_id) = key;
+            send_agent(agent, ToAgent::KillTask { framework_id, task_id, kill_policy: None }, out);
+        }
+    }
+}
+
+/// Frameworks that ended while the agent was away end on it too.
+fn shut_completed_down<'a>(
+    core: &MasterCore,
+    id: &AgentId,
+    frameworks: impl Iterator<Item = &'a FrameworkId>,
+    out: &mut Vec<Output>,
+) {
+    let Some(agent) = core.agents.get(id) else { return };
+    let frameworks: BTreeSet<&FrameworkId> = frameworks.collect();
+    for framework in frameworks {
+        if core.frameworks.is_completed(framework) {
+            send_agent(agent, ToAgent::ShutdownFramework(framework.clone()), out);
+        }
+    }
+}
+
+fn tell_frameworks(
+    core: &MasterCore,
+    id: &AgentId,
+    frameworks: &[(FrameworkId, Arc<FrameworkInfo>)],
+    out: &mut Vec<Output>,
+) {
+    let Some(agent) = core.agents.get(id) else { return };
+    for (framework_id, _) in frameworks {
+        if let Some(framework) = core.frameworks.get(framework_id) {
+            send_agent(agent, ToAgent::UpdateFramework(framework_ref(framework)), out);
+        }
+    }
+}

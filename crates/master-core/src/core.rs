@@ -1,0 +1,227 @@
+//! The master's state, and the way of an input through it.
+
+use base::{FrameworkId, Time};
+
+use crate::agents::{self, Agents};
+use crate::allocation::Allocation;
+use crate::frameworks::{self, Frameworks};
+use crate::input::{FromAgent, Input, Timer};
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::output::{Observation, Output, SchedulerEvent, ToAgent};
+use crate::snapshot::Snapshot;
+use crate::types::{Agent, Framework, Pid, SchedulerCall, StreamId};
+use crate::{offers, operations, operator, reconciliation, tasks};
+
+/// The master's state.
+#[derive(Debug)]
+pub struct MasterCore {
+    pub(crate) options: Options,
+    pub(crate) frameworks: Frameworks,
+    pub(crate) agents: Agents,
+    pub(crate) allocation: Allocation,
+    pub(crate) metrics: Metrics,
+    pub(crate) next_offer: u64,
+    watched: bool,
+}
+
+impl MasterCore {
+    /// A master that knows of nobody.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            frameworks: Frameworks::new(&options),
+            agents: Agents::default(),
+            allocation: Allocation::new(&options),
+            metrics: Metrics::default(),
+            next_offer: 0,
+            watched: false,
+            options,
+        }
+    }
+
+    /// Begins: sets the timers that come back for ever. To be called once, before the first input.
+    pub fn start(&mut self, now: Time, out: &mut Vec<Output>) {
+        out.push(Output::SetTimer {
+            at: now + self.options.allocation_interval,
+            timer: Timer::AllocationInterval,
+        });
+    }
+
+    /// Whether someone wants [`Observation`]s of changes. Without it only dropped messages and refused operations are
+    /// told, for the log.
+    pub fn watch(&mut self, watched: bool) {
+        self.watched = watched;
+    }
+
+    /// Whether [`Input::Allocate`] has something to do.
+    #[must_use]
+    pub fn wants_allocation(&self) -> bool {
+        self.allocation.wanted()
+    }
+
+    /// What can be set, as it was set.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Takes one input and appends what is to be done about it.
+    pub fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Subscribe { connection, stream, framework_id, info, suppressed_roles } => {
+                let request = frameworks::Subscription { connection, stream, info, suppressed_roles };
+                frameworks::subscribe(self, now, framework_id, request, out);
+            }
+            Input::SchedulerGone(connection) => frameworks::scheduler_gone(self, now, connection, out),
+            Input::Call { framework_id, stream, call } => self.call(now, &framework_id, stream, call, out),
+            Input::Operator { request, call } => {
+                let result = operator::operator(self, now, call, out);
+                out.push(Output::Reply { request, result });
+            }
+            Input::Agent { from, message } => self.agent_message(now, from, message, out),
+            Input::AgentDisconnected(pid) => agents::disconnected(self, now, &pid, out),
+            Input::Timer(timer) => self.timer(now, timer, out),
+            Input::Allocate => offers::allocate(self, now, out),
+        }
+        if self.allocation.take_timer() {
+            out.push(Output::SetTimer { at: now + self.options.allocation_delay, timer: Timer::Allocation });
+        }
+    }
+
+    fn call(
+        &mut self,
+        now: Time,
+        framework_id: &FrameworkId,
+        stream: StreamId,
+        call: SchedulerCall,
+        out: &mut Vec<Output>,
+    ) {
+        let current = self.frameworks.get(framework_id).and_then(|framework| framework.connection);
+        if current.is_none_or(|(_, current)| current != stream) {
+            // The server checks this too, but the stream may have ended while the call was waiting.
+            self.drop(call.name(), framework_id, "its stream is no longer the framework's", out);
+            return;
+        }
+        let id = framework_id;
+        match call {
+            SchedulerCall::Teardown => frameworks::teardown(self, now, id, out),
+            SchedulerCall::Accept { offer_ids, operations, refuse } => {
+                offers::accept(self, now, id, &offer_ids, operations, refuse, out);
+            }
+            SchedulerCall::Decline { offer_ids, refuse } => {
+                offers::decline(self, now, id, &offer_ids, refuse, out);
+            }
+            // There are no inverse offers yet, so every answer to one names one that is gone.
+            SchedulerCall::AcceptInverseOffers(_) | SchedulerCall::DeclineInverseOffers(_) => {}
+            SchedulerCall::Revive(roles) => offers::revive(self, id, &roles, out),
+            SchedulerCall::Suppress(roles) => offers::suppress(self, id, &roles, out),
+            SchedulerCall::Kill { task_id, agent_id, kill_policy } => {
+                tasks::kill(self, now, id, task_id, agent_id, kill_policy, out);
+            }
+            SchedulerCall::Shutdown { executor_id, agent_id } => {
+                tasks::shutdown_executor(self, id, executor_id, &agent_id, out);
+            }
+            SchedulerCall::Acknowledge { agent_id, task_id, uuid } => {
+                tasks::acknowledge(self, now, id, agent_id, task_id, uuid, out);
+            }
+            SchedulerCall::AcknowledgeOperationStatus { operation_id, .. } => {
+                operations::acknowledge(self, id, &operation_id, out);
+            }
+            SchedulerCall::Reconcile(tasks) => reconciliation::reconcile(self, now, id, tasks, out),
+            SchedulerCall::ReconcileOperations(operations) => {
+                operations::reconcile(self, id, operations, out);
+            }
+            SchedulerCall::Message { agent_id, executor_id, data } => {
+                tasks::message_to_executor(self, id, agent_id, executor_id, data, out);
+            }
+            SchedulerCall::Request => self.metrics.messages_resource_request += 1,
+        }
+    }
+
+    fn agent_message(&mut self, now: Time, from: Pid, message: FromAgent, out: &mut Vec<Output>) {
+        match message {
+            FromAgent::Register(message) => agents::register(self, now, from, *message, out),
+            FromAgent::Reregister(message) => agents::reregister(self, now, from, *message, out),
+            FromAgent::Unregister(agent_id) => agents::unregister(self, now, &from, &agent_id, out),
+            FromAgent::Update(message) => agents::update(self, *message, out),
+            FromAgent::StatusUpdate(update) => tasks::status_update(self, update, out),
+            FromAgent::ExitedExecutor { agent_id, framework_id, executor_id, status } => {
+                tasks::exited_executor(self, agent_id, &framework_id, executor_id, status, out);
+            }
+            FromAgent::ExecutorMessage { agent_id, framework_id, executor_id, data } => {
+                tasks::message_from_executor(self, agent_id, &framework_id, executor_id, data, out);
+            }
+            FromAgent::OperationStatus(update) => operations::status_update(self, &from, &update, out),
+            FromAgent::Pong => agents::pong(self, &from),
+        }
+    }
+
+    fn timer(&mut self, now: Time, timer: Timer, out: &mut Vec<Output>) {
+        match timer {
+            Timer::Ping(agent_id, generation) => agents::ping_due(self, now, &agent_id, generation, out),
+            Timer::Reregister(agent_id, generation) => {
+                agents::reregistration_due(self, now, &agent_id, generation, out);
+            }
+            Timer::Failover(framework_id, generation) => {
+                frameworks::failover_due(self, now, &framework_id, generation, out);
+            }
+            Timer::Allocation => offers::allocation_due(self, now, out),
+            Timer::AllocationInterval => offers::allocation_interval(self, now, out),
+            Timer::Offer(offer_id) => offers::offer_due(self, &offer_id, out),
+        }
+    }
+
+    /// All entities at one moment, shared.
+    #[must_use]
+    pub fn snapshot(&self, now: Time) -> Snapshot {
+        Snapshot {
+            time: now,
+            frameworks: self.frameworks.registered.values().cloned().collect(),
+            completed_frameworks: self.frameworks.completed.iter().cloned().collect(),
+            agents: self.agents.registered.values().cloned().collect(),
+            unreachable: self.agents.unreachable.iter().map(|(id, since)| (id.clone(), *since)).collect(),
+            gone: self.agents.gone.iter().map(|(id, since)| (id.clone(), *since)).collect(),
+            weights: self.allocation.weights.clone(),
+            quota_limits: self.allocation.limits.clone(),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    /// Counts and tells that something was not acted upon.
+    pub(crate) fn drop(
+        &mut self,
+        what: &'static str,
+        from: &impl ToString,
+        why: impl Into<String>,
+        out: &mut Vec<Output>,
+    ) {
+        self.metrics.dropped_messages += 1;
+        out.push(Output::Observed(Observation::Dropped { what, from: from.to_string(), why: why.into() }));
+    }
+
+    /// Tells those who watch, if there are any.
+    pub(crate) fn observe(&self, out: &mut Vec<Output>, observation: impl FnOnce() -> Observation) {
+        if self.watched {
+            out.push(Output::Observed(observation()));
+        }
+    }
+}
+
+/// Sends an event to a framework, if it has a stream.
+pub(crate) fn send(framework: &Framework, event: SchedulerEvent, out: &mut Vec<Output>) {
+    if let Some((connection, _)) = framework.connection {
+        out.push(Output::Event { connection, event });
+    }
+}
+
+/// Sends a message to an agent.
+pub(crate) fn send_agent(agent: &Agent, message: ToAgent, out: &mut Vec<Output>) {
+    out.push(Output::ToAgent { to: agent.pid.clone(), message });
+}

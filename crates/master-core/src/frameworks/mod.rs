@@ -1,0 +1,13 @@
+//! Frameworks: subscription, going away and coming back, ending.
+
+mod away;
+mod registry;
+mod subscribe;
+mod teardown;
+mod update;
+
+pub(crate) use away::{failover_due, scheduler_gone};
+pub(crate) use registry::{Frameworks, framework_ref, recover};
+pub(crate) use subscribe::{Subscription, subscribe};
+pub(crate) use teardown::teardown;
+pub(crate) use update::update_framework;

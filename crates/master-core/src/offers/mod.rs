@@ -1,0 +1,12 @@
+//! Offers: made from what the allocator hands out, used, declined, withdrawn.
+
+mod accept;
+mod allocate;
+mod decline;
+mod remove;
+mod validate;
+
+pub(crate) use accept::accept;
+pub(crate) use allocate::{allocate, allocation_due, allocation_interval, offer_due};
+pub(crate) use decline::{decline, revive, suppress};
+pub(crate) use remove::{deactivate_agent, discard_of_framework, rescind_of_role, rescind_revocable};

@@ -1,0 +1,53 @@
+//! Calls of operators, and those of schedulers that wait for an answer.
+
+use base::Time;
+
+use crate::core::MasterCore;
+use crate::output::Output;
+use crate::types::{OperatorCall, OperatorError};
+use crate::{agents, frameworks};
+
+pub(crate) fn operator(
+    core: &mut MasterCore,
+    now: Time,
+    call: OperatorCall,
+    out: &mut Vec<Output>,
+) -> Result<(), OperatorError> {
+    match call {
+        OperatorCall::UpdateFramework { framework_id, info, suppressed_roles } => {
+            frameworks::update_framework(core, &framework_id, info, suppressed_roles, out)
+        }
+        OperatorCall::Teardown(id) => {
+            if core.frameworks.get(&id).is_none() {
+                return Err(OperatorError::BadRequest("No framework found with specified ID".to_owned()));
+            }
+            frameworks::teardown(core, now, &id, out);
+            Ok(())
+        }
+        OperatorCall::MarkAgentGone(id) => {
+            if core.agents.gone.contains_key(&id) {
+                return Ok(());
+            }
+            if !core.agents.is_known(&id) {
+                return Err(OperatorError::NotFound(format!("Agent '{id}' not found")));
+            }
+            agents::mark_gone(core, now, &id, out);
+            Ok(())
+        }
+        OperatorCall::DrainAgent { agent_id, config } => agents::drain(core, now, &agent_id, config, out),
+        OperatorCall::DeactivateAgent(id) => agents::deactivate(core, &id, out),
+        OperatorCall::ReactivateAgent(id) => agents::reactivate(core, &id),
+        OperatorCall::UpdateWeights(weights) => {
+            for (role, weight) in weights {
+                core.allocation.set_weight(&role, weight);
+            }
+            Ok(())
+        }
+        OperatorCall::UpdateQuota(limits) => {
+            for (role, limits) in limits {
+                core.allocation.set_limits(&role, limits);
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Statuses of tasks: passed on to the scheduler, and remembered.
+
+use std::sync::Arc;
+
+use base::{FrameworkId, TaskId, Time};
+
+use super::books::{holds_resources, subtract_used};
+use crate::core::{MasterCore, send};
+use crate::output::{Observation, Output, SchedulerEvent};
+use crate::types::{Reason, Source, StatusUpdate, Task, TaskState, TaskStatus};
+
+/// A status of a known task that the master makes.
+pub(crate) fn master_status(
+    task: &Task,
+    now: Time,
+    state: TaskState,
+    message: String,
+    reason: Reason,
+) -> TaskStatus {
+    TaskStatus {
+        task_id: task.task_id.clone(),
+        agent_id: Some(task.agent_id.clone()),
+        executor_id: task.executor_id.clone(),
+        state,
+        source: Some(Source::Master),
+        reason: Some(reason),
+        message: Some(message),
+        uuid: None,
+        timestamp: now,
+        healthy: None,
+        unreachable_time: None,
+        body: None,
+        repeats: None,
+    }
+}
+
+/// `StatusUpdateMessage`: goes to the scheduler as it is, doubled ones too, for the scheduler acknowledges each.
+pub(crate) fn status_update(core: &mut MasterCore, update: StatusUpdate, out: &mut Vec<Output>) {
+    core.metrics.messages_status_update += 1;
+    let StatusUpdate { framework_id, status, latest_state } = update;
+    let agent = status.agent_id.as_ref().and_then(|id| core.agents.get(id));
+    if agent.is_none() {
+        core.metrics.invalid_status_updates += 1;
+        core.drop("StatusUpdateMessage", &framework_id, "its agent is not registered", out);
+        return;
+    }
+    let Some(framework) = core.frameworks.get_mut(&framework_id) else {
+        core.metrics.invalid_status_updates += 1;
+        core.drop("StatusUpdateMessage", &framework_id, "the framework is unknown", out);
+        return;
+    };
+    let delivered = framework.connected();
+    if delivered {
+        send(framework, SchedulerEvent::Update(Arc::clone(&status)), out);
+    }
+    let task = framework
+        .tasks
+        .get_mut(&status.task_id)
+        .filter(|task| Some(&task.agent_id) == status.agent_id.as_ref());
+    let Some(task) = task else {
+        core.metrics.invalid_status_updates += 1;
+        return;
+    };
+    if delivered && status.uuid.is_some() {
+        let task = Arc::make_mut(task);
+        task.status_update_state = Some(status.state);
+        task.status_update_uuid = status.uuid;
+    }
+    update_task(core, &framework_id, &status.task_id, &status, latest_state, out);
+    if delivered {
+        core.metrics.valid_status_updates += 1;
+    } else {
+        core.metrics.invalid_status_updates += 1;
+    }
+}
+
+/// Takes note of a task's status. A task that ends, or becomes unreachable, gives its resources back.
+pub(crate) fn update_task(
+    core: &mut MasterCore,
+    framework_id: &FrameworkId,
+    task_id: &TaskId,
+    status: &Arc<TaskStatus>,
+    latest_state: Option<TaskState>,
+    out: &mut Vec<Output>,
+) {
+    let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
+    let Some(shared) = framework.tasks.get_mut(task_id) else { return };
+    let task = Arc::make_mut(shared);
+    let state = latest_state.unwrap_or(status.state);
+    let released = holds_resources(task.state) && !holds_resources(state);
+    if !task.state.is_terminal() {
+        task.state = state;
+    }
+    let repeated = task.statuses.last().is_some_and(|last| last.state == status.state);
+    if repeated {
+        task.statuses.pop();
+    }
+    task.statuses.push(Arc::clone(status));
+    if released {
+        if let Some(agent) = core.agents.get_mut(&task.agent_id) {
+            subtract_used(agent, framework_id, &task.resources);
+        }
+        core.allocation.recover(framework_id, &task.agent_id, &task.resources);
+        core.metrics.task_ended(status.state, status.source, status.reason);
+    }
+    if !repeated || status.reason.is_some_and(Reason::is_check) {
+        let task = Arc::clone(shared);
+        core.observe(out, || Observation::TaskUpdated { task, status: Arc::clone(status) });
+    }
+}
+
+/// An operator declared the agent of an unreachable task gone: the task has ended.
+pub(crate) fn unreachable_task_is_gone(
+    core: &mut MasterCore,
+    now: Time,
+    framework_id: &FrameworkId,
+    task_id: &TaskId,
+    message: &str,
+    out: &mut Vec<Output>,
+) {
+    let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
+    let Some(mut task) = framework.unreachable_tasks.remove(task_id) else { return };
+    framework.unreachable_order.retain(|kept| kept != task_id);
+    let (state, reason) = if framework.info.capabilities.partition_aware {
+        (TaskState::GoneByOperator, Reason::AGENT_REMOVED_BY_OPERATOR)
+    } else {
+        (TaskState::Lost, Reason::AGENT_REMOVED)
+    };
+    let status = Arc::new(master_status(&task, now, state, message.to_owned(), reason));
+    let ended = Arc::make_mut(&mut task);
+    ended.state = state;
+    ended.statuses.push(Arc::clone(&status));
+    framework.completed_tasks.push(task);
+    send(framework, SchedulerEvent::Update(status), out);
+}

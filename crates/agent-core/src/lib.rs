@@ -2,13 +2,34 @@
 //! and in custom ones, status updates until they are acknowledged, and kills.
 //!
 //! `(state, now, input) -> outputs`: no clock, no file, no process and no socket is touched here. The server turns what
-//! arrives into [`Input`]s, hands them to the core and does what the [`Output`]s say.
+//! arrives into [`Input`]s, hands them to [`AgentCore::handle`] and does what the [`Output`]s say.
 
+mod builtin;
+mod check;
+mod containers;
+mod core;
+mod drain;
+mod executor_api;
+mod executors;
+mod frameworks;
 mod input;
+mod kill;
+mod operations;
 mod options;
 mod output;
+mod registration;
+mod run;
+mod shutdown;
+mod specs;
+mod state;
+mod status;
+mod text;
+mod timers;
 mod types;
+mod updates;
+mod views;
 
+pub use crate::core::AgentCore;
 pub use input::{
     ApplyOperation, ContainerEvent, ExecutorCall, ExecutorRequest, ExecutorUpdate, FromMaster, Input,
     Limitation, Pid, Reconciliation, RequestId, RunTask, RunTaskGroup, StreamId,

@@ -20,6 +20,7 @@ pub enum StatusSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the documentation: they are Mesos' own, REASON_ left out")]
 pub enum Reason {
+    AgentRestarted,
     ContainerLaunchFailed,
     ContainerLimitation,
     ContainerLimitationDisk,

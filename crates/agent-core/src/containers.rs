@@ -1,0 +1,45 @@
+//! Events of containers, to whom they belong.
+
+use base::ContainerId;
+use tracing::debug;
+
+use crate::core::{AgentCore, Step};
+use crate::input::{ContainerEvent, Limitation};
+use crate::{builtin, executors};
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Without having run, and why.
+    LaunchFailed(String),
+    /// After having run, or having been destroyed before.
+    Exited { status: Option<i32>, limitation: Option<Limitation> },
+}
+
+/// Something happened to a container. Of one that nobody owns any more, nothing is of interest.
+pub(crate) fn event(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    container: &ContainerId,
+    event: ContainerEvent,
+) {
+    let Some(owner) = core.containers.get(container).cloned() else {
+        debug!(%container, ?event, "ignoring an event of a container that is not ours any more");
+        return;
+    };
+    let end = match event {
+        ContainerEvent::Launched { pid } => {
+            return match &owner.task_id {
+                Some(task) => builtin::launched(core, step, &owner, task, pid),
+                None => executors::launched(core, step, &owner, pid),
+            };
+        }
+        ContainerEvent::LaunchFailed { message } => End::LaunchFailed(message),
+        ContainerEvent::Exited { status, limitation } => End::Exited { status, limitation },
+    };
+    core.containers.remove(container);
+    match &owner.task_id {
+        Some(task) => builtin::ended(core, step, &owner, task, end),
+        None => executors::ended(core, step, &owner, &end),
+    }
+}

@@ -1,0 +1,177 @@
+//! The core: its state, and which handler takes which input.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::{AgentId, ContainerId, ExecutorId, FrameworkId, Ring, Rng, Time, Uuid};
+use resources::Resources;
+use tracing::{info, warn};
+
+use crate::drain::Drain;
+use crate::input::{FromMaster, Input, Pid, StreamId};
+use crate::operations::Operations;
+use crate::registration::Registration;
+use crate::state::{Executor, Framework, Owner};
+use crate::timers::{Timer, Timers};
+use crate::types::FrameworkView;
+use crate::updates::Streams;
+use crate::{Options, Output};
+use crate::{
+    containers, drain, executor_api, executors, frameworks, kill, operations, registration, run, shutdown,
+    updates,
+};
+
+/// Completed frameworks that are remembered.
+const MAX_COMPLETED_FRAMEWORKS: usize = 50;
+
+/// The agent's state machine.
+#[derive(Debug)]
+pub struct AgentCore {
+    pub(crate) options: Options,
+    pub(crate) rng: Rng,
+    pub(crate) timers: Timers,
+    pub(crate) registration: Registration,
+    pub(crate) total: Resources,
+    pub(crate) resource_version: Uuid,
+    pub(crate) frameworks: BTreeMap<FrameworkId, Framework>,
+    pub(crate) completed_frameworks: Ring<Arc<FrameworkView>>,
+    pub(crate) containers: BTreeMap<ContainerId, Owner>,
+    pub(crate) streams: BTreeMap<StreamId, (FrameworkId, ExecutorId)>,
+    pub(crate) updates: Streams,
+    pub(crate) operations: Operations,
+    pub(crate) drain: Option<Drain>,
+    /// Why the agent ends, once it does.
+    pub(crate) ending: Option<String>,
+}
+
+/// What a handler works with besides the state: the time, and where its outputs go.
+pub(crate) struct Step<'a> {
+    pub(crate) now: Time,
+    pub(crate) out: &'a mut Vec<Output>,
+}
+
+impl AgentCore {
+    /// An agent that has not yet heard of a master.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let mut rng = Rng::new(options.seed).child("agent");
+        let resource_version = options.resource_version.unwrap_or_else(|| rng.uuid());
+        Self {
+            total: options.resources.clone(),
+            resource_version,
+            rng,
+            timers: Timers::default(),
+            registration: Registration::default(),
+            frameworks: BTreeMap::new(),
+            completed_frameworks: Ring::new(MAX_COMPLETED_FRAMEWORKS),
+            containers: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            updates: Streams::default(),
+            operations: Operations::default(),
+            drain: None,
+            ending: None,
+            options,
+        }
+    }
+
+    /// Takes one input at the time `now` and appends what is to be done to `out`. Times must not go back.
+    pub fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
+        let step = &mut Step { now, out };
+        match input {
+            Input::MasterDetected(master) => registration::master_detected(self, step, master),
+            Input::PeerLost(pid) => registration::peer_lost(self, step, &pid),
+            Input::FromMaster { from, message } => from_master(self, step, &from, message),
+            Input::ExecutorCall(request) => executor_api::call(self, step, request),
+            Input::ExecutorStreamClosed(stream) => executor_api::stream_closed(self, stream),
+            Input::Container { container_id, event } => containers::event(self, step, &container_id, event),
+            Input::TimerFired => timer_fired(self, step),
+            Input::Shutdown { reason } => shutdown::by_operator(self, step, reason),
+        }
+        self.timers.arm(out);
+    }
+
+    /// The id that the master gave, which every framework's presence implies.
+    pub(crate) fn agent_id(&self) -> AgentId {
+        self.registration.agent_id.clone().unwrap_or_else(|| {
+            base::never!(true, "an agent without an id has neither frameworks nor operations");
+            AgentId::from("")
+        })
+    }
+
+    pub(crate) fn executor(
+        &mut self,
+        framework: &FrameworkId,
+        executor: &ExecutorId,
+    ) -> Option<&mut Executor> {
+        self.frameworks.get_mut(framework)?.executors.get_mut(executor)
+    }
+}
+
+fn from_master(core: &mut AgentCore, step: &mut Step<'_>, from: &Pid, message: FromMaster) {
+    if let FromMaster::Ping { connected } = message {
+        return registration::ping(core, step, from, connected);
+    }
+    if core.registration.master.as_ref() != Some(from) {
+        warn!(%from, master = ?core.registration.master, "ignoring a message of a master that is not ours");
+        return;
+    }
+    if core.registration.agent_id.is_none()
+        && !matches!(message, FromMaster::Registered { .. } | FromMaster::Shutdown { .. })
+    {
+        warn!(%from, "ignoring a message that came before the registration");
+        return;
+    }
+    match message {
+        FromMaster::Ping { .. } => {}
+        FromMaster::Registered { agent_id, total_ping_timeout } => {
+            registration::registered(core, step, agent_id, total_ping_timeout);
+        }
+        FromMaster::Reregistered { agent_id, total_ping_timeout, reconciliations } => {
+            registration::reregistered(core, step, &agent_id, total_ping_timeout, &reconciliations);
+        }
+        FromMaster::RunTask(run) => run::run_task(core, step, *run),
+        FromMaster::RunTaskGroup(group) => run::run_task_group(core, step, *group),
+        FromMaster::KillTask { framework_id, task_id, grace } => {
+            kill::kill_task(core, step, &framework_id, &task_id, grace);
+        }
+        FromMaster::AcknowledgeStatus { framework_id, task_id, uuid } => {
+            updates::acknowledge(core, step, &framework_id, &task_id, uuid);
+        }
+        FromMaster::ShutdownFramework(id) => shutdown::framework(core, step, &id),
+        FromMaster::ShutdownExecutor { framework_id, executor_id } => {
+            shutdown::executor_by_message(core, step, &framework_id, &executor_id);
+        }
+        FromMaster::Message { framework_id, executor_id, data } => {
+            executor_api::message_to_executor(core, step, &framework_id, &executor_id, data);
+        }
+        FromMaster::UpdateFramework(info) => frameworks::update(core, info),
+        FromMaster::Shutdown { message } => shutdown::by_master(core, step, message),
+        FromMaster::ApplyOperation(operation) => operations::apply(core, step, *operation),
+        FromMaster::AcknowledgeOperation { status_uuid, operation_uuid } => {
+            operations::acknowledge(core, status_uuid, operation_uuid);
+        }
+        FromMaster::ReconcileOperations(uuids) => operations::reconcile(core, step, &uuids),
+        FromMaster::CheckpointResources(resources) => operations::checkpoint(core, &resources),
+        FromMaster::Drain { max_grace, mark_gone } => drain::drain(core, step, max_grace, mark_gone),
+    }
+}
+
+fn timer_fired(core: &mut AgentCore, step: &mut Step<'_>) {
+    core.timers.disarm();
+    while let Some(timer) = core.timers.pop_due(step.now) {
+        match timer {
+            Timer::Register => registration::attempt(core, step),
+            Timer::PingTimeout => registration::ping_timeout(core, step),
+            Timer::UpdateRetry(framework, task) => updates::retry(core, step, &framework, &task),
+            Timer::OperationRetry(uuid) => operations::retry(core, step, uuid),
+            Timer::ExecutorRegistration(container) => executors::registration_timeout(core, step, &container),
+            Timer::ExecutorShutdown(container) => shutdown::executor_timeout(core, step, &container),
+            Timer::ExecutorLinger(container) => executors::linger_timeout(core, step, &container),
+            Timer::KillEscalation(container) => kill::escalate(core, step, &container),
+            Timer::MaxCompletion(container) => {
+                info!(%container, "the task has run as long as it may");
+                kill::max_completion(core, step, &container);
+            }
+        }
+    }
+}

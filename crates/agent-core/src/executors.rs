@@ -1,0 +1,253 @@
+//! Executors' lives: launched, running, ended, forgotten when everything is acknowledged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{ContainerId, ExecutorId, FrameworkId, TaskId};
+use tracing::{info, warn};
+
+use crate::containers::End;
+use crate::core::{AgentCore, Step};
+use crate::output::{Output, ToMaster};
+use crate::state::{Executor, Owner, Queued, Termination};
+use crate::text::duration;
+use crate::timers::{Timer, Timers};
+use crate::types::{ExecutorInfo, ExecutorKind, ExecutorState, Reason, TaskState};
+use crate::{builtin, frameworks, registration, specs, status, views};
+
+/// How long a task group's executor waits for its last acknowledgements.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// Adds an executor for tasks that wait for it, and orders its container.
+pub(crate) fn add(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    framework_id: &FrameworkId,
+    info: Arc<ExecutorInfo>,
+    first: Queued,
+) {
+    let container_id = ContainerId::from(core.rng.uuid().to_string());
+    let executor_id = info.executor_id.clone();
+    let directory = specs::directory(core, framework_id, &executor_id, &container_id);
+    let kind = info.kind;
+    let mut executor = Executor::new(info, container_id.clone(), directory);
+    let mut task_id = None;
+    if kind == ExecutorKind::Command {
+        task_id = first.tasks.first().map(|task| task.task_id.clone());
+        builtin::admit(&mut executor, framework_id, &first);
+    } else {
+        executor.queued.push_back(first);
+    }
+    if kind == ExecutorKind::Custom {
+        let deadline = step.now + core.options.executor_registration_timeout;
+        executor.timer = Some(core.timers.set(deadline, Timer::ExecutorRegistration(container_id.clone())));
+    }
+    let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
+    info!(framework = %framework_id, executor = %executor_id, container = %container_id, "launching an executor");
+    framework.executors.insert(executor_id.clone(), executor);
+    core.containers.insert(
+        container_id,
+        Owner { framework_id: framework_id.clone(), executor_id: executor_id.clone(), task_id },
+    );
+    if let Some(spec) = specs::of_executor(core, framework_id, &executor_id) {
+        step.out.push(Output::LaunchContainer(Box::new(spec)));
+    }
+}
+
+/// The container of a task group's or a custom executor is up.
+pub(crate) fn launched(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, pid: Option<u32>) {
+    let Some(executor) = core.executor(&owner.framework_id, &owner.executor_id) else { return };
+    executor.launched = true;
+    executor.pid = pid;
+    if executor.kind() == ExecutorKind::Default && executor.state == ExecutorState::Registering {
+        executor.state = ExecutorState::Running;
+        for queued in std::mem::take(&mut executor.queued) {
+            builtin::start_group(core, step, &owner.framework_id, &owner.executor_id, &queued);
+        }
+    }
+}
+
+/// The container of a task group's or a custom executor is gone: so is the executor, and its tasks with it.
+pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, end: &End) {
+    let (framework_id, executor_id) = (&owner.framework_id, &owner.executor_id);
+    release_nested(core, step, framework_id, executor_id);
+    let Some(executor) = core.frameworks.get_mut(framework_id).and_then(|f| f.executors.get_mut(executor_id))
+    else {
+        return;
+    };
+    info!(framework = %framework_id, executor = %executor_id, ?end, "the executor has ended");
+    executor.state = ExecutorState::Terminated;
+    executor.pid = None;
+    core.timers.cancel(&mut executor.timer);
+    executor.admit_all_queued(framework_id);
+    if let Some(stream) = executor.stream.take() {
+        core.streams.remove(&stream);
+        step.out.push(Output::CloseExecutorStream(stream));
+    }
+    let (reason, message) = why(executor, end);
+    let lost: Vec<TaskId> = executor
+        .tasks
+        .values()
+        .filter(|entry| !entry.task.state.is_terminal())
+        .map(|entry| entry.task.info.task_id.clone())
+        .collect();
+    let raw = match (executor.kind(), end) {
+        (ExecutorKind::Default, End::Exited { status, .. }) => status.unwrap_or(0),
+        (_, End::Exited { status, .. }) => status.unwrap_or(-1),
+        (_, End::LaunchFailed(_)) => -1,
+    };
+    tell_exit(core, step, framework_id, executor_id, raw);
+    for task_id in lost {
+        let end = (TaskState::Failed, reason, &*message);
+        status::report_by_agent(core, step, framework_id, &task_id, executor_id, end);
+    }
+    settle(core, step, framework_id, executor_id);
+}
+
+/// The agent's own reason for ending the container goes before what the exit status lets one guess.
+fn why(executor: &Executor, end: &End) -> (Reason, Arc<str>) {
+    match (end, &executor.termination) {
+        (End::LaunchFailed(message), None) => {
+            (Reason::ContainerLaunchFailed, format!("Failed to launch container: {message}").into())
+        }
+        (End::Exited { limitation: Some(limitation), .. }, _) => {
+            (limitation.reason, limitation.message.as_str().into())
+        }
+        (_, Some(termination)) => (termination.reason, termination.message.clone()),
+        (End::Exited { .. }, None) => (Reason::ExecutorTerminated, "Executor terminated".into()),
+    }
+}
+
+/// Forgets the containers of a group's tasks whose parent is gone, and makes sure that they are gone too.
+fn release_nested(core: &mut AgentCore, step: &mut Step<'_>, framework: &FrameworkId, executor: &ExecutorId) {
+    let Some(executor) = core.frameworks.get_mut(framework).and_then(|f| f.executors.get_mut(executor))
+    else {
+        return;
+    };
+    for mut run in executor.tasks.values_mut().filter_map(|entry| entry.run.take()) {
+        builtin::cancel_timers(&mut core.timers, &mut run);
+        core.containers.remove(&run.container_id);
+        step.out.push(Output::DestroyContainer(run.container_id));
+    }
+}
+
+/// Tells the master that an executor is no more. Of a command task's executor it knows nothing.
+pub(crate) fn tell_exit(
+    core: &AgentCore,
+    step: &mut Step<'_>,
+    framework_id: &FrameworkId,
+    executor_id: &ExecutorId,
+    status: i32,
+) {
+    let message = ToMaster::ExitedExecutor {
+        agent_id: core.agent_id(),
+        framework_id: framework_id.clone(),
+        executor_id: executor_id.clone(),
+        status,
+    };
+    registration::send(core, step, message);
+}
+
+/// A custom executor has not subscribed in time.
+pub(crate) fn registration_timeout(core: &mut AgentCore, step: &mut Step<'_>, container: &ContainerId) {
+    let limit = duration(core.options.executor_registration_timeout);
+    let Some(executor) = by_container(core, container) else { return };
+    executor.timer = None;
+    if executor.state != ExecutorState::Registering {
+        return;
+    }
+    warn!(executor = %executor.info.executor_id, %container, "the executor has not subscribed in time; ending it");
+    executor.termination = Some(Termination {
+        reason: Reason::ExecutorRegistrationTimeout,
+        message: format!("Executor did not register within {limit}").into(),
+    });
+    executor.destroy(step.out);
+}
+
+/// A task group's executor has waited long enough for its last acknowledgements.
+pub(crate) fn linger_timeout(core: &mut AgentCore, step: &mut Step<'_>, container: &ContainerId) {
+    let Some(executor) = by_container(core, container) else { return };
+    executor.timer = None;
+    if executor.state == ExecutorState::Running && !executor.has_active_task() {
+        executor.destroy(step.out);
+    }
+}
+
+/// The executor whose own container that is.
+pub(crate) fn by_container<'a>(core: &'a mut AgentCore, container: &ContainerId) -> Option<&'a mut Executor> {
+    let owner = core.containers.get(container)?;
+    core.frameworks.get_mut(&owner.framework_id)?.executors.get_mut(&owner.executor_id)
+}
+
+/// A task has ended and the framework knows it: only the history remains.
+pub(crate) fn complete_task(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    framework_id: &FrameworkId,
+    task: &TaskId,
+) {
+    let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
+    let Some(executor_id) = framework.tasks.remove(task) else { return };
+    if let Some(executor) = framework.executors.get_mut(&executor_id)
+        && let Some(entry) = executor.tasks.remove(task)
+    {
+        executor.completed.push(entry.task);
+    }
+    settle(core, step, framework_id, &executor_id);
+}
+
+/// Does what is due after anything about an executor has changed: ends a group's executor that has nothing left to do,
+/// forgets an executor that is through, and its framework with it.
+pub(crate) fn settle(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    framework_id: &FrameworkId,
+    executor_id: &ExecutorId,
+) {
+    let ending = core.ending.is_some();
+    let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
+    let Some(executor) = framework.executors.get_mut(executor_id) else { return };
+    if executor.kind() == ExecutorKind::Default {
+        settle_group_executor(&mut core.timers, step, executor);
+    }
+    if executor.state == ExecutorState::Terminated
+        && (executor.is_through() || framework.terminating || ending)
+    {
+        remove(core, framework_id, executor_id);
+        frameworks::remove_if_idle(core, step, framework_id);
+    }
+}
+
+fn settle_group_executor(timers: &mut Timers, step: &mut Step<'_>, executor: &mut Executor) {
+    let active = executor.has_active_task();
+    match executor.state {
+        // All its tasks were killed before it was up.
+        ExecutorState::Registering if executor.queued.is_empty() => executor.destroy(step.out),
+        ExecutorState::Running if active => timers.cancel(&mut executor.timer),
+        ExecutorState::Running if executor.is_through() => {
+            timers.cancel(&mut executor.timer);
+            executor.destroy(step.out);
+        }
+        ExecutorState::Running if executor.timer.is_none() => {
+            let timer = Timer::ExecutorLinger(executor.container_id.clone());
+            executor.timer = Some(timers.set(step.now + LINGER, timer));
+        }
+        ExecutorState::Terminating if !executor.has_runs() => {
+            timers.cancel(&mut executor.timer);
+            executor.destroy(step.out);
+        }
+        _ => {}
+    }
+}
+
+/// Moves a terminated executor into the framework's history.
+fn remove(core: &mut AgentCore, framework_id: &FrameworkId, executor_id: &ExecutorId) {
+    let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
+    let Some(mut executor) = framework.executors.remove(executor_id) else { return };
+    core.timers.cancel(&mut executor.timer);
+    for (task_id, entry) in std::mem::take(&mut executor.tasks) {
+        framework.tasks.remove(&task_id);
+        executor.completed.push(entry.task);
+    }
+    framework.completed_executors.push(Arc::new(views::executor(&executor)));
+}

@@ -1,0 +1,264 @@
+//! Finding a master's trust and noticing its loss: registration with backoff, pings, reregistration.
+
+use std::time::Duration;
+
+use base::{AgentId, Time};
+use resources::Resources;
+use tracing::{info, warn};
+
+use crate::core::{AgentCore, Step};
+use crate::input::{Pid, Reconciliation};
+use crate::output::{Reregister, ToMaster};
+use crate::state::{Executor, Framework};
+use crate::timers::{Timer, TimerKey};
+use crate::types::{ExecutorKind, ExecutorState, Reason, StatusSource, Task, TaskState};
+use crate::{Output, operations, status, updates};
+
+/// What Mesos' master allows by default: five pings, fifteen seconds apart.
+const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// The pause between attempts never gets longer than that.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+
+/// Where the agent stands with its master.
+#[derive(Debug, Default)]
+pub(crate) struct Registration {
+    /// Given at the first registration, kept for life.
+    pub(crate) agent_id: Option<AgentId>,
+    /// The leading master. Messages of others are ignored.
+    pub(crate) master: Option<Pid>,
+    /// Whether that master has confirmed the registration and has not been lost since.
+    pub(crate) registered: bool,
+    pub(crate) registered_at: Option<Time>,
+    backoff: Duration,
+    ping_timeout: Duration,
+    retry: Option<TimerKey>,
+    ping: Option<TimerKey>,
+}
+
+impl Registration {
+    pub(crate) fn timers(&self) -> impl Iterator<Item = TimerKey> {
+        self.retry.into_iter().chain(self.ping)
+    }
+}
+
+/// Another master leads, or the same one anew, or none.
+pub(crate) fn master_detected(core: &mut AgentCore, step: &mut Step<'_>, master: Option<Pid>) {
+    match &master {
+        Some(master) => info!(%master, "detected the leading master"),
+        None => info!("lost the leading master; waiting for the next"),
+    }
+    core.registration.master = master;
+    disconnect(core);
+    if core.ending.is_none() && core.registration.master.is_some() {
+        begin(core, step);
+    }
+}
+
+/// The connection to the master broke.
+pub(crate) fn peer_lost(core: &mut AgentCore, step: &mut Step<'_>, pid: &Pid) {
+    if core.registration.master.as_ref() != Some(pid) || !core.registration.registered {
+        return; // while registering, the retry is on its way
+    }
+    warn!(master = %pid, "the connection to the master broke; reregistering");
+    start_over(core, step);
+}
+
+/// No ping for too long.
+pub(crate) fn ping_timeout(core: &mut AgentCore, step: &mut Step<'_>) {
+    core.registration.ping = None;
+    if core.registration.registered {
+        warn!(timeout = ?core.registration.ping_timeout, "no ping of the master for too long; reregistering");
+        start_over(core, step);
+    }
+}
+
+/// The master's observer asks whether the agent is alive, and says what the master believes.
+pub(crate) fn ping(core: &mut AgentCore, step: &mut Step<'_>, from: &Pid, connected: bool) {
+    step.out.push(Output::Send { to: from.clone(), message: ToMaster::Pong });
+    if !core.registration.registered {
+        return;
+    }
+    if connected {
+        await_ping(core, step.now);
+    } else {
+        warn!("the master takes this agent for disconnected; reregistering");
+        start_over(core, step);
+    }
+}
+
+/// Sends one attempt and plans the next.
+pub(crate) fn attempt(core: &mut AgentCore, step: &mut Step<'_>) {
+    core.timers.cancel(&mut core.registration.retry);
+    let Some(master) = core.registration.master.clone() else { return };
+    if core.registration.registered || core.ending.is_some() {
+        return;
+    }
+    let checkpointed = checkpointed(core);
+    let resource_version = core.resource_version;
+    let message = match core.registration.agent_id.clone() {
+        None => ToMaster::Register { checkpointed, resource_version },
+        Some(id) => ToMaster::Reregister(Box::new(reregister(core, id, checkpointed))),
+    };
+    step.out.push(Output::Send { to: master, message });
+    let pause = core.registration.backoff / 2 + jitter(core, core.registration.backoff / 2);
+    core.registration.backoff = (core.registration.backoff * 2).min(MAX_BACKOFF);
+    core.registration.retry = Some(core.timers.set(step.now + pause, Timer::Register));
+}
+
+/// The master took the agent in and named it.
+pub(crate) fn registered(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    id: AgentId,
+    ping_timeout: Option<Duration>,
+) {
+    if let Some(own) = core.registration.agent_id.as_ref().filter(|own| **own != id) {
+        warn!(%own, given = %id, "ignoring a registration under another id");
+        return;
+    }
+    if core.registration.registered {
+        return; // an answer to an attempt that was made twice
+    }
+    info!(agent = %id, "registered");
+    core.registration.agent_id = Some(id);
+    confirm(core, step, ping_timeout);
+}
+
+/// The master took the agent in again.
+pub(crate) fn reregistered(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    id: &AgentId,
+    ping_timeout: Option<Duration>,
+    reconciliations: &[Reconciliation],
+) {
+    if core.registration.agent_id.as_ref() != Some(id) {
+        warn!(own = ?core.registration.agent_id, given = %id, "ignoring a reregistration under another id");
+        return;
+    }
+    if !core.registration.registered {
+        info!(agent = %id, "reregistered");
+        confirm(core, step, ping_timeout);
+    }
+    for reconciliation in reconciliations {
+        reconcile(core, step, reconciliation);
+    }
+}
+
+/// Ends the tasks that the master believes in and the agent has never seen, or has forgotten.
+fn reconcile(core: &mut AgentCore, step: &mut Step<'_>, asked: &Reconciliation) {
+    let partition_aware = asked.partition_aware;
+    for task_id in &asked.task_ids {
+        let known = core
+            .frameworks
+            .get(&asked.framework_id)
+            .is_some_and(|framework| framework.tasks.contains_key(task_id));
+        if known {
+            continue;
+        }
+        let state = if partition_aware { TaskState::Dropped } else { TaskState::Lost };
+        let mut lost = status::new(core, step, task_id.clone(), None, state, StatusSource::Agent);
+        lost.reason = Some(Reason::Reconciliation);
+        lost.message = Some("Reconciliation: task unknown to the agent".into());
+        updates::add(core, step, &asked.framework_id, lost.into());
+    }
+}
+
+fn confirm(core: &mut AgentCore, step: &mut Step<'_>, ping_timeout: Option<Duration>) {
+    let registration = &mut core.registration;
+    registration.registered = true;
+    registration.registered_at = Some(step.now);
+    registration.ping_timeout = ping_timeout.unwrap_or(DEFAULT_PING_TIMEOUT);
+    core.timers.cancel(&mut registration.retry);
+    await_ping(core, step.now);
+    let update = ToMaster::UpdateAgent {
+        agent_id: core.agent_id(),
+        resource_version: core.resource_version,
+        operations: core.operations.pending(),
+    };
+    send(core, step, update);
+    updates::resend_all(core, step);
+    operations::resend_all(core, step);
+}
+
+/// Sends to the master, if the agent is registered with one.
+pub(crate) fn send(core: &AgentCore, step: &mut Step<'_>, message: ToMaster) {
+    if let Some(master) = core.registration.master.as_ref().filter(|_| core.registration.registered) {
+        step.out.push(Output::Send { to: master.clone(), message });
+    }
+}
+
+fn start_over(core: &mut AgentCore, step: &mut Step<'_>) {
+    disconnect(core);
+    if core.ending.is_none() {
+        begin(core, step);
+    }
+}
+
+fn disconnect(core: &mut AgentCore) {
+    core.registration.registered = false;
+    core.timers.cancel(&mut core.registration.retry);
+    core.timers.cancel(&mut core.registration.ping);
+}
+
+/// The first registration is tried at once. A reregistration waits a little, each agent another time: when a master
+/// fails over, all agents come at once.
+fn begin(core: &mut AgentCore, step: &mut Step<'_>) {
+    core.registration.backoff = core.options.registration_backoff;
+    if core.registration.agent_id.is_none() {
+        attempt(core, step);
+    } else {
+        let pause = jitter(core, core.registration.backoff);
+        core.registration.retry = Some(core.timers.set(step.now + pause, Timer::Register));
+    }
+}
+
+fn jitter(core: &mut AgentCore, longest: Duration) -> Duration {
+    longest.mul_f64(core.rng.unit())
+}
+
+fn await_ping(core: &mut AgentCore, now: Time) {
+    core.timers.cancel(&mut core.registration.ping);
+    core.registration.ping = Some(core.timers.set(now + core.registration.ping_timeout, Timer::PingTimeout));
+}
+
+/// What operations made of the agent's resources, and what the master must therefore hear from the agent.
+fn checkpointed(core: &AgentCore) -> Resources {
+    core.total.filter(|resource| resource.is_dynamically_reserved() || resource.is_persistent_volume())
+}
+
+fn reregister(core: &AgentCore, agent_id: AgentId, checkpointed: Resources) -> Reregister {
+    let living = || core.frameworks.iter().filter(|(_, framework)| !framework.terminating);
+    let executors = living().flat_map(|(id, framework)| {
+        let alive = |e: &&Executor| e.kind() != ExecutorKind::Command && e.state != ExecutorState::Terminated;
+        framework.executors.values().filter(alive).map(move |e| (id.clone(), e.info.clone()))
+    });
+    Reregister {
+        agent_id,
+        checkpointed,
+        resource_version: core.resource_version,
+        frameworks: living().map(|(_, framework)| framework.info.clone()).collect(),
+        executors: executors.collect(),
+        tasks: living().flat_map(|(_, framework)| tasks_of(framework)).collect(),
+        completed_frameworks: core.completed_frameworks.iter().cloned().collect(),
+    }
+}
+
+/// Every task of which the master still has to hear something.
+fn tasks_of(framework: &Framework) -> Vec<std::sync::Arc<Task>> {
+    let mut tasks = Vec::new();
+    for executor in framework.executors.values() {
+        tasks.extend(executor.tasks.values().map(|entry| entry.task.clone()));
+        for info in executor.queued.iter().flat_map(|queued| &queued.tasks) {
+            tasks.push(std::sync::Arc::new(Task {
+                info: info.clone(),
+                framework_id: framework.info.id.clone(),
+                state: TaskState::Staging,
+                statuses: Vec::new(),
+                last_sent: None,
+            }));
+        }
+    }
+    tasks
+}

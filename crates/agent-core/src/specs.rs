@@ -1,0 +1,167 @@
+//! What a container gets: its sandbox, its environment, its user, its resources.
+
+use std::sync::Arc;
+
+use base::{ContainerId, ExecutorId, FrameworkId, TaskId};
+use resources::Resources;
+
+use crate::Options;
+use crate::core::AgentCore;
+use crate::state::{Executor, Framework};
+use crate::text::duration;
+use crate::types::{CommandInfo, ContainerKind, ContainerSpec, ExecutorKind, FrameworkInfo, TaskInfo};
+
+/// What Mesos gives where the operator says nothing.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Longest pause between attempts of an executor to subscribe again (`MESOS_SUBSCRIPTION_BACKOFF_MAX`).
+const SUBSCRIPTION_BACKOFF: &str = "2secs";
+
+type Environment = Vec<(Arc<str>, Arc<str>)>;
+
+/// Where an executor's sandbox is. A container nested in it has its own under `containers/`.
+pub(crate) fn directory(
+    core: &AgentCore,
+    framework: &FrameworkId,
+    executor: &ExecutorId,
+    container: &ContainerId,
+) -> Arc<str> {
+    let (work_dir, agent) = (&core.options.work_dir, core.agent_id());
+    format!("{work_dir}/slaves/{agent}/frameworks/{framework}/executors/{executor}/runs/{container}").into()
+}
+
+/// The container of a new executor: of its command task, of its process, or around its groups' tasks.
+pub(crate) fn of_executor(
+    core: &AgentCore,
+    framework: &FrameworkId,
+    executor: &ExecutorId,
+) -> Option<ContainerSpec> {
+    let framework = core.frameworks.get(framework)?;
+    let executor = framework.executors.get(executor)?;
+    let task = (executor.kind() == ExecutorKind::Command)
+        .then(|| executor.tasks.values().next().map(|entry| entry.task.info.clone()))
+        .flatten();
+    let command = task.as_ref().map_or(&executor.info.command, |task| &task.command);
+    let mut environment = common_environment(core, framework, executor, &executor.directory);
+    if let Some(task) = &task {
+        add_role(&mut environment, &task.resources);
+    }
+    if framework.info.checkpoint && executor.kind() == ExecutorKind::Custom {
+        set(&mut environment, "MESOS_RECOVERY_TIMEOUT", duration(core.options.recovery_timeout));
+        set(&mut environment, "MESOS_SUBSCRIPTION_BACKOFF_MAX", SUBSCRIPTION_BACKOFF);
+    }
+    let mut resources = executor.info.resources.clone();
+    for task in task.iter().chain(executor.queued.iter().flat_map(|queued| &queued.tasks)) {
+        resources += &task.resources;
+    }
+    let kind = match (executor.kind(), command) {
+        (ExecutorKind::Default, _) => ContainerKind::Group,
+        (_, command) => ContainerKind::Process(command.clone().unwrap_or_default()),
+    };
+    Some(ContainerSpec {
+        container_id: executor.container_id.clone(),
+        parent: None,
+        framework_id: framework.info.id.clone(),
+        executor_id: executor.info.executor_id.clone(),
+        task_id: task.as_ref().map(|task| task.task_id.clone()),
+        directory: executor.directory.clone(),
+        environment: with_own(environment, command.as_ref()),
+        user: user(&core.options, &framework.info, command.as_ref()),
+        resources,
+        executor: executor.info.clone(),
+        task,
+        kind,
+    })
+}
+
+/// The container of a group's task, nested in its executor's.
+pub(crate) fn of_group_task(
+    core: &AgentCore,
+    framework: &FrameworkId,
+    executor: &ExecutorId,
+    task: &TaskId,
+    container_id: ContainerId,
+) -> Option<ContainerSpec> {
+    let framework = core.frameworks.get(framework)?;
+    let executor = framework.executors.get(executor)?;
+    let task: Arc<TaskInfo> = executor.tasks.get(task)?.task.info.clone();
+    let command = task.command.clone().unwrap_or_default();
+    let child = container_id.as_str().rsplit('.').next().unwrap_or_default();
+    let directory: Arc<str> = format!("{}/containers/{child}", executor.directory).into();
+    let mut environment = common_environment(core, framework, executor, &directory);
+    add_role(&mut environment, &task.resources);
+    set(&mut environment, "MESOS_CONTAINER_IP", address(&core.options).0);
+    Some(ContainerSpec {
+        container_id,
+        parent: Some(executor.container_id.clone()),
+        framework_id: framework.info.id.clone(),
+        executor_id: executor.info.executor_id.clone(),
+        task_id: Some(task.task_id.clone()),
+        directory,
+        environment: with_own(environment, Some(&command)),
+        user: user(&core.options, &framework.info, Some(&command)),
+        resources: task.resources.clone(),
+        executor: executor.info.clone(),
+        kind: ContainerKind::Process(command),
+        task: Some(task),
+    })
+}
+
+fn common_environment(
+    core: &AgentCore,
+    framework: &Framework,
+    executor: &Executor,
+    sandbox: &Arc<str>,
+) -> Environment {
+    let options = &core.options;
+    let (ip, endpoint) = address(options);
+    let grace = executor.info.shutdown_grace.unwrap_or(options.executor_shutdown_grace);
+    let mut environment: Environment = vec![("PATH".into(), PATH.into())];
+    environment.extend(options.environment.iter().cloned());
+    set(&mut environment, "LIBPROCESS_IP", ip);
+    set(&mut environment, "LIBPROCESS_PORT", "0");
+    set(&mut environment, "MESOS_AGENT_ENDPOINT", endpoint);
+    set(&mut environment, "MESOS_CHECKPOINT", if framework.info.checkpoint { "1" } else { "0" });
+    set(&mut environment, "MESOS_DIRECTORY", sandbox.clone());
+    set(&mut environment, "MESOS_EXECUTOR_ID", executor.info.executor_id.as_str());
+    set(&mut environment, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration(grace));
+    set(&mut environment, "MESOS_FRAMEWORK_ID", framework.info.id.as_str());
+    set(&mut environment, "MESOS_HTTP_COMMAND_EXECUTOR", "0");
+    set(&mut environment, "MESOS_SANDBOX", sandbox.clone());
+    set(&mut environment, "MESOS_SLAVE_ID", core.agent_id().as_str());
+    set(&mut environment, "MESOS_SLAVE_PID", options.pid.as_str());
+    environment
+}
+
+fn set(environment: &mut Environment, name: &str, value: impl Into<Arc<str>>) {
+    environment.push((name.into(), value.into()));
+}
+
+/// The role that a task's resources are allocated to, so that it can reserve on the same behalf.
+fn add_role(environment: &mut Environment, resources: &Resources) {
+    let role = resources.iter().find_map(|resource| resource.allocation.as_ref());
+    if let Some(role) = role {
+        set(environment, "MESOS_ALLOCATION_ROLE", role.to_string());
+    }
+}
+
+/// What the scheduler set goes last, and so wins.
+fn with_own(mut environment: Environment, command: Option<&CommandInfo>) -> Environment {
+    environment.extend(command.into_iter().flat_map(|command| command.environment.iter().cloned()));
+    environment
+}
+
+fn user(options: &Options, framework: &FrameworkInfo, command: Option<&CommandInfo>) -> Arc<str> {
+    if !options.switch_user {
+        return options.own_user.clone();
+    }
+    let own = command.and_then(|command| command.user.as_ref()).unwrap_or(&framework.user);
+    if own.is_empty() { options.own_user.clone() } else { own.clone() }
+}
+
+/// The agent's address and endpoint, from its pid.
+fn address(options: &Options) -> (&str, &str) {
+    let pid = options.pid.as_str();
+    let endpoint = pid.split_once('@').map_or(pid, |(_, endpoint)| endpoint);
+    (endpoint.rsplit_once(':').map_or(endpoint, |(ip, _)| ip), endpoint)
+}

@@ -1,0 +1,212 @@
+//! What the agent remembers of frameworks, executors and tasks.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use base::{ContainerId, ExecutorId, FrameworkId, Ring, TaskId};
+
+use crate::input::StreamId;
+use crate::timers::TimerKey;
+use crate::types::{
+    ExecutorInfo, ExecutorKind, ExecutorState, ExecutorView, FrameworkInfo, Task, TaskInfo, TaskState,
+};
+
+/// Completed tasks that are remembered for each executor.
+const MAX_COMPLETED_TASKS: usize = 200;
+
+/// A framework with something on this agent.
+#[derive(Debug)]
+pub(crate) struct Framework {
+    pub(crate) info: Arc<FrameworkInfo>,
+    /// It is being shut down: what its tasks do is of no interest to the master any more.
+    pub(crate) terminating: bool,
+    pub(crate) executors: BTreeMap<ExecutorId, Executor>,
+    /// Which executor has a task, for every task that is queued or among [`Executor::tasks`].
+    pub(crate) tasks: BTreeMap<TaskId, ExecutorId>,
+    pub(crate) completed_executors: Ring<Arc<ExecutorView>>,
+}
+
+impl Framework {
+    pub(crate) fn executor_of(&mut self, task: &TaskId) -> Option<&mut Executor> {
+        self.executors.get_mut(self.tasks.get(task)?)
+    }
+
+    pub(crate) fn entry(&mut self, task: &TaskId) -> Option<&mut TaskEntry> {
+        self.executor_of(task)?.tasks.get_mut(task)
+    }
+}
+
+/// An executor, from the moment its container is ordered until everything it did is acknowledged.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    pub(crate) info: Arc<ExecutorInfo>,
+    pub(crate) state: ExecutorState,
+    pub(crate) container_id: ContainerId,
+    pub(crate) directory: Arc<str>,
+    /// Its container is up. For a command executor see its task's [`Run`].
+    pub(crate) launched: bool,
+    pub(crate) pid: Option<u32>,
+    /// Its container has been ordered away.
+    pub(crate) destroying: bool,
+    /// Where a custom executor takes its events.
+    pub(crate) stream: Option<StreamId>,
+    /// Whether it ever got a task: one that never will is ended.
+    pub(crate) ever_sent_task: bool,
+    /// Why its container is being ended, if the agent knows better than the exit status.
+    pub(crate) termination: Option<Termination>,
+    /// Subscription, shutdown or lingering: an executor waits for one thing at a time.
+    pub(crate) timer: Option<TimerKey>,
+    /// What waits for it to come up, in order.
+    pub(crate) queued: VecDeque<Queued>,
+    /// What it was given, until the last update is acknowledged.
+    pub(crate) tasks: BTreeMap<TaskId, TaskEntry>,
+    /// Groups that it was given so far.
+    pub(crate) groups: u32,
+    pub(crate) completed: Ring<Arc<Task>>,
+}
+
+impl Executor {
+    pub(crate) fn new(info: Arc<ExecutorInfo>, container_id: ContainerId, directory: Arc<str>) -> Self {
+        Self {
+            info,
+            state: ExecutorState::Registering,
+            container_id,
+            directory,
+            launched: false,
+            pid: None,
+            destroying: false,
+            stream: None,
+            ever_sent_task: false,
+            termination: None,
+            timer: None,
+            queued: VecDeque::new(),
+            tasks: BTreeMap::new(),
+            groups: 0,
+            completed: Ring::new(MAX_COMPLETED_TASKS),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> ExecutorKind {
+        self.info.kind
+    }
+
+    /// Orders its own container away, once. It is then terminating.
+    pub(crate) fn destroy(&mut self, out: &mut Vec<crate::Output>) {
+        self.state = ExecutorState::Terminating;
+        if !self.destroying {
+            self.destroying = true;
+            out.push(crate::Output::DestroyContainer(self.container_id.clone()));
+        }
+    }
+
+    /// Whether a built-in executor has a task's container.
+    pub(crate) fn has_runs(&self) -> bool {
+        self.tasks.values().any(|entry| entry.run.is_some())
+    }
+
+    /// Whether nothing waits, runs or lacks an acknowledgement.
+    pub(crate) fn is_through(&self) -> bool {
+        self.queued.is_empty() && self.tasks.is_empty()
+    }
+
+    /// Whether a task waits or runs.
+    pub(crate) fn has_active_task(&self) -> bool {
+        !self.queued.is_empty() || self.tasks.values().any(|entry| !entry.task.state.is_terminal())
+    }
+
+    /// Starts the history of a task that is given to the executor, or that ends before.
+    pub(crate) fn admit(&mut self, framework_id: &FrameworkId, info: Arc<TaskInfo>, run: Option<Run>) {
+        let task = Task {
+            framework_id: framework_id.clone(),
+            state: TaskState::Staging,
+            statuses: Vec::new(),
+            last_sent: None,
+            info,
+        };
+        self.tasks.insert(task.info.task_id.clone(), TaskEntry { task: Arc::new(task), run });
+    }
+
+    /// Gives every waiting task a history, because it will end without having been given to the executor.
+    pub(crate) fn admit_all_queued(&mut self, framework_id: &FrameworkId) {
+        for queued in std::mem::take(&mut self.queued) {
+            for info in queued.tasks {
+                self.admit(framework_id, info, None);
+            }
+        }
+    }
+
+    /// Takes the waiting group (or the single task) that a task is in.
+    pub(crate) fn take_queued(&mut self, task: &TaskId) -> Option<Queued> {
+        let position = self.queued.iter().position(|q| q.tasks.iter().any(|t| t.task_id == *task))?;
+        self.queued.remove(position)
+    }
+}
+
+/// Tasks that wait together.
+#[derive(Clone, Debug)]
+pub(crate) struct Queued {
+    pub(crate) tasks: Vec<Arc<TaskInfo>>,
+    pub(crate) group: bool,
+}
+
+/// A task that was given to its executor.
+#[derive(Debug)]
+pub(crate) struct TaskEntry {
+    pub(crate) task: Arc<Task>,
+    /// Its container, while there is one and a built-in executor has it.
+    pub(crate) run: Option<Run>,
+}
+
+/// A task's own container in a built-in executor.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) container_id: ContainerId,
+    pub(crate) launched: bool,
+    pub(crate) pid: Option<u32>,
+    /// Tasks with the same number live and die together.
+    pub(crate) group: u32,
+    pub(crate) kill: Option<Kill>,
+    /// Ends it when it has run long enough.
+    pub(crate) completion: Option<TimerKey>,
+}
+
+impl Run {
+    pub(crate) fn new(container_id: ContainerId, group: u32) -> Self {
+        Self { container_id, launched: false, pid: None, group, kill: None, completion: None }
+    }
+}
+
+/// A kill that has begun.
+#[derive(Debug)]
+pub(crate) struct Kill {
+    pub(crate) cause: KillCause,
+    /// Force follows then.
+    pub(crate) deadline: base::Time,
+    /// `None` when force has been used.
+    pub(crate) escalation: Option<TimerKey>,
+}
+
+/// Why a task is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KillCause {
+    /// Somebody wants it gone, or a task of its group has failed.
+    Requested,
+    /// It ran longer than it may.
+    MaxCompletion,
+}
+
+/// Why the agent ended an executor's container.
+#[derive(Clone, Debug)]
+pub(crate) struct Termination {
+    pub(crate) reason: crate::types::Reason,
+    pub(crate) message: Arc<str>,
+}
+
+/// Whose a container is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) framework_id: FrameworkId,
+    pub(crate) executor_id: ExecutorId,
+    /// Set where a built-in executor runs a task in it.
+    pub(crate) task_id: Option<TaskId>,
+}

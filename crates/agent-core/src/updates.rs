@@ -1,0 +1,174 @@
+//! Status updates on their way to the master: per task in order, one at a time, again and again until acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{FrameworkId, TaskId, Uuid};
+use tracing::{info, warn};
+
+use crate::core::{AgentCore, Step};
+use crate::output::ToMaster;
+use crate::timers::{Timer, TimerKey};
+use crate::types::{StatusUpdate, TaskStatus};
+use crate::{executors, registration};
+
+/// Pause before an update is sent again; doubles each time.
+const FIRST_RETRY: Duration = Duration::from_secs(10);
+
+/// The longest pause.
+const LONGEST_RETRY: Duration = Duration::from_secs(10 * 60);
+
+/// The updates of all tasks.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    streams: BTreeMap<FrameworkId, BTreeMap<TaskId, Stream>>,
+}
+
+/// The updates of one task.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// Not yet acknowledged, oldest first; the first may have been sent.
+    pub(crate) pending: VecDeque<Arc<TaskStatus>>,
+    /// Every update that ever came, so that a repeated one is known.
+    received: BTreeSet<Uuid>,
+    /// A terminal update is among them: nothing may follow.
+    ended: bool,
+    pause: Duration,
+    pub(crate) timer: Option<TimerKey>,
+}
+
+impl Stream {
+    fn new() -> Self {
+        Self {
+            pending: VecDeque::new(),
+            received: BTreeSet::new(),
+            ended: false,
+            pause: FIRST_RETRY,
+            timer: None,
+        }
+    }
+}
+
+impl Streams {
+    fn get_mut(&mut self, framework: &FrameworkId, task: &TaskId) -> Option<&mut Stream> {
+        self.streams.get_mut(framework)?.get_mut(task)
+    }
+
+    fn remove(&mut self, framework: &FrameworkId, task: &TaskId) {
+        if let Some(tasks) = self.streams.get_mut(framework) {
+            tasks.remove(task);
+            if tasks.is_empty() {
+                self.streams.remove(framework);
+            }
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&FrameworkId, &TaskId, &Stream)> {
+        self.streams
+            .iter()
+            .flat_map(|(framework, tasks)| tasks.iter().map(move |(task, s)| (framework, task, s)))
+    }
+}
+
+/// Takes an update in. A repeated one, and one after the end, is dropped.
+pub(crate) fn add(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    framework: &FrameworkId,
+    status: Arc<TaskStatus>,
+) {
+    let task = status.task_id.clone();
+    let tasks = core.updates.streams.entry(framework.clone()).or_default();
+    let stream = tasks.entry(task.clone()).or_insert_with(Stream::new);
+    if stream.ended || !stream.received.insert(status.uuid) {
+        info!(%framework, %task, uuid = %status.uuid, "dropping an update that is repeated or comes after the end");
+        return;
+    }
+    stream.ended = status.state.is_terminal();
+    stream.pending.push_back(status);
+    if stream.pending.len() == 1 {
+        forward(core, step, framework, &task);
+    }
+}
+
+/// Sends a task's oldest update, if the agent is registered, and plans to send it again.
+fn forward(core: &mut AgentCore, step: &mut Step<'_>, framework: &FrameworkId, task: &TaskId) {
+    if !core.registration.registered {
+        return;
+    }
+    let Some(stream) = core.updates.get_mut(framework, task) else { return };
+    let Some(status) = stream.pending.front().cloned() else { return };
+    core.timers.cancel(&mut stream.timer);
+    let timer = Timer::UpdateRetry(framework.clone(), task.clone());
+    stream.timer = Some(core.timers.set(step.now + stream.pause, timer));
+    let mut latest_state = status.state;
+    if let Some(entry) = core.frameworks.get_mut(framework).and_then(|f| f.entry(task)) {
+        latest_state = entry.task.state;
+        let sent = Some((status.state, status.uuid));
+        if entry.task.last_sent != sent {
+            Arc::make_mut(&mut entry.task).last_sent = sent;
+        }
+    }
+    let update = StatusUpdate { framework_id: framework.clone(), status, latest_state };
+    registration::send(core, step, ToMaster::StatusUpdate(update));
+}
+
+/// The time to send an update again has come.
+pub(crate) fn retry(core: &mut AgentCore, step: &mut Step<'_>, framework: &FrameworkId, task: &TaskId) {
+    let Some(stream) = core.updates.get_mut(framework, task) else { return };
+    stream.timer = None;
+    stream.pause = (stream.pause * 2).min(LONGEST_RETRY);
+    info!(%framework, %task, "no acknowledgement yet; sending the update again");
+    forward(core, step, framework, task);
+}
+
+/// A master is there (again): it hears the oldest update of every task.
+pub(crate) fn resend_all(core: &mut AgentCore, step: &mut Step<'_>) {
+    let waiting: Vec<_> = core
+        .updates
+        .iter()
+        .filter(|(_, _, stream)| !stream.pending.is_empty())
+        .map(|(framework, task, _)| (framework.clone(), task.clone()))
+        .collect();
+    for (framework, task) in waiting {
+        if let Some(stream) = core.updates.get_mut(&framework, &task) {
+            stream.pause = FIRST_RETRY;
+        }
+        forward(core, step, &framework, &task);
+    }
+}
+
+/// The framework (or the master in its place) has taken an update.
+pub(crate) fn acknowledge(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    framework: &FrameworkId,
+    task: &TaskId,
+    uuid: Option<Uuid>,
+) {
+    let Some(stream) = core.updates.get_mut(framework, task) else {
+        warn!(%framework, %task, "ignoring an acknowledgement: no update waits for one");
+        return;
+    };
+    if stream.pending.front().map(|status| status.uuid) != uuid || uuid.is_none() {
+        warn!(%framework, %task, ?uuid, "ignoring an acknowledgement that is not for the update that was sent");
+        return;
+    }
+    let terminal = stream.pending.pop_front().is_some_and(|status| status.state.is_terminal());
+    stream.pause = FIRST_RETRY;
+    core.timers.cancel(&mut stream.timer);
+    if terminal {
+        core.updates.remove(framework, task);
+        executors::complete_task(core, step, framework, task);
+    } else {
+        forward(core, step, framework, task);
+    }
+}
+
+/// Nobody waits for a framework's updates any more.
+pub(crate) fn forget(core: &mut AgentCore, framework: &FrameworkId) {
+    for mut stream in core.updates.streams.remove(framework).into_iter().flat_map(BTreeMap::into_values) {
+        core.timers.cancel(&mut stream.timer);
+    }
+}

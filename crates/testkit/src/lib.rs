@@ -1,1 +1,4 @@
-//! Placeholder.
+//! For tests of the cores: builders that read like the scenario, a clock that is advanced, and outputs that are recorded
+//! and have to be expected.
+
+pub mod master;

@@ -1,0 +1,9 @@
+//! The agent's core under test: builders, a clock that is advanced, and outputs as short lines.
+
+mod build;
+mod env;
+mod lines;
+
+pub use build::{command_task, custom_executor, custom_task, default_executor, framework, group_task, options};
+pub use env::AgentEnv;
+pub use lines::Lines;

@@ -1,0 +1,101 @@
+//! Outputs as short lines, so that a test reads like the scenario.
+
+use std::collections::BTreeMap;
+
+use agent_core::{ExecutorEvent, Output, StatusSource, StatusUpdate, ToMaster};
+use base::ContainerId;
+
+/// Writes outputs as lines and names containers in the order in which they come: `c1`, `c2`, ...
+#[derive(Debug, Default)]
+pub struct Lines {
+    containers: BTreeMap<ContainerId, usize>,
+}
+
+impl Lines {
+    /// A container's short name.
+    pub fn name(&mut self, id: &ContainerId) -> String {
+        let next = self.containers.len() + 1;
+        format!("c{}", self.containers.entry(id.clone()).or_insert(next))
+    }
+
+    /// One output as a line; `None` for the timer, which [`AgentEnv`](super::AgentEnv) keeps.
+    pub fn line(&mut self, output: &Output) -> Option<String> {
+        let line = match output {
+            Output::SetTimer(_) => return None,
+            Output::Send { to, message } => match message {
+                ToMaster::Pong => format!("pong to {to}"),
+                message => to_master(message),
+            },
+            Output::LaunchContainer(spec) => {
+                let id = self.name(&spec.container_id);
+                let inside = spec.parent.as_ref().map(|parent| format!(" in {}", self.name(parent)));
+                format!("launch {id}{} for {}", inside.unwrap_or_default(), spec.executor_id)
+            }
+            Output::SignalContainer { container_id, signal } => {
+                format!("signal {} {signal}", self.name(container_id))
+            }
+            Output::DestroyContainer(id) => format!("destroy {}", self.name(id)),
+            Output::ExecutorReply { reply, .. } => match reply {
+                Ok(()) => "reply: ok".to_owned(),
+                Err(refusal) => format!("reply: {refusal}"),
+            },
+            Output::ExecutorEvent { stream, event } => format!("stream {}: {}", stream.0, executor_event(event)),
+            Output::CloseExecutorStream(stream) => format!("stream {}: close", stream.0),
+            Output::Terminate { reason } => format!("terminate: {reason}"),
+        };
+        Some(line)
+    }
+}
+
+fn to_master(message: &ToMaster) -> String {
+    match message {
+        ToMaster::Register { .. } => "register".to_owned(),
+        ToMaster::Reregister(r) => {
+            let tasks: Vec<_> =
+                r.tasks.iter().map(|task| format!("{}:{:?}", task.info.task_id, task.state)).collect();
+            format!("reregister [{}]", tasks.join(" "))
+        }
+        ToMaster::UpdateAgent { .. } => "update agent".to_owned(),
+        ToMaster::Unregister { .. } => "unregister".to_owned(),
+        ToMaster::StatusUpdate(update) => status(update),
+        ToMaster::ExitedExecutor { executor_id, status, .. } => format!("executor {executor_id} exited {status}"),
+        ToMaster::Message { executor_id, .. } => format!("message of {executor_id}"),
+        ToMaster::OperationStatus(update) => format!("operation {:?}", update.state),
+        ToMaster::Pong => "pong".to_owned(),
+    }
+}
+
+fn status(update: &StatusUpdate) -> String {
+    let status = &update.status;
+    let mut line = format!("{} {:?}", status.task_id, status.state);
+    if status.source == StatusSource::Agent {
+        line.push_str(" by agent");
+    }
+    if update.latest_state != status.state {
+        line.push_str(&format!(" latest {:?}", update.latest_state));
+    }
+    if let Some(reason) = status.reason {
+        line.push_str(&format!(" because {reason:?}"));
+    }
+    if let Some(message) = &status.message {
+        line.push_str(&format!(": {message}"));
+    }
+    line
+}
+
+fn executor_event(event: &ExecutorEvent) -> String {
+    match event {
+        ExecutorEvent::Subscribed { .. } => "subscribed".to_owned(),
+        ExecutorEvent::Launch(task) => format!("launch {}", task.task_id),
+        ExecutorEvent::LaunchGroup(tasks) => {
+            let ids: Vec<_> = tasks.iter().map(|task| task.task_id.as_str()).collect();
+            format!("launch group {}", ids.join(" "))
+        }
+        ExecutorEvent::Kill { task_id, grace: None } => format!("kill {task_id}"),
+        ExecutorEvent::Kill { task_id, grace: Some(grace) } => format!("kill {task_id} within {grace:?}"),
+        ExecutorEvent::Acknowledged { task_id, .. } => format!("acknowledged {task_id}"),
+        ExecutorEvent::Message(_) => "message".to_owned(),
+        ExecutorEvent::Shutdown => "shutdown".to_owned(),
+        ExecutorEvent::Error(message) => format!("error {message}"),
+    }
+}

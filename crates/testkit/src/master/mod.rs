@@ -1,0 +1,13 @@
+//! The master's core in a test: [`Master`] gives it inputs, keeps its timers and records its outputs per receiver.
+//!
+//! After every input the whole state is checked.
+
+mod builders;
+mod drive;
+mod expect;
+
+pub use builders::{
+    agent_info, executor, framework_info, launch, register, resources, running, status, task,
+    task_with_executor,
+};
+pub use drive::{Master, Scheduler};

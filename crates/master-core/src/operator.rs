@@ -5,7 +5,7 @@ use base::Time;
 use crate::core::MasterCore;
 use crate::output::Output;
 use crate::types::{OperatorCall, OperatorError};
-use crate::{agents, frameworks};
+use crate::{agents, frameworks, tasks};
 
 pub(crate) fn operator(
     core: &mut MasterCore,
@@ -22,6 +22,15 @@ pub(crate) fn operator(
                 return Err(OperatorError::BadRequest("No framework found with specified ID".to_owned()));
             }
             frameworks::teardown(core, now, &id, out);
+            Ok(())
+        }
+        OperatorCall::KillTask { framework_id, task_id } => {
+            let known = core.frameworks.get(&framework_id).is_some_and(|f| f.tasks.contains_key(&task_id));
+            if !known {
+                let what = format!("No active task '{task_id}' found in framework '{framework_id}'");
+                return Err(OperatorError::NotFound(what));
+            }
+            tasks::kill(core, now, &framework_id, task_id, None, None, out);
             Ok(())
         }
         OperatorCall::MarkAgentGone(id) => {

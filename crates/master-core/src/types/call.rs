@@ -166,6 +166,13 @@ pub enum OperatorCall {
     },
     /// Ends a framework and all its tasks.
     Teardown(FrameworkId),
+    /// Ends one task, as its framework's KILL does. Mesos has no such call.
+    KillTask {
+        /// Whose.
+        framework_id: FrameworkId,
+        /// Which.
+        task_id: TaskId,
+    },
     /// Declares an agent gone for ever.
     MarkAgentGone(AgentId),
     /// Ends an agent's tasks and offers nothing of it.

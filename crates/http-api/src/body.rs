@@ -1,0 +1,78 @@
+//! Request bodies, read up to a limit.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+
+use crate::ApiError;
+
+/// The most bytes that the body of a call may have: a reregistering agent with ten thousands of tasks fits well.
+pub const BODY_LIMIT: usize = 32 << 20;
+
+/// What is still taken and thrown away of a body that was refused, so that its sender gets to read the answer.
+const DRAIN_BYTES: usize = 8 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// Reads a whole body. One that is announced to be over the limit is not read at all; one that turns out to be is not
+/// read further.
+///
+/// # Errors
+///
+/// `413` over the limit, `400` when the body breaks off.
+pub async fn read_body(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
+        // Who waits for `100 Continue` has sent nothing yet.
+        if !headers.contains_key(header::EXPECT) {
+            tokio::spawn(drain(body));
+        }
+        return Err(too_large(limit));
+    }
+    // Most bodies are one chunk, which is handed on as it is.
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|error| ApiError::bad_request(format!("Failed to read the body: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length > limit {
+            tokio::spawn(drain(body));
+            return Err(too_large(limit));
+        }
+        if first.is_empty() {
+            first = data;
+            continue;
+        }
+        if rest.is_empty() {
+            let announced = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+            rest.reserve(announced.max(length));
+            rest.extend_from_slice(&first);
+        }
+        rest.extend_from_slice(&data);
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+fn too_large(limit: usize) -> ApiError {
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("The body is over the limit of {limit} bytes"))
+}
+
+async fn drain(mut body: Body) {
+    let drained = async {
+        let mut taken = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            taken += frame.data_ref().map_or(0, Bytes::len);
+            if taken > DRAIN_BYTES {
+                return;
+            }
+        }
+    };
+    // However it ends, nobody waits for it.
+    let _ = tokio::time::timeout(DRAIN_TIME, drained).await;
+}

@@ -1,0 +1,62 @@
+//! Answers of success.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use proto::{Described, Message};
+
+use crate::{ApiError, Encoding};
+
+/// `202`: taken; what comes of it is told elsewhere.
+#[must_use]
+pub fn accepted() -> Response {
+    StatusCode::ACCEPTED.into_response()
+}
+
+/// `200` with nothing to say.
+#[must_use]
+pub fn ok() -> Response {
+    StatusCode::OK.into_response()
+}
+
+/// `200` with a message.
+#[must_use]
+pub fn message<M: Message + Described>(encoding: Encoding, message: &M) -> Response {
+    let body = match encoding {
+        Encoding::Json => proto::json::to_vec(message),
+        Encoding::Protobuf => proto::encode(message),
+    };
+    with_type(encoding.media_type(), body)
+}
+
+/// `200` with a JSON text.
+#[must_use]
+pub fn json_text(text: Vec<u8>) -> Response {
+    with_type(Encoding::Json.media_type(), text)
+}
+
+/// `200` with a JSON text; as a call of the function `callback` where one is asked for, so that pages of other origins
+/// can load it as a script (`?jsonp=NAME` of the v0 endpoints).
+///
+/// # Errors
+///
+/// `400` when the callback is not the name of a function.
+pub fn with_jsonp(text: Vec<u8>, callback: Option<&str>) -> Result<Response, ApiError> {
+    let Some(callback) = callback else { return Ok(json_text(text)) };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.' | '[' | ']');
+    if callback.is_empty() || !callback.chars().all(is_name) {
+        return Err(ApiError::bad_request("Expecting 'jsonp' to be the name of a function"));
+    }
+    let mut script = Vec::with_capacity(text.len() + callback.len() + 3);
+    script.extend_from_slice(callback.as_bytes());
+    script.push(b'(');
+    script.extend_from_slice(&text);
+    script.extend_from_slice(b");");
+    Ok(with_type("text/javascript", script))
+}
+
+fn with_type(media_type: &'static str, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}

@@ -1,0 +1,135 @@
+//! The loop that serves HTTP connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+
+/// The other end of the connection, among the extensions of each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// Limits of a server.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// How many connections may be open; more wait to be accepted.
+    pub max_connections: usize,
+    /// How long a connection may take for the head of its next request, being idle included.
+    pub head_timeout: Duration,
+    /// How many bytes are buffered for reading, which bounds the head of a request.
+    pub buffer_bytes: usize,
+    /// How long requests may go on after the server was told to stop; streams go on until then.
+    pub stop_timeout: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 20_000,
+            head_timeout: Duration::from_secs(600),
+            buffer_bytes: 128 << 10,
+            stop_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Tells servers to stop: when the value becomes true or the sender is gone.
+pub type Shutdown = watch::Receiver<bool>;
+
+/// Serves connections until told to stop, and then until they are done or the time for that is over.
+pub async fn serve(listener: TcpListener, router: Router, options: ServeOptions, mut shutdown: Shutdown) {
+    let places = Arc::new(Semaphore::new(options.max_connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stopped(&mut shutdown) => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, peer, place)) => {
+                let (router, options, shutdown) = (router.clone(), options.clone(), shutdown.clone());
+                connections.spawn(async move {
+                    serve_connection(stream, peer, router, &options, shutdown).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: it passes when connections end.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "the connection is gone already");
+    }
+    Ok((stream, peer, place))
+}
+
+/// Serves the requests of one connection, for servers that accept connections themselves. Returns when the connection
+/// is closed, or, after being told to stop, when its requests are done or `stop_timeout` is over.
+pub async fn serve_connection<S>(
+    stream: S,
+    peer: SocketAddr,
+    router: Router,
+    options: &ServeOptions,
+    mut shutdown: Shutdown,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer));
+        router.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.head_timeout)
+        .max_buf_size(options.buffer_bytes.max(8 << 10))
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stopped(&mut shutdown) => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(options.stop_timeout, connection).await {
+                Ok(result) => result,
+                Err(_) => return,
+            }
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%peer, %error, "the connection ended");
+    }
+}
+
+async fn stopped(shutdown: &mut Shutdown) {
+    // Without a sender nobody can say it any more; then it is over as well.
+    let _ = shutdown.wait_for(|&stop| stop).await;
+}

@@ -1,2 +1,38 @@
-//! Placeholder.
-fn main() {}
+//! `meseta-bench`: how fast the real servers are, and what they use. Prints the workload with the figures.
+//!
+//! The servers are the `meseta` beside this program, started as processes of their own on loopback; see
+//! `docs/performance.md`.
+
+mod emulated;
+mod latency;
+mod report;
+mod throughput;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "How fast a cluster is, and what it uses")]
+struct Options {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Subcommand)]
+enum Benchmark {
+    /// Tasks per second from accept to acknowledged TASK_FINISHED: a real master, emulated agents, one scheduler.
+    Throughput(throughput::Options),
+    /// Accept to TASK_RUNNING, one task at a time on a real agent; memory of master and agent.
+    Latency(latency::Options),
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match options.benchmark {
+            Benchmark::Throughput(options) => throughput::run(&options).await,
+            Benchmark::Latency(options) => latency::run(&options).await,
+        }
+    })
+}

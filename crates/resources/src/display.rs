@@ -99,7 +99,7 @@ impl fmt::Display for Resource {
         if !details.reservations.is_empty() {
             f.write_str("(reservations: [")?;
             for (i, reservation) in details.reservations.iter().enumerate() {
-                let comma = if i > 0 { ", " } else { "" };
+                let comma = if i > 0 { "," } else { "" };
                 write!(f, "{comma}({reservation})")?;
             }
             f.write_str("])")?;
@@ -165,7 +165,7 @@ mod tests {
         let resource = Resource::scalar("cpus", Scalar::from_f64(0.5))
             .reserved_by(Reservation::fixed(Role::from("a")))
             .reserved_by(by);
-        assert_eq!(resource.to_string(), "cpus(reservations: [(STATIC,a), (DYNAMIC,a/b,me,{k: v, x})]):0.5");
+        assert_eq!(resource.to_string(), "cpus(reservations: [(STATIC,a),(DYNAMIC,a/b,me,{k: v, x})]):0.5");
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn take_update(
         container_status: Some(container_status),
         body: update.body,
     };
-    if !is_others(core, framework_id, executor_id, &update.task_id) {
+    if !is_not_its(core, framework_id, executor_id, &update.task_id) {
         status::report(core, step, framework_id, report);
     }
     if let Some(stream) = stream {
@@ -171,14 +171,15 @@ fn take_update(
     }
 }
 
-/// Whether a task is in the hands of another executor, about which this one has nothing to say.
-fn is_others(core: &AgentCore, framework: &FrameworkId, executor: &ExecutorId, task: &TaskId) -> bool {
-    let owner = core.frameworks.get(framework).and_then(|framework| framework.tasks.get(task));
-    let other = owner.is_some_and(|owner| owner != executor);
-    if other {
-        warn!(%framework, %executor, %task, "ignoring a status of another executor's task");
+/// Whether a task is in the hands of another executor, or was not given to this one yet.
+fn is_not_its(core: &AgentCore, framework: &FrameworkId, executor: &ExecutorId, task: &TaskId) -> bool {
+    let known =
+        core.frameworks.get(framework).and_then(|f| Some((f.executors.get(executor)?, f.tasks.get(task)?)));
+    let not_its = known.is_some_and(|(own, owner)| owner != executor || !own.tasks.contains_key(task));
+    if not_its {
+        warn!(%framework, %executor, %task, "ignoring a status of a task that the executor does not have");
     }
-    other
+    not_its
 }
 
 /// An executor's stream ended on its side. Its process decides its fate, and it may subscribe again.

@@ -125,6 +125,9 @@ fn place(core: &mut AgentCore, step: &mut Step<'_>, launch: Launch) {
 /// Gives tasks to their executor, which is added if it is not there, or lets them wait for it.
 fn deliver(core: &mut AgentCore, step: &mut Step<'_>, launch: &Launch) {
     let (framework_id, executor_id) = (&launch.framework.id, &launch.executor.executor_id);
+    for task in &launch.tasks.tasks {
+        updates::begin(core, framework_id, &task.task_id);
+    }
     let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
     for task in &launch.tasks.tasks {
         framework.tasks.insert(task.task_id.clone(), executor_id.clone());

@@ -172,3 +172,11 @@ pub(crate) fn forget(core: &mut AgentCore, framework: &FrameworkId) {
         core.timers.cancel(&mut stream.timer);
     }
 }
+
+/// A task begins; what an earlier one of the same name (dropped, or unknown when it was killed) left is of no interest.
+pub(crate) fn begin(core: &mut AgentCore, framework: &FrameworkId, task: &TaskId) {
+    if let Some(stream) = core.updates.get_mut(framework, task) {
+        core.timers.cancel(&mut stream.timer);
+        core.updates.remove(framework, task);
+    }
+}

@@ -4,6 +4,8 @@ mod build;
 mod env;
 mod lines;
 
-pub use build::{command_task, custom_executor, custom_task, default_executor, framework, group_task, options};
+pub use build::{
+    command_task, custom_executor, custom_task, default_executor, framework, group_task, options,
+};
 pub use env::AgentEnv;
 pub use lines::Lines;

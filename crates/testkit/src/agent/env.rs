@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use agent_core::{
     AgentCore, ContainerEvent, ContainerSpec, ExecutorCall, ExecutorInfo, ExecutorRequest, ExecutorUpdate,
-    FrameworkInfo, FromMaster, Input, Options, Output, Pid, RequestId, RunTask, RunTaskGroup, StatusUpdate, StreamId,
-    TaskInfo, TaskState, ToMaster,
+    FrameworkInfo, FromMaster, Input, Options, Output, Pid, RequestId, RunTask, RunTaskGroup, StatusUpdate,
+    StreamId, TaskInfo, TaskState, ToMaster,
 };
 use base::{ContainerId, Payload, Time, Uuid};
 

@@ -39,7 +39,9 @@ impl Lines {
                 Ok(()) => "reply: ok".to_owned(),
                 Err(refusal) => format!("reply: {refusal}"),
             },
-            Output::ExecutorEvent { stream, event } => format!("stream {}: {}", stream.0, executor_event(event)),
+            Output::ExecutorEvent { stream, event } => {
+                format!("stream {}: {}", stream.0, executor_event(event))
+            }
             Output::CloseExecutorStream(stream) => format!("stream {}: close", stream.0),
             Output::Terminate { reason } => format!("terminate: {reason}"),
         };
@@ -58,7 +60,9 @@ fn to_master(message: &ToMaster) -> String {
         ToMaster::UpdateAgent { .. } => "update agent".to_owned(),
         ToMaster::Unregister { .. } => "unregister".to_owned(),
         ToMaster::StatusUpdate(update) => status(update),
-        ToMaster::ExitedExecutor { executor_id, status, .. } => format!("executor {executor_id} exited {status}"),
+        ToMaster::ExitedExecutor { executor_id, status, .. } => {
+            format!("executor {executor_id} exited {status}")
+        }
         ToMaster::Message { executor_id, .. } => format!("message of {executor_id}"),
         ToMaster::OperationStatus(update) => format!("operation {:?}", update.state),
         ToMaster::Pong => "pong".to_owned(),

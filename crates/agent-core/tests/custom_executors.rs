@@ -1,0 +1,181 @@
+//! Executors that are processes of the framework's own.
+
+use std::time::Duration;
+
+use agent_core::{ExecutorCall, ExecutorKind, FrameworkInfo, FromMaster, Input, StreamId, TaskState};
+use base::Payload;
+use testkit::agent::{AgentEnv, custom_executor, custom_task, framework};
+
+/// Executor `e` of `f`, subscribed on stream 1 with task `t` running there.
+fn running() -> (AgentEnv, FrameworkInfo) {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    env.run(&f, custom_task("t", &custom_executor("e")));
+    env.launched("c1");
+    env.subscribe(&f, "e", 1);
+    env.report(&f, "e", "t", TaskState::Running);
+    env.acknowledge_all();
+    env.forget();
+    (env, f)
+}
+
+#[test]
+fn tasks_wait_until_the_executor_subscribes() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    let e = custom_executor("e");
+    env.run(&f, custom_task("t1", &e));
+    env.run(&f, custom_task("t2", &e));
+    env.expect(&["launch c1 for e"]);
+    env.report(&f, "e", "t1", TaskState::Running);
+    env.expect(&["reply: Executor is not subscribed"]);
+    env.launched("c1");
+    env.subscribe(&f, "e", 1);
+    env.expect(&["reply: ok", "stream 1: subscribed", "stream 1: launch t1", "stream 1: launch t2"]);
+    env.run(&f, custom_task("t3", &e));
+    env.expect(&["stream 1: launch t3"]);
+}
+
+#[test]
+fn groups_are_launched_together() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    env.run_group(&f, &custom_executor("e"), &["a", "b"]);
+    env.launched("c1");
+    env.subscribe(&f, "e", 1);
+    env.expect(&["launch c1 for e", "reply: ok", "stream 1: subscribed", "stream 1: launch group a b"]);
+}
+
+#[test]
+fn strangers_are_refused() {
+    let (mut env, f) = running();
+    env.report(&framework("g"), "e", "t", TaskState::Running);
+    env.report(&f, "x", "t", TaskState::Running);
+    env.expect(&["reply: Framework cannot be found", "reply: Executor cannot be found"]);
+}
+
+#[test]
+fn an_executor_that_never_subscribes_is_destroyed() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), custom_task("t", &custom_executor("e")));
+    env.launched("c1");
+    env.advance(Duration::from_secs(60));
+    env.expect(&["launch c1 for e", "destroy c1"]);
+    env.exited("c1", 9);
+    env.expect(&[
+        "executor e exited 9",
+        "t Failed by agent because ExecutorRegistrationTimeout: Executor did not register within 1mins",
+    ]);
+}
+
+#[test]
+fn kills_and_messages_are_passed_on() {
+    let (mut env, f) = running();
+    env.kill(&f, "t");
+    let message = FromMaster::Message {
+        framework_id: "f".into(),
+        executor_id: "e".into(),
+        data: Payload::from(&b"hello"[..]),
+    };
+    env.from_master(message);
+    env.executor_call(&f, "e", ExecutorCall::Message(Payload::default()));
+    env.expect(&["stream 1: kill t", "stream 1: message", "reply: ok", "message of e"]);
+}
+
+#[test]
+fn a_task_that_is_killed_before_the_executor_subscribes() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    env.run(&f, custom_task("t", &custom_executor("e")));
+    env.launched("c1");
+    env.kill(&f, "t");
+    env.expect(&[
+        "launch c1 for e",
+        "t Killed by agent because TaskKilledDuringLaunch: Killed before delivery to the executor",
+    ]);
+    env.acknowledge_all();
+    env.subscribe(&f, "e", 1);
+    env.expect(&["reply: ok", "stream 1: shutdown"]);
+    env.exited("c1", 0);
+    env.expect(&["stream 1: close", "executor e exited 0"]);
+    assert!(env.core.snapshot().frameworks.is_empty());
+}
+
+#[test]
+fn shutdown_asks_and_then_destroys() {
+    let (mut env, _) = running();
+    env.from_master(FromMaster::ShutdownExecutor { framework_id: "f".into(), executor_id: "e".into() });
+    env.expect(&["stream 1: shutdown"]);
+    env.advance(Duration::from_secs(5));
+    env.expect(&["destroy c1"]);
+    env.exited("c1", 9);
+    env.expect(&[
+        "stream 1: close",
+        "executor e exited 9",
+        "t Failed by agent because ExecutorTerminated: Executor terminated",
+    ]);
+    env.acknowledge_all();
+    assert!(env.core.snapshot().frameworks.is_empty());
+}
+
+#[test]
+fn an_executor_may_come_back_on_another_stream() {
+    let (mut env, f) = running();
+    env.input(Input::ExecutorStreamClosed(StreamId(1)));
+    env.run(&f, custom_task("waits", &custom_executor("e")));
+    env.expect(&[]);
+    let finished = env.executor_update("t", TaskState::Finished);
+    let call = ExecutorCall::Subscribe {
+        stream: StreamId(2),
+        unacknowledged_tasks: Vec::new(),
+        unacknowledged_updates: vec![finished],
+    };
+    env.executor_call(&f, "e", call);
+    env.expect(&[
+        "reply: ok",
+        "t Finished",
+        "stream 2: acknowledged t",
+        "stream 2: subscribed",
+        "stream 2: launch waits",
+    ]);
+    env.subscribe(&f, "e", 3);
+    env.expect(&[
+        "reply: ok",
+        "stream 2: close",
+        "waits Lost by agent because AgentRestarted: Task was sent to the executor but is unknown to it",
+        "stream 3: subscribed",
+    ]);
+}
+
+#[test]
+fn an_executor_must_not_report_staging_nor_on_tasks_of_others() {
+    let (mut env, f) = running();
+    env.run(&f, custom_task("other", &custom_executor("e2")));
+    env.report(&f, "e", "other", TaskState::Running);
+    env.expect(&["launch c2 for e2", "reply: ok", "stream 1: acknowledged other"]);
+    env.report(&f, "e", "t", TaskState::Staging);
+    env.expect(&["reply: ok", "stream 1: shutdown"]);
+}
+
+#[test]
+fn views_tell_what_waits_runs_and_has_ended() {
+    let (mut env, f) = running();
+    env.run(&f, custom_task("done", &custom_executor("e")));
+    env.report(&f, "e", "done", TaskState::Finished);
+    env.acknowledge_all();
+    env.run(&f, custom_task("ended", &custom_executor("e")));
+    env.report(&f, "e", "ended", TaskState::Failed);
+    env.input(Input::ExecutorStreamClosed(StreamId(1)));
+    env.run(&f, custom_task("waits", &custom_executor("e")));
+    let seen = env.core.snapshot();
+    let executor = seen.executor(&f.id, &"e".into()).expect("it lives");
+    let ids = |tasks: &[std::sync::Arc<agent_core::Task>]| {
+        tasks.iter().map(|task| task.info.task_id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(executor.kind, ExecutorKind::Custom);
+    assert_eq!(executor.queued.iter().map(|task| task.task_id.to_string()).collect::<Vec<_>>(), ["waits"]);
+    assert_eq!(ids(&executor.launched), ["t"]);
+    assert_eq!(ids(&executor.terminated), ["ended"]);
+    assert_eq!(ids(&executor.completed), ["done"]);
+    assert_eq!(executor.resources.to_string(), "cpus:0.3; mem:96; disk:16");
+}

@@ -1,0 +1,173 @@
+//! Finding, losing and finding again a master.
+
+use std::time::Duration;
+
+use agent_core::{FromMaster, Input, Output, Reconciliation, ToMaster};
+use testkit::agent::{AgentEnv, command_task, default_executor, framework, options};
+
+fn registered_as(id: &str) -> FromMaster {
+    FromMaster::Registered { agent_id: id.into(), total_ping_timeout: Some(Duration::from_secs(75)) }
+}
+
+fn reregistered() -> FromMaster {
+    FromMaster::Reregistered { agent_id: "S0".into(), total_ping_timeout: None, reconciliations: Vec::new() }
+}
+
+#[test]
+fn the_first_attempt_is_made_at_once_and_repeated_until_it_is_answered() {
+    let mut env = AgentEnv::new(options(1));
+    env.input(Input::MasterDetected(Some(AgentEnv::master())));
+    env.expect(&["register"]);
+    env.advance(Duration::from_secs(1));
+    env.expect(&["register"]);
+    env.advance(Duration::from_secs(600));
+    let attempts = env.outputs.len();
+    assert!(
+        (9..25).contains(&attempts),
+        "{attempts} attempts in ten minutes: at most one a minute in the end"
+    );
+    env.forget();
+    env.from_master(registered_as("S0"));
+    env.expect(&["update agent"]);
+    env.advance(Duration::from_secs(70));
+    env.expect(&[]);
+}
+
+#[test]
+fn what_comes_before_the_registration_or_from_another_master_is_ignored() {
+    let mut env = AgentEnv::new(options(1));
+    env.run(&framework("f"), command_task("t", "true"));
+    env.expect(&[]);
+    env.input(Input::MasterDetected(Some(AgentEnv::master())));
+    env.forget();
+    env.run(&framework("f"), command_task("t", "true"));
+    env.input(Input::FromMaster { from: "master@10.0.0.9:5050".into(), message: registered_as("S9") });
+    env.expect(&[]);
+    assert_eq!(env.core.snapshot().agent_id, None);
+}
+
+#[test]
+fn pings_are_answered_to_the_observer() {
+    let mut env = AgentEnv::registered();
+    let ping = |connected| Input::FromMaster {
+        from: "slave-observer(1)@127.0.0.1:5050".into(),
+        message: FromMaster::Ping { connected },
+    };
+    env.input(ping(true));
+    env.expect(&["pong to slave-observer(1)@127.0.0.1:5050"]);
+    env.input(ping(false));
+    env.advance(Duration::from_secs(1));
+    let sent: Vec<_> = env
+        .outputs
+        .iter()
+        .map(|o| matches!(o, Output::Send { message: ToMaster::Reregister(_), .. }))
+        .collect();
+    assert_eq!(&sent[..2], [false, true], "a pong, then a reregistration");
+}
+
+#[test]
+fn a_master_that_does_not_ping_is_lost() {
+    let mut env = AgentEnv::registered();
+    env.advance(Duration::from_secs(75));
+    env.expect(&[]);
+    env.advance(Duration::from_secs(1));
+    assert!(!env.outputs.is_empty());
+    assert_eq!(env.core.snapshot().master, None);
+}
+
+#[test]
+fn a_reregistration_tells_everything_and_repeats_what_was_not_acknowledged() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    env.run(&f, command_task("t", "sleep 60"));
+    env.launched("c1");
+    env.acknowledge();
+    env.run(&f, command_task("staging", "sleep 60"));
+    env.run_group(&f, &default_executor("pod"), &["a"]);
+    env.forget();
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.exited("c1", 0);
+    env.expect(&[]);
+    env.advance(Duration::from_secs(1));
+    let Some(Output::Send { message: ToMaster::Reregister(message), .. }) = env.outputs.first() else {
+        panic!("a reregistration comes first: {:?}", env.outputs);
+    };
+    let executors: Vec<_> =
+        message.executors.iter().map(|(_, executor)| executor.executor_id.to_string()).collect();
+    assert_eq!(executors, ["pod"], "executors of command tasks are not told");
+    assert_eq!(message.frameworks.len(), 1);
+    env.forget();
+    env.from_master(reregistered());
+    env.expect(&["update agent", "t Running latest Finished"]);
+    env.acknowledge_all();
+    env.expect(&["t Finished: Command exited with status 0"]);
+}
+
+#[test]
+fn another_leader_is_told_as_well() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), command_task("t", "sleep 60"));
+    env.forget();
+    env.input(Input::MasterDetected(None));
+    env.input(Input::MasterDetected(Some("master@10.0.0.2:5050".into())));
+    env.advance(Duration::from_secs(1));
+    let to: Vec<_> = env
+        .outputs
+        .iter()
+        .map(|o| match o {
+            Output::Send { to, message: ToMaster::Reregister(_) } => to.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(to.iter().all(|to| to == "master@10.0.0.2:5050") && !to.is_empty(), "{to:?}");
+    env.forget();
+    env.kill(&framework("f"), "t");
+    env.expect(&[]);
+}
+
+#[test]
+fn tasks_that_only_the_master_knows_are_lost() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), command_task("t", "sleep 60"));
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.advance(Duration::from_secs(1));
+    env.forget();
+    let asked = |id: &str, partition_aware| Reconciliation {
+        framework_id: id.into(),
+        partition_aware,
+        task_ids: vec!["t".into(), "x".into()],
+    };
+    env.from_master(FromMaster::Reregistered {
+        agent_id: "S0".into(),
+        total_ping_timeout: None,
+        reconciliations: vec![asked("f", false), asked("gone", true)],
+    });
+    env.expect(&[
+        "update agent",
+        "x Lost by agent because Reconciliation: Reconciliation: task unknown to the agent",
+        "t Dropped by agent because Reconciliation: Reconciliation: task unknown to the agent",
+        "x Dropped by agent because Reconciliation: Reconciliation: task unknown to the agent",
+    ]);
+    env.acknowledge_all();
+}
+
+#[test]
+fn an_agent_that_is_not_wanted_ends_its_executors_and_itself() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), command_task("t", "sleep 60"));
+    env.launched("c1");
+    env.forget();
+    env.from_master(FromMaster::Shutdown { message: "Agent has been marked gone".to_owned() });
+    env.expect(&["signal c1 15"]);
+    env.run(&framework("g"), command_task("late", "true"));
+    env.expect(&[]);
+    env.exited("c1", 15);
+    env.expect(&["terminate: Agent has been marked gone"]);
+}
+
+#[test]
+fn an_operators_shutdown_unregisters() {
+    let mut env = AgentEnv::registered();
+    env.input(Input::Shutdown { reason: "SIGTERM".to_owned() });
+    env.expect(&["unregister", "terminate: SIGTERM"]);
+}

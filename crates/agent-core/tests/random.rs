@@ -140,7 +140,7 @@ impl World {
                 self.env.from_master(FromMaster::AcknowledgeStatus { framework_id, task_id, uuid });
             }
             8 if self.rng.below(10) == 0 => {
-                self.env.from_master(FromMaster::Drain { max_grace: None, mark_gone: self.names % 2 == 0 });
+                self.env.from_master(FromMaster::Drain { max_grace: None, mark_gone: self.names.is_multiple_of(2) });
             }
             _ => {
                 let (framework, task) = (self.framework(), self.some_task());

@@ -29,8 +29,8 @@ pub struct ServeOptions {
     pub max_connections: usize,
     /// How long a connection may take for the head of its next request, being idle included.
     pub head_timeout: Duration,
-    /// How many bytes are buffered for reading, which bounds the head of a request.
-    pub buffer_bytes: usize,
+    /// How many bytes the head of a request may have.
+    pub head_bytes: usize,
     /// How long requests may go on after the server was told to stop; streams go on until then.
     pub stop_timeout: Duration,
 }
@@ -40,7 +40,7 @@ impl Default for ServeOptions {
         Self {
             max_connections: 20_000,
             head_timeout: Duration::from_secs(600),
-            buffer_bytes: 128 << 10,
+            head_bytes: 128 << 10,
             stop_timeout: Duration::from_secs(1),
         }
     }
@@ -107,11 +107,12 @@ pub async fn serve_connection<S>(
         request.extensions_mut().insert(Peer(peer));
         router.clone().oneshot(request)
     });
+    // `pipeline_flush` stays off: with it, hyper buffers a body without a bound, and a client that does not read its
+    // stream of events would cost memory until it goes away.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(options.head_timeout)
-        .max_buf_size(options.buffer_bytes.max(8 << 10))
-        .pipeline_flush(true)
+        .max_header_size(options.head_bytes)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let result = tokio::select! {

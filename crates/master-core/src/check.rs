@@ -115,8 +115,10 @@ impl MasterCore {
             format!("{id}: others use it than are counted")
         })?;
         for (framework_id, used) in &agent.used {
-            ensure(expected.get(framework_id) == Some(used), || {
-                format!("{id}: {framework_id} is said to use {used}")
+            let expected = expected.get(framework_id);
+            ensure(expected == Some(used), || {
+                let expected = expected.map(ToString::to_string).unwrap_or_default();
+                format!("{id}: {framework_id} is said to use {used} but uses {expected}")
             })?;
         }
         self.check_allocation(agent)

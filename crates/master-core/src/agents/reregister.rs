@@ -74,7 +74,13 @@ fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent
         of_framework.insert(executor.executor_id.clone(), Arc::clone(executor));
     }
     let why = if was_lost { "Unreachable agent re-reregistered" } else { "Unknown agent reregistered" };
+    let mut doubles = Vec::new();
     for task in message.tasks {
+        // The scheduler was told that the task is lost and has used its id again, on another agent.
+        if core.frameworks.get(&task.framework_id).is_some_and(|f| f.tasks.contains_key(&task.task_id)) {
+            doubles.push(task);
+            continue;
+        }
         tell_recovered(core, now, &task, why, out);
         tasks::recover_task(core, &mut agent, task, out);
     }
@@ -84,6 +90,7 @@ fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent
     let Some(agent) = core.agents.get(&id) else { return };
     let reregistered = ToAgent::Reregistered { agent_id: id.clone(), reconciliations: Vec::new() };
     send_agent(agent, reregistered, out);
+    kill_unknown(core, &id, &doubles, out);
     shut_completed_down(core, &id, message.frameworks.iter().map(|(framework, _)| framework), out);
     tell_frameworks(core, &id, &message.frameworks, out);
 }
@@ -115,6 +122,7 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     reconcile_tasks(core, &id, &message.tasks, out);
     drop_unknown_executors(core, &id, &message.executors);
     repeat_kills(core, &id, &message.tasks, out);
+    kill_unknown(core, &id, &message.tasks, out);
     shut_completed_down(core, &id, message.tasks.iter().map(|task| &task.framework_id), out);
     if !was_connected && !core.agents.deactivated.contains(&id) {
         if let Some(agent) = core.agents.get_mut(&id) {
@@ -225,6 +233,20 @@ fn repeat_kills(core: &MasterCore, id: &AgentId, tasks: &[Arc<Task>], out: &mut 
         let key = (task.framework_id.clone(), task.task_id.clone());
         if !task.state.is_terminal() && agent.killed_tasks.contains(&key) {
             let (framework_id, task_id) = key;
+            send_agent(agent, ToAgent::KillTask { framework_id, task_id, kill_policy: None }, out);
+        }
+    }
+}
+
+/// Tasks that the master does not count as this agent's were declared lost, and what they take is given to others: they
+/// must not go on.
+fn kill_unknown(core: &MasterCore, id: &AgentId, tasks: &[Arc<Task>], out: &mut Vec<Output>) {
+    let Some(agent) = core.agents.get(id) else { return };
+    for task in tasks {
+        let Some(framework) = core.frameworks.get(&task.framework_id) else { continue };
+        let known = framework.tasks.get(&task.task_id).is_some_and(|known| known.agent_id == *id);
+        if !known && !task.state.is_terminal() {
+            let (framework_id, task_id) = (task.framework_id.clone(), task.task_id.clone());
             send_agent(agent, ToAgent::KillTask { framework_id, task_id, kill_policy: None }, out);
         }
     }

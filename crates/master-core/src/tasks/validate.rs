@@ -53,36 +53,42 @@ impl Place<'_> {
     /// Whether a task of its own can be launched.
     pub(super) fn check_task(&self, task: &TaskInfo) -> Result<(), String> {
         self.check_ids(task)?;
-        let mut fits = self.available.contains(&task.resources);
-        let mut total = None;
-        if let Some(executor) = &task.executor {
-            self.check_executor(executor)?;
-            if self.launches(executor) {
-                let mut sum = task.resources.clone();
-                sum += &executor.resources;
-                fits = self.available.contains(&sum);
-                total = Some(sum);
+        let executor = match &task.executor {
+            Some(executor) => {
+                self.check_executor(executor)?;
+                Some(&executor.resources).filter(|_| self.launches(executor))
             }
+            None => None,
+        };
+        let Some(executor) = executor else {
+            if self.available.contains(&task.resources) {
+                return Ok(());
+            }
+            return Err(too_much(&task.resources, self.available));
+        };
+        let mut total = task.resources.clone();
+        total += executor;
+        if !self.available.contains(&total) {
+            return Err(too_much(&total, self.available));
         }
-        if fits {
-            return Ok(());
+        if !all_fit(self.available, [&task.resources, executor]) {
+            return Err(format!(
+                "There are overlapping resources in the task resources {} and executor resources {executor}",
+                task.resources
+            ));
         }
-        Err(format!(
-            "Total resources {} required by task and its executor is more than available {}",
-            total.as_ref().unwrap_or(&task.resources),
-            self.available
-        ))
+        Ok(())
     }
 
     /// Whether a group of tasks can be launched in an executor. Returns what it takes in all.
     pub(super) fn check_group<'t>(
         &self,
         executor: &ExecutorInfo,
-        tasks: impl Iterator<Item = &'t TaskInfo>,
+        tasks: impl Iterator<Item = &'t TaskInfo> + Clone,
     ) -> Result<Resources, String> {
         let mut seen = std::collections::BTreeSet::new();
         let mut total = Resources::new();
-        for task in tasks {
+        for task in tasks.clone() {
             let unique = if seen.insert(&task.task_id) {
                 Ok(())
             } else {
@@ -94,17 +100,36 @@ impl Place<'_> {
             total += &task.resources;
         }
         self.check_executor(executor)?;
-        if self.launches(executor) {
-            total += &executor.resources;
+        let executor = Some(&executor.resources).filter(|_| self.launches(executor));
+        if let Some(executor) = executor {
+            total += executor;
         }
-        if self.available.contains(&total) {
-            return Ok(total);
+        if !self.available.contains(&total) {
+            return Err(format!(
+                "Total resources {total} required by task group and its executor are more than available {}",
+                self.available
+            ));
         }
-        Err(format!(
-            "Total resources {total} required by task group and its executor are more than available {}",
-            self.available
-        ))
+        if !all_fit(self.available, tasks.map(|task| &task.resources).chain(executor)) {
+            return Err(
+                "There are overlapping resources in the task group's task resources and/or executor \
+                        resources"
+                    .to_owned(),
+            );
+        }
+        Ok(total)
     }
+}
+
+fn too_much(total: &Resources, available: &Resources) -> String {
+    format!("Total resources {total} required by task and its executor is more than available {available}")
+}
+
+/// Whether the parts can all be had at the same time. Their sum may fit where they do not: of ranges and sets, it has
+/// once what several of them want.
+fn all_fit<'r>(available: &Resources, parts: impl IntoIterator<Item = &'r Resources>) -> bool {
+    let mut left = available.clone();
+    parts.into_iter().all(|part| left.subtract(part).is_ok())
 }
 
 fn check_framework_id(executor: &ExecutorInfo, expected: &FrameworkId) -> Result<(), String> {

@@ -1,0 +1,147 @@
+//! Offers: made, declined, withdrawn.
+
+use std::time::Duration;
+
+use master_core::{Input, Options, SchedulerCall, SchedulerEvent, TaskState};
+use testkit::master::{Master, framework_info, launch, resources, task};
+
+fn decline(offer: &master_core::Offer, seconds: u64) -> SchedulerCall {
+    SchedulerCall::Decline { offer_ids: vec![offer.id.clone()], refuse: Duration::from_secs(seconds) }
+}
+
+#[test]
+fn everything_of_an_agent_is_offered() {
+    let mut master = Master::default();
+    let (agent, pid) = master.agent("h", "cpus:4;mem:4096;ports:[31000-32000]");
+    let scheduler = master.framework("f");
+    let offer = master.offer(&scheduler);
+    assert_eq!(offer.id.as_str(), "master-O0");
+    assert_eq!((&offer.agent_id, &offer.pid), (&agent, &pid));
+    assert_eq!(offer.resources.clone().unallocated(), resources("cpus:4;mem:4096;ports:[31000-32000]"));
+    assert!(offer.resources.iter().all(|r| r.allocation.as_ref() == Some(&offer.role)));
+}
+
+#[test]
+fn offers_of_several_agents_come_in_one_event() {
+    let mut master = Master::default();
+    master.agent("h1", "cpus:1;mem:64");
+    master.agent("h2", "cpus:1;mem:64");
+    let scheduler = master.framework("f");
+    master.settle();
+    let Some(SchedulerEvent::Offers(offers)) = master.next_event(&scheduler) else { panic!("no offers") };
+    assert_eq!(offers.len(), 2);
+    master.expect_silence(&scheduler);
+}
+
+#[test]
+fn what_is_declined_comes_back_after_its_time_or_a_revive() {
+    let mut master = Master::default();
+    master.agent("h", "cpus:4;mem:4096");
+    let scheduler = master.framework("f");
+    let offer = master.offer(&scheduler);
+    master.call(&scheduler, decline(&offer, 5));
+    master.settle();
+    master.advance(Duration::from_secs(4));
+    master.expect_silence(&scheduler);
+    master.advance(Duration::from_secs(2));
+    let again = master.offer(&scheduler);
+    master.call(&scheduler, decline(&again, 3600));
+    master.advance(Duration::from_secs(60));
+    master.expect_silence(&scheduler);
+    master.call(&scheduler, SchedulerCall::Revive(Vec::new()));
+    assert_eq!(master.offer(&scheduler).resources, offer.resources);
+}
+
+#[test]
+fn a_suppressed_framework_gets_nothing_until_it_revives() {
+    let mut master = Master::default();
+    let scheduler = master.framework("f");
+    master.call(&scheduler, SchedulerCall::Suppress(Vec::new()));
+    master.agent("h", "cpus:4;mem:4096");
+    master.settle();
+    master.expect_silence(&scheduler);
+    assert_eq!(master.core.snapshot(master.now).frameworks[0].suppressed_roles.len(), 1);
+    master.call(&scheduler, SchedulerCall::Revive(vec!["other".into()]));
+    master.settle();
+    master.expect_silence(&scheduler);
+    master.call(&scheduler, SchedulerCall::Revive(vec!["*".into()]));
+    master.offer(&scheduler);
+    assert!(master.core.snapshot(master.now).frameworks[0].suppressed_roles.is_empty());
+}
+
+#[test]
+fn offers_of_a_framework_that_went_are_for_others() {
+    let mut master = Master::default();
+    master.agent("h", "cpus:4;mem:4096");
+    let first = master.framework("f");
+    let offer = master.offer(&first);
+    let second = master.framework("g");
+    master.settle();
+    master.expect_silence(&second);
+    master.input(Input::SchedulerGone(first.connection));
+    assert_eq!(master.offer(&second).resources, offer.resources);
+}
+
+#[test]
+fn an_unused_offer_is_withdrawn_if_there_is_a_timeout() {
+    let mut options = Options::new("master".to_owned(), 1);
+    options.offer_timeout = Some(Duration::from_secs(10));
+    let mut master = Master::new(options);
+    master.agent("h", "cpus:4;mem:4096");
+    let scheduler = master.framework("f");
+    let offer = master.offer(&scheduler);
+    master.advance(Duration::from_secs(10));
+    assert!(matches!(master.next_event(&scheduler), Some(SchedulerEvent::Rescind(id)) if id == offer.id));
+}
+
+#[test]
+fn offers_that_do_not_go_together_launch_nothing() {
+    let mut master = Master::default();
+    let (agent, _) = master.agent("h1", "cpus:1;mem:64");
+    master.agent("h2", "cpus:1;mem:64");
+    let scheduler = master.framework("f");
+    master.settle();
+    let Some(SchedulerEvent::Offers(offers)) = master.next_event(&scheduler) else { panic!("no offers") };
+    let accept = |offer_ids| SchedulerCall::Accept {
+        offer_ids,
+        operations: vec![launch([task("t", &agent, "cpus:1;mem:32")])],
+        refuse: Duration::ZERO,
+    };
+    let ids: Vec<_> = offers.iter().map(|offer| offer.id.clone()).collect();
+    master.call(&scheduler, accept(ids.clone()));
+    let status = master.expect_status(&scheduler, TaskState::Lost);
+    let message = status.message.clone().unwrap_or_default();
+    let expected =
+        "Task launched with invalid offers: Aggregated offers must belong to one single agent. Offer ";
+    assert!(message.starts_with(expected), "{message}");
+    // They are gone all the same, and what they held is offered anew.
+    master.call(&scheduler, accept(ids));
+    master.expect_status(&scheduler, TaskState::Lost);
+    master.settle();
+    let Some(SchedulerEvent::Offers(offers)) = master.next_event(&scheduler) else { panic!("no offers") };
+    master.call(&scheduler, accept(vec![offers[0].id.clone(), offers[0].id.clone()]));
+    let status = master.expect_status(&scheduler, TaskState::Lost);
+    let expected =
+        format!("Task launched with invalid offers: Duplicate offer {} in offer list", offers[0].id);
+    assert_eq!(status.message, Some(expected));
+    master.call(&scheduler, accept(Vec::new()));
+    let status = master.expect_status(&scheduler, TaskState::Lost);
+    assert_eq!(status.message.as_deref(), Some("Task launched with invalid offers: No offers specified"));
+}
+
+#[test]
+fn an_offer_of_another_framework_cannot_be_used_or_spoilt() {
+    let mut master = Master::default();
+    let (agent, _) = master.agent("h", "cpus:4;mem:4096");
+    let owner = master.framework("f");
+    let offer = master.offer(&owner);
+    let mut info = framework_info("g");
+    info.capabilities.partition_aware = true;
+    let thief = master.subscribe(info);
+    master.accept(&thief, &offer.id, [launch([task("t", &agent, "cpus:1;mem:32")])]);
+    let status = master.expect_status(&thief, TaskState::Dropped);
+    let expected = format!("Task launched with invalid offers: Offer {} is no longer valid", offer.id);
+    assert_eq!(status.message, Some(expected));
+    master.accept(&owner, &offer.id, [launch([task("t", &agent, "cpus:1;mem:32")])]);
+    master.expect_silence(&owner);
+}

@@ -1,0 +1,114 @@
+//! What operators do.
+
+use std::time::Duration;
+
+use base::Uuid;
+use master_core::{
+    DrainConfig, DrainState, FromAgent, OperatorCall, OperatorError, SchedulerCall, SchedulerEvent,
+    TaskState, ToAgent,
+};
+use testkit::master::{Master, framework_info, launch, resources, status, task};
+
+const CONFIG: DrainConfig = DrainConfig { max_grace_period: Some(Duration::from_secs(1)), mark_gone: false };
+
+#[test]
+fn unknown_names_are_refused() {
+    let mut master = Master::default();
+    let bad = |message: &str| Err(OperatorError::BadRequest(message.to_owned()));
+    let drain = OperatorCall::DrainAgent { agent_id: "nope".into(), config: CONFIG };
+    assert_eq!(master.operator(drain), bad("Unknown agent"));
+    assert_eq!(master.operator(OperatorCall::DeactivateAgent("nope".into())), bad("Unknown agent"));
+    assert_eq!(
+        master.operator(OperatorCall::ReactivateAgent("nope".into())),
+        bad("Agent is not deactivated")
+    );
+    let gone = OperatorCall::MarkAgentGone("nope".into());
+    assert_eq!(master.operator(gone), Err(OperatorError::NotFound("Agent 'nope' not found".to_owned())));
+    let teardown = OperatorCall::Teardown("nope".into());
+    assert_eq!(master.operator(teardown), bad("No framework found with specified ID"));
+}
+
+#[test]
+fn a_deactivated_agent_is_not_offered_until_reactivated() {
+    let mut master = Master::default();
+    let (agent, _) = master.agent("h", "cpus:4;mem:4096");
+    let scheduler = master.framework("f");
+    let offer = master.offer(&scheduler);
+    assert_eq!(master.operator(OperatorCall::DeactivateAgent(agent.clone())), Ok(()));
+    assert!(matches!(master.next_event(&scheduler), Some(SchedulerEvent::Rescind(id)) if id == offer.id));
+    master.settle();
+    master.expect_silence(&scheduler);
+    assert!(master.core.snapshot(master.now).agents[0].deactivated);
+    assert_eq!(master.operator(OperatorCall::ReactivateAgent(agent)), Ok(()));
+    master.offer(&scheduler);
+}
+
+fn drained(mark_gone: bool) -> (Master, testkit::master::Scheduler, base::AgentId, master_core::Pid) {
+    let mut master = Master::default();
+    let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
+    let mut info = framework_info("f");
+    info.capabilities.partition_aware = true;
+    let scheduler = master.subscribe(info);
+    let offer = master.offer(&scheduler);
+    master.accept(&scheduler, &offer.id, [launch([task("t", &agent, "cpus:1;mem:32")])]);
+    master.messages_to(&pid);
+    let config = DrainConfig { mark_gone, ..CONFIG };
+    let drain = OperatorCall::DrainAgent { agent_id: agent.clone(), config };
+    assert_eq!(master.operator(drain), Ok(()));
+    assert_eq!(master.messages_to(&pid), [ToAgent::Drain(config)]);
+    let shown = master.core.snapshot(master.now).agents[0].drain;
+    assert_eq!(shown.map(|drain| drain.state), Some(DrainState::Draining));
+    assert!(master.operator(OperatorCall::ReactivateAgent(agent.clone())).is_err());
+    let killed = status(&scheduler.id, &agent, &"t".into(), TaskState::Killed, 1);
+    master.from_agent(&pid, FromAgent::StatusUpdate(killed));
+    master.expect_status(&scheduler, TaskState::Killed);
+    let acknowledge = SchedulerCall::Acknowledge {
+        agent_id: agent.clone(),
+        task_id: "t".into(),
+        uuid: Uuid::from_bytes([1; 16]),
+    };
+    master.call(&scheduler, acknowledge);
+    (master, scheduler, agent, pid)
+}
+
+#[test]
+fn a_drained_agent_stays_and_can_be_reactivated() {
+    let (mut master, scheduler, agent, _) = drained(false);
+    let shown = master.core.snapshot(master.now).agents[0].drain;
+    assert_eq!(shown.map(|drain| drain.state), Some(DrainState::Drained));
+    master.settle();
+    master.expect_silence(&scheduler);
+    assert_eq!(master.operator(OperatorCall::ReactivateAgent(agent)), Ok(()));
+    assert_eq!(master.core.snapshot(master.now).agents[0].drain, None);
+    master.call(&scheduler, SchedulerCall::Revive(Vec::new()));
+    master.offer(&scheduler);
+}
+
+#[test]
+fn a_drained_agent_can_be_gone_after_that() {
+    let (mut master, scheduler, agent, pid) = drained(true);
+    assert!(matches!(master.next_event(&scheduler), Some(SchedulerEvent::Failure { .. })));
+    let snapshot = master.core.snapshot(master.now);
+    assert!(snapshot.agents.is_empty());
+    assert_eq!(snapshot.gone[0].0, agent);
+    let messages = master.messages_to(&pid);
+    assert!(
+        matches!(messages.as_slice(), [ToAgent::Acknowledge { .. }, ToAgent::Shutdown(_)]),
+        "{messages:?}"
+    );
+}
+
+#[test]
+fn limits_hold_a_role_back() {
+    let mut master = Master::default();
+    master.agent("h", "cpus:4;mem:4096");
+    let limits = resources("cpus:1;mem:1024").quantities();
+    let limits = limits.iter().map(|(name, amount)| (name.clone(), amount)).collect();
+    assert_eq!(master.operator(OperatorCall::UpdateQuota(vec![("*".into(), limits)])), Ok(()));
+    assert_eq!(master.operator(OperatorCall::UpdateWeights(vec![("web".into(), 2.0)])), Ok(()));
+    let scheduler = master.framework("f");
+    let offer = master.offer(&scheduler);
+    assert_eq!(offer.resources.clone().unallocated(), resources("cpus:1;mem:1024"));
+    let snapshot = master.core.snapshot(master.now);
+    assert_eq!((snapshot.weights.len(), snapshot.quota_limits.len()), (1, 1));
+}

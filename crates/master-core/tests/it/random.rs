@@ -1,0 +1,475 @@
+//! Random inputs: whatever comes in whatever order, the books are right and nothing is handed out twice.
+//!
+//! Beside the core's own check there is an account kept here, from what schedulers and agents see alone: what is offered
+//! and what runs on an agent never is more than the agent has. A failing run names its seed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{AgentId, FrameworkId, OfferId, Rng, TaskId, Uuid};
+use master_core::{
+    AcceptOperation, DrainConfig, FrameworkInfo, FromAgent, Input, Offer, OperatorCall, Pid, ReregisterAgent,
+    SchedulerCall, SchedulerEvent, Task, TaskBody, TaskInfo, TaskState, ToAgent,
+};
+use resources::Resources;
+use testkit::master::{
+    Master, Scheduler, executor, framework_info, launch, register, resources, status, task,
+    task_with_executor,
+};
+
+const SEEDS: u64 = 60;
+const STEPS: usize = 250;
+const HOSTS: [(&str, &str); 3] = [
+    ("h1", "cpus:4;mem:4096;ports:[31000-31009]"),
+    ("h2", "cpus:2;mem:1024"),
+    ("h3", "cpus:8;mem:512;disk:100"),
+];
+
+/// A machine with an agent on it, as the agent itself sees it.
+#[derive(Default)]
+struct Machine {
+    id: Option<AgentId>,
+    tasks: BTreeMap<(FrameworkId, TaskId), Task>,
+    executors: BTreeMap<FrameworkId, Vec<Arc<master_core::ExecutorInfo>>>,
+}
+
+struct World {
+    master: Master,
+    rng: Rng,
+    machines: Vec<Machine>,
+    schedulers: Vec<(Scheduler, FrameworkInfo)>,
+    /// Offers that stand, as their schedulers believe.
+    offers: BTreeMap<OfferId, Arc<Offer>>,
+    infos: BTreeMap<FrameworkId, Arc<FrameworkInfo>>,
+    next: u64,
+}
+
+fn pid(host: usize) -> Pid {
+    format!("slave(1)@{}:5051", HOSTS[host].0).into()
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        Self {
+            master: Master::default(),
+            rng: Rng::new(seed),
+            machines: HOSTS.iter().map(|_| Machine::default()).collect(),
+            schedulers: Vec::new(),
+            offers: BTreeMap::new(),
+            infos: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.rng.below(bound as u64)).unwrap_or(0)
+    }
+
+    fn pick<T: Clone>(&mut self, items: &[T]) -> Option<T> {
+        (!items.is_empty()).then(|| items[self.below(items.len())].clone())
+    }
+
+    fn step(&mut self) {
+        match self.below(20) {
+            0 => self.subscribe(),
+            1 => self.resubscribe(),
+            2 => self.register(),
+            3 => self.reregister(),
+            4 => self.disconnect(),
+            5..=9 => self.accept(),
+            10 => self.decline(),
+            11..=13 => self.update(),
+            14 => self.acknowledge(),
+            15 => self.scheduler_call(),
+            16 => self.operator(),
+            17 => self.executor_exits(),
+            18 => {
+                let millis = self.rng.below(20_000);
+                self.pong();
+                self.master.advance(Duration::from_millis(millis));
+            }
+            _ => {
+                let seconds = if self.below(8) == 0 { 80 } else { 1 };
+                self.master.advance(Duration::from_secs(seconds));
+            }
+        }
+        if self.below(3) > 0 {
+            self.master.settle();
+        }
+        self.take_notice();
+        self.check();
+    }
+
+    fn subscribe(&mut self) {
+        if self.schedulers.len() >= 4 {
+            return;
+        }
+        let mut info = framework_info("f");
+        info.checkpoint = self.below(2) == 0;
+        info.capabilities.partition_aware = self.below(2) == 0;
+        info.roles = [["*", "web", "web/a"][self.below(3)].into()].into();
+        let scheduler = self.master.subscribe(info.clone());
+        self.infos.insert(scheduler.id.clone(), Arc::new(info.clone()));
+        self.schedulers.push((scheduler, info));
+    }
+
+    fn scheduler(&mut self) -> Option<(Scheduler, FrameworkInfo)> {
+        let schedulers = self.schedulers.clone();
+        self.pick(&schedulers)
+    }
+
+    fn resubscribe(&mut self) {
+        let Some((scheduler, info)) = self.scheduler() else { return };
+        if self.below(2) == 0 {
+            self.master.input(Input::SchedulerGone(scheduler.connection));
+            self.forget_offers_of(&scheduler.id);
+            return;
+        }
+        self.forget_offers_of(&scheduler.id);
+        let back = self.master.subscribe_as(Some(&scheduler.id), info.clone());
+        self.schedulers.retain(|(known, _)| known.id != scheduler.id);
+        if !self.master.is_closed(&back) {
+            self.schedulers.push((back, info));
+        }
+    }
+
+    fn forget_offers_of(&mut self, id: &FrameworkId) {
+        self.offers.retain(|_, offer| offer.framework_id != *id);
+    }
+
+    /// A machine starts an agent that remembers nothing.
+    fn register(&mut self) {
+        let host = self.below(HOSTS.len());
+        if self.machines[host].id.is_some() && self.below(4) > 0 {
+            return;
+        }
+        if self.machines[host].id.is_some() {
+            self.master.input(Input::AgentDisconnected(pid(host)));
+        }
+        self.machines[host] = Machine::default();
+        let (name, total) = HOSTS[host];
+        self.master.from_agent(&pid(host), FromAgent::Register(Box::new(register(name, total))));
+    }
+
+    /// An agent that remembers comes back; some tasks were lost on the way.
+    fn reregister(&mut self) {
+        let host = self.below(HOSTS.len());
+        let Some(agent_id) = self.machines[host].id.clone() else { return };
+        if self.below(4) == 0
+            && let Some(lost) = self.machines[host].tasks.keys().next().cloned()
+        {
+            self.machines[host].tasks.remove(&lost);
+        }
+        let machine = &self.machines[host];
+        let (name, total) = HOSTS[host];
+        let message = ReregisterAgent {
+            agent: register(name, total),
+            agent_id,
+            frameworks: self.infos.iter().map(|(id, info)| (id.clone(), Arc::clone(info))).collect(),
+            executors: machine
+                .executors
+                .iter()
+                .flat_map(|(id, executors)| executors.iter().map(|e| (id.clone(), Arc::clone(e))))
+                .collect(),
+            tasks: machine.tasks.values().cloned().map(Arc::new).collect(),
+            completed_frameworks: Vec::new(),
+        };
+        self.master.from_agent(&pid(host), FromAgent::Reregister(Box::new(message)));
+    }
+
+    fn disconnect(&mut self) {
+        let host = self.below(HOSTS.len());
+        self.master.input(Input::AgentDisconnected(pid(host)));
+        // Tasks of frameworks without checkpoints do not outlive it.
+        let infos = self.infos.clone();
+        let keeps = |id: &FrameworkId| infos.get(id).is_some_and(|info| info.checkpoint);
+        self.machines[host].tasks.retain(|(id, _), _| keeps(id));
+        self.machines[host].executors.retain(|id, _| keeps(id));
+    }
+
+    fn pong(&mut self) {
+        for host in 0..HOSTS.len() {
+            if self.below(4) > 0 {
+                self.master.from_agent(&pid(host), FromAgent::Pong);
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        let offers: Vec<Arc<Offer>> = self.offers.values().cloned().collect();
+        let (Some(offer), Some((_, stranger_info))) = (self.pick(&offers), self.scheduler()) else { return };
+        let owner = self.schedulers.iter().find(|(scheduler, _)| scheduler.id == offer.framework_id).cloned();
+        let Some((scheduler, _)) = owner else { return };
+        let count = 1 + self.below(3);
+        let tasks: Vec<TaskInfo> = (0..count).map(|_| self.random_task(&scheduler, &offer)).collect();
+        let operation = if self.below(5) == 0 {
+            AcceptOperation::LaunchGroup {
+                executor: Arc::new(executor("pod", &scheduler.id, "cpus:0.1;mem:32")),
+                tasks: tasks.into_iter().map(|t| Arc::new(TaskInfo { executor: None, ..t })).collect(),
+                refused: None,
+            }
+        } else {
+            launch(tasks)
+        };
+        let refuse = Duration::from_secs(self.rng.below(30));
+        // Sometimes the offer is accepted over a stream that is not the framework's.
+        if self.below(20) == 0 && stranger_info.checkpoint {
+            let wrong = Scheduler { stream: Uuid::from_bytes([0; 16]), ..scheduler.clone() };
+            self.master.accept(&wrong, &offer.id, []);
+            return;
+        }
+        self.offers.remove(&offer.id);
+        let call =
+            SchedulerCall::Accept { offer_ids: vec![offer.id.clone()], operations: vec![operation], refuse };
+        self.master.call(&scheduler, call);
+    }
+
+    fn random_task(&mut self, scheduler: &Scheduler, offer: &Offer) -> TaskInfo {
+        self.next += 1;
+        let fresh = format!("t{}", self.next);
+        let id = if self.below(10) == 0 { "t1".to_owned() } else { fresh };
+        let takes = ["cpus:0.5;mem:64", "cpus:1;mem:32;ports:[31000-31001]", "mem:128", "cpus:3;mem:32"];
+        let takes = takes[self.below(takes.len())];
+        if self.below(4) == 0 {
+            let e = executor("e", &scheduler.id, "cpus:0.2;mem:32");
+            return task_with_executor(&id, &offer.agent_id, takes, e);
+        }
+        task(&id, &offer.agent_id, takes)
+    }
+
+    fn decline(&mut self) {
+        let offers: Vec<Arc<Offer>> = self.offers.values().cloned().collect();
+        let Some(offer) = self.pick(&offers) else { return };
+        let owner = self.schedulers.iter().find(|(scheduler, _)| scheduler.id == offer.framework_id).cloned();
+        let Some((scheduler, _)) = owner else { return };
+        self.offers.remove(&offer.id);
+        let refuse = Duration::from_secs(self.rng.below(10));
+        self.master.call(&scheduler, SchedulerCall::Decline { offer_ids: vec![offer.id.clone()], refuse });
+    }
+
+    /// A task of a machine comes to another state.
+    fn update(&mut self) {
+        let host = self.below(HOSTS.len());
+        let Some(agent_id) = self.machines[host].id.clone() else { return };
+        let keys: Vec<_> = self.machines[host].tasks.keys().cloned().collect();
+        let Some(key) = self.pick(&keys) else { return };
+        let Some(task) = self.machines[host].tasks.get_mut(&key) else { return };
+        if !task.state.is_terminal() {
+            let states = [TaskState::Running, TaskState::Finished, TaskState::Failed, TaskState::Killed];
+            task.state = states[usize::try_from(self.rng.below(4)).unwrap_or(0)];
+        }
+        let state = task.state;
+        let mark = u8::try_from(self.rng.below(3)).unwrap_or(0);
+        let update = status(&key.0, &agent_id, &key.1, state, mark);
+        self.master.from_agent(&pid(host), FromAgent::StatusUpdate(update));
+    }
+
+    fn acknowledge(&mut self) {
+        let host = self.below(HOSTS.len());
+        let Some(agent_id) = self.machines[host].id.clone() else { return };
+        let keys: Vec<_> = self.machines[host].tasks.keys().cloned().collect();
+        let Some((framework, task_id)) = self.pick(&keys) else { return };
+        let owner = self.schedulers.iter().find(|(scheduler, _)| scheduler.id == framework).cloned();
+        let Some((scheduler, _)) = owner else { return };
+        let uuid = Uuid::from_bytes([u8::try_from(self.rng.below(3)).unwrap_or(0); 16]);
+        self.master.call(&scheduler, SchedulerCall::Acknowledge { agent_id, task_id, uuid });
+    }
+
+    fn scheduler_call(&mut self) {
+        let Some((scheduler, _)) = self.scheduler() else { return };
+        let task_id: TaskId = format!("t{}", self.rng.below(self.next + 1)).into();
+        let call = match self.below(6) {
+            0 => SchedulerCall::Revive(Vec::new()),
+            1 => SchedulerCall::Suppress(Vec::new()),
+            2 => SchedulerCall::Reconcile(Vec::new()),
+            3 => SchedulerCall::Reconcile(vec![(task_id, None)]),
+            4 => SchedulerCall::Kill { task_id, agent_id: None, kill_policy: None },
+            _ if self.below(4) == 0 => SchedulerCall::Teardown,
+            _ => SchedulerCall::Request,
+        };
+        let ends = call == SchedulerCall::Teardown;
+        self.master.call(&scheduler, call);
+        if ends && self.master.is_closed(&scheduler) {
+            self.forget_offers_of(&scheduler.id);
+            self.schedulers.retain(|(known, _)| known.id != scheduler.id);
+        }
+    }
+
+    fn operator(&mut self) {
+        let host = self.below(HOSTS.len());
+        let Some(id) = self.machines[host].id.clone() else { return };
+        let mark_gone = self.below(4) == 0;
+        let call = match self.below(8) {
+            0 => OperatorCall::MarkAgentGone(id),
+            1 => OperatorCall::DrainAgent {
+                agent_id: id,
+                config: DrainConfig { max_grace_period: None, mark_gone },
+            },
+            2 => OperatorCall::DeactivateAgent(id),
+            3 => OperatorCall::UpdateQuota(vec![("web".into(), BTreeMap::new())]),
+            4 => OperatorCall::UpdateWeights(vec![("web".into(), 3.0)]),
+            _ => OperatorCall::ReactivateAgent(id),
+        };
+        // A refusal is as good as an acceptance here.
+        drop(self.master.operator(call));
+    }
+
+    fn executor_exits(&mut self) {
+        let host = self.below(HOSTS.len());
+        let Some(agent_id) = self.machines[host].id.clone() else { return };
+        let frameworks: Vec<_> = self.machines[host].executors.keys().cloned().collect();
+        let Some(framework_id) = self.pick(&frameworks) else { return };
+        let Some(executors) = self.machines[host].executors.remove(&framework_id) else { return };
+        for executor in executors {
+            let message = FromAgent::ExitedExecutor {
+                agent_id: agent_id.clone(),
+                framework_id: framework_id.clone(),
+                executor_id: executor.executor_id.clone(),
+                status: 0,
+            };
+            self.master.from_agent(&pid(host), message);
+        }
+    }
+
+    /// Schedulers and agents read what came for them.
+    fn take_notice(&mut self) {
+        for (scheduler, _) in self.schedulers.clone() {
+            for event in self.master.events_of(&scheduler) {
+                match event {
+                    SchedulerEvent::Offers(offers) => {
+                        for offer in offers {
+                            assert_eq!(offer.framework_id, scheduler.id);
+                            assert!(
+                                self.offers.insert(offer.id.clone(), offer).is_none(),
+                                "an id used twice"
+                            );
+                        }
+                    }
+                    SchedulerEvent::Rescind(id) => {
+                        self.offers.remove(&id);
+                    }
+                    _ => {}
+                }
+            }
+            if self.master.is_closed(&scheduler) || !self.master.directory.contains_key(&scheduler.id) {
+                self.forget_offers_of(&scheduler.id);
+                self.schedulers.retain(|(known, _)| known.connection != scheduler.connection);
+            }
+        }
+        for host in 0..HOSTS.len() {
+            for message in self.master.messages_to(&pid(host)) {
+                self.agent_reads(host, message);
+            }
+        }
+    }
+
+    fn agent_reads(&mut self, host: usize, message: ToAgent) {
+        let machine = &mut self.machines[host];
+        match message {
+            ToAgent::Registered(id) => machine.id = Some(id),
+            ToAgent::RunTask { framework, task, launch_executor, .. } => {
+                let executor = task.executor.clone();
+                machine.launch(&framework.id, &task, executor.filter(|_| launch_executor));
+            }
+            ToAgent::RunTaskGroup { framework, executor, tasks, launch_executor, .. } => {
+                let mut executor = Some(executor).filter(|_| launch_executor);
+                for task in &tasks {
+                    machine.launch(&framework.id, task, executor.take());
+                }
+            }
+            ToAgent::Acknowledge { framework_id, task_id, .. } => {
+                let key = (framework_id, task_id);
+                if machine.tasks.get(&key).is_some_and(|task| task.state.is_terminal()) {
+                    machine.tasks.remove(&key);
+                }
+            }
+            ToAgent::KillTask { framework_id, task_id, .. } => {
+                // It ends at once and its end is told when its turn comes; a double of another agent's just ends.
+                if let Some(task) = machine.tasks.get_mut(&(framework_id, task_id)) {
+                    task.state = TaskState::Killed;
+                }
+            }
+            ToAgent::ShutdownFramework(id) => {
+                machine.tasks.retain(|(framework, _), _| *framework != id);
+                machine.executors.remove(&id);
+            }
+            ToAgent::Reregistered { agent_id, reconciliations } => {
+                for (framework, missing) in reconciliations {
+                    for task in missing {
+                        let update = status(&framework.id, &agent_id, &task.task_id, TaskState::Lost, 9);
+                        self.master.from_agent(&pid(host), FromAgent::StatusUpdate(update));
+                    }
+                }
+            }
+            ToAgent::Shutdown(_) => *machine = Machine::default(),
+            _ => {}
+        }
+    }
+
+    /// What schedulers hold as offers and what machines run fits into the machines.
+    fn check(&self) {
+        for (host, machine) in self.machines.iter().enumerate() {
+            let Some(id) = &machine.id else { continue };
+            let mut sum = Resources::new();
+            for offer in self.offers.values().filter(|offer| offer.agent_id == *id) {
+                sum += &offer.resources;
+            }
+            for task in machine.tasks.values().filter(|task| !task.state.is_terminal()) {
+                sum += &task.resources;
+            }
+            sum.unallocate();
+            let total = resources(HOSTS[host].1);
+            assert!(total.contains(&sum), "{id} has {total} but {sum} is handed out");
+        }
+    }
+}
+
+impl Machine {
+    fn launch(
+        &mut self,
+        framework: &FrameworkId,
+        info: &TaskInfo,
+        executor: Option<Arc<master_core::ExecutorInfo>>,
+    ) {
+        let Some(agent_id) = self.id.clone() else { return };
+        if let Some(executor) = executor {
+            self.executors.entry(framework.clone()).or_default().push(executor);
+        }
+        let role = info.resources.iter().find_map(|r| r.allocation.clone()).expect("resources are allocated");
+        let task = Task {
+            task_id: info.task_id.clone(),
+            framework_id: framework.clone(),
+            agent_id,
+            executor_id: info.executor.as_ref().map(|executor| executor.executor_id.clone()),
+            name: info.name.clone(),
+            role,
+            resources: info.resources.clone(),
+            state: TaskState::Staging,
+            status_update_state: None,
+            status_update_uuid: None,
+            statuses: Vec::new(),
+            body: TaskBody::Recovered(info.body.clone()),
+        };
+        self.tasks.insert((framework.clone(), info.task_id.clone()), task);
+    }
+}
+
+#[test]
+fn the_books_are_right_whatever_happens() {
+    let mut launched = 0;
+    for seed in 0..SEEDS {
+        let result = std::panic::catch_unwind(|| {
+            let mut world = World::new(seed);
+            for _ in 0..STEPS {
+                world.step();
+            }
+            world.next
+        });
+        match result {
+            Ok(tasks) => launched += tasks,
+            Err(_) => panic!("seed {seed} breaks it"),
+        }
+    }
+    assert!(launched > SEEDS * 10, "too little happened: {launched} tasks");
+}

@@ -1,0 +1,218 @@
+//! Agents that come back, and masters that are new.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::AgentId;
+use master_core::{
+    AgentInfo, FromAgent, Input, OperatorCall, Pid, Reason, ReregisterAgent, SchedulerCall, SchedulerEvent,
+    Task, TaskState, ToAgent,
+};
+use testkit::master::{
+    Master, Scheduler, executor, framework_info, launch, register, resources, running, task,
+    task_with_executor,
+};
+
+/// The agent `h` with these tasks of the framework.
+fn reregister(agent: &AgentId, scheduler: &Scheduler, tasks: Vec<Task>) -> ReregisterAgent {
+    ReregisterAgent {
+        agent: register("h", "cpus:4;mem:4096"),
+        agent_id: agent.clone(),
+        frameworks: vec![(scheduler.id.clone(), Arc::new(framework_info("f")))],
+        executors: Vec::new(),
+        tasks: tasks.into_iter().map(Arc::new).collect(),
+        completed_frameworks: Vec::new(),
+    }
+}
+
+fn back(message: ReregisterAgent) -> FromAgent {
+    FromAgent::Reregister(Box::new(message))
+}
+
+struct Scene {
+    master: Master,
+    agent: AgentId,
+    pid: Pid,
+    scheduler: Scheduler,
+    task: Task,
+}
+
+/// A framework with the task `t` of one CPU.
+fn scene(partition_aware: bool) -> Scene {
+    let mut master = Master::default();
+    let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
+    let mut info = framework_info("f");
+    info.capabilities.partition_aware = partition_aware;
+    let scheduler = master.subscribe(info);
+    let offer = master.offer(&scheduler);
+    let info = task("t", &agent, "cpus:1;mem:32");
+    let running = running(&scheduler.id, &agent, &info, &offer);
+    master.accept(&scheduler, &offer.id, [launch([info])]);
+    master.messages_to(&pid);
+    Scene { master, agent, pid, scheduler, task: running }
+}
+
+#[test]
+fn an_agent_that_was_lost_brings_its_tasks_back() {
+    for partition_aware in [true, false] {
+        let mut s = scene(partition_aware);
+        s.master.advance(Duration::from_secs(75));
+        s.master.events_of(&s.scheduler);
+        s.master.messages_to(&s.pid);
+        s.master.from_agent(&s.pid, back(reregister(&s.agent, &s.scheduler, vec![s.task.clone()])));
+        let status = s.master.expect_status(&s.scheduler, TaskState::Running);
+        assert_eq!(status.message.as_deref(), Some("Unreachable agent re-reregistered"));
+        assert_eq!(status.reason, Some(Reason::AGENT_REREGISTERED));
+        let messages = s.master.messages_to(&s.pid);
+        assert!(
+            matches!(
+                messages.as_slice(),
+                [ToAgent::Ping { .. }, ToAgent::Reregistered { .. }, ToAgent::UpdateFramework(_)]
+            ),
+            "{messages:?}"
+        );
+        let framework = s.master.core.snapshot(s.master.now).frameworks[0].clone();
+        assert_eq!((framework.tasks.len(), framework.unreachable_tasks.len()), (1, 0));
+        let offer = s.master.offer(&s.scheduler);
+        assert_eq!(offer.resources.clone().unallocated(), resources("cpus:3;mem:4064"));
+    }
+}
+
+#[test]
+fn a_new_master_learns_everything_from_agents_and_schedulers() {
+    let s = scene(false);
+    let mut master = Master::new(master_core::Options::new("second".to_owned(), 2));
+    let mut message = reregister(&s.agent, &s.scheduler, vec![s.task.clone()]);
+    let e = executor("e", &s.scheduler.id, "cpus:1;mem:64");
+    message.executors.push((
+        s.scheduler.id.clone(),
+        Arc::new(master_core::ExecutorInfo { resources: e.resources.allocated_to(&s.task.role), ..e }),
+    ));
+    master.from_agent(&s.pid, back(message));
+    let snapshot = master.core.snapshot(master.now);
+    assert!(snapshot.frameworks[0].recovered && !snapshot.frameworks[0].active);
+    assert_eq!(snapshot.frameworks[0].tasks.len(), 1);
+    assert_eq!(master.directory[&s.scheduler.id], None);
+
+    let scheduler = master.subscribe_as(Some(&s.scheduler.id), framework_info("f"));
+    assert!(matches!(master.next_event(&scheduler), Some(SchedulerEvent::Subscribed(_))));
+    let offer = master.offer(&scheduler);
+    assert_eq!(offer.resources.clone().unallocated(), resources("cpus:2;mem:4000"));
+    assert_eq!(offer.id.as_str(), "second-O0");
+    master.call(&scheduler, SchedulerCall::Reconcile(Vec::new()));
+    master.expect_status(&scheduler, TaskState::Running);
+    let kill = SchedulerCall::Kill { task_id: "t".into(), agent_id: None, kill_policy: None };
+    master.messages_to(&s.pid);
+    master.call(&scheduler, kill);
+    assert!(matches!(master.messages_to(&s.pid).as_slice(), [ToAgent::KillTask { .. }]));
+}
+
+#[test]
+fn an_agent_that_restarted_is_asked_about_what_it_forgot() {
+    let mut s = scene(false);
+    s.master.input(Input::AgentDisconnected(s.pid.clone()));
+    s.master.from_agent(&s.pid, back(reregister(&s.agent, &s.scheduler, Vec::new())));
+    let messages = s.master.messages_to(&s.pid);
+    let [ToAgent::Reregistered { reconciliations, .. }, ToAgent::UpdateFramework(_)] = messages.as_slice()
+    else {
+        panic!("{messages:?}");
+    };
+    assert_eq!(reconciliations.len(), 1);
+    assert_eq!(reconciliations[0].1[0].task_id.as_str(), "t");
+    let snapshot = s.master.core.snapshot(s.master.now);
+    assert!(snapshot.agents[0].connected && snapshot.agents[0].active);
+    assert_eq!(snapshot.frameworks[0].tasks.len(), 1, "the agent's status decides");
+    s.master.advance(Duration::from_secs(1200));
+    assert_eq!(s.master.core.snapshot(s.master.now).metrics.agent_removals_unhealthy, 1, "it never answered");
+}
+
+#[test]
+fn a_kill_that_the_agent_missed_is_repeated() {
+    let mut s = scene(false);
+    s.master.input(Input::AgentDisconnected(s.pid.clone()));
+    let kill = SchedulerCall::Kill { task_id: "t".into(), agent_id: None, kill_policy: None };
+    s.master.call(&s.scheduler.clone(), kill);
+    assert!(s.master.messages_to(&s.pid).is_empty());
+    s.master.from_agent(&s.pid, back(reregister(&s.agent, &s.scheduler, vec![s.task.clone()])));
+    let messages = s.master.messages_to(&s.pid);
+    assert!(messages.iter().any(|message| matches!(message, ToAgent::KillTask { .. })), "{messages:?}");
+}
+
+#[test]
+fn an_executor_that_the_agent_lost_takes_nothing_any_more() {
+    let mut master = Master::default();
+    let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
+    let scheduler = master.framework("f");
+    let offer = master.offer(&scheduler);
+    let e = executor("e", &scheduler.id, "cpus:1;mem:64");
+    let info = task_with_executor("t", &agent, "cpus:1;mem:32", e);
+    let there = running(&scheduler.id, &agent, &info, &offer);
+    master.accept(&scheduler, &offer.id, [launch([info])]);
+    master.from_agent(&pid, back(reregister(&agent, &scheduler, vec![there])));
+    let used = master.core.snapshot(master.now).agents[0].used[&scheduler.id].clone();
+    assert_eq!(used.unallocated(), resources("cpus:1;mem:32"));
+}
+
+#[test]
+fn a_framework_that_ended_meanwhile_ends_on_the_agent_too() {
+    for lost in [true, false] {
+        let mut s = scene(false);
+        if lost {
+            s.master.advance(Duration::from_secs(75));
+        } else {
+            s.master.input(Input::AgentDisconnected(s.pid.clone()));
+        }
+        s.master.call(&s.scheduler.clone(), SchedulerCall::Teardown);
+        s.master.messages_to(&s.pid);
+        s.master.from_agent(&s.pid, back(reregister(&s.agent, &s.scheduler, vec![s.task.clone()])));
+        let messages = s.master.messages_to(&s.pid);
+        assert!(messages.contains(&ToAgent::ShutdownFramework(s.scheduler.id.clone())), "{messages:?}");
+        assert!(s.master.core.snapshot(s.master.now).agents[0].used.is_empty());
+    }
+}
+
+#[test]
+fn an_agent_may_come_back_on_another_port_but_not_another_host() {
+    let mut s = scene(false);
+    s.master.input(Input::AgentDisconnected(s.pid.clone()));
+    let moved: Pid = "slave(1)@h:6000".into();
+    s.master.from_agent(&moved, back(reregister(&s.agent, &s.scheduler, vec![s.task.clone()])));
+    assert_eq!(s.master.core.snapshot(s.master.now).agents[0].pid, moved);
+    assert!(s.master.linked.contains(&moved) && !s.master.linked.contains(&s.pid));
+    // What the old address loses is no longer of interest.
+    s.master.input(Input::AgentDisconnected(s.pid.clone()));
+    assert!(s.master.core.snapshot(s.master.now).agents[0].connected);
+
+    let mut message = reregister(&s.agent, &s.scheduler, Vec::new());
+    message.agent.info = Arc::new(AgentInfo { hostname: "x".to_owned(), ..(*message.agent.info).clone() });
+    let stranger: Pid = "slave(1)@x:5051".into();
+    s.master.from_agent(&stranger, back(message));
+    let messages = s.master.messages_to(&stranger);
+    assert!(matches!(messages.as_slice(), [ToAgent::Shutdown(_)]), "{messages:?}");
+}
+
+#[test]
+fn an_agent_that_is_gone_stays_gone() {
+    let mut s = scene(true);
+    assert_eq!(s.master.operator(OperatorCall::MarkAgentGone(s.agent.clone())), Ok(()));
+    let gone = ToAgent::Shutdown("Agent has been marked gone".to_owned());
+    assert_eq!(s.master.messages_to(&s.pid), [gone.clone()]);
+    let status = s.master.expect_status(&s.scheduler, TaskState::GoneByOperator);
+    assert_eq!(status.message.as_deref(), Some("Agent has been marked gone"));
+    assert_eq!(status.reason, Some(Reason::AGENT_REMOVED_BY_OPERATOR));
+    assert!(matches!(s.master.next_event(&s.scheduler), Some(SchedulerEvent::Failure { .. })));
+    s.master.from_agent(&s.pid, back(reregister(&s.agent, &s.scheduler, vec![s.task.clone()])));
+    assert_eq!(s.master.messages_to(&s.pid), [gone]);
+    assert!(s.master.core.snapshot(s.master.now).agents.is_empty());
+}
+
+#[test]
+fn tasks_of_a_lost_agent_that_is_declared_gone_are_gone() {
+    let mut s = scene(true);
+    s.master.advance(Duration::from_secs(75));
+    s.master.events_of(&s.scheduler);
+    assert_eq!(s.master.operator(OperatorCall::MarkAgentGone(s.agent.clone())), Ok(()));
+    s.master.expect_status(&s.scheduler, TaskState::GoneByOperator);
+    let framework = s.master.core.snapshot(s.master.now).frameworks[0].clone();
+    assert_eq!((framework.unreachable_tasks.len(), framework.completed_tasks.len()), (0, 1));
+}

@@ -140,7 +140,10 @@ impl World {
                 self.env.from_master(FromMaster::AcknowledgeStatus { framework_id, task_id, uuid });
             }
             8 if self.rng.below(10) == 0 => {
-                self.env.from_master(FromMaster::Drain { max_grace: None, mark_gone: self.names.is_multiple_of(2) });
+                self.env.from_master(FromMaster::Drain {
+                    max_grace: None,
+                    mark_gone: self.names.is_multiple_of(2),
+                });
             }
             _ => {
                 let (framework, task) = (self.framework(), self.some_task());
@@ -197,7 +200,7 @@ impl World {
         for id in ["f", "g", "h"] {
             self.env.from_master(FromMaster::ShutdownFramework(id.into()));
         }
-        for _ in 0..100 {
+        for _ in 0..20 {
             self.observe();
             for id in std::mem::take(&mut self.destroyed) {
                 if self.containers.insert(id.clone(), Container::Gone) != Some(Container::Gone) {
@@ -229,8 +232,8 @@ fn live(seed: u64, steps: u32) -> Vec<String> {
 
 #[test]
 fn the_state_stays_sound_and_nothing_is_left_behind() {
-    for seed in 0..300 {
-        live(seed, 300);
+    for seed in 0..120 {
+        live(seed, 250);
     }
 }
 

@@ -196,7 +196,7 @@ fn an_agent_that_is_gone_stays_gone() {
     let mut s = scene(true);
     assert_eq!(s.master.operator(OperatorCall::MarkAgentGone(s.agent.clone())), Ok(()));
     let gone = ToAgent::Shutdown("Agent has been marked gone".to_owned());
-    assert_eq!(s.master.messages_to(&s.pid), [gone.clone()]);
+    assert_eq!(s.master.messages_to(&s.pid), std::slice::from_ref(&gone));
     let status = s.master.expect_status(&s.scheduler, TaskState::GoneByOperator);
     assert_eq!(status.message.as_deref(), Some("Agent has been marked gone"));
     assert_eq!(status.reason, Some(Reason::AGENT_REMOVED_BY_OPERATOR));

@@ -13,8 +13,8 @@ use crate::ApiError;
 pub const BODY_LIMIT: usize = 32 << 20;
 
 /// What is still taken and thrown away of a body that was refused, so that its sender gets to read the answer.
-const DRAIN_BYTES: usize = 8 << 20;
-const DRAIN_TIME: Duration = Duration::from_secs(2);
+const DRAIN_BYTES: usize = 64 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// Reads a whole body. One that is announced to be over the limit is not read at all; one that turns out to be is not
 /// read further.

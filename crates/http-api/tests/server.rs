@@ -175,6 +175,14 @@ async fn a_body_over_the_limit_is_refused_before_it_comes() {
 }
 
 #[tokio::test]
+async fn who_sends_all_of_a_refused_body_still_reads_the_answer() {
+    let server = Server::plain().await;
+    let answer = server.exchange(&request("POST", "/api/v1", JSON, &"x".repeat(5 << 20))).await;
+    assert_eq!(status_and_body(&answer), (413, "The body is over the limit of 10000 bytes"));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_body_that_turns_out_too_long_is_refused() {
     let server = Server::plain().await;
     let mut bytes = format!(

@@ -144,6 +144,14 @@ impl MasterCore {
             })?;
             sum += taken.clone().unallocated();
         }
+        // An agent may come back smaller than what runs on it; nothing of it is offered then.
+        let used = agent.used.values().fold(Resources::new(), |mut sum, used| {
+            sum += used.clone().unallocated();
+            sum
+        });
+        if agent.offers.is_empty() && !agent.total.contains(&used) {
+            return Ok(());
+        }
         ensure(agent.total.contains(&sum), || format!("{sum} of {id} is taken but it has {}", agent.total))?;
         let mut rest = agent.total.clone();
         rest -= &sum;

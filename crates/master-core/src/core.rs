@@ -158,7 +158,7 @@ impl MasterCore {
             FromAgent::ExecutorMessage { agent_id, framework_id, executor_id, data } => {
                 tasks::message_from_executor(self, agent_id, &framework_id, executor_id, data, out);
             }
-            FromAgent::OperationStatus(update) => operations::status_update(self, &from, &update, out),
+            FromAgent::OperationStatus(update) => operations::status_update(self, &from, *update, out),
             FromAgent::Pong => agents::pong(self, &from),
         }
     }

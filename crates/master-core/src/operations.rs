@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use base::{AgentId, FrameworkId, OperationId};
 
-use crate::core::{MasterCore, send};
-use crate::output::{Observation, Output, SchedulerEvent};
+use crate::core::{MasterCore, send, send_agent};
+use crate::output::{Observation, Output, SchedulerEvent, ToAgent};
 use crate::types::{OperationState, OperationStatus, Pid, UpdateOperation};
 
 /// Refuses an operation. Its scheduler hears of it if it gave the operation an id; the log and the metrics always do.
@@ -81,15 +81,26 @@ pub(crate) fn acknowledge(
     core.drop("ACKNOWLEDGE_OPERATION_STATUS", id, format!("operation {operation_id} is unknown"), out);
 }
 
-/// `UpdateOperationStatusMessage`: about an operation that another master began.
+/// `UpdateOperationStatusMessage`: about an operation that another master began. Its scheduler may want to hear of it, and
+/// the agent must not repeat it for ever.
 pub(crate) fn status_update(
     core: &mut MasterCore,
     from: &Pid,
-    update: &UpdateOperation,
+    update: UpdateOperation,
     out: &mut Vec<Output>,
 ) {
     core.metrics.messages_operation_status_update += 1;
     core.metrics.invalid_operation_status_updates += 1;
-    let why = format!("operation {} is unknown", update.operation_uuid);
-    core.drop("UpdateOperationStatusMessage", from, why, out);
+    let Some(agent) = core.agents.by_pid.get(from).and_then(|id| core.agents.get(id)) else {
+        core.drop("UpdateOperationStatusMessage", from, "the agent is not registered", out);
+        return;
+    };
+    if let Some(status_uuid) = update.status.uuid {
+        let operation_uuid = update.operation_uuid;
+        send_agent(agent, ToAgent::AcknowledgeOperation { status_uuid, operation_uuid }, out);
+    }
+    let framework = update.framework_id.and_then(|id| core.frameworks.get(&id));
+    if let Some(framework) = framework.filter(|_| update.status.operation_id.is_some()) {
+        send(framework, SchedulerEvent::UpdateOperationStatus(Arc::new(update.status)), out);
+    }
 }

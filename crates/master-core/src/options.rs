@@ -43,7 +43,7 @@ impl Options {
             max_agent_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(600),
             allocation_interval: Duration::from_secs(1),
-            allocation_delay: Duration::from_millis(20),
+            allocation_delay: Duration::from_millis(50),
             offer_timeout: None,
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1000,

@@ -10,6 +10,7 @@ use super::register::new_agent;
 use super::registry;
 use crate::core::{MasterCore, send, send_agent};
 use crate::frameworks::{self, framework_ref};
+use crate::offers;
 use crate::output::{FrameworkRef, Output, SchedulerEvent, ToAgent};
 use crate::tasks;
 use crate::types::{
@@ -67,11 +68,9 @@ fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent
     let mut agent = new_agent(now, id.clone(), from, message.agent);
     agent.reregistered_time = Some(now);
     let executors: Vec<_> =
-        message.executors.into_iter().filter(|(f, _)| core.frameworks.get(f).is_some()).collect();
-    for (framework_id, executor) in &executors {
-        *agent.used.entry(framework_id.clone()).or_default() += &executor.resources;
-        let of_framework = agent.executors.entry(framework_id.clone()).or_default();
-        of_framework.insert(executor.executor_id.clone(), Arc::clone(executor));
+        message.executors.into_iter().filter(|(id, _)| core.frameworks.get(id).is_some()).collect();
+    for (framework_id, executor) in executors {
+        tasks::recover_executor(&mut agent, &framework_id, executor);
     }
     let why = if was_lost { "Unreachable agent re-reregistered" } else { "Unknown agent reregistered" };
     let mut doubles = Vec::new();
@@ -105,6 +104,7 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     agent.capabilities = message.agent.capabilities;
     agent.capabilities_body = message.agent.capabilities_body;
     agent.resource_version = message.agent.resource_version;
+    let resized = agent.total != message.agent.total;
     agent.total = message.agent.total;
     agent.reregistered_time = Some(now);
     let was_connected = std::mem::replace(&mut agent.connected, true);
@@ -115,6 +115,9 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     }
     out.push(Output::Link(from));
     core.agents.reregistration.remove(&id);
+    if resized {
+        offers::rescind_of_agent(core, &id, out);
+    }
     if let Some(agent) = core.agents.get(&id) {
         core.allocation.update_agent(agent);
     }

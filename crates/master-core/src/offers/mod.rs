@@ -9,4 +9,6 @@ mod validate;
 pub(crate) use accept::accept;
 pub(crate) use allocate::{allocate, allocation_due, allocation_interval, offer_due};
 pub(crate) use decline::{decline, revive, suppress};
-pub(crate) use remove::{deactivate_agent, discard_of_framework, rescind_of_role, rescind_revocable};
+pub(crate) use remove::{
+    deactivate_agent, discard_of_framework, rescind_of_agent, rescind_of_role, rescind_revocable,
+};

@@ -81,6 +81,11 @@ pub(crate) fn deactivate_agent(core: &mut MasterCore, id: &AgentId, out: &mut Ve
         agent.active = false;
     }
     core.allocation.deactivate_agent(id);
+    rescind_of_agent(core, id, out);
+}
+
+/// Withdraws all offers of an agent.
+pub(crate) fn rescind_of_agent(core: &mut MasterCore, id: &AgentId, out: &mut Vec<Output>) {
     for (framework_id, offer_id) in offers_of(core, id) {
         rescind(core, &framework_id, &offer_id, out);
     }

@@ -57,9 +57,9 @@ pub(crate) fn recover_task(
     framework.completed_tasks.retain(|ended| ended.task_id != task.task_id);
     framework.unreachable_tasks.remove(&task.task_id);
     framework.unreachable_order.retain(|kept| *kept != task.task_id);
-    if task.agent_id != agent.id {
-        Arc::make_mut(&mut task).agent_id = agent.id.clone();
-    }
+    let entered = Arc::make_mut(&mut task);
+    entered.agent_id = agent.id.clone();
+    entered.resources.allocate(&entered.role);
     if holds_resources(task.state) {
         add_used(agent, &task.framework_id, &task.resources);
     }
@@ -121,6 +121,19 @@ pub(super) fn add_executor(
     add_used(agent, framework_id, &executor.resources);
     let of_framework: &mut BTreeMap<_, _> = agent.executors.entry(framework_id.clone()).or_default();
     of_framework.insert(executor.executor_id.clone(), Arc::clone(executor));
+}
+
+/// Enters an executor that an agent brings which is about to be entered itself. One that it names twice counts once, and
+/// one whose resources are allocated to nobody cannot be counted for anybody.
+pub(crate) fn recover_executor(agent: &mut Agent, framework_id: &FrameworkId, executor: Arc<ExecutorInfo>) {
+    if executor.resources.iter().any(|resource| resource.allocation.is_none()) {
+        return;
+    }
+    let of_framework = agent.executors.entry(framework_id.clone()).or_default();
+    if !of_framework.contains_key(&executor.executor_id) {
+        of_framework.insert(executor.executor_id.clone(), Arc::clone(&executor));
+        add_used(agent, framework_id, &executor.resources);
+    }
 }
 
 /// Strikes an executor off; returns whether it was there.

@@ -9,6 +9,10 @@ use crate::core::{MasterCore, send};
 use crate::output::{Observation, Output, SchedulerEvent};
 use crate::types::{Reason, Source, StatusUpdate, Task, TaskState, TaskStatus};
 
+/// How many statuses of a task are kept. A task passes through a handful of states; only one that goes to and fro for
+/// ever comes to this.
+const MAX_STATUSES: usize = 32;
+
 /// A status of a known task that the master makes.
 pub(crate) fn master_status(
     task: &Task,
@@ -94,6 +98,9 @@ pub(crate) fn update_task(
     let repeated = task.statuses.last().is_some_and(|last| last.state == status.state);
     if repeated {
         task.statuses.pop();
+    }
+    if task.statuses.len() >= MAX_STATUSES {
+        task.statuses.remove(0);
     }
     task.statuses.push(Arc::clone(status));
     if released {

@@ -216,3 +216,76 @@ fn tasks_of_a_lost_agent_that_is_declared_gone_are_gone() {
     let framework = s.master.core.snapshot(s.master.now).frameworks[0].clone();
     assert_eq!((framework.unreachable_tasks.len(), framework.completed_tasks.len()), (0, 1));
 }
+
+#[test]
+fn a_task_whose_id_is_in_use_again_is_not_taken_back() {
+    let mut s = scene(false);
+    let (second, other) = s.master.agent("h2", "cpus:1;mem:64");
+    let offer = s.master.offer(&s.scheduler);
+    s.master.from_agent(&s.pid, FromAgent::Unregister(s.agent.clone()));
+    s.master.expect_status(&s.scheduler, TaskState::Lost);
+    s.master.accept(&s.scheduler.clone(), &offer.id, [launch([task("t", &second, "cpus:1;mem:32")])]);
+    s.master.events_of(&s.scheduler);
+    s.master.messages_to(&s.pid);
+    s.master.from_agent(&s.pid, back(reregister(&s.agent, &s.scheduler, vec![s.task.clone()])));
+    s.master.expect_silence(&s.scheduler);
+    let messages = s.master.messages_to(&s.pid);
+    assert!(messages.iter().any(|message| matches!(message, ToAgent::KillTask { .. })), "{messages:?}");
+    assert!(matches!(s.master.messages_to(&other).as_slice(), [ToAgent::RunTask { .. }]));
+}
+
+#[test]
+fn a_task_that_was_declared_lost_is_killed_when_the_agent_still_has_it() {
+    let mut master = Master::default();
+    let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
+    let mut info = framework_info("f");
+    info.checkpoint = false;
+    let scheduler = master.subscribe(info);
+    let offer = master.offer(&scheduler);
+    let info = task("t", &agent, "cpus:1;mem:32");
+    let there = running(&scheduler.id, &agent, &info, &offer);
+    master.accept(&scheduler, &offer.id, [launch([info])]);
+    master.input(Input::AgentDisconnected(pid.clone()));
+    master.expect_status(&scheduler, TaskState::Lost);
+    master.messages_to(&pid);
+    master.from_agent(&pid, back(reregister(&agent, &scheduler, vec![there])));
+    let messages = master.messages_to(&pid);
+    assert!(messages.iter().any(|message| matches!(message, ToAgent::KillTask { .. })), "{messages:?}");
+}
+
+#[test]
+fn an_agent_that_comes_back_smaller_withdraws_what_it_offered() {
+    let mut s = scene(false);
+    s.master.call(&s.scheduler.clone(), SchedulerCall::Revive(Vec::new()));
+    let offer = s.master.offer(&s.scheduler);
+    for total in ["cpus:2;mem:2048", "cpus:0.5;mem:16"] {
+        let mut message = reregister(&s.agent, &s.scheduler, vec![s.task.clone()]);
+        message.agent = register("h", total);
+        s.master.from_agent(&s.pid, back(message));
+    }
+    assert!(matches!(s.master.next_event(&s.scheduler), Some(SchedulerEvent::Rescind(id)) if id == offer.id));
+    s.master.settle();
+    s.master.expect_silence(&s.scheduler);
+}
+
+#[test]
+fn a_status_of_an_operation_of_another_master_is_acknowledged() {
+    let mut s = scene(false);
+    let uuid = base::Uuid::from_bytes([5; 16]);
+    let update = master_core::UpdateOperation {
+        framework_id: Some(s.scheduler.id.clone()),
+        operation_uuid: uuid,
+        status: master_core::OperationStatus {
+            operation_id: None,
+            state: master_core::OperationState::Dropped,
+            message: None,
+            uuid: Some(uuid),
+            agent_id: Some(s.agent.clone()),
+            body: None,
+        },
+    };
+    s.master.from_agent(&s.pid.clone(), FromAgent::OperationStatus(Box::new(update)));
+    let messages = s.master.messages_to(&s.pid);
+    assert!(matches!(messages.as_slice(), [ToAgent::AcknowledgeOperation { .. }]), "{messages:?}");
+    s.master.expect_silence(&s.scheduler);
+}

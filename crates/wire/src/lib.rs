@@ -4,9 +4,19 @@
 //! A check answers in one line, in Mesos' words, because clients show and compare them. What needs to know the state of
 //! the cluster is checked by the cores.
 
+mod calls;
+mod framework;
+mod invalid;
+mod operator;
 mod resource;
+mod task;
 
+pub use calls::{validate_agent_call, validate_executor_call, validate_master_call, validate_scheduler_call};
+pub use framework::{framework_roles, validate_framework_info, validate_suppressed_roles};
+pub use invalid::Invalid;
+pub use operator::{validate_quota_config, validate_weight};
 pub use resource::{
     Format, ResourceError, append_resources, resource_from_proto, resource_to, resources_from_proto,
     resources_to, resources_to_endpoint, resources_to_proto, validate_resource,
 };
+pub use task::{validate_executor_info, validate_task, validate_task_group};

@@ -1,0 +1,191 @@
+//! What a framework says of itself. What is wrong there is told by an ERROR event, not by a status code.
+
+use std::collections::BTreeSet;
+
+use proto::MapEntry;
+use proto::v1::framework_info::capability;
+use proto::v1::{FrameworkInfo, OfferFilters};
+use resources::validate_role;
+
+use crate::Invalid;
+use crate::invalid::{Checked, check_amount, check_id, general, invalid};
+
+/// Checks what a framework says of itself.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn validate_framework_info(info: &FrameworkInfo) -> Result<(), Invalid> {
+    validate_roles(info)?;
+    if let Some(id) = info.id.as_ref().filter(|id| !id.value.is_empty()) {
+        check_id(&id.value)?;
+    }
+    for entry in &info.offer_filters {
+        entry.value().map_or(Ok(()), validate_offer_filters)?;
+    }
+    validate_failover_timeout(info.failover_timeout())
+}
+
+/// Checks that roles without offers are roles of the framework.
+///
+/// # Errors
+/// Which are not.
+pub fn validate_suppressed_roles(info: &FrameworkInfo, suppressed: &[String]) -> Result<(), Invalid> {
+    let roles: BTreeSet<&str> = framework_roles(info).collect();
+    let foreign: BTreeSet<_> =
+        suppressed.iter().map(String::as_str).filter(|role| !roles.contains(role)).collect();
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let foreign: Vec<_> = foreign.into_iter().collect();
+    invalid(format!("Suppressed roles {{ {} }} are not contained in the set of roles", foreign.join(", ")))
+}
+
+/// The roles that a framework is subscribed to: those it lists if it knows of several, else its one.
+pub fn framework_roles(info: &FrameworkInfo) -> impl Iterator<Item = &str> {
+    let (several, one) =
+        if is_multi_role(info) { (info.roles.as_slice(), None) } else { (&[][..], Some(info.role())) };
+    several.iter().map(String::as_str).chain(one)
+}
+
+fn is_multi_role(info: &FrameworkInfo) -> bool {
+    info.capabilities.iter().any(|c| c.r#type() == capability::Type::MultiRole)
+}
+
+fn validate_roles(info: &FrameworkInfo) -> Checked {
+    if !is_multi_role(info) {
+        if !info.roles.is_empty() {
+            return invalid(
+                "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable",
+            );
+        }
+        return validate_role(info.role()).map_err(|error| {
+            Invalid::new(error.to_string()).within("'FrameworkInfo.role' is not a valid role")
+        });
+    }
+    if info.role.is_some() {
+        return invalid("'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable");
+    }
+    let mut seen = BTreeSet::new();
+    let twice: BTreeSet<_> =
+        info.roles.iter().filter(|role| !seen.insert(*role)).map(String::as_str).collect();
+    if !twice.is_empty() {
+        let twice: Vec<_> = twice.into_iter().collect();
+        return invalid(format!(
+            "'FrameworkInfo.roles' contains duplicate items: {{ {} }}",
+            twice.join(", ")
+        ));
+    }
+    for role in &info.roles {
+        validate_role(role).map_err(|error| {
+            Invalid::new(error.to_string()).within("'FrameworkInfo.roles' contains invalid role")
+        })?;
+    }
+    Ok(())
+}
+
+fn validate_offer_filters(filters: &OfferFilters) -> Checked {
+    for quantities in filters.min_allocatable_resources.iter().flat_map(|least| &least.quantities) {
+        if quantities.quantities.is_empty() {
+            return invalid("Resource quantities must contain at least one quantity");
+        }
+        for entry in &quantities.quantities {
+            check_amount(entry.value().map_or(0.0, |scalar| scalar.value))
+                .map_err(|error| error.within(format!("Invalid resource quantity for '{}'", entry.key())))?;
+        }
+    }
+    Ok(())
+}
+
+/// Mesos counts nanoseconds in 64 bits. Less than nothing is taken for nothing later.
+fn validate_failover_timeout(seconds: f64) -> Checked {
+    const MOST_SECONDS: f64 = 9_223_372_036.854_776;
+    if seconds.abs() > MOST_SECONDS {
+        return invalid(format!("The framework failover_timeout ({}) is invalid", general(seconds)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(fields: &str) -> FrameworkInfo {
+        proto::json::from_slice(format!(r#"{{"user":"u","name":"n"{fields}}}"#).as_bytes()).unwrap()
+    }
+
+    const MULTI: &str = r#","capabilities":[{"type":"MULTI_ROLE"}]"#;
+
+    #[track_caller]
+    fn check(fields: &str, expected: &str) {
+        let answer = validate_framework_info(&info(fields)).map_err(|error| error.to_string());
+        assert_eq!(answer.err().as_deref().unwrap_or("ok"), expected, "{fields}");
+    }
+
+    #[test]
+    fn roles() {
+        check("", "ok");
+        check(r#","role":"web""#, "ok");
+        check(
+            r#","role":"-x""#,
+            "'FrameworkInfo.role' is not a valid role: Role component '-x' is invalid because it \
+                                  starts with a dash",
+        );
+        check(
+            r#","roles":["a"]"#,
+            "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable",
+        );
+        let multi = |fields: &str| format!("{fields}{MULTI}");
+        check(
+            &multi(r#","role":"a""#),
+            "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable",
+        );
+        check(&multi(r#","roles":["a","a/b"]"#), "ok");
+        check(
+            &multi(r#","roles":["b","a","b","a"]"#),
+            "'FrameworkInfo.roles' contains duplicate items: { a, b }",
+        );
+        for (role, reason) in [
+            ("-x", "Role component '-x' is invalid because it starts with a dash"),
+            (".", "Role '.' cannot include '.' as a component"),
+            ("a//b", "Role 'a//b' cannot contain two adjacent slashes"),
+            ("", "Role names cannot be the empty string"),
+        ] {
+            let fields = multi(&format!(r#","roles":["{role}"]"#));
+            check(&fields, &format!("'FrameworkInfo.roles' contains invalid role: {reason}"));
+        }
+    }
+
+    #[test]
+    fn ids_timeouts_and_filters() {
+        check(r#","id":{"value":""}"#, "ok");
+        check(r#","id":{"value":"a/b"}"#, "'a/b' contains invalid characters");
+        check(r#","failover_timeout":-1"#, "ok");
+        check(r#","failover_timeout":1e300"#, "The framework failover_timeout (1e+300) is invalid");
+        let filters = |quantities: &str| {
+            format!(
+                r#","offer_filters":{{"*":{{"min_allocatable_resources":{{"quantities":[{quantities}]}}}}}}"#
+            )
+        };
+        check(&filters(r#"{"quantities":{"cpus":{"value":1}}}"#), "ok");
+        check(&filters("{}"), "Resource quantities must contain at least one quantity");
+        check(
+            &filters(r#"{"quantities":{"cpus":{"value":-1}}}"#),
+            "Invalid resource quantity for 'cpus': Negative values not supported",
+        );
+    }
+
+    #[test]
+    fn suppressed_roles() {
+        let multi = info(&format!(r#","roles":["a","b"]{MULTI}"#));
+        let check = |info: &FrameworkInfo, roles: &[&str]| {
+            let roles: Vec<_> = roles.iter().map(|role| (*role).to_owned()).collect();
+            validate_suppressed_roles(info, &roles).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&multi, &["b"]), Ok(()));
+        assert_eq!(
+            check(&multi, &["x", "b", "c"]),
+            Err("Suppressed roles { c, x } are not contained in the set of roles".to_owned())
+        );
+        assert_eq!(check(&info(""), &["*"]), Ok(()));
+    }
+}

@@ -1,0 +1,156 @@
+//! Quotas and weights that operators set.
+
+use proto::MapEntry;
+use proto::v1::WeightInfo;
+use proto::v1::quota::QuotaConfig;
+use proto::v1::value::Scalar;
+use resources::{Scalar as Amount, validate_role};
+
+use crate::Invalid;
+use crate::invalid::{Checked, check_amount, general, invalid};
+
+/// Checks one role's weight.
+///
+/// # Errors
+/// The whole answer, of one line.
+pub fn validate_weight(weight: &WeightInfo) -> Result<(), Invalid> {
+    let prefix = "Failed to validate update weights request JSON";
+    let role = weight.role().trim();
+    if let Err(error) = validate_role(role) {
+        return invalid(format!("{prefix}: Invalid role '{role}': {error}"));
+    }
+    // What is not a number is not positive either.
+    if weight.weight > 0.0 {
+        return Ok(());
+    }
+    let shown = general(weight.weight);
+    invalid(format!("{prefix} for role '{role}': Invalid weight '{shown}': Weights must be positive"))
+}
+
+/// Checks one role's quota; the answer to a bad one is `Invalid QuotaConfig: ` and the reason.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn validate_quota_config(config: &QuotaConfig) -> Result<(), Invalid> {
+    validate_role(&config.role)
+        .map_err(|error| Invalid::new(error.to_string()).within("Invalid 'QuotaConfig.role'"))?;
+    let (guarantees, limits) = (amounts(&config.guarantees), amounts(&config.limits));
+    not_too_large(&guarantees).map_err(|error| error.within("Invalid 'QuotaConfig.guarantees'"))?;
+    not_too_large(&limits).map_err(|error| error.within("Invalid 'QuotaConfig.limits'"))?;
+    for (what, amounts) in [("guarantee", &guarantees), ("limit", &limits)] {
+        for (name, amount) in amounts {
+            check_amount(*amount).map_err(|error| {
+                let shown = Amount::from_f64(*amount);
+                error.within(format!("Invalid {what} configuration {{'{name}': {shown}}}"))
+            })?;
+        }
+    }
+    let limit = |name: &str| limits.iter().find(|(limited, _)| *limited == name).map(|(_, amount)| *amount);
+    let within = guarantees.iter().all(|(name, amount)| {
+        limit(name).is_none_or(|limit| Amount::from_f64(*amount) <= Amount::from_f64(limit))
+    });
+    if within {
+        return Ok(());
+    }
+    invalid(format!(
+        "'QuotaConfig.guarantees' {} is not contained within the 'QuotaConfig.limits' {}",
+        shown(&guarantees),
+        shown(&limits)
+    ))
+}
+
+/// The entries of a map by name; of those with the same name, the last counts.
+fn amounts<E: MapEntry<Value = Scalar>>(entries: &[E]) -> Vec<(&str, f64)> {
+    let mut amounts: Vec<(&str, f64)> = Vec::new();
+    for entry in entries {
+        let amount = entry.value().map_or(0.0, |scalar| scalar.value);
+        match amounts.binary_search_by(|(name, _)| (*name).cmp(entry.key())) {
+            Ok(at) => amounts[at].1 = amount,
+            Err(at) => amounts.insert(at, (entry.key(), amount)),
+        }
+    }
+    amounts
+}
+
+/// Sums must not overflow.
+fn not_too_large(amounts: &[(&str, f64)]) -> Checked {
+    const EXABYTE_IN_MEGABYTES: f64 = 1_099_511_627_776.0;
+    const TRILLION: f64 = 1_000_000_000_000.0;
+    for (name, amount) in amounts {
+        let (most, words) = match *name {
+            "mem" | "disk" => (EXABYTE_IN_MEGABYTES, "1 exabyte (1099511627776)"),
+            _ => (TRILLION, "1 trillion (1000000000000)"),
+        };
+        if *amount > most {
+            let shown = Amount::from_f64(*amount);
+            return invalid(format!(
+                "{{'{name}': {shown}}} is invalid: values greater than {words} are not supported"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn shown(amounts: &[(&str, f64)]) -> String {
+    let all: Vec<_> =
+        amounts.iter().map(|(name, amount)| format!("{name}: {}", Amount::from_f64(*amount))).collect();
+    format!("{{ {} }}", all.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights() {
+        let check = |role: &str, weight: f64| {
+            let weight = WeightInfo { role: Some(role.to_owned()), weight };
+            validate_weight(&weight).map_err(|error| error.to_string())
+        };
+        assert_eq!(check("a", 2.5), Ok(()));
+        for (weight, shown) in [(-1.0, "-1"), (0.0, "0")] {
+            let text = format!(
+                "Failed to validate update weights request JSON for role 'a': Invalid weight '{shown}': Weights must \
+                 be positive"
+            );
+            assert_eq!(check("a", weight), Err(text));
+        }
+        let text = "Failed to validate update weights request JSON: Invalid role '-a': Role component '-a' is invalid \
+                    because it starts with a dash";
+        assert_eq!(check("-a", 1.0), Err(text.to_owned()));
+    }
+
+    #[test]
+    fn quotas() {
+        let check = |fields: &str| {
+            let json = format!(r#"{{"role":"a"{fields}}}"#);
+            let config: QuotaConfig = proto::json::from_slice(json.as_bytes()).unwrap();
+            validate_quota_config(&config).map_err(|error| error.to_string()).err().unwrap_or_default()
+        };
+        assert_eq!(check(r#","guarantees":{"cpus":{"value":1}},"limits":{"cpus":{"value":1}}"#), "");
+        assert_eq!(check(r#","guarantees":{"cpus":{"value":1}},"limits":{"mem":{"value":1}}"#), "");
+        assert_eq!(
+            check(r#","limits":{"cpus":{"value":-1}}"#),
+            "Invalid limit configuration {'cpus': -1}: Negative values not supported"
+        );
+        assert_eq!(
+            check(r#","guarantees":{"cpus":{"value":2}},"limits":{"cpus":{"value":1}}"#),
+            "'QuotaConfig.guarantees' { cpus: 2 } is not contained within the 'QuotaConfig.limits' { cpus: 1 }"
+        );
+        assert_eq!(
+            check(r#","guarantees":{"mem":{"value":1099511627777}}"#),
+            "Invalid 'QuotaConfig.guarantees': {'mem': 1099511627777} is invalid: values greater than 1 exabyte \
+             (1099511627776) are not supported"
+        );
+        assert_eq!(
+            check(r#","limits":{"cpus":{"value":1000000000001}}"#),
+            "Invalid 'QuotaConfig.limits': {'cpus': 1000000000001} is invalid: values greater than 1 trillion \
+             (1000000000000) are not supported"
+        );
+        let config = QuotaConfig { role: "a//b".to_owned(), ..QuotaConfig::default() };
+        assert_eq!(
+            validate_quota_config(&config).unwrap_err().reason(),
+            "Invalid 'QuotaConfig.role': Role 'a//b' cannot contain two adjacent slashes"
+        );
+    }
+}

@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The agent's server: everything around `agent-core` that does IO.
+//!
+//! * [`AgentServer`] listens and runs. One thread owns the core (`engine`); messages and calls are decoded and checked in
+//!   the tasks of their connections, and what the core wants sent is encoded in the tasks of the connections that it goes
+//!   to. Containers are the business of the `containerizer`.
+//! * Masters speak `libprocess`, executors `executor_api`, operators `operator` (the v1 API) and `v0` (the older
+//!   endpoints, which begin with the router of all of them).
+//! * `convert` is the border between protobuf and the core's types.
+
+mod context;
+mod convert;
+mod detect;
+mod engine;
+mod executor_api;
+mod files;
+mod libprocess;
+mod metrics;
+mod operator;
+mod options;
+mod report;
+mod server;
+mod v0;
+
+pub use detect::DescriptionError;
+pub use options::AgentOptions;
+pub use server::{AgentServer, StartError, Terminated};
+
+pub(crate) use report::report;

@@ -20,4 +20,4 @@ pub use launcher::{Command, ContainerEvent, EventSink, LaunchError, LaunchSpec, 
 pub use posix::{PosixLauncher, PosixOptions};
 pub use rustix::process::Signal;
 pub use sandbox::{SandboxError, create_sandbox, remove_sandbox};
-pub use user::{User, UserError};
+pub use user::{User, UserError, own_user_name};

@@ -109,6 +109,13 @@ impl User {
     }
 }
 
+/// The name of the user that this process runs as; its number if it has no name.
+#[must_use]
+pub fn own_user_name() -> String {
+    let uid = nix::unistd::geteuid();
+    nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+}
+
 /// Runs `work` with the rights of `user` (or our own without one) on a thread of its own, which ends with it: rights
 /// belong to threads, so nobody else is affected, and no file of another user can be reached or made by mistake.
 ///

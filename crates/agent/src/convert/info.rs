@@ -1,0 +1,183 @@
+//! Frameworks, executors, tasks and commands, as schedulers describe them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_core::{CommandInfo, ExecutorInfo, ExecutorKind, ExecutorView, FrameworkInfo, TaskInfo, Uri};
+use base::{FrameworkId, Payload};
+use proto::v1;
+use resources::Resources;
+
+/// The core's command executor appears to clients as Mesos' own, whose share of the resources these are.
+const COMMAND_EXECUTOR: &str = "/usr/libexec/mesos/mesos-executor";
+
+pub(super) fn resources(resources: &[v1::Resource]) -> Result<Resources, String> {
+    wire::resources_from_proto(resources).map_err(|error| error.to_string())
+}
+
+pub(super) fn framework(info: &v1::FrameworkInfo) -> Result<FrameworkInfo, String> {
+    let id = info.id.as_ref().ok_or("the framework has no id")?;
+    let has = |capability: v1::framework_info::capability::Type| {
+        info.capabilities.iter().any(|known| known.r#type == Some(capability.into()))
+    };
+    Ok(FrameworkInfo {
+        id: FrameworkId::from(id.value.as_str()),
+        user: info.user.as_str().into(),
+        checkpoint: info.checkpoint.unwrap_or(false),
+        task_killing: has(v1::framework_info::capability::Type::TaskKillingState),
+        partition_aware: has(v1::framework_info::capability::Type::PartitionAware),
+        body: Payload::from(proto::encode(info)),
+    })
+}
+
+/// A framework as it was sent. What was valid when it came is valid still.
+pub(crate) fn framework_to_proto(framework: &FrameworkInfo) -> v1::FrameworkInfo {
+    decoded(framework.body.as_bytes())
+}
+
+/// Decodes what this agent has decoded and encoded before.
+pub(super) fn decoded<M: proto::Message + proto::Described + Default>(body: &[u8]) -> M {
+    M::decode(body).unwrap_or_else(|error| {
+        base::never!(true, "carried bytes do not decode: {error}");
+        M::default()
+    })
+}
+
+pub(super) fn command(command: &v1::CommandInfo) -> CommandInfo {
+    let variables = command.environment.iter().flat_map(|environment| &environment.variables);
+    CommandInfo {
+        value: command.value.as_deref().map(Into::into),
+        shell: command.shell.unwrap_or(true),
+        arguments: command.arguments.iter().map(|argument| argument.as_str().into()).collect(),
+        environment: variables
+            .map(|variable| {
+                (variable.name.as_str().into(), variable.value.as_deref().unwrap_or_default().into())
+            })
+            .collect(),
+        uris: command.uris.iter().map(uri).collect(),
+        user: command.user.as_deref().map(Into::into),
+    }
+}
+
+fn uri(uri: &v1::command_info::Uri) -> Uri {
+    Uri {
+        value: uri.value.as_str().into(),
+        executable: uri.executable.unwrap_or(false),
+        extract: uri.extract.unwrap_or(true),
+        cache: uri.cache.unwrap_or(false),
+        output_file: uri.output_file.as_deref().map(Into::into),
+    }
+}
+
+pub(super) fn duration(duration: Option<&v1::DurationInfo>) -> Option<Duration> {
+    // A negative duration is as good as none at all.
+    duration.map(|duration| Duration::from_nanos(u64::try_from(duration.nanoseconds).unwrap_or(0)))
+}
+
+pub(super) fn executor(info: &v1::ExecutorInfo) -> Result<ExecutorInfo, String> {
+    let kind = match info.r#type() {
+        v1::executor_info::Type::Default => ExecutorKind::Default,
+        // Frameworks from before there were types describe executors of their own.
+        v1::executor_info::Type::Custom | v1::executor_info::Type::Unknown => ExecutorKind::Custom,
+    };
+    Ok(ExecutorInfo {
+        executor_id: info.executor_id.value.as_str().into(),
+        kind,
+        command: info.command.as_ref().map(command),
+        resources: resources(&info.resources)?,
+        shutdown_grace: duration(info.shutdown_grace_period.as_ref()),
+        body: Payload::from(proto::encode(info)),
+    })
+}
+
+/// An executor as it was sent. The agent's own for command tasks gets the description that Mesos gives it; `task` is
+/// the one that it runs.
+pub(crate) fn executor_to_proto(
+    info: &ExecutorInfo,
+    framework_id: &FrameworkId,
+    task: Option<&v1::TaskInfo>,
+) -> v1::ExecutorInfo {
+    if info.kind != ExecutorKind::Command {
+        return decoded(info.body.as_bytes());
+    }
+    let id = info.executor_id.as_str();
+    v1::ExecutorInfo {
+        executor_id: id.into(),
+        framework_id: Some(framework_id.as_str().into()),
+        command: Some(v1::CommandInfo {
+            shell: Some(false),
+            value: Some(COMMAND_EXECUTOR.to_owned()),
+            arguments: vec!["mesos-executor".to_owned()],
+            ..Default::default()
+        }),
+        resources: wire::resources_to_proto(&info.resources).into_iter().collect(),
+        name: Some(command_executor_name(id, task.and_then(|task| task.command.as_ref()))),
+        source: Some(id.to_owned()),
+        ..Default::default()
+    }
+}
+
+/// The task that a command task's executor runs.
+pub(crate) fn task_of_executor(executor: &ExecutorView) -> Option<v1::TaskInfo> {
+    let tasks = executor.launched.iter().chain(&executor.terminated).chain(&executor.completed);
+    let info = tasks.map(|task| &task.info).chain(&executor.queued).next()?;
+    Some(decoded(info.body.as_bytes()))
+}
+
+/// The name that people see for a command task's executor.
+fn command_executor_name(task_id: &str, command: Option<&v1::CommandInfo>) -> String {
+    /// Longer commands are cut.
+    const SHOWN: usize = 15;
+    let text = command.map_or_else(String::new, |command| {
+        let value = command.value.as_deref().unwrap_or_default();
+        if command.shell.unwrap_or(true) {
+            let cut: String = value.chars().take(SHOWN - 3).collect();
+            let shown = if value.chars().count() > SHOWN { format!("{cut}...") } else { value.to_owned() };
+            format!("sh -c '{shown}'")
+        } else {
+            std::iter::once(value)
+                .chain(command.arguments.iter().map(String::as_str))
+                .collect::<Vec<_>>()
+                .join(" ")
+        }
+    });
+    format!("Command Executor (Task: {task_id}) (Command: {text})")
+}
+
+pub(super) fn task(info: &v1::TaskInfo) -> Result<TaskInfo, String> {
+    let nonzero = |limit: &Duration| !limit.is_zero();
+    Ok(TaskInfo {
+        task_id: info.task_id.value.as_str().into(),
+        name: info.name.as_str().into(),
+        resources: resources(&info.resources)?,
+        executor: info.executor.as_ref().map(|info| executor(info).map(Arc::new)).transpose()?,
+        command: info.command.as_ref().map(command),
+        kill_grace: duration(info.kill_policy.as_ref().and_then(|policy| policy.grace_period.as_ref())),
+        max_completion_time: duration(info.max_completion_time.as_ref()).filter(nonzero),
+        body: Payload::from(proto::encode(info)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_schedulers_leave_out_has_its_default() {
+        let uri = super::uri(&v1::command_info::Uri { value: "http://h/x".into(), ..Default::default() });
+        assert!((uri.extract, uri.executable, uri.cache) == (true, false, false));
+        assert!(command(&v1::CommandInfo::default()).shell);
+        assert!(framework(&v1::FrameworkInfo::default()).is_err());
+    }
+
+    #[test]
+    fn the_command_executor_is_named_as_in_mesos() {
+        let command = |value: &str| v1::CommandInfo { value: Some(value.to_owned()), ..Default::default() };
+        let name = |value: &str| command_executor_name("t", Some(&command(value)));
+        assert_eq!(name("true"), "Command Executor (Task: t) (Command: sh -c 'true')");
+        assert_eq!(
+            name("echo out; sleep 60"),
+            "Command Executor (Task: t) (Command: sh -c 'echo out; sl...')"
+        );
+    }
+}

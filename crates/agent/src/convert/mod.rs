@@ -1,0 +1,16 @@
+//! Between the wire's messages and the core's types.
+
+mod executor;
+mod from_master;
+mod info;
+mod operation;
+mod status;
+mod task;
+mod to_master;
+
+pub(crate) use executor::{call_from_proto, event_to_proto, heartbeat};
+pub(crate) use from_master::{UnusableMessage, from_master};
+pub(crate) use info::{executor_to_proto, framework_to_proto, task_of_executor};
+pub(crate) use status::container_id_to_proto;
+pub(crate) use task::{queued_to_proto, task_to_proto};
+pub(crate) use to_master::{MESOS_VERSION, SelfDescription, ToMasterMessage, capabilities};

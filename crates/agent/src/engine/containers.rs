@@ -1,0 +1,289 @@
+//! The core's containers on this machine: sandbox, fetch, launch, and an end that leaves nothing behind.
+//!
+//! A container without a process of its own, a task group's, is a sandbox and the containers nested in it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use agent_core::{CommandInfo, ContainerEvent, ContainerKind, ContainerSpec, Input};
+use base::ContainerId;
+use containerizer::{Command, FetchRequest, Fetcher, LaunchSpec, Launcher, Signal, Uri};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use super::work::{CoreHandle, Work};
+use crate::metrics::Counters;
+
+enum Phase {
+    /// The sandbox is made and filled.
+    Preparing { work: AbortHandle, launch: Option<Box<LaunchSpec>> },
+    /// A process is being started, or runs.
+    Process,
+    /// No process of its own.
+    Group,
+    /// Its process ended, with this status; what it left behind is being killed.
+    Exited(i32),
+}
+
+struct Live {
+    phase: Phase,
+    parent: Option<ContainerId>,
+    nested: BTreeSet<ContainerId>,
+    /// It is to end.
+    doomed: bool,
+    fetches: bool,
+    directory: Arc<str>,
+}
+
+/// All containers that are not over.
+pub(crate) struct Containers {
+    launcher: Arc<dyn Launcher>,
+    fetcher: Fetcher,
+    runtime: Handle,
+    core: CoreHandle,
+    live: HashMap<ContainerId, Live>,
+    /// What happened, for the core.
+    inputs: Vec<Input>,
+    /// Sandboxes of executors that ended.
+    abandoned: Vec<Arc<str>>,
+}
+
+impl Containers {
+    pub(crate) fn new(
+        launcher: Arc<dyn Launcher>,
+        fetcher: Fetcher,
+        runtime: Handle,
+        core: CoreHandle,
+    ) -> Self {
+        Self {
+            launcher,
+            fetcher,
+            runtime,
+            core,
+            live: HashMap::new(),
+            inputs: Vec::new(),
+            abandoned: Vec::new(),
+        }
+    }
+
+    /// What happened since the last time.
+    pub(crate) fn take_inputs(&mut self) -> Vec<Input> {
+        std::mem::take(&mut self.inputs)
+    }
+
+    /// Sandboxes that nobody has needed since the last time.
+    pub(crate) fn take_abandoned(&mut self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.abandoned)
+    }
+
+    fn tell(&mut self, container_id: ContainerId, event: ContainerEvent) {
+        self.inputs.push(Input::Container { container_id, event });
+    }
+
+    /// Starts a container; its sandbox first.
+    pub(crate) fn launch(&mut self, spec: ContainerSpec) {
+        let container_id = spec.container_id.clone();
+        let sandbox = PathBuf::from(&*spec.directory);
+        let user = Some(spec.user.to_string());
+        let (launch, uris) = match &spec.kind {
+            ContainerKind::Group => (None, Vec::new()),
+            ContainerKind::Process(command) => {
+                let environment: BTreeMap<String, String> = spec
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.to_string()))
+                    .collect();
+                let launch = LaunchSpec {
+                    container_id: container_id.clone(),
+                    command: self::command(command),
+                    sandbox: sandbox.clone(),
+                    environment,
+                    user: user.clone(),
+                };
+                (Some(Box::new(launch)), command.uris.iter().map(uri).collect())
+            }
+        };
+        let fetches = !uris.is_empty();
+        let top_level = spec.parent.is_none();
+        let request = FetchRequest { container_id: container_id.clone(), sandbox, user, uris };
+        let (fetcher, core) = (self.fetcher.clone(), self.core.clone());
+        let work = self.runtime.spawn(async move {
+            let container_id = request.container_id.clone();
+            let result = prepare(&fetcher, request, top_level).await;
+            // Nobody is left to be told when the agent ends.
+            let _ = core.send(Work::Prepared { container_id, result }).await;
+        });
+        let phase = Phase::Preparing { work: work.abort_handle(), launch };
+        if let Some(parent) = spec.parent.as_ref().and_then(|parent| self.live.get_mut(parent)) {
+            parent.nested.insert(container_id.clone());
+        }
+        let live = Live {
+            phase,
+            parent: spec.parent,
+            nested: BTreeSet::new(),
+            doomed: false,
+            fetches,
+            directory: spec.directory,
+        };
+        self.live.insert(container_id, live);
+    }
+
+    /// A sandbox is ready, or cannot be made so.
+    pub(crate) fn prepared(
+        &mut self,
+        container_id: ContainerId,
+        result: Result<(), String>,
+        counters: &mut Counters,
+    ) {
+        // One that was destroyed meanwhile is gone already.
+        let Some(live) = self.live.get_mut(&container_id) else { return };
+        if live.fetches {
+            let count =
+                if result.is_ok() { &mut counters.fetches_succeeded } else { &mut counters.fetches_failed };
+            *count += 1;
+        }
+        let Phase::Preparing { launch, .. } = &mut live.phase else { return };
+        match (result, launch.take()) {
+            (Err(message), _) => {
+                counters.container_launch_errors += 1;
+                self.forget(&container_id);
+                self.tell(container_id, ContainerEvent::LaunchFailed { message });
+            }
+            (Ok(()), None) => {
+                live.phase = Phase::Group;
+                self.tell(container_id, ContainerEvent::Launched { pid: None });
+            }
+            (Ok(()), Some(launch)) => {
+                live.phase = Phase::Process;
+                self.launcher.launch(*launch);
+            }
+        }
+    }
+
+    /// Something happened to a process.
+    pub(crate) fn event(&mut self, event: containerizer::ContainerEvent, counters: &mut Counters) {
+        use containerizer::ContainerEvent as Event;
+        match event {
+            Event::Launched { container_id, pid } => {
+                self.tell(container_id, ContainerEvent::Launched { pid: Some(pid) });
+            }
+            Event::LaunchFailed { container_id, error } => {
+                counters.container_launch_errors += 1;
+                self.forget(&container_id);
+                self.tell(container_id, ContainerEvent::LaunchFailed { message: crate::report(&error) });
+            }
+            Event::Exited { container_id, status } => {
+                let Some(live) = self.live.get_mut(&container_id) else { return };
+                live.phase = Phase::Exited(status);
+                // Whatever it left behind ends with it.
+                self.launcher.destroy(&container_id);
+                self.destroy_nested(&container_id);
+            }
+            Event::Destroyed { container_id } => {
+                let Some(live) = self.live.get(&container_id) else { return };
+                let Phase::Exited(status) = live.phase else { return };
+                self.forget(&container_id);
+                let event = ContainerEvent::Exited { status: Some(status), limitation: None };
+                self.tell(container_id, event);
+            }
+        }
+    }
+
+    /// Signals all processes of a container. One that does not run is left alone.
+    pub(crate) fn signal(&self, container_id: &ContainerId, signal: i32) {
+        let Some(signal) = Signal::from_named_raw(signal) else {
+            base::never!(true, "there is no signal {signal}");
+            return;
+        };
+        if self.live.get(container_id).is_some_and(|live| matches!(live.phase, Phase::Process)) {
+            self.launcher.signal(container_id, signal);
+        }
+    }
+
+    /// Ends a container and those nested in it, by force.
+    pub(crate) fn destroy(&mut self, container_id: &ContainerId) {
+        let Some(live) = self.live.get_mut(container_id) else { return };
+        live.doomed = true;
+        match &live.phase {
+            Phase::Preparing { work, .. } => {
+                work.abort();
+                self.forget(container_id);
+                let event = ContainerEvent::Exited { status: None, limitation: None };
+                self.tell(container_id.clone(), event);
+                return;
+            }
+            Phase::Process => self.launcher.destroy(container_id),
+            Phase::Group | Phase::Exited(_) => {}
+        }
+        self.destroy_nested(container_id);
+        self.end_if_empty(container_id);
+    }
+
+    fn destroy_nested(&mut self, container_id: &ContainerId) {
+        let nested = self.live.get(container_id).map(|live| live.nested.clone()).unwrap_or_default();
+        for container_id in nested {
+            self.destroy(&container_id);
+        }
+    }
+
+    /// A group ends when it is to and nothing is left in it.
+    fn end_if_empty(&mut self, container_id: &ContainerId) {
+        let over = |live: &Live| live.doomed && matches!(live.phase, Phase::Group) && live.nested.is_empty();
+        if self.live.get(container_id).is_some_and(over) {
+            self.forget(container_id);
+            let event = ContainerEvent::Exited { status: None, limitation: None };
+            self.tell(container_id.clone(), event);
+        }
+    }
+
+    fn forget(&mut self, container_id: &ContainerId) {
+        let Some(live) = self.live.remove(container_id) else { return };
+        if let Some(parent) = live.parent {
+            if let Some(parent) = self.live.get_mut(&parent) {
+                parent.nested.remove(container_id);
+            }
+            self.end_if_empty(&parent);
+        } else {
+            self.abandoned.push(live.directory);
+        }
+    }
+}
+
+fn command(command: &CommandInfo) -> Command {
+    let value = command.value.as_deref().unwrap_or_default().to_owned();
+    if command.shell {
+        Command::Shell(value)
+    } else {
+        Command::Exec { path: value, argv: command.arguments.iter().map(ToString::to_string).collect() }
+    }
+}
+
+fn uri(uri: &agent_core::Uri) -> Uri {
+    Uri {
+        value: uri.value.to_string(),
+        executable: uri.executable,
+        extract: uri.extract,
+        output_file: uri.output_file.as_deref().map(str::to_owned),
+    }
+}
+
+async fn prepare(fetcher: &Fetcher, request: FetchRequest, top_level: bool) -> Result<(), String> {
+    // A few calls of the file system, quicker than handing them to another thread.
+    containerizer::create_sandbox(&request.sandbox, request.user.as_deref())
+        .map_err(|error| crate::report(&error))?;
+    if top_level && let Err(error) = link_latest(&request.sandbox) {
+        tracing::warn!(sandbox = %request.sandbox.display(), %error, "cannot link the latest run");
+    }
+    fetcher.fetch(request).await.map_err(|error| crate::report(&error))
+}
+
+/// Points `runs/latest` to the newest run, in one step.
+fn link_latest(sandbox: &Path) -> std::io::Result<()> {
+    let (Some(runs), Some(name)) = (sandbox.parent(), sandbox.file_name()) else { return Ok(()) };
+    let mut temporary = name.to_owned();
+    temporary.push(".latest");
+    let temporary = runs.join(temporary);
+    std::os::unix::fs::symlink(name, &temporary)?;
+    std::fs::rename(&temporary, runs.join("latest"))
+}

@@ -1,0 +1,239 @@
+//! The loop of the core's thread.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use agent_core::{
+    AgentCore, ExecutorCall, ExecutorRefusal, ExecutorRequest, FromMaster, Input, Output, Pid, RequestId,
+    StreamId,
+};
+use base::Time;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use transport::{PeerEvent, Peers};
+
+use super::clock::Clock;
+use super::containers::Containers;
+use super::garbage::Garbage;
+use super::streams::Streams;
+use super::work::{AgentView, Work};
+use crate::convert::{SelfDescription, ToMasterMessage};
+use crate::metrics::Counters;
+
+/// Most pieces of work that are handled before what came of them is carried out.
+const BATCH: usize = 256;
+
+/// What the thread needs beside the core.
+pub(crate) struct EngineOptions {
+    pub(crate) own: Arc<SelfDescription>,
+    /// The master, such as `master@127.0.0.1:5050`.
+    pub(crate) master: Pid,
+    pub(crate) peers: Peers<ToMasterMessage>,
+    pub(crate) peer_events: mpsc::UnboundedReceiver<PeerEvent>,
+    pub(crate) containers: Containers,
+    pub(crate) container_events: mpsc::UnboundedReceiver<containerizer::ContainerEvent>,
+    pub(crate) garbage: Garbage,
+    /// Where blocking work is done.
+    pub(crate) runtime: Handle,
+}
+
+/// How the loop ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The core wanted to: why.
+    Terminated(String),
+    /// It was stopped.
+    Stopped,
+}
+
+/// Who waits for an answer, and the stream that it wants to open.
+type Waiting = (oneshot::Sender<Result<(), ExecutorRefusal>>, Option<StreamId>);
+
+/// The core and everything around it that only its thread touches.
+pub(crate) struct Engine {
+    pub(super) core: AgentCore,
+    pub(super) own: Arc<SelfDescription>,
+    pub(super) streams: Streams,
+    pub(super) peers: Peers<ToMasterMessage>,
+    pub(super) containers: Containers,
+    pub(super) garbage: Garbage,
+    pub(super) requests: HashMap<RequestId, Waiting>,
+    /// The one timer of the core.
+    pub(super) timer: Option<Time>,
+    /// Inputs that follow from carrying out outputs; handled before anything else.
+    pub(super) follow_ups: Vec<Input>,
+    pub(super) outputs: Vec<Output>,
+    pub(super) counters: Counters,
+    pub(super) terminated: Option<String>,
+    master: Pid,
+    peer_events: mpsc::UnboundedReceiver<PeerEvent>,
+    container_events: mpsc::UnboundedReceiver<containerizer::ContainerEvent>,
+    views: Vec<oneshot::Sender<Arc<AgentView>>>,
+    next_request: u64,
+    runtime: Handle,
+    clock: Clock,
+}
+
+impl Engine {
+    pub(crate) fn new(core: AgentCore, options: EngineOptions) -> Self {
+        Self {
+            core,
+            own: options.own,
+            streams: Streams::default(),
+            peers: options.peers,
+            containers: options.containers,
+            garbage: options.garbage,
+            requests: HashMap::new(),
+            timer: None,
+            follow_ups: Vec::new(),
+            outputs: Vec::new(),
+            counters: Counters::default(),
+            terminated: None,
+            master: options.master,
+            peer_events: options.peer_events,
+            container_events: options.container_events,
+            views: Vec::new(),
+            next_request: 0,
+            runtime: options.runtime,
+            clock: Clock::start(),
+        }
+    }
+
+    /// Works until the core terminates, the queue is closed or [`Work::Stop`] comes.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Work>) -> Ended {
+        let mut batch = Vec::with_capacity(BATCH);
+        self.follow_ups.push(Input::MasterDetected(Some(self.master.clone())));
+        self.settle();
+        loop {
+            if let Some(reason) = self.terminated.take() {
+                return Ended::Terminated(reason);
+            }
+            let deadline = self.deadline();
+            tokio::select! {
+                biased;
+                Some(event) = self.container_events.recv() => self.containers.event(event, &mut self.counters),
+                count = queue.recv_many(&mut batch, BATCH) => if count == 0 { return Ended::Stopped },
+                Some(event) = self.peer_events.recv() => self.peer_event(event),
+                () = sleep_until(deadline) => {}
+            }
+            while let Ok(event) = self.container_events.try_recv() {
+                self.containers.event(event, &mut self.counters);
+            }
+            for work in batch.drain(..) {
+                if matches!(work, Work::Stop) {
+                    return Ended::Stopped;
+                }
+                self.take(work);
+            }
+            if self.timer.is_some_and(|at| at <= self.clock.now()) {
+                self.timer = None;
+                self.follow_ups.push(Input::TimerFired);
+            }
+            self.settle();
+            for directory in self.containers.take_abandoned() {
+                self.counters.executors_ended += 1;
+                self.garbage.add(Instant::now(), directory);
+            }
+            self.garbage.collect(Instant::now(), &self.runtime);
+            self.show();
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let timer = self.timer.map(|at| self.clock.instant_of(at));
+        [timer, self.garbage.next()].into_iter().flatten().min()
+    }
+
+    fn take(&mut self, work: Work) {
+        match work {
+            Work::Input(input) => {
+                if let Input::FromMaster {
+                    message: FromMaster::AcknowledgeStatus { uuid: Some(uuid), .. },
+                    ..
+                } = &input
+                {
+                    self.counters.updates.acknowledged(*uuid);
+                }
+                self.handle(input);
+            }
+            Work::Executor { framework_id, executor_id, call, events, reply } => {
+                self.next_request += 1;
+                let request = RequestId(self.next_request);
+                let mut opened = None;
+                if let (ExecutorCall::Subscribe { stream, .. }, Some(events)) = (&call, events) {
+                    self.streams.open(*stream, events);
+                    opened = Some(*stream);
+                }
+                self.requests.insert(request, (reply, opened));
+                self.handle(Input::ExecutorCall(ExecutorRequest {
+                    request,
+                    framework_id,
+                    executor_id,
+                    call,
+                }));
+            }
+            Work::Prepared { container_id, result } => {
+                self.containers.prepared(container_id, result, &mut self.counters);
+            }
+            Work::View(reply) => self.views.push(reply),
+            Work::Stop => {}
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.core.handle(self.clock.now(), input, &mut self.outputs);
+    }
+
+    /// Carries out all outputs, lets the core handle what came of that, and so on until nothing comes any more.
+    fn settle(&mut self) {
+        loop {
+            self.execute();
+            self.follow_ups.append(&mut self.containers.take_inputs());
+            if self.follow_ups.is_empty() {
+                return;
+            }
+            for input in std::mem::take(&mut self.follow_ups) {
+                self.handle(input);
+            }
+        }
+    }
+
+    fn peer_event(&mut self, event: PeerEvent) {
+        match event {
+            PeerEvent::Lost { peer, unanswered, reason } => {
+                tracing::warn!(%peer, unanswered, reason, "lost the connection to a peer");
+                if self.master.as_str().ends_with(&format!("@{peer}")) {
+                    self.follow_ups.push(Input::PeerLost(self.master.clone()));
+                }
+            }
+            PeerEvent::Refused { peer, status } => {
+                tracing::warn!(%peer, status, "a peer refused a message");
+            }
+        }
+    }
+
+    /// Gives readers what they asked for; one picture serves all.
+    fn show(&mut self) {
+        if self.views.is_empty() {
+            return;
+        }
+        let mut counters = self.counters.clone();
+        counters.removals_pending = self.garbage.pending() as u64;
+        counters.removals_succeeded = self.garbage.removals.succeeded.load(Ordering::Relaxed);
+        counters.removals_failed = self.garbage.removals.failed.load(Ordering::Relaxed);
+        let view = Arc::new(AgentView { snapshot: self.core.snapshot(), counters });
+        for reply in self.views.drain(..) {
+            // Who asked may have gone away.
+            let _ = reply.send(Arc::clone(&view));
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,234 @@
+//! Sandboxes as operators see them: virtual paths, and nothing outside of what they stand for.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use agent_core::Snapshot;
+
+/// The most that is read at once: sixteen pages, as Mesos has it.
+pub(crate) const MAX_READ: u64 = 16 * 4096;
+
+/// Why a file cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FileError {
+    /// There is nothing of that name, or it is nobody's business.
+    #[error("not found")]
+    NotFound,
+    /// A directory has no content.
+    #[error("Cannot read a directory.\n")]
+    Directory,
+    /// The system's own reason.
+    #[error("Failed to open file: {0}.\n")]
+    Io(#[from] io::Error),
+}
+
+/// Which directory each virtual path stands for.
+pub(crate) fn attached(snapshot: &Snapshot) -> BTreeMap<String, PathBuf> {
+    let mut attached = BTreeMap::new();
+    let frameworks = snapshot.frameworks.iter().chain(&snapshot.completed_frameworks);
+    for framework in frameworks {
+        // The newest run of an executor comes last and wins.
+        for executor in framework.completed_executors.iter().chain(&framework.executors) {
+            let directory = PathBuf::from(&*executor.directory);
+            if let Some(runs) = directory.parent() {
+                attached.insert(runs.join("latest").display().to_string(), directory.clone());
+            }
+            let (framework_id, executor_id) = (&framework.info.id, &executor.info.executor_id);
+            let short = format!("/frameworks/{framework_id}/executors/{executor_id}/runs/latest");
+            attached.insert(short, directory.clone());
+            attached.insert(executor.directory.to_string(), directory);
+        }
+    }
+    attached
+}
+
+/// The real path of a virtual one. Neither `..` nor links lead out of the attached directory.
+pub(crate) fn resolve(attached: &BTreeMap<String, PathBuf>, path: &str) -> Result<PathBuf, FileError> {
+    let path = Path::new(path);
+    if path.components().any(|part| matches!(part, Component::ParentDir)) {
+        return Err(FileError::NotFound);
+    }
+    // The longest attached path that it begins with.
+    for prefix in path.ancestors() {
+        let Some(root) = prefix.to_str().and_then(|prefix| attached.get(prefix)) else { continue };
+        let rest = path.strip_prefix(prefix).map_err(|_| FileError::NotFound)?;
+        let (root, real) = (root.canonicalize(), root.join(rest).canonicalize());
+        return match (root, real) {
+            (Ok(root), Ok(real)) if real.starts_with(&root) => Ok(real),
+            _ => Err(FileError::NotFound),
+        };
+    }
+    Err(FileError::NotFound)
+}
+
+/// A part of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    /// The size of the whole file.
+    pub(crate) size: u64,
+    /// What was asked for, as far as it is there.
+    pub(crate) data: Vec<u8>,
+}
+
+/// Opens a regular file; what else there may be in a sandbox, pipes above all, would make a reader wait.
+pub(crate) fn open(path: &Path) -> Result<(File, Metadata), FileError> {
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound { FileError::NotFound } else { error.into() }
+    })?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(FileError::Directory);
+    }
+    if !metadata.is_file() {
+        return Err(FileError::NotFound);
+    }
+    Ok((file, metadata))
+}
+
+/// Reads at most `length` bytes from `offset`, and at most [`MAX_READ`]. Without an offset only the size is told.
+pub(crate) fn read(path: &Path, offset: Option<u64>, length: Option<u64>) -> Result<Chunk, FileError> {
+    let (mut file, metadata) = open(path)?;
+    let mut chunk = Chunk { size: metadata.len(), data: Vec::new() };
+    if let Some(offset) = offset.filter(|offset| *offset < chunk.size) {
+        file.seek(SeekFrom::Start(offset))?;
+        file.take(length.unwrap_or(u64::MAX).min(MAX_READ)).read_to_end(&mut chunk.data)?;
+    }
+    Ok(chunk)
+}
+
+/// A directory's entry, or a file itself.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The virtual path.
+    pub(crate) path: String,
+    pub(crate) metadata: Metadata,
+}
+
+impl Entry {
+    /// As `ls -l` writes it.
+    pub(crate) fn mode_text(&self) -> String {
+        let mode = self.metadata.mode();
+        let kind = match mode & 0o170_000 {
+            0o040_000 => 'd',
+            0o120_000 => 'l',
+            0o010_000 => 'p',
+            0o140_000 => 's',
+            0o060_000 => 'b',
+            0o020_000 => 'c',
+            _ => '-',
+        };
+        let bits = "rwxrwxrwx"
+            .chars()
+            .enumerate()
+            .map(|(i, letter)| if mode & (0o400 >> i) == 0 { '-' } else { letter });
+        std::iter::once(kind).chain(bits).collect()
+    }
+
+    pub(crate) fn user(&self) -> String {
+        name_of("/etc/passwd", self.metadata.uid())
+    }
+
+    pub(crate) fn group(&self) -> String {
+        name_of("/etc/group", self.metadata.gid())
+    }
+}
+
+/// Names of users and groups have the same place in both files; who is in neither goes by number.
+fn name_of(database: &str, id: u32) -> String {
+    let number = id.to_string();
+    let text = fs::read_to_string(database).unwrap_or_default();
+    let name = text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, found) = (fields.next()?, fields.nth(1)?);
+        (found == number).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
+}
+
+/// What is in a directory, by name. A file is its own only entry.
+pub(crate) fn list(path: &Path, virtual_path: &str) -> Result<Vec<Entry>, FileError> {
+    let metadata = fs::metadata(path).map_err(|_| FileError::NotFound)?;
+    if !metadata.is_dir() {
+        return Ok(vec![Entry { path: virtual_path.to_owned(), metadata }]);
+    }
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(path)?.flatten() {
+        // One that was deleted meanwhile is not there.
+        let Ok(metadata) = entry.metadata() else { continue };
+        let name = entry.file_name();
+        let path = format!("{}/{}", virtual_path.trim_end_matches('/'), name.to_string_lossy());
+        entries.push(Entry { path, metadata });
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture() -> (tempfile::TempDir, BTreeMap<String, PathBuf>) {
+        let root = tempfile::tempdir().expect("a directory");
+        let sandbox = root.path().join("runs/c");
+        fs::create_dir_all(sandbox.join("d")).expect("ours");
+        fs::write(sandbox.join("stdout"), "0123456789").expect("ours");
+        fs::write(root.path().join("secret"), "x").expect("ours");
+        std::os::unix::fs::symlink(root.path().join("secret"), sandbox.join("out")).expect("ours");
+        std::os::unix::fs::symlink("stdout", sandbox.join("in")).expect("ours");
+        let attached = BTreeMap::from([("/virtual/latest".to_owned(), sandbox)]);
+        (root, attached)
+    }
+
+    #[test]
+    fn only_what_is_attached_is_found() {
+        let (root, attached) = fixture();
+        assert!(resolve(&attached, "/virtual/latest/stdout").is_ok());
+        assert!(resolve(&attached, "/virtual/latest/in").is_ok());
+        assert!(resolve(&attached, "/virtual/latest").is_ok());
+        let secret = root.path().join("secret").display().to_string();
+        for path in [
+            "/virtual",
+            "/",
+            "",
+            "/virtual/latest/out",
+            "/virtual/latest/../../secret",
+            "/virtual/latest/d/../stdout",
+            "/virtual/latestx/stdout",
+            "/virtual/latest/nosuch",
+            &secret,
+        ] {
+            assert!(resolve(&attached, path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn parts_of_files() {
+        let (_root, attached) = fixture();
+        let path = resolve(&attached, "/virtual/latest/stdout").expect("there");
+        let part = |offset, length| {
+            read(&path, offset, length).map(|chunk| (chunk.size, chunk.data)).expect("a file")
+        };
+        assert_eq!(part(None, None), (10, Vec::new()));
+        assert_eq!(part(Some(3), Some(2)), (10, b"34".to_vec()));
+        assert_eq!(part(Some(8), Some(100)), (10, b"89".to_vec()));
+        assert_eq!(part(Some(100), None), (10, Vec::new()));
+        let directory = resolve(&attached, "/virtual/latest/d").expect("there");
+        assert!(matches!(read(&directory, Some(0), None), Err(FileError::Directory)));
+    }
+
+    #[test]
+    fn listings_are_sorted_and_complete() {
+        let (_root, attached) = fixture();
+        let path = resolve(&attached, "/virtual/latest").expect("there");
+        let entries = list(&path, "/virtual/latest/").expect("a directory");
+        let names: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+        let expected =
+            ["/virtual/latest/d", "/virtual/latest/in", "/virtual/latest/out", "/virtual/latest/stdout"];
+        assert_eq!(names, expected);
+        assert!(entries[0].mode_text().starts_with("drwx"));
+    }
+}

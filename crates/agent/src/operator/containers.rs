@@ -1,0 +1,194 @@
+//! Containers: what they use, and what operators may do with them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use agent_core::{ContainerView, ExecutorView, FrameworkView, Snapshot};
+use axum::response::Response;
+use base::ContainerId;
+use containerizer::{Launcher, Usage};
+use http_api::ApiError;
+use proto::v1;
+use proto::v1::agent::response::{GetContainers, Type, get_containers};
+use proto::v1::agent::{Call, Response as Reply, call};
+use resources::Resources;
+
+use super::reads::executor_info;
+use super::{expecting, of};
+use crate::context::Shared;
+use crate::convert::container_id_to_proto;
+
+pub(super) async fn all(agent: &Shared, call: &Call) -> Result<Reply, ApiError> {
+    let nested = call.get_containers.as_ref().is_some_and(|wanted| wanted.show_nested.unwrap_or(false));
+    let containers = running(agent, nested).await?.into_iter().map(|running| running.container).collect();
+    Ok(Reply { get_containers: Some(GetContainers { containers }), ..of(Type::GetContainers) })
+}
+
+/// A container, with what v0 endpoints say beside.
+pub(crate) struct Running {
+    pub(crate) container: get_containers::Container,
+    pub(crate) source: String,
+}
+
+/// Every container of a living executor; those nested in it only where wanted.
+pub(crate) async fn running(agent: &Shared, nested: bool) -> Result<Vec<Running>, ApiError> {
+    let view = agent.view().await?;
+    let launcher = Arc::clone(&agent.launcher);
+    let usage = tokio::task::spawn_blocking(move || launcher.usage());
+    let usage = usage.await.map_err(|error| ApiError::internal(error.to_string()))?;
+    let mut found = Vec::new();
+    for framework in &view.snapshot.frameworks {
+        for executor in &framework.executors {
+            for container in &executor.containers {
+                if container.container_id == executor.container_id || nested {
+                    found.push(describe(framework, executor, container, &usage));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn describe(
+    framework: &FrameworkView,
+    executor: &ExecutorView,
+    container: &ContainerView,
+    usage: &BTreeMap<ContainerId, Usage>,
+) -> Running {
+    let info = executor_info(framework, executor);
+    let id = container_id_to_proto(&container.container_id);
+    // A container without a process uses what those nested in it use.
+    let own = usage.iter().filter(|(id, _)| belongs(id, &container.container_id)).map(|(_, usage)| *usage);
+    let used = own.fold(Usage::default(), |sum, usage| Usage {
+        processes: sum.processes + usage.processes,
+        threads: sum.threads + usage.threads,
+        cpu_user: sum.cpu_user + usage.cpu_user,
+        cpu_system: sum.cpu_system + usage.cpu_system,
+        memory_rss: sum.memory_rss + usage.memory_rss,
+    });
+    let container = get_containers::Container {
+        framework_id: Some(framework.info.id.as_str().into()),
+        executor_id: Some(executor.info.executor_id.as_str().into()),
+        executor_name: Some(info.name.unwrap_or_default()),
+        container_id: id.clone(),
+        container_status: Some(v1::ContainerStatus {
+            container_id: Some(id),
+            executor_pid: container.pid,
+            ..Default::default()
+        }),
+        resource_statistics: Some(statistics(&used, &executor.resources)),
+    };
+    Running { container, source: info.source.unwrap_or_default() }
+}
+
+fn belongs(id: &ContainerId, to: &ContainerId) -> bool {
+    id == to || id.as_str().strip_prefix(to.as_str()).is_some_and(|rest| rest.starts_with('.'))
+}
+
+fn statistics(used: &Usage, resources: &Resources) -> v1::ResourceStatistics {
+    let megabytes = |amount: resources::Scalar| {
+        u64::try_from(amount.thousandths()).unwrap_or(0).saturating_mul(1 << 20) / 1000
+    };
+    let memory = resources.mem().map(megabytes);
+    v1::ResourceStatistics {
+        timestamp: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+        processes: Some(used.processes),
+        threads: Some(used.threads),
+        cpus_user_time_secs: Some(used.cpu_user.as_secs_f64()),
+        cpus_system_time_secs: Some(used.cpu_system.as_secs_f64()),
+        cpus_limit: resources.cpus().map(resources::Scalar::to_f64),
+        cpus_soft_limit: resources.cpus().map(resources::Scalar::to_f64),
+        mem_total_bytes: Some(used.memory_rss),
+        mem_rss_bytes: Some(used.memory_rss),
+        mem_anon_bytes: Some(used.memory_rss),
+        mem_limit_bytes: memory,
+        mem_soft_limit_bytes: memory,
+        ..Default::default()
+    }
+}
+
+fn is_known(snapshot: &Snapshot, id: &ContainerId) -> bool {
+    let executors = snapshot.frameworks.iter().flat_map(|framework| &framework.executors);
+    executors.flat_map(|executor| &executor.containers).any(|container| container.container_id == *id)
+}
+
+fn id_from_proto(id: &v1::ContainerId) -> ContainerId {
+    match &id.parent {
+        Some(parent) => id_from_proto(parent).nested(&id.value),
+        None => id.value.as_str().into(),
+    }
+}
+
+/// Calls that start, end or attach to containers. Containers that are not known are answered as Mesos does; for the
+/// others there is nothing that this agent could do yet, and it says so.
+pub(super) async fn control(agent: &Shared, kind: call::Type, call: &Call) -> Result<Response, ApiError> {
+    use call::Type as Kind;
+    let snapshot = &agent.view().await?.snapshot;
+    let missing = |id: &v1::ContainerId| !is_known(snapshot, &id_from_proto(id));
+    let text = |id: &v1::ContainerId| id_from_proto(id);
+    let not_found =
+        |id: &v1::ContainerId| ApiError::not_found(format!("Container {} cannot be found", text(id)));
+    match kind {
+        Kind::WaitContainer => {
+            let id = &call.wait_container.as_ref().ok_or_else(|| expecting("wait_container"))?.container_id;
+            if missing(id) {
+                return Err(not_found(id));
+            }
+        }
+        Kind::WaitNestedContainer => {
+            let wait =
+                call.wait_nested_container.as_ref().ok_or_else(|| expecting("wait_nested_container"))?;
+            if missing(&wait.container_id) {
+                return Err(not_found(&wait.container_id));
+            }
+        }
+        Kind::KillContainer => {
+            let id = &call.kill_container.as_ref().ok_or_else(|| expecting("kill_container"))?.container_id;
+            if missing(id) {
+                return Err(kill_not_found(id));
+            }
+        }
+        Kind::KillNestedContainer => {
+            let kill =
+                call.kill_nested_container.as_ref().ok_or_else(|| expecting("kill_nested_container"))?;
+            if missing(&kill.container_id) {
+                return Err(kill_not_found(&kill.container_id));
+            }
+        }
+        Kind::AttachContainerOutput => {
+            let attach =
+                call.attach_container_output.as_ref().ok_or_else(|| expecting("attach_container_output"))?;
+            if missing(&attach.container_id) {
+                return Err(not_found(&attach.container_id));
+            }
+        }
+        Kind::LaunchNestedContainer => {
+            let launch =
+                call.launch_nested_container.as_ref().ok_or_else(|| expecting("launch_nested_container"))?;
+            parent_known(&launch.container_id, missing)?;
+        }
+        Kind::LaunchNestedContainerSession => {
+            let session = call.launch_nested_container_session.as_ref();
+            let launch = session.ok_or_else(|| expecting("launch_nested_container_session"))?;
+            parent_known(&launch.container_id, missing)?;
+        }
+        _ => {}
+    }
+    Err(ApiError::not_implemented(format!("{} is not supported", kind.as_str_name())))
+}
+
+fn kill_not_found(id: &v1::ContainerId) -> ApiError {
+    let id = id_from_proto(id);
+    ApiError::not_found(format!("Container '{id}' cannot be found (or is already killed)"))
+}
+
+fn parent_known(id: &v1::ContainerId, missing: impl Fn(&v1::ContainerId) -> bool) -> Result<(), ApiError> {
+    match id.parent.as_deref() {
+        None => Err(ApiError::bad_request("Expecting 'container_id.parent' to be present")),
+        Some(parent) if missing(parent) => {
+            Err(ApiError::bad_request(format!("Parent container {} does not exist", id_from_proto(parent))))
+        }
+        Some(_) => Ok(()),
+    }
+}

@@ -1,0 +1,122 @@
+//! The operator API, `POST /api/v1`.
+
+mod containers;
+mod files;
+mod reads;
+
+pub(crate) use containers::running;
+pub(crate) use files::{blocking, resolve};
+pub(crate) use reads::executor_info;
+
+use std::sync::atomic::Ordering;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use http_api::{
+    ApiError, Encoding, RequestBody, ResponseBody, accepted, decode_call, message, read_body, request_body,
+    response_body,
+};
+use proto::v1::agent::{Call, Response as Reply, call, response};
+
+use crate::context::{Agent, Shared, VERSION};
+
+/// The handler.
+pub(crate) async fn call(
+    State(agent): State<Agent>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let encoding = match request_body(&headers)? {
+        RequestBody::Message(encoding) => encoding,
+        RequestBody::Stream(_) => {
+            return Err(ApiError::not_implemented("Attaching to the input of containers is not supported"));
+        }
+    };
+    let wanted = response_body(&headers)?;
+    let bytes = read_body(&headers, body, agent.options.max_request_bytes).await?;
+    let call: Call = decode_call(encoding, &bytes)?;
+    let answer_encoding = match wanted {
+        ResponseBody::Message(encoding) | ResponseBody::Stream(encoding) => encoding,
+    };
+    answer(&agent, &call, answer_encoding).await
+}
+
+fn expecting(what: &str) -> ApiError {
+    ApiError::bad_request(format!("Failed to validate agent::Call: Expecting '{what}' to be present"))
+}
+
+async fn answer(agent: &Shared, call: &Call, encoding: Encoding) -> Result<Response, ApiError> {
+    use call::Type;
+    let kind = call.r#type();
+    let reply = match kind {
+        Type::Unknown => return Err(expecting("type")),
+        Type::GetHealth => {
+            Reply { get_health: Some(response::GetHealth { healthy: true }), ..of(response::Type::GetHealth) }
+        }
+        Type::GetFlags => flags(agent),
+        Type::GetVersion => Reply {
+            get_version: Some(response::GetVersion { version_info: VERSION.to_proto() }),
+            ..of(response::Type::GetVersion)
+        },
+        Type::GetMetrics => metrics(agent, call).await?,
+        Type::GetLoggingLevel => Reply {
+            get_logging_level: Some(response::GetLoggingLevel {
+                level: agent.logging_level.load(Ordering::Relaxed),
+            }),
+            ..of(response::Type::GetLoggingLevel)
+        },
+        Type::SetLoggingLevel => {
+            let set = call.set_logging_level.as_ref().ok_or_else(|| expecting("set_logging_level"))?;
+            agent.logging_level.store(set.level, Ordering::Relaxed);
+            return Ok(http_api::ok());
+        }
+        Type::ListFiles => files::list(agent, call).await?,
+        Type::ReadFile => files::read(agent, call).await?,
+        Type::GetState => reads::state(agent).await?,
+        Type::GetFrameworks => reads::frameworks(agent).await?,
+        Type::GetExecutors => reads::executors(agent).await?,
+        Type::GetTasks => reads::tasks(agent).await?,
+        Type::GetAgent => reads::agent(agent).await?,
+        Type::GetOperations => Reply {
+            get_operations: Some(response::GetOperations::default()),
+            ..of(response::Type::GetOperations)
+        },
+        Type::GetResourceProviders => Reply {
+            get_resource_providers: Some(response::GetResourceProviders::default()),
+            ..of(response::Type::GetResourceProviders)
+        },
+        Type::GetContainers => containers::all(agent, call).await?,
+        Type::PruneImages => return Ok(accepted()),
+        other => return containers::control(agent, other, call).await,
+    };
+    Ok(message(encoding, &reply))
+}
+
+/// A reply of a type, without content.
+fn of(kind: response::Type) -> Reply {
+    Reply { r#type: Some(kind.into()), ..Default::default() }
+}
+
+fn flags(agent: &Shared) -> Reply {
+    let flags = agent
+        .flags
+        .iter()
+        .map(|(name, value)| proto::v1::Flag { name: name.clone(), value: Some(value.clone()) })
+        .collect();
+    Reply { get_flags: Some(response::GetFlags { flags }), ..of(response::Type::GetFlags) }
+}
+
+async fn metrics(agent: &Shared, call: &Call) -> Result<Reply, ApiError> {
+    if call.get_metrics.is_none() {
+        return Err(expecting("get_metrics"));
+    }
+    let view = agent.view().await?;
+    let metrics = agent
+        .metrics(&view)
+        .into_iter()
+        .map(|(name, value)| proto::v1::Metric { name, value: Some(value) })
+        .collect();
+    Ok(Reply { get_metrics: Some(response::GetMetrics { metrics }), ..of(response::Type::GetMetrics) })
+}

@@ -1,0 +1,225 @@
+//! What an agent is started with: Mesos' flags, under their names.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Options of an agent. Each is named as Mesos' flag, and has its default.
+#[derive(Clone, Debug)]
+pub struct AgentOptions {
+    /// Where the master is: `host:port`, also written `master@host:port`.
+    pub master: String,
+    /// Address to listen on.
+    pub ip: IpAddr,
+    /// Port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// Host name that is told to frameworks; the address where it is `None`.
+    pub hostname: Option<String>,
+    /// Address under which others reach this agent, where it is not `ip`.
+    pub advertise_ip: Option<IpAddr>,
+    /// Port under which others reach this agent, where it is not `port`.
+    pub advertise_port: Option<u16>,
+    /// Where sandboxes are.
+    pub work_dir: PathBuf,
+    /// What the agent offers, such as `cpus:8;mem:8192;ports(web):[80-90]`; what is not named is detected.
+    pub resources: Option<String>,
+    /// What the agent says of itself, such as `rack:r1;zone:a`.
+    pub attributes: Option<String>,
+    /// The role that resources without one are reserved for.
+    pub default_role: String,
+    /// How long a custom executor may take to subscribe.
+    pub executor_registration_timeout: Duration,
+    /// How long an executor may take to shut down.
+    pub executor_shutdown_grace_period: Duration,
+    /// Variables that custom executors and command tasks get.
+    pub executor_environment_variables: BTreeMap<String, String>,
+    /// Longest pause before the first attempt to register again.
+    pub registration_backoff_factor: Duration,
+    /// How long executors that checkpoint are told to wait for an agent to come back.
+    pub recovery_timeout: Duration,
+    /// A server that sends nothing for so long is given up by the fetcher.
+    pub fetcher_stall_timeout: Duration,
+    /// Where relative paths of the fetcher start.
+    pub frameworks_home: Option<PathBuf>,
+    /// How long the sandbox of an ended executor is kept.
+    pub gc_delay: Duration,
+    /// Whether tasks run as their own users, not as the agent's.
+    pub switch_user: bool,
+    /// How many ended executors of each framework are remembered.
+    pub max_completed_executors_per_framework: usize,
+    /// How often an idle executor stream gets a heartbeat.
+    pub http_heartbeat_interval: Duration,
+    /// Longest request body, in bytes.
+    pub max_request_bytes: usize,
+    /// How many events may wait for one executor before it is disconnected for reading too slowly.
+    pub event_queue: usize,
+    /// Whether orphans of tasks become children of this process, so that they cannot hide. Only for a process that has
+    /// no other children than an agent's tasks.
+    pub adopt_orphans: bool,
+    /// Seed of the core's random choices; drawn from the system where it is `None`.
+    pub seed: Option<u64>,
+}
+
+impl Default for AgentOptions {
+    fn default() -> Self {
+        Self {
+            master: String::new(),
+            ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: 5051,
+            hostname: None,
+            advertise_ip: None,
+            advertise_port: None,
+            work_dir: PathBuf::from("/var/lib/meseta/agent"),
+            resources: None,
+            attributes: None,
+            default_role: "*".to_owned(),
+            executor_registration_timeout: Duration::from_secs(60),
+            executor_shutdown_grace_period: Duration::from_secs(5),
+            executor_environment_variables: BTreeMap::new(),
+            registration_backoff_factor: Duration::from_secs(1),
+            recovery_timeout: Duration::from_secs(15 * 60),
+            fetcher_stall_timeout: Duration::from_secs(60),
+            frameworks_home: None,
+            gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
+            switch_user: true,
+            max_completed_executors_per_framework: 150,
+            http_heartbeat_interval: Duration::from_secs(30),
+            max_request_bytes: 64 << 20,
+            event_queue: 16 << 10,
+            adopt_orphans: false,
+            seed: None,
+        }
+    }
+}
+
+impl AgentOptions {
+    /// Options of an agent for this machine only, on a free port.
+    #[must_use]
+    pub fn loopback(master: impl Into<String>, work_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            master: master.into(),
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            work_dir: work_dir.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Where others reach an agent that listens on `bound`.
+    pub(crate) fn advertised(&self, bound: SocketAddr) -> SocketAddr {
+        let ip = self.advertise_ip.unwrap_or_else(|| {
+            // Nobody can connect to "all addresses": what a connection to the outside would come from is ours.
+            if bound.ip().is_unspecified() { outgoing_address(bound.ip()) } else { bound.ip() }
+        });
+        SocketAddr::new(ip, self.advertise_port.unwrap_or(bound.port()))
+    }
+
+    /// Flags by name as they are in effect, sorted, as `/flags` shows them.
+    #[must_use]
+    pub fn flags(&self, port: u16, hostname: &str) -> BTreeMap<String, String> {
+        let text = |name: &str, value: String| (name.to_owned(), value);
+        let mut flags: BTreeMap<String, String> =
+            FIXED_FLAGS.iter().map(|&(name, value)| text(name, value.to_owned())).collect();
+        flags.extend([
+            text("default_role", self.default_role.clone()),
+            text("executor_registration_timeout", format_duration(self.executor_registration_timeout)),
+            text("executor_shutdown_grace_period", format_duration(self.executor_shutdown_grace_period)),
+            text("fetcher_stall_timeout", format_duration(self.fetcher_stall_timeout)),
+            text(
+                "frameworks_home",
+                self.frameworks_home.as_ref().map_or_else(String::new, |p| p.display().to_string()),
+            ),
+            text("gc_delay", format_duration(self.gc_delay)),
+            text("hostname", hostname.to_owned()),
+            text("http_heartbeat_interval", format_duration(self.http_heartbeat_interval)),
+            text("ip", self.ip.to_string()),
+            text("master", self.master.clone()),
+            text(
+                "max_completed_executors_per_framework",
+                self.max_completed_executors_per_framework.to_string(),
+            ),
+            text("port", port.to_string()),
+            text("recovery_timeout", format_duration(self.recovery_timeout)),
+            text("registration_backoff_factor", format_duration(self.registration_backoff_factor)),
+            text("switch_user", self.switch_user.to_string()),
+            text("work_dir", self.work_dir.display().to_string()),
+        ]);
+        let optional = [
+            ("advertise_ip", self.advertise_ip.map(|ip| ip.to_string())),
+            ("advertise_port", self.advertise_port.map(|port| port.to_string())),
+            ("attributes", self.attributes.clone()),
+            ("resources", self.resources.clone()),
+        ];
+        flags.extend(optional.into_iter().filter_map(|(name, value)| value.map(|value| text(name, value))));
+        flags
+    }
+}
+
+/// Flags of Mesos that clients read and that are not options here, with the value that describes what the agent does.
+const FIXED_FLAGS: [(&str, &str); 22] = [
+    ("authenticate_http_readonly", "false"),
+    ("authenticate_http_readwrite", "false"),
+    ("container_disk_watch_interval", "15secs"),
+    ("containerizers", "mesos"),
+    ("disk_watch_interval", "1mins"),
+    ("enforce_container_disk_quota", "false"),
+    ("executor_reregistration_timeout", "2secs"),
+    ("fetcher_cache_dir", "/tmp/mesos/fetch"),
+    ("fetcher_cache_size", "0B"),
+    ("gc_disk_headroom", "0.1"),
+    ("help", "false"),
+    ("hostname_lookup", "false"),
+    ("http_command_executor", "false"),
+    ("isolation", "posix/cpu,posix/mem"),
+    ("launcher", "posix"),
+    ("logbufsecs", "0"),
+    ("logging_level", "INFO"),
+    ("oversubscribed_resources_interval", "15secs"),
+    ("quiet", "false"),
+    ("reconfiguration_policy", "equal"),
+    ("strict", "true"),
+    ("version", "false"),
+];
+
+fn outgoing_address(unspecified: IpAddr) -> IpAddr {
+    // Connecting a datagram socket sends nothing; it only chooses a route. The address is one reserved for examples.
+    let probe = std::net::UdpSocket::bind(SocketAddr::new(unspecified, 0))
+        .and_then(|socket| socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()));
+    match probe {
+        Ok(address) if !address.ip().is_unspecified() => address.ip(),
+        _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
+    }
+}
+
+/// A duration as Mesos writes it: in the largest unit that needs no fraction, such as `15secs`.
+fn format_duration(duration: Duration) -> String {
+    const UNITS: [(u128, &str); 8] = [
+        (604_800_000_000_000, "weeks"),
+        (86_400_000_000_000, "days"),
+        (3_600_000_000_000, "hrs"),
+        (60_000_000_000, "mins"),
+        (1_000_000_000, "secs"),
+        (1_000_000, "ms"),
+        (1_000, "us"),
+        (1, "ns"),
+    ];
+    let nanos = duration.as_nanos();
+    let whole = UNITS.iter().find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit));
+    whole.map_or_else(|| "0ns".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_written_as_mesos_writes_them() {
+        let flags = AgentOptions::default().flags(1, "host");
+        assert_eq!(flags["gc_delay"], "1weeks");
+        assert_eq!(flags["recovery_timeout"], "15mins");
+        assert_eq!(flags["registration_backoff_factor"], "1secs");
+        assert_eq!((flags["port"].as_str(), flags["hostname"].as_str()), ("1", "host"));
+        assert!(!flags.contains_key("attributes"));
+    }
+}

@@ -1,0 +1,347 @@
+//! The server: listens, starts the core's thread, and ends everything again.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use agent_core::{AgentCore, Input, Options, Pid};
+use base::Time;
+use containerizer::{FetchLimits, Fetcher, PosixLauncher, PosixOptions};
+use http_api::{ServeOptions, serve_connection};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use transport::{Accepted, Ended as ConnectionEnded, Peers, PeersOptions, accept};
+
+use crate::context::{Agent, Shared};
+use crate::convert::SelfDescription;
+use crate::detect::{self, DescriptionError};
+use crate::engine::{Containers, CoreHandle, Ended, Engine, EngineOptions, Garbage, Work};
+use crate::libprocess::{Inbox, PROCESS};
+use crate::options::AgentOptions;
+
+/// How much work may wait for the core before whoever brings more has to wait.
+const QUEUE: usize = 16 << 10;
+
+/// Why an agent could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The master's address cannot be found out.
+    #[error("cannot find the master '{master}'")]
+    Master {
+        /// As given.
+        master: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Resources or attributes make no sense.
+    #[error("cannot describe this agent")]
+    Description(#[from] DescriptionError),
+    /// The work directory cannot be used.
+    #[error("cannot use work directory '{path}'")]
+    WorkDir {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Threads or descriptors are used up.
+    #[error("cannot start the agent's threads")]
+    Thread(#[source] io::Error),
+}
+
+/// How an agent ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terminated {
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// An agent that runs in this process.
+///
+/// [`AgentServer::shutdown`] ends it as a killed process would end, except that its containers end first and nothing is
+/// left; [`AgentServer::unregister`] is the orderly end.
+#[derive(Debug)]
+pub struct AgentServer {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    core: CoreHandle,
+    ended: watch::Receiver<Option<Terminated>>,
+    thread: Option<JoinHandle<()>>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl AgentServer {
+    /// Starts an agent on the current runtime. When this returns, it listens and looks for its master.
+    ///
+    /// # Errors
+    /// If it cannot listen, describe itself, use its work directory or find its master's address.
+    pub async fn start(options: AgentOptions) -> Result<Self, StartError> {
+        let listener = listen(&options).await?;
+        let bound = listener.local_addr().map_err(|source| StartError::Listen {
+            address: SocketAddr::new(options.ip, options.port),
+            source,
+        })?;
+        let address = options.advertised(bound);
+        let master = find_master(&options.master).await?;
+        let work_dir = work_dir(&options).await?;
+        let options = AgentOptions { work_dir, ..options };
+        let own = Arc::new(describe(&options, address)?);
+
+        let (queue, work) = mpsc::channel(QUEUE);
+        let core = CoreHandle::new(queue);
+        let (container_sender, container_events) = mpsc::unbounded_channel();
+        let sink = Arc::new(move |event| {
+            // The loop has ended when nobody listens.
+            let _ = container_sender.send(event);
+        });
+        let posix = PosixOptions { adopt_orphans: options.adopt_orphans, ..PosixOptions::default() };
+        let launcher = Arc::new(PosixLauncher::new(posix, sink).map_err(StartError::Thread)?);
+        let limits = FetchLimits { stall: options.fetcher_stall_timeout, ..FetchLimits::default() };
+        let fetcher = Fetcher::new(limits, options.frameworks_home.clone());
+        let (peer_sender, peer_events) = mpsc::unbounded_channel();
+        let runtime = Handle::current();
+        let engine_options = EngineOptions {
+            own: Arc::clone(&own),
+            master,
+            peers: Peers::new(address, PeersOptions::default(), runtime.clone(), peer_sender),
+            peer_events,
+            containers: Containers::new(launcher.clone(), fetcher, runtime.clone(), core.clone()),
+            container_events,
+            garbage: Garbage::new(options.gc_delay),
+            runtime,
+        };
+        let core_options = core_options(&options, &own);
+        let (end, ended) = watch::channel(None);
+        let thread = spawn_core(core_options, engine_options, work, Arc::clone(&launcher), end)?;
+        tracing::info!("agent listens on {bound} and is known as {}", own.pid);
+        let shared = Arc::new(Shared {
+            flags: options.flags(address.port(), &own.hostname),
+            own,
+            core: core.clone(),
+            launcher,
+            started: Instant::now(),
+            start_time: Time::EPOCH + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            logging_level: AtomicU32::new(0),
+            options,
+        });
+        let (stop, stopped) = watch::channel(false);
+        let accepting = tokio::spawn(accept_loop(listener, shared, stopped));
+        Ok(Self { address, stop, core, ended, thread: Some(thread), accepting })
+    }
+
+    /// The address under which it can be reached.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the agent wants to end by itself: its master told it to, or [`unregister`](Self::unregister) is
+    /// done. It still has to be [shut down](Self::shutdown).
+    pub async fn terminated(&self) -> Terminated {
+        let mut ended = self.ended.clone();
+        let found = match ended.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone(),
+            Err(_) => None,
+        };
+        found.unwrap_or_else(|| Terminated { reason: "the agent was shut down".to_owned() })
+    }
+
+    /// Begins the orderly end: tells the master, ends all executors. [`terminated`](Self::terminated) says when it is
+    /// done.
+    pub async fn unregister(&self, reason: impl Into<String>) {
+        // Fails when the end has come already.
+        let _ = self.core.input(Input::Shutdown { reason: reason.into() }).await;
+    }
+
+    /// Ends it: all containers are killed, connections closed, threads ended, the port is free again. The master is
+    /// told nothing, as if the process had been killed.
+    pub async fn shutdown(mut self) {
+        // Fails when the thread is gone already.
+        let _ = self.core.send(Work::Stop).await;
+        self.stop.send_replace(true);
+        if let Err(error) = (&mut self.accepting).await {
+            tracing::warn!("the listener ended badly: {error}");
+        }
+        if let Some(thread) = self.thread.take() {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the core's thread ended badly");
+            }
+        }
+    }
+}
+
+async fn listen(options: &AgentOptions) -> Result<TcpListener, StartError> {
+    let address = SocketAddr::new(options.ip, options.port);
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+/// `host:port`, also with the process before it, as a libprocess address.
+async fn find_master(master: &str) -> Result<Pid, StartError> {
+    let failed = |source| StartError::Master { master: master.to_owned(), source };
+    let address = master.split_once('@').map_or(master, |(_, address)| address);
+    let mut found = tokio::net::lookup_host(address).await.map_err(failed)?;
+    let first = found.next().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    Ok(Pid::from(format!("master@{first}")))
+}
+
+/// The work directory as an absolute path, made if it is not there, with what an earlier agent left in it killed.
+async fn work_dir(options: &AgentOptions) -> Result<PathBuf, StartError> {
+    let path = options.work_dir.clone();
+    let failed = |source| StartError::WorkDir { path: options.work_dir.clone(), source };
+    let prepared = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&path)?;
+        let path = path.canonicalize()?;
+        for sandbox in PosixLauncher::kill_leftovers(&path.join("slaves")) {
+            tracing::warn!(sandbox, "killed a container that an earlier agent left behind");
+        }
+        Ok(path)
+    });
+    prepared.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
+}
+
+fn describe(options: &AgentOptions, address: SocketAddr) -> Result<SelfDescription, StartError> {
+    Ok(SelfDescription {
+        process: PROCESS.into(),
+        pid: format!("{PROCESS}@{address}").into(),
+        hostname: options.hostname.clone().unwrap_or_else(|| address.ip().to_string()),
+        ip: address.ip(),
+        port: address.port(),
+        resources: detect::resources(options)?,
+        attributes: detect::attributes(options.attributes.as_deref())?,
+    })
+}
+
+fn core_options(options: &AgentOptions, own: &SelfDescription) -> Options {
+    let seed = options.seed.unwrap_or_else(seed_of_the_system);
+    let work_dir = options.work_dir.display().to_string();
+    let pid = Pid::from(&*own.pid);
+    Options {
+        registration_backoff: options.registration_backoff_factor,
+        executor_registration_timeout: options.executor_registration_timeout,
+        executor_shutdown_grace: options.executor_shutdown_grace_period,
+        recovery_timeout: options.recovery_timeout,
+        switch_user: options.switch_user,
+        own_user: containerizer::own_user_name().into(),
+        max_completed_executors: options.max_completed_executors_per_framework,
+        environment: options
+            .executor_environment_variables
+            .iter()
+            .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+            .collect(),
+        ..Options::new(seed, pid, &work_dir, own.resources.clone())
+    }
+}
+
+fn spawn_core(
+    core_options: Options,
+    engine_options: EngineOptions,
+    work: mpsc::Receiver<Work>,
+    launcher: Arc<PosixLauncher>,
+    end: watch::Sender<Option<Terminated>>,
+) -> Result<JoinHandle<()>, StartError> {
+    // A runtime of its own, so that the core's thread sleeps and wakes by its own timers only.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(StartError::Thread)?;
+    std::thread::Builder::new()
+        .name("agent-core".to_owned())
+        .spawn(move || {
+            let engine = Engine::new(AgentCore::new(core_options), engine_options);
+            let ended = runtime.block_on(engine.run(work));
+            // Whatever runs ends with the agent.
+            launcher.shutdown();
+            if let Ended::Terminated(reason) = ended {
+                tracing::info!("the agent ends: {reason}");
+                end.send_replace(Some(Terminated { reason }));
+            }
+        })
+        .map_err(StartError::Thread)
+}
+
+async fn accept_loop(listener: TcpListener, agent: Agent, mut stop: watch::Receiver<bool>) {
+    let mut connections = tokio::task::JoinSet::new();
+    let router = crate::v0::router(&agent);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection =
+                    Connection { stream, peer, router: router.clone(), agent: Arc::clone(&agent) };
+                connections.spawn(connection.serve(stop.clone()));
+            }
+            Err(error) => {
+                // Mostly too many open files: some connection will end.
+                tracing::error!("cannot accept a connection: {error}");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// A connection that was just accepted.
+struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: axum::Router,
+    agent: Agent,
+}
+
+impl Connection {
+    /// Serves it as what it turns out to be.
+    async fn serve(self, stop: watch::Receiver<bool>) {
+        // Fails on a connection that is gone already; then the first read does, too.
+        let _ = self.stream.set_nodelay(true);
+        let mut stopped = stop.clone();
+        let (peer, router, limit) = (self.peer, self.router, self.agent.options.max_request_bytes);
+        let inbox = Inbox::new(self.agent.core.clone());
+        let http = async move {
+            match accept(self.stream).await {
+                Ok(Accepted::Http(stream)) => Some(stream),
+                Ok(Accepted::Messages(messages)) => match messages.serve(limit, &inbox).await {
+                    Ok(ConnectionEnded::Http(stream)) => Some(stream),
+                    Ok(ConnectionEnded::Closed) => None,
+                    Err(error) => {
+                        tracing::debug!("the message connection of {peer} ended: {error}");
+                        None
+                    }
+                },
+                Err(error) => {
+                    tracing::debug!("the connection of {peer} ended: {error}");
+                    None
+                }
+            }
+        };
+        let stream = tokio::select! {
+            stream = http => stream,
+            _ = stopped.wait_for(|stop| *stop) => None,
+        };
+        if let Some(stream) = stream {
+            serve_connection(stream, peer, router, &ServeOptions::default(), stop).await;
+        }
+    }
+}
+
+/// A seed that nobody can guess: the hasher's keys come from the system.
+fn seed_of_the_system() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(SystemTime::now())
+}

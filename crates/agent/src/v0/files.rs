@@ -1,0 +1,133 @@
+//! `/files`: sandboxes read, browsed and downloaded.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use axum::routing::get;
+use http_api::{ApiError, Encoding, EventStream, json_text, parse_form, value_of};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::answer;
+use crate::context::Agent;
+use crate::files;
+use crate::operator::{blocking, resolve};
+
+/// How much of a file is read at a time for a download.
+const PIECE: usize = 64 << 10;
+
+pub(super) fn router() -> Router<Agent> {
+    let mut router = Router::new().route("/files/debug", get(debug));
+    for suffix in ["", ".json"] {
+        router = router
+            .route(&format!("/files/read{suffix}"), get(read))
+            .route(&format!("/files/browse{suffix}"), get(browse))
+            .route(&format!("/files/download{suffix}"), get(download));
+    }
+    router
+}
+
+fn path_of(form: &[(String, String)]) -> Result<String, ApiError> {
+    let path = value_of(form, "path").filter(|path| !path.is_empty());
+    path.map(str::to_owned).ok_or_else(|| ApiError::bad_request("Expecting 'path=value' in query.\n"))
+}
+
+/// A number of the query; `None` if it is missing or -1.
+fn number(form: &[(String, String)], name: &str) -> Result<Option<u64>, ApiError> {
+    let Some(text) = value_of(form, name) else { return Ok(None) };
+    let parsed: Result<i64, _> = text.parse();
+    match parsed {
+        Err(_) => Err(ApiError::bad_request(format!(
+            "Failed to parse {name}: Failed to convert '{text}' to number.\n"
+        ))),
+        Ok(-1) => Ok(None),
+        Ok(number) => u64::try_from(number)
+            .map(Some)
+            .map_err(|_| ApiError::bad_request(format!("Negative {name} provided: {number}.\n"))),
+    }
+}
+
+async fn read(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let form = parse_form(query.as_deref().unwrap_or_default());
+    let path = path_of(&form)?;
+    let (offset, length) = (number(&form, "offset")?, number(&form, "length")?);
+    let real = resolve(&agent, &path).await?;
+    let chunk = blocking(move || files::read(&real, offset, length)).await?;
+    let shown = json!({
+        "offset": offset.unwrap_or(chunk.size),
+        "data": String::from_utf8_lossy(&chunk.data),
+    });
+    answer(&shown, query.as_deref())
+}
+
+async fn browse(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let path = path_of(&parse_form(query.as_deref().unwrap_or_default()))?;
+    let real = resolve(&agent, &path).await?;
+    let entries = blocking(move || files::list(&real, &path)).await?;
+    let shown = entries.iter().map(|entry| {
+        json!({
+            "gid": entry.group(),
+            "mode": entry.mode_text(),
+            "mtime": entry.metadata.mtime(),
+            "nlink": entry.metadata.nlink(),
+            "path": entry.path,
+            "size": entry.metadata.size(),
+            "uid": entry.user(),
+        })
+    });
+    answer(&Value::from_iter(shown), query.as_deref())
+}
+
+async fn debug(State(agent): State<Agent>) -> Result<Response, ApiError> {
+    let view = agent.view().await?;
+    let attached: BTreeMap<String, String> = files::attached(&view.snapshot)
+        .into_iter()
+        .map(|(path, directory)| (path, directory.display().to_string()))
+        .collect();
+    Ok(json_text(serde_json::to_vec(&attached).map_err(|error| ApiError::internal(error.to_string()))?))
+}
+
+async fn download(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let path = path_of(&parse_form(query.as_deref().unwrap_or_default()))?;
+    let not_there = |error: ApiError| {
+        if error.status == 404 { ApiError::not_found("404 Not Found.") } else { error }
+    };
+    let real = resolve(&agent, &path).await.map_err(not_there)?;
+    let name =
+        real.file_name().map(|name| name.to_string_lossy().replace(['"', '\\'], "_")).unwrap_or_default();
+    let (mut file, metadata) = blocking(move || files::open(&real)).await.map_err(not_there)?;
+    let (pieces, receiver) = mpsc::channel::<Vec<u8>>(4);
+    // As long as the file was when it was opened: it may grow faster than it is read.
+    let mut left = metadata.len();
+    tokio::task::spawn_blocking(move || {
+        while left > 0 {
+            let mut piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
+            match file.read(&mut piece) {
+                Ok(count) if count > 0 => {
+                    piece.truncate(count);
+                    left -= count as u64;
+                    if pieces.blocking_send(piece).is_err() {
+                        return;
+                    }
+                }
+                // It was cut short; so is the answer.
+                _ => return,
+            }
+        }
+    });
+    let stream =
+        EventStream::new(receiver, |piece: Vec<u8>, buffer: &mut Vec<u8>| buffer.extend_from_slice(&piece));
+    let mut response = stream.into_response(Encoding::Json, None);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_LENGTH, metadata.len().into());
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
+}

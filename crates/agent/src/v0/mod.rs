@@ -1,0 +1,119 @@
+//! The older endpoints, with and without the process' name before them.
+
+mod files;
+mod state;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use http_api::{ApiError, json_text, method_not_allowed, not_found, parse_form, value_of, with_jsonp};
+use proto::v1::agent::response::get_containers::Container;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::context::{Agent, VERSION};
+use crate::libprocess::PROCESS;
+use crate::metrics::System;
+use crate::operator::running;
+
+/// All that the agent serves over HTTP.
+pub(crate) fn router(agent: &Agent) -> Router {
+    let api = || {
+        Router::new()
+            .route("/api/v1", post(crate::operator::call).fallback(method_not_allowed(&["POST"])))
+            .route(
+                "/api/v1/executor",
+                post(crate::executor_api::call).fallback(method_not_allowed(&["POST"])),
+            )
+            .route("/health", any(health))
+            .route("/version", get(version))
+            .route("/state", get(state))
+            .route("/state.json", get(state))
+            .route("/flags", get(flags))
+            .route("/containers", get(containers))
+    };
+    let process = format!("/{PROCESS}");
+    Router::new()
+        .merge(api())
+        .nest(&process, api())
+        .nest(&process.replace('(', "%28").replace(')', "%29"), api())
+        .route("/metrics/snapshot", get(metrics))
+        .route("/monitor/statistics", get(statistics))
+        .route("/monitor/statistics.json", get(statistics))
+        .route("/system/stats.json", get(system))
+        .merge(files::router())
+        .fallback(not_found)
+        .with_state(Arc::clone(agent))
+}
+
+fn answer(value: &impl Serialize, query: Option<&str>) -> Result<Response, ApiError> {
+    let text = serde_json::to_vec(value).map_err(|error| ApiError::internal(error.to_string()))?;
+    let form = parse_form(query.unwrap_or_default());
+    with_jsonp(text, value_of(&form, "jsonp"))
+}
+
+async fn health() -> Response {
+    http_api::ok()
+}
+
+async fn version(RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    answer(&VERSION, query.as_deref())
+}
+
+async fn state(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let view = agent.view().await?;
+    answer(&state::state(&agent, &view.snapshot), query.as_deref())
+}
+
+async fn flags(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    answer(&json!({ "flags": &agent.flags }), query.as_deref())
+}
+
+async fn metrics(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let view = agent.view().await?;
+    answer(&agent.metrics(&view), query.as_deref())
+}
+
+async fn system(RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let system = System::now();
+    let shown = json!({
+        "avg_load_1min": system.load[0],
+        "avg_load_5min": system.load[1],
+        "avg_load_15min": system.load[2],
+        "cpus_total": system.cpus,
+        "mem_free_bytes": system.mem_free,
+        "mem_total_bytes": system.mem_total,
+    });
+    answer(&shown, query.as_deref())
+}
+
+async fn containers(State(agent): State<Agent>) -> Result<Response, ApiError> {
+    let shown = running(&agent, false).await?.into_iter().map(|running| {
+        let status = running.container.container_status.clone();
+        let mut shown = usage(&running.container, running.source);
+        shown["container_id"] = running.container.container_id.value.into();
+        shown["status"] = status.map_or(Value::Null, |status| json!(status));
+        shown
+    });
+    Ok(json_text(Value::from_iter(shown).to_string().into_bytes()))
+}
+
+async fn statistics(State(agent): State<Agent>) -> Result<Response, ApiError> {
+    let shown =
+        running(&agent, false).await?.into_iter().map(|running| usage(&running.container, running.source));
+    Ok(json_text(Value::from_iter(shown).to_string().into_bytes()))
+}
+
+/// What a container's executor is, and what it uses.
+fn usage(container: &Container, source: String) -> Value {
+    json!({
+        "executor_id": container.executor_id.as_ref().map_or("", |id| &id.value),
+        "executor_name": container.executor_name.as_deref().unwrap_or_default(),
+        "framework_id": container.framework_id.as_ref().map_or("", |id| &id.value),
+        "source": source,
+        "statistics": container.resource_statistics,
+    })
+}

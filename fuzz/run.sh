@@ -17,4 +17,4 @@ flags=(
 triple=$(rustc -vV | sed -n 's/^host: //p')
 mkdir -p "corpus/$target" "artifacts/$target"
 RUSTFLAGS="${flags[*]}" exec cargo run --release --target "$triple" --bin "$target" -- \
-    -artifact_prefix="artifacts/$target/" "corpus/$target" "$@"
+    -artifact_prefix="artifacts/$target/" "corpus/$target" "seeds/$target" "$@"

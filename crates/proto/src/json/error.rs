@@ -61,7 +61,8 @@ pub enum JsonError {
 
 impl JsonError {
     /// The error for a text that the parser gave up on.
-    pub(super) fn syntax(text: &[u8], error: &serde_json::Error) -> Self {
+    #[must_use]
+    pub fn syntax(text: &[u8], error: &serde_json::Error) -> Self {
         const NEAR_BYTES: usize = 80;
         let line = error.line().max(1);
         let bytes = text.split(|&byte| byte == b'\n').nth(line - 1).unwrap_or_default();

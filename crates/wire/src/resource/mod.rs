@@ -1,5 +1,6 @@
 //! Resources, to and from the wire.
 
+mod flag;
 mod read;
 mod validate;
 mod write;
@@ -7,6 +8,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use flag::resources_from_flag;
 pub use read::{ResourceError, resource_from_proto, resources_from_proto};
 pub use validate::validate_resource;
 pub use write::{

@@ -16,7 +16,7 @@ pub use framework::{framework_roles, validate_framework_info, validate_suppresse
 pub use invalid::Invalid;
 pub use operator::{validate_quota_config, validate_weight};
 pub use resource::{
-    Format, ResourceError, append_resources, resource_from_proto, resource_to, resources_from_proto,
-    resources_to, resources_to_endpoint, resources_to_proto, validate_resource,
+    Format, ResourceError, append_resources, resource_from_proto, resource_to, resources_from_flag,
+    resources_from_proto, resources_to, resources_to_endpoint, resources_to_proto, validate_resource,
 };
 pub use task::{validate_executor_info, validate_task, validate_task_group};

@@ -75,10 +75,11 @@ async fn output_and_environment_are_in_the_sandbox() {
     master.run(command_task("t", "env | sort; ls -a; id -un"));
     assert_eq!(states(&master.statuses().await), RAN);
     let state = json(agent.address(), "/state").await;
-    let executor = ["executors", "completed_executors"]
-        .iter()
-        .find_map(|list| state["frameworks"][0][*list].as_array()?.first().cloned())
-        .expect("the executor");
+    let all = |parent: &serde_json::Value, kinds: [&str; 2]| {
+        kinds.iter().filter_map(|kind| parent[*kind].as_array().cloned()).flatten().collect::<Vec<_>>()
+    };
+    let framework = all(&state, ["frameworks", "completed_frameworks"]).remove(0);
+    let executor = all(&framework, ["executors", "completed_executors"]).remove(0);
     let directory = executor["directory"].as_str().expect("a path").to_owned();
     let read = json(agent.address(), &format!("/files/read?path={directory}/stdout&offset=0")).await;
     let lines: Vec<&str> = read["data"].as_str().expect("text").lines().collect();

@@ -1,6 +1,7 @@
 //! A hand-written master for tests: it says exactly what a test wants, and hears everything.
 
 #![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(unreachable_pub, reason = "a module of several test binaries")]
 
 use std::net::SocketAddr;
 use std::path::Path;

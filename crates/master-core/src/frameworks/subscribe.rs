@@ -6,7 +6,7 @@ use base::{FrameworkId, Time};
 use resources::Role;
 
 use super::registry::new_framework;
-use super::update::{apply_update, check_roles, check_user, keep_immutable, tell_agents};
+use super::update::{apply_update, check_roles, check_user, keep_immutable, tell_all};
 use crate::core::MasterCore;
 use crate::offers;
 use crate::output::{Directory, Observation, Output, SchedulerEvent};
@@ -85,7 +85,7 @@ fn subscribe_known(
     request: Subscription,
     out: &mut Vec<Output>,
 ) {
-    apply_update(core, id, request.info, request.suppressed_roles, out);
+    apply_update(core, id, request.info, request.suppressed_roles);
     // Its former scheduler, if there is one, must not answer these any more; the new one does not know of them.
     offers::discard_of_framework(core, id);
     let Some(framework) = core.frameworks.get_mut(id) else { return };
@@ -106,7 +106,7 @@ fn subscribe_known(
     core.frameworks.away.remove(id);
     core.allocation.activate_framework(id);
     connected(core, id, request.connection, request.stream, out);
-    tell_agents(core, id, out);
+    tell_all(core, id, out);
 }
 
 fn connected(

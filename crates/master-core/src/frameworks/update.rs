@@ -92,12 +92,12 @@ pub(crate) fn update_framework(
         .map_err(OperatorError::BadRequest)?;
     let changed = *framework.info != *info;
     let lost: Vec<Role> = framework.info.roles.difference(&info.roles).cloned().collect();
-    apply_update(core, id, Arc::from(info), suppressed_roles, out);
+    apply_update(core, id, Arc::from(info), suppressed_roles);
     for role in lost {
         offers::rescind_of_role(core, id, &role, out);
     }
     if changed {
-        tell_agents(core, id, out);
+        tell_all(core, id, out);
     }
     Ok(())
 }
@@ -108,19 +108,17 @@ pub(super) fn apply_update(
     id: &FrameworkId,
     info: Arc<FrameworkInfo>,
     suppressed_roles: Vec<Role>,
-    out: &mut Vec<Output>,
 ) {
     let Some(framework) = core.frameworks.get_mut(id) else { return };
     framework.info = info;
     framework.suppressed_roles = suppressed_roles.into_iter().collect();
-    let framework = Arc::clone(&core.frameworks.registered[id]);
-    core.allocation.update_framework(&framework);
-    core.observe(out, || Observation::FrameworkUpdated(framework));
+    core.allocation.update_framework(framework);
 }
 
-/// Tells every agent what a framework says of itself now: executors may run where no task does.
-pub(super) fn tell_agents(core: &MasterCore, id: &FrameworkId, out: &mut Vec<Output>) {
+/// Tells those who watch, and every agent, what a framework says of itself now: executors may run where no task does.
+pub(super) fn tell_all(core: &MasterCore, id: &FrameworkId, out: &mut Vec<Output>) {
     let Some(framework) = core.frameworks.get(id) else { return };
+    core.observe(out, || Observation::FrameworkUpdated(Arc::clone(framework)));
     for agent in core.agents.registered.values() {
         send_agent(agent, ToAgent::UpdateFramework(framework_ref(framework)), out);
     }

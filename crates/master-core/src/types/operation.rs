@@ -6,6 +6,14 @@ use base::{AgentId, OperationId, Payload, Uuid};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum OperationState {
+    /// A state that the sender did not know.
+    Unsupported = 0,
+    /// On its way.
+    Pending = 1,
+    /// Carried out.
+    Finished = 2,
+    /// Tried in vain.
+    Failed = 3,
     /// Refused: what it asks for is wrong or cannot be done.
     Error = 4,
     /// Never carried out: something passing was in the way.
@@ -21,6 +29,26 @@ pub enum OperationState {
 }
 
 impl OperationState {
+    /// All states, by number.
+    pub const ALL: [Self; 10] = [
+        Self::Unsupported,
+        Self::Pending,
+        Self::Finished,
+        Self::Failed,
+        Self::Error,
+        Self::Dropped,
+        Self::Unreachable,
+        Self::GoneByOperator,
+        Self::Recovering,
+        Self::Unknown,
+    ];
+
+    /// The state of a wire number; `None` for a number that we do not know.
+    #[must_use]
+    pub fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.get(usize::try_from(number).ok()?).copied()
+    }
+
     /// The number on the wire.
     #[must_use]
     pub const fn number(self) -> i32 {

@@ -84,7 +84,7 @@ impl Allocator {
         if self.agents[at].total != spec.total {
             let old = self.agents[at].total.clone();
             self.tree.track_total(&spec.total, Sign::Plus);
-            self.tree.track_total(&old, Sign::Minus);
+            self.untrack_total(&old);
         }
         self.agents[at].set(spec);
         self.mark(at);
@@ -99,11 +99,19 @@ impl Allocator {
         }
         self.clear_filters_at(at);
         let total = std::mem::take(&mut self.agents[at].total);
-        self.tree.track_total(&total, Sign::Minus);
+        self.untrack_total(&total);
         if self.agents[at].dirty {
             self.dirty.retain(|d| *d != at);
         }
         self.agents.remove(at);
+    }
+
+    fn untrack_total(&mut self, total: &Resources) {
+        self.tree.track_total(total, Sign::Minus);
+        // Reservations count against limits: without these there may be room for something held back elsewhere.
+        if total.iter().any(resources::Resource::is_reserved) {
+            self.mark_all();
+        }
     }
 
     /// Offers an agent's resources again.

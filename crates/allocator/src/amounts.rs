@@ -23,13 +23,17 @@ impl Names {
         Self { names: Vec::new(), excluded, fair: Vec::new() }
     }
 
-    pub(crate) fn intern(&mut self, name: &Name) -> NameIx {
-        let at = self.names.iter().position(|n| n == name).unwrap_or_else(|| {
+    fn intern(&mut self, name: &Name) -> NameIx {
+        self.find(name).unwrap_or_else(|| {
             self.names.push(name.clone());
             self.fair.push(!self.excluded.contains(name));
-            self.names.len() - 1
-        });
-        NameIx::from_usize(at)
+            NameIx::from_usize(self.names.len() - 1)
+        })
+    }
+
+    /// The index of a name that was seen already.
+    pub(crate) fn find(&self, name: &Name) -> Option<NameIx> {
+        self.names.iter().position(|n| n == name).map(NameIx::from_usize)
     }
 
     /// The sums of those scalars that `keep` says.

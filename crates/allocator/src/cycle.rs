@@ -6,15 +6,17 @@ use resources::{Quantities, Resources, Value};
 use crate::agents::AgentIx;
 use crate::tree::{ClientIx, RoleIx, Sign};
 use crate::walk::Walk;
-use crate::{Allocator, Capabilities, Offerable};
+use crate::{Allocator, Capabilities, Obstacle, Offerable};
 
 /// What an agent has for the frameworks of a role that can understand the same things. Found once, used for all of
 /// them until something is offered.
-struct Portion {
+pub(crate) struct Portion {
     role: RoleIx,
     capabilities: Capabilities,
-    resources: Resources,
-    worth_offering: bool,
+    pub(crate) resources: Resources,
+    /// Limits of the role held something back.
+    pub(crate) cut: bool,
+    pub(crate) worth_offering: bool,
 }
 
 impl Allocator {
@@ -76,11 +78,14 @@ impl Allocator {
             }
             let (role, framework) = (self.tree.clients[client].role, self.tree.clients[client].framework);
             let capabilities = self.frameworks[framework].capabilities;
-            if !self.can_have(at, capabilities) {
+            if self.can_have(at, capabilities).is_err() {
                 continue;
             }
             if !portion.as_ref().is_some_and(|p| p.role == role && p.capabilities == capabilities) {
                 portion = self.portion(at, role, capabilities);
+                if portion.as_ref().is_some_and(|p| p.cut) {
+                    self.remember_held_back(role);
+                }
             }
             let Some(found) = &portion else {
                 walk.skip_role();
@@ -99,14 +104,20 @@ impl Allocator {
         }
     }
 
-    fn can_have(&self, at: AgentIx, capabilities: Capabilities) -> bool {
+    /// Whether something of an agent may be offered at all to those who can understand `capabilities`.
+    pub(crate) fn can_have(&self, at: AgentIx, capabilities: Capabilities) -> Result<(), Obstacle> {
         let agent = &self.agents[at];
-        let gpus_kept = self.options.filter_gpu_agents && agent.has_gpus && !capabilities.gpu_resources;
-        !gpus_kept && (capabilities.region_aware || !agent.remote)
+        if self.options.filter_gpu_agents && agent.has_gpus && !capabilities.gpu_resources {
+            return Err(Obstacle::KeptForGpus);
+        }
+        if agent.remote && !capabilities.region_aware {
+            return Err(Obstacle::OtherRegion);
+        }
+        Ok(())
     }
 
     /// What an agent has for those of a role who understand `capabilities`; `None` if it has nothing for the role.
-    fn portion(&mut self, at: AgentIx, role: RoleIx, capabilities: Capabilities) -> Option<Portion> {
+    pub(crate) fn portion(&self, at: AgentIx, role: RoleIx, capabilities: Capabilities) -> Option<Portion> {
         let name = &self.tree.roles[role].role;
         let available = &self.agents[at].available;
         if !available.iter().any(|r| r.is_allocatable_to(name)) {
@@ -118,9 +129,9 @@ impl Allocator {
                 && (capabilities.revocable_resources || !r.is_revocable())
                 && (capabilities.reservation_refinement || !r.has_refined_reservations())
         });
-        let resources = self.within_limits(role, understood);
+        let (resources, cut) = self.within_limits(role, understood);
         let worth_offering = self.is_worth_offering(&resources);
-        Some(Portion { role, capabilities, resources, worth_offering })
+        Some(Portion { role, capabilities, resources, cut, worth_offering })
     }
 
     fn is_worth_offering(&self, resources: &Resources) -> bool {

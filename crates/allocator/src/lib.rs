@@ -23,7 +23,9 @@ mod state;
 mod tree;
 mod view;
 mod walk;
+mod why;
 
 pub use options::{AgentSpec, Capabilities, FrameworkSpec, Offerable, Options};
 pub use state::Allocator;
 pub use view::RoleView;
+pub use why::{Obstacle, Why};

@@ -33,10 +33,10 @@ impl Allocator {
     }
 
     /// What of `resources` may still be offered in a role: reservations and what is no scalar pass, the rest is cut to
-    /// what the limits leave. Remembers which roles held something back.
-    pub(crate) fn within_limits(&mut self, role: RoleIx, resources: Resources) -> Resources {
+    /// what the limits leave. Also whether something was cut.
+    pub(crate) fn within_limits(&self, role: RoleIx, resources: Resources) -> (Resources, bool) {
         if self.tree.path(role).all(|node| node.limits.is_empty()) {
-            return resources;
+            return (resources, false);
         }
         let mut left: BTreeMap<Name, Option<Scalar>> = BTreeMap::new();
         let mut fitting = Resources::new();
@@ -62,25 +62,24 @@ impl Allocator {
             left.insert(resource.name.clone(), Some(room - taken));
             fitting.extend(part);
         }
-        if cut {
-            self.remember_held_back(role);
-        }
-        fitting
+        (fitting, cut)
     }
 
     /// How much more of something a role may have; `None` if nothing limits it.
-    fn room(&mut self, role: RoleIx, name: &Name) -> Option<Scalar> {
-        let ix = self.tree.names.intern(name);
+    fn room(&self, role: RoleIx, name: &Name) -> Option<Scalar> {
+        let ix = self.tree.names.find(name);
         self.tree
             .path(role)
             .filter_map(|node| {
-                let consumed = node.reserved.get(ix) + node.unreserved_used.get(ix);
+                let consumed =
+                    ix.map_or(Scalar::ZERO, |ix| node.reserved.get(ix) + node.unreserved_used.get(ix));
                 node.limits.get(name).map(|limit| limit.saturating_sub(consumed))
             })
             .min()
     }
 
-    fn remember_held_back(&mut self, role: RoleIx) {
+    /// A role could not have all it could be offered: it is to be looked at again when it uses less.
+    pub(crate) fn remember_held_back(&mut self, role: RoleIx) {
         let mut next = Some(role);
         while let Some(at) = next {
             let node = &mut self.tree.roles[at];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use resources::{Name, Role, Scalar};
 
-use crate::cluster::{Cluster, fw};
+use crate::cluster::{Cluster, ag, fw};
 
 fn limit(cluster: &mut Cluster, role: &str, cpus: i64) {
     cluster.allocator.set_limits(&Role::from(role), BTreeMap::from([(Name::Cpus, Scalar::whole(cpus))]));
@@ -74,4 +74,17 @@ fn reservations_count_but_are_always_offered() {
     assert_eq!(offer.resources.cpus(), Some(Scalar::whole(3)));
     assert_eq!(offer.resources.reserved().cpus(), Some(Scalar::whole(2)));
     assert_eq!(offer.framework, fw("A"));
+}
+
+#[test]
+fn a_reservation_that_goes_makes_room() {
+    let mut cluster = Cluster::new();
+    limit(&mut cluster, "a", 3);
+    cluster.agent("S", "cpus(a):3;mem:100");
+    cluster.allocator.deactivate_agent(&ag("S"));
+    cluster.framework("A", &["a"]);
+    cluster.agent("S2", "cpus:4;mem:10");
+    assert_eq!(cluster.offers(), []);
+    cluster.allocator.remove_agent(&ag("S"));
+    assert_eq!(cluster.offered(), ["A a S2: cpus:3; mem:10"]);
 }

@@ -7,3 +7,4 @@ mod filters;
 mod lifecycle;
 mod limits;
 mod restrictions;
+mod why;

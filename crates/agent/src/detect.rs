@@ -23,7 +23,7 @@ pub enum DescriptionError {
         /// As given.
         text: String,
         /// What is wrong.
-        source: resources::ParseError,
+        source: wire::Invalid,
     },
     /// The default role.
     #[error("bad default role '{role}'")]
@@ -49,7 +49,7 @@ pub(crate) fn resources(options: &AgentOptions) -> Result<Resources, Description
         .map_err(|source| DescriptionError::Role { role: options.default_role.clone(), source })?;
     let role = Role::from(options.default_role.as_str());
     let text = options.resources.as_deref().unwrap_or_default();
-    let mut resources = Resources::parse_for_role(text, &role)
+    let mut resources = wire::resources_from_flag(text, &role)
         .map_err(|source| DescriptionError::Resources { text: text.to_owned(), source })?;
     let named: Vec<String> = resources.iter().map(|resource| resource.name.to_string()).collect();
     for (name, value) in detected(&options.work_dir) {

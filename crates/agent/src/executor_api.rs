@@ -12,7 +12,7 @@ use axum::response::Response;
 use http_api::{
     ApiError, EventStream, accepted, decode_call, read_body, request_encoding, response_encoding,
 };
-use proto::v1::executor::{Call, Event, call};
+use proto::v1::executor::{Call, Event};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
@@ -34,11 +34,10 @@ pub(crate) async fn call(
     let call: Call = decode_call(encoding, &bytes)?;
     let (framework_id, executor_id) =
         (call.framework_id.value.as_str().into(), call.executor_id.value.as_str().into());
-    if call.r#type() == call::Type::Heartbeat {
-        return Ok(accepted());
-    }
     let stream = agent.core.new_stream();
-    let content = call_from_proto(&call, stream).map_err(ApiError::bad_request)?;
+    let Some(content) = call_from_proto(&call, stream).map_err(ApiError::bad_request)? else {
+        return Ok(accepted());
+    };
     if !matches!(content, ExecutorCall::Subscribe { .. }) {
         let answer = agent.core.executor(framework_id, executor_id, content, None).await;
         return answer.map_err(|gone| gone_error(&gone))?.map(|()| accepted()).map_err(refusal);

@@ -9,53 +9,43 @@ use super::info::{decoded, executor_to_proto, framework_to_proto};
 use super::status::{container_id_from_proto, container_id_to_proto, state_from_proto};
 use super::to_master::SelfDescription;
 
-/// A call that was found valid. `stream` is the number for a new stream, used by `SUBSCRIBE` only.
+/// A call for the core, if it is one that makes sense; `None` for heartbeats, which mean nothing to the core. `stream` is
+/// the number for a new stream, used by `SUBSCRIBE` only.
 ///
 /// # Errors
 /// The body of a `400`.
-pub(crate) fn call_from_proto(call: &Call, stream: StreamId) -> Result<ExecutorCall, String> {
-    let present = |what: &str| format!("Failed to validate Executor::Call: Expecting '{what}' to be present");
-    match call.r#type() {
+pub(crate) fn call_from_proto(call: &Call, stream: StreamId) -> Result<Option<ExecutorCall>, String> {
+    let invalid = |why: &str| format!("Failed to validate Executor::Call: {why}");
+    wire::validate_executor_call(call).map_err(|error| invalid(error.reason()))?;
+    let missing = || invalid("Expecting 'type' to be present");
+    let update = |update: &call::Update| status(&update.status).map_err(invalid);
+    Ok(match call.r#type() {
         call::Type::Subscribe => {
-            let subscribe = call.subscribe.as_ref().ok_or_else(|| present("subscribe"))?;
-            let updates: Result<Vec<_>, String> =
-                subscribe.unacknowledged_updates.iter().map(|update| status(&update.status)).collect();
-            Ok(ExecutorCall::Subscribe {
+            let subscribe = call.subscribe.as_ref().ok_or_else(missing)?;
+            let tasks = subscribe.unacknowledged_tasks.iter();
+            Some(ExecutorCall::Subscribe {
                 stream,
-                unacknowledged_tasks: subscribe
-                    .unacknowledged_tasks
+                unacknowledged_tasks: tasks.map(|task| task.task_id.value.as_str().into()).collect(),
+                unacknowledged_updates: subscribe
+                    .unacknowledged_updates
                     .iter()
-                    .map(|task| task.task_id.value.as_str().into())
-                    .collect(),
-                unacknowledged_updates: updates?,
+                    .map(update)
+                    .collect::<Result<_, _>>()?,
             })
         }
         call::Type::Update => {
-            let update = call.update.as_ref().ok_or_else(|| present("update"))?;
-            Ok(ExecutorCall::Update(Box::new(status(&update.status)?)))
+            Some(ExecutorCall::Update(Box::new(update(call.update.as_ref().ok_or_else(missing)?)?)))
         }
         call::Type::Message => {
-            let message = call.message.as_ref().ok_or_else(|| present("message"))?;
-            Ok(ExecutorCall::Message(Payload::from(&*message.data)))
+            Some(ExecutorCall::Message(Payload::from(&*call.message.as_ref().ok_or_else(missing)?.data)))
         }
-        // Heartbeats are answered without the core.
-        call::Type::Heartbeat | call::Type::Unknown => Err(present("type")),
-    }
+        call::Type::Heartbeat => None,
+        call::Type::Unknown => return Err(missing()),
+    })
 }
 
-fn status(status: &v1::TaskStatus) -> Result<ExecutorUpdate, String> {
-    let invalid = |why: &str| format!("Failed to validate Executor::Call: {why}");
-    let uuid = status.uuid.as_ref().ok_or_else(|| invalid("Expecting 'uuid' to be present"))?;
-    let uuid = Uuid::from_slice(uuid).ok_or_else(|| invalid("Not a valid UUID"))?;
-    if status.source() != v1::task_status::Source::Executor {
-        return Err(invalid(&format!(
-            "Received Call from executor with invalid source, expecting 'SOURCE_EXECUTOR', got '{}'",
-            status.source().as_str_name()
-        )));
-    }
-    if status.state() == v1::TaskState::TaskStaging {
-        return Err(invalid("Received TASK_STAGING from executor which is not allowed"));
-    }
+fn status(status: &v1::TaskStatus) -> Result<ExecutorUpdate, &'static str> {
+    let uuid = status.uuid.as_ref().and_then(|uuid| Uuid::from_slice(uuid)).ok_or("Not a valid UUID")?;
     let container = status.container_status.as_ref();
     Ok(ExecutorUpdate {
         task_id: status.task_id.value.as_str().into(),
@@ -133,21 +123,26 @@ pub(crate) fn heartbeat() -> Event {
 mod tests {
     use super::*;
 
-    fn update(change: impl FnOnce(&mut v1::TaskStatus)) -> Result<ExecutorUpdate, String> {
-        let mut wire = v1::TaskStatus {
+    fn update(change: impl FnOnce(&mut v1::TaskStatus)) -> Result<Option<ExecutorCall>, String> {
+        let mut status = v1::TaskStatus {
             task_id: "t".into(),
             uuid: Some(vec![7; 16].into()),
             source: Some(v1::task_status::Source::Executor.into()),
             ..Default::default()
         };
-        wire.set_state(v1::TaskState::TaskRunning);
-        change(&mut wire);
-        status(&wire)
+        status.set_state(v1::TaskState::TaskRunning);
+        change(&mut status);
+        let call = Call {
+            r#type: Some(call::Type::Update.into()),
+            update: Some(call::Update { status }),
+            ..Default::default()
+        };
+        call_from_proto(&call, StreamId(1))
     }
 
     #[test]
     fn updates_that_make_no_sense_are_refused() {
-        assert_eq!(update(|_| ()).expect("valid").state, agent_core::TaskState::Running);
+        assert!(matches!(update(|_| ()), Ok(Some(ExecutorCall::Update(_)))));
         assert!(update(|status| status.uuid = None).is_err());
         assert!(update(|status| status.uuid = Some(vec![1].into())).is_err());
         assert!(update(|status| status.source = None).is_err());
@@ -159,5 +154,7 @@ mod tests {
         let call = Call { r#type: Some(call::Type::Update.into()), ..Default::default() };
         let error = call_from_proto(&call, StreamId(1)).expect_err("no update");
         assert_eq!(error, "Failed to validate Executor::Call: Expecting 'update' to be present");
+        let heartbeat = Call { r#type: Some(call::Type::Heartbeat.into()), ..Default::default() };
+        assert!(matches!(call_from_proto(&heartbeat, StreamId(1)), Ok(None)));
     }
 }

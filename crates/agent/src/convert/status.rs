@@ -18,7 +18,7 @@ pub(crate) fn container_id_to_proto(id: &ContainerId) -> v1::ContainerId {
     container
 }
 
-pub(super) fn container_id_from_proto(id: &v1::ContainerId) -> ContainerId {
+pub(crate) fn container_id_from_proto(id: &v1::ContainerId) -> ContainerId {
     match &id.parent {
         Some(parent) => container_id_from_proto(parent).nested(&id.value),
         None => ContainerId::from(id.value.as_str()),

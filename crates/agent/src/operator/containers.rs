@@ -14,10 +14,10 @@ use proto::v1::agent::response::{GetContainers, Type, get_containers};
 use proto::v1::agent::{Call, Response as Reply, call};
 use resources::Resources;
 
+use super::of;
 use super::reads::executor_info;
-use super::{expecting, of};
 use crate::context::Shared;
-use crate::convert::container_id_to_proto;
+use crate::convert::{container_id_from_proto, container_id_to_proto};
 
 pub(super) async fn all(agent: &Shared, call: &Call) -> Result<Reply, ApiError> {
     let nested = call.get_containers.as_ref().is_some_and(|wanted| wanted.show_nested.unwrap_or(false));
@@ -113,82 +113,59 @@ fn is_known(snapshot: &Snapshot, id: &ContainerId) -> bool {
     executors.flat_map(|executor| &executor.containers).any(|container| container.container_id == *id)
 }
 
-fn id_from_proto(id: &v1::ContainerId) -> ContainerId {
-    match &id.parent {
-        Some(parent) => id_from_proto(parent).nested(&id.value),
-        None => id.value.as_str().into(),
-    }
+/// The container that a call is about, and what is said where there is no such container.
+fn subject(call: &Call) -> Option<(&v1::ContainerId, fn(&ContainerId) -> ApiError)> {
+    use call::Type;
+    let found: (Option<&v1::ContainerId>, fn(&ContainerId) -> ApiError) = match call.r#type() {
+        Type::WaitContainer => (call.wait_container.as_ref().map(|part| &part.container_id), not_found),
+        Type::WaitNestedContainer => {
+            (call.wait_nested_container.as_ref().map(|part| &part.container_id), not_found)
+        }
+        Type::KillContainer => (call.kill_container.as_ref().map(|part| &part.container_id), not_killed),
+        Type::KillNestedContainer => {
+            (call.kill_nested_container.as_ref().map(|part| &part.container_id), not_killed)
+        }
+        Type::RemoveContainer => (call.remove_container.as_ref().map(|part| &part.container_id), not_found),
+        Type::RemoveNestedContainer => {
+            (call.remove_nested_container.as_ref().map(|part| &part.container_id), not_found)
+        }
+        Type::AttachContainerOutput => {
+            (call.attach_container_output.as_ref().map(|part| &part.container_id), not_found)
+        }
+        Type::LaunchNestedContainer => {
+            let part = call.launch_nested_container.as_ref();
+            (part.and_then(|part| part.container_id.parent.as_deref()), no_parent)
+        }
+        Type::LaunchNestedContainerSession => {
+            let part = call.launch_nested_container_session.as_ref();
+            (part.and_then(|part| part.container_id.parent.as_deref()), no_parent)
+        }
+        _ => return None,
+    };
+    Some((found.0?, found.1))
+}
+
+fn not_found(id: &ContainerId) -> ApiError {
+    ApiError::not_found(format!("Container {id} cannot be found"))
+}
+
+fn not_killed(id: &ContainerId) -> ApiError {
+    ApiError::not_found(format!("Container '{id}' cannot be found (or is already killed)"))
+}
+
+fn no_parent(id: &ContainerId) -> ApiError {
+    ApiError::bad_request(format!("Parent container {id} does not exist"))
 }
 
 /// Calls that start, end or attach to containers. Containers that are not known are answered as Mesos does; for the
 /// others there is nothing that this agent could do yet, and it says so.
-pub(super) async fn control(agent: &Shared, kind: call::Type, call: &Call) -> Result<Response, ApiError> {
-    use call::Type as Kind;
-    let snapshot = &agent.view().await?.snapshot;
-    let missing = |id: &v1::ContainerId| !is_known(snapshot, &id_from_proto(id));
-    let text = |id: &v1::ContainerId| id_from_proto(id);
-    let not_found =
-        |id: &v1::ContainerId| ApiError::not_found(format!("Container {} cannot be found", text(id)));
-    match kind {
-        Kind::WaitContainer => {
-            let id = &call.wait_container.as_ref().ok_or_else(|| expecting("wait_container"))?.container_id;
-            if missing(id) {
-                return Err(not_found(id));
-            }
+pub(super) async fn control(agent: &Shared, call: &Call) -> Result<Response, ApiError> {
+    let view = agent.view().await?;
+    if let Some((id, missing)) = subject(call) {
+        let id = container_id_from_proto(id);
+        if !is_known(&view.snapshot, &id) {
+            return Err(missing(&id));
         }
-        Kind::WaitNestedContainer => {
-            let wait =
-                call.wait_nested_container.as_ref().ok_or_else(|| expecting("wait_nested_container"))?;
-            if missing(&wait.container_id) {
-                return Err(not_found(&wait.container_id));
-            }
-        }
-        Kind::KillContainer => {
-            let id = &call.kill_container.as_ref().ok_or_else(|| expecting("kill_container"))?.container_id;
-            if missing(id) {
-                return Err(kill_not_found(id));
-            }
-        }
-        Kind::KillNestedContainer => {
-            let kill =
-                call.kill_nested_container.as_ref().ok_or_else(|| expecting("kill_nested_container"))?;
-            if missing(&kill.container_id) {
-                return Err(kill_not_found(&kill.container_id));
-            }
-        }
-        Kind::AttachContainerOutput => {
-            let attach =
-                call.attach_container_output.as_ref().ok_or_else(|| expecting("attach_container_output"))?;
-            if missing(&attach.container_id) {
-                return Err(not_found(&attach.container_id));
-            }
-        }
-        Kind::LaunchNestedContainer => {
-            let launch =
-                call.launch_nested_container.as_ref().ok_or_else(|| expecting("launch_nested_container"))?;
-            parent_known(&launch.container_id, missing)?;
-        }
-        Kind::LaunchNestedContainerSession => {
-            let session = call.launch_nested_container_session.as_ref();
-            let launch = session.ok_or_else(|| expecting("launch_nested_container_session"))?;
-            parent_known(&launch.container_id, missing)?;
-        }
-        _ => {}
     }
-    Err(ApiError::not_implemented(format!("{} is not supported", kind.as_str_name())))
-}
-
-fn kill_not_found(id: &v1::ContainerId) -> ApiError {
-    let id = id_from_proto(id);
-    ApiError::not_found(format!("Container '{id}' cannot be found (or is already killed)"))
-}
-
-fn parent_known(id: &v1::ContainerId, missing: impl Fn(&v1::ContainerId) -> bool) -> Result<(), ApiError> {
-    match id.parent.as_deref() {
-        None => Err(ApiError::bad_request("Expecting 'container_id.parent' to be present")),
-        Some(parent) if missing(parent) => {
-            Err(ApiError::bad_request(format!("Parent container {} does not exist", id_from_proto(parent))))
-        }
-        Some(_) => Ok(()),
-    }
+    Err(ApiError::not_implemented(format!("{} is not supported", call.r#type().as_str_name())))
 }

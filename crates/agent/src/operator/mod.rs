@@ -37,6 +37,8 @@ pub(crate) async fn call(
     let wanted = response_body(&headers)?;
     let bytes = read_body(&headers, body, agent.options.max_request_bytes).await?;
     let call: Call = decode_call(encoding, &bytes)?;
+    wire::validate_agent_call(&call)
+        .map_err(|error| ApiError::bad_request(format!("Failed to validate agent::Call: {error}")))?;
     let answer_encoding = match wanted {
         ResponseBody::Message(encoding) | ResponseBody::Stream(encoding) => encoding,
     };
@@ -89,7 +91,7 @@ async fn answer(agent: &Shared, call: &Call, encoding: Encoding) -> Result<Respo
         },
         Type::GetContainers => containers::all(agent, call).await?,
         Type::PruneImages => return Ok(accepted()),
-        other => return containers::control(agent, other, call).await,
+        _ => return containers::control(agent, call).await,
     };
     Ok(message(encoding, &reply))
 }

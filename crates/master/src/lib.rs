@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The master's server: everything around `master-core` that does IO.
+//!
+//! * [`MasterServer`] listens and runs. One thread owns the core (`engine`); requests are parsed, checked and turned into
+//!   the core's inputs in the tasks of their connections, and what the core wants sent is encoded in the tasks of the
+//!   connections that it goes to.
+//! * Schedulers speak `scheduler`, operators `operator` (the v1 API) and `v0` (the older endpoints), agents `agents`.
+//! * `convert` is the border between protobuf and the core's types, `view` what readers see of the core's state.
+
+mod agents;
+mod context;
+mod convert;
+mod directory;
+mod engine;
+mod logging;
+mod offers;
+mod operator;
+mod options;
+mod pb;
+mod routes;
+mod scheduler;
+mod server;
+mod status;
+mod v0;
+mod view;
+mod watch;
+
+pub use options::{MasterOptions, format_duration};
+pub use server::{MasterServer, StartError};

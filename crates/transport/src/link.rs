@@ -100,7 +100,7 @@ impl<M: Outgoing> Link<M> {
                 None => self.queue.recv_many(&mut batch, BATCH).await,
             };
             if count == 0 {
-                return;
+                return self.finish(connection).await;
             }
             if connection.is_none() {
                 match self.connect().await {
@@ -124,6 +124,14 @@ impl<M: Outgoing> Link<M> {
             if buffer.capacity() > KEEP_BUFFER {
                 buffer = Vec::new();
             }
+        }
+    }
+
+    /// Lets what was sent arrive: closing a connection with unread answers would reset it.
+    async fn finish(&self, connection: Option<Connection>) {
+        let Some(mut open) = connection else { return };
+        if open.writer.shutdown().await.is_ok() {
+            let _ = tokio::time::timeout(self.options.connect_timeout, &mut open.reader).await;
         }
     }
 

@@ -84,6 +84,12 @@ impl<M: Outgoing> Peers<M> {
         }
     }
 
+    /// Closes the connection to a peer when what waits for it has been sent, without a report. A message sent to it
+    /// later makes a new connection.
+    pub fn retire(&mut self, peer: SocketAddr) {
+        self.links.remove(&peer);
+    }
+
     /// Gives up the connection to a peer and what waits for it, without a report.
     pub fn close(&mut self, peer: SocketAddr) {
         if let Some((_, task)) = self.links.remove(&peer) {

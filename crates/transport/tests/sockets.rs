@@ -108,6 +108,19 @@ async fn loss_is_reported_and_the_next_message_reconnects() {
 }
 
 #[tokio::test]
+async fn a_retired_peer_gets_what_was_sent() {
+    let (address, mut received) = server().await;
+    let (mut peers, _events) = peers(PeersOptions::default());
+    for number in 0..100 {
+        peers.send(address, Numbered(number)).unwrap();
+    }
+    peers.retire(address);
+    for number in 0..100 {
+        assert_eq!(received.recv().await, Some(number));
+    }
+}
+
+#[tokio::test]
 async fn an_unreachable_peer_is_reported() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (mut peers, mut events) = peers(PeersOptions::default());

@@ -1,0 +1,139 @@
+//! Messages from agents: from protobuf to the core's inputs. Decoded in the connection's task, not by the core's thread.
+
+use base::Payload;
+use bytes::Bytes;
+use master_core::{FromAgent, Input, OperationState, OperationStatus, Pid, UpdateAgent, UpdateOperation};
+use proto::{internal, v1};
+use transport::{Message, Receiver};
+
+use super::MASTER;
+use crate::convert::{self, ConvertError};
+use crate::engine::CoreHandle;
+
+/// Gives messages to the core.
+#[derive(Clone)]
+pub(crate) struct AgentInbox {
+    core: CoreHandle,
+}
+
+impl AgentInbox {
+    pub(crate) fn new(core: CoreHandle) -> Self {
+        Self { core }
+    }
+}
+
+impl Receiver for AgentInbox {
+    async fn receive(&self, message: Message<'_>) -> bool {
+        // Agents answer pings to who sent them: an observer for each agent.
+        if message.to != MASTER && !message.to.starts_with("slave-observer(") {
+            return false;
+        }
+        let from = message.from;
+        match decode(message.name, &message.body) {
+            Ok(Some(input)) => {
+                let pid = Pid::from(from.to_string());
+                // The server goes down: the agent will notice that its connection does.
+                let _ = self.core.input(Input::Agent { from: pid, message: input }).await;
+            }
+            Ok(None) => {
+                tracing::debug!("ignoring {} of {from}: nothing is known of such messages", message.name)
+            }
+            Err(error) => tracing::warn!("dropping {} of {from}: {error}", message.name),
+        }
+        true
+    }
+}
+
+/// Why a message was dropped.
+#[derive(Debug, thiserror::Error)]
+enum InboxError {
+    #[error(transparent)]
+    Decode(#[from] proto::DecodeError),
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    #[error("the task's state is not known")]
+    UnknownState,
+}
+
+/// What a message means to the core; `None` for one that it has no use for.
+fn decode(name: &str, body: &Bytes) -> Result<Option<FromAgent>, InboxError> {
+    let Some(short) = name.strip_prefix("mesos.internal.") else { return Ok(None) };
+    let message = match short {
+        "StatusUpdateMessage" => {
+            let message = proto::decode::<internal::StatusUpdateMessage>(body)?;
+            FromAgent::StatusUpdate(convert::status_update(&message, body).ok_or(InboxError::UnknownState)?)
+        }
+        "PongSlaveMessage" => FromAgent::Pong,
+        "RegisterSlaveMessage" => FromAgent::Register(Box::new(convert::register(proto::decode(body)?)?)),
+        "ReregisterSlaveMessage" => {
+            FromAgent::Reregister(Box::new(convert::reregister(proto::decode(body)?)?))
+        }
+        "UnregisterSlaveMessage" => {
+            let message = proto::decode::<internal::UnregisterSlaveMessage>(body)?;
+            FromAgent::Unregister(message.slave_id.value.into())
+        }
+        "UpdateSlaveMessage" => FromAgent::Update(Box::new(update_agent(proto::decode(body)?)?)),
+        "ExitedExecutorMessage" => {
+            let message = proto::decode::<internal::ExitedExecutorMessage>(body)?;
+            FromAgent::ExitedExecutor {
+                agent_id: message.slave_id.value.into(),
+                framework_id: message.framework_id.value.into(),
+                executor_id: message.executor_id.value.into(),
+                status: message.status,
+            }
+        }
+        "ExecutorToFrameworkMessage" => {
+            let message = proto::decode::<internal::ExecutorToFrameworkMessage>(body)?;
+            FromAgent::ExecutorMessage {
+                agent_id: message.slave_id.value.into(),
+                framework_id: message.framework_id.value.into(),
+                executor_id: message.executor_id.value.into(),
+                data: Payload::from(&message.data[..]),
+            }
+        }
+        "UpdateOperationStatusMessage" => match update_operation(&proto::decode(body)?) {
+            Some(update) => FromAgent::OperationStatus(Box::new(update)),
+            None => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    Ok(Some(message))
+}
+
+fn update_agent(message: internal::UpdateSlaveMessage) -> Result<UpdateAgent, ConvertError> {
+    // Old agents do not say whether they speak of oversubscribed resources; they always do.
+    let speaks =
+        message.update_oversubscribed_resources.unwrap_or(!message.oversubscribed_resources.is_empty());
+    let oversubscribed =
+        speaks.then(|| wire::resources_from_proto(&message.oversubscribed_resources)).transpose()?;
+    Ok(UpdateAgent {
+        agent_id: message.slave_id.value.into(),
+        oversubscribed,
+        resource_version: message.resource_version_uuid.and_then(|uuid| base::Uuid::from_slice(&uuid.value)),
+    })
+}
+
+/// States that an operation can be in which the master did not have carried out.
+fn operation_state(number: i32) -> Option<OperationState> {
+    use OperationState::{Dropped, Error, GoneByOperator, Recovering, Unknown, Unreachable};
+    [Error, Dropped, Unreachable, GoneByOperator, Recovering, Unknown]
+        .into_iter()
+        .find(|s| s.number() == number)
+}
+
+/// A status of an operation; `None` where it cannot be one of ours: it has no uuid, or a state that we do not know.
+fn update_operation(message: &internal::UpdateOperationStatusMessage) -> Option<UpdateOperation> {
+    let status: &v1::OperationStatus = &message.status;
+    Some(UpdateOperation {
+        framework_id: message.framework_id.as_ref().map(|id| id.value.as_str().into()),
+        operation_uuid: base::Uuid::from_slice(&message.operation_uuid.as_ref()?.value)?,
+        status: OperationStatus {
+            operation_id: status.operation_id.as_ref().map(|id| id.value.as_str().into()),
+            state: operation_state(status.state)?,
+            message: status.message.clone(),
+            uuid: status.uuid.as_ref().and_then(|uuid| base::Uuid::from_slice(&uuid.value)),
+            agent_id: status.agent_id.as_ref().map(|id| id.value.as_str().into()),
+            body: Some(proto::encode(status).into()),
+        },
+    })
+}

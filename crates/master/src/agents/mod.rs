@@ -1,0 +1,10 @@
+//! Messages from and to agents, over [`transport`].
+
+mod inbox;
+mod outbox;
+
+pub(crate) use inbox::AgentInbox;
+pub(crate) use outbox::ToAgentMessage;
+
+/// The master's own process id.
+pub(crate) const MASTER: &str = "master";

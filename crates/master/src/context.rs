@@ -1,0 +1,135 @@
+//! What is fixed while a master runs, and shown by many endpoints.
+
+use std::net::{IpAddr, SocketAddr};
+
+use base::Time;
+use proto::v1;
+use proto::v1::master_info::capability::Type as Capability;
+use serde::Serialize;
+use serde_json::json;
+use transport::Upid;
+
+/// The version of Mesos whose protocol is spoken; clients and agents compare it.
+pub(crate) const MESOS_VERSION: &str = "1.12.0";
+
+/// Who this master is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// Its id: random for each start.
+    pub(crate) id: String,
+    /// Its process and address.
+    pub(crate) upid: Upid,
+    /// The host name that it tells.
+    pub(crate) hostname: String,
+    /// Name of the cluster, for people.
+    pub(crate) cluster: Option<String>,
+    /// When it started.
+    pub(crate) start_time: Time,
+    /// When it began to lead.
+    pub(crate) elected_time: Time,
+    /// The flags in effect.
+    pub(crate) flags: Vec<(String, String)>,
+}
+
+/// What it can do beyond old masters.
+const CAPABILITIES: [Capability; 3] =
+    [Capability::AgentUpdate, Capability::AgentDraining, Capability::QuotaV2];
+
+impl Identity {
+    /// The address under which others reach it.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.upid.address()
+    }
+
+    /// `mesos.v1.MasterInfo`.
+    pub(crate) fn master_info(&self) -> v1::MasterInfo {
+        let address = self.address();
+        v1::MasterInfo {
+            id: self.id.clone(),
+            ip: legacy_ip(address.ip()),
+            port: u32::from(address.port()),
+            pid: Some(self.upid.to_string()),
+            hostname: Some(self.hostname.clone()),
+            version: Some(MESOS_VERSION.to_owned()),
+            address: Some(v1::Address {
+                hostname: Some(self.hostname.clone()),
+                ip: Some(address.ip().to_string()),
+                port: i32::from(address.port()),
+            }),
+            capabilities: CAPABILITIES
+                .into_iter()
+                .map(|kind| v1::master_info::Capability { r#type: Some(kind.into()) })
+                .collect(),
+            ..Default::default()
+        }
+    }
+
+    /// What `/state` says of the leading master.
+    pub(crate) fn leader_info(&self) -> serde_json::Value {
+        json!({
+            "id": self.id,
+            "pid": self.upid.to_string(),
+            "port": self.address().port(),
+            "hostname": self.hostname,
+        })
+    }
+
+    /// The capabilities by name.
+    pub(crate) fn capability_names() -> Vec<&'static str> {
+        CAPABILITIES.iter().map(Capability::as_str_name).collect()
+    }
+}
+
+/// The IPv4 address as old clients read it: four bytes in network order, taken as a number of the host's order. 0 for
+/// IPv6, which has `address` only.
+fn legacy_ip(ip: IpAddr) -> u32 {
+    match ip {
+        IpAddr::V4(ip) => u32::from_le_bytes(ip.octets()),
+        IpAddr::V6(_) => 0,
+    }
+}
+
+/// What `/version` and `GET_VERSION` say.
+#[derive(Serialize, Clone, Debug)]
+pub(crate) struct Version {
+    build_date: &'static str,
+    build_time: f64,
+    build_user: &'static str,
+    git_sha: &'static str,
+    version: &'static str,
+}
+
+/// The version, in the form of Mesos; the build fields are those of Meseta's own version.
+pub(crate) const VERSION: Version = Version {
+    build_date: "",
+    build_time: 0.0,
+    build_user: "",
+    git_sha: concat!("meseta-", env!("CARGO_PKG_VERSION")),
+    version: MESOS_VERSION,
+};
+
+impl Version {
+    /// `mesos.v1.VersionInfo`.
+    pub(crate) fn to_proto(&self) -> v1::VersionInfo {
+        v1::VersionInfo {
+            version: self.version.to_owned(),
+            build_date: Some(self.build_date.to_owned()),
+            build_time: Some(self.build_time),
+            build_user: Some(self.build_user.to_owned()),
+            git_sha: Some(self.git_sha.to_owned()),
+            git_branch: None,
+            git_tag: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_old_form_of_an_address() {
+        assert_eq!(legacy_ip("127.0.0.1".parse().unwrap()), 16_777_343);
+        assert_eq!(legacy_ip("::1".parse().unwrap()), 0);
+    }
+}

@@ -1,0 +1,155 @@
+//! Registrations of agents.
+
+use std::sync::Arc;
+
+use base::{FrameworkId, Payload, Uuid};
+use master_core::{
+    AgentCapabilities, AgentInfo, ArchivedFramework, FrameworkInfo, RegisterAgent, ReregisterAgent,
+};
+use proto::v1::agent_info::Capability;
+use proto::v1::agent_info::capability::Type;
+use proto::{internal, v0, v1};
+use resources::Resources;
+
+use super::task::{carried, executor_info, recovered};
+use super::{framework_info, payload};
+use crate::pb::{self, Writer};
+
+/// Why a message makes no sense although it is well formed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConvertError {
+    /// Resources that contradict themselves.
+    #[error("invalid resources: {0}")]
+    Resources(#[from] wire::ResourceError),
+    /// The agent remembers changes of resources that it does not have.
+    #[error("checkpointed resources {0} are not contained in the agent's resources")]
+    Checkpointed(String),
+    /// An agent that reregisters has to say who it is.
+    #[error("the agent's id is missing")]
+    NoId,
+    /// Executors belong to frameworks.
+    #[error("executor '{0}' does not say whose it is")]
+    NoFramework(String),
+}
+
+/// `RegisterSlaveMessage`.
+pub(crate) fn register(message: internal::RegisterSlaveMessage) -> Result<RegisterAgent, ConvertError> {
+    described(
+        message.slave,
+        &message.checkpointed_resources,
+        message.version,
+        &message.agent_capabilities,
+        message.resource_version_uuid.as_ref(),
+    )
+}
+
+/// `ReregisterSlaveMessage`.
+pub(crate) fn reregister(message: internal::ReregisterSlaveMessage) -> Result<ReregisterAgent, ConvertError> {
+    let agent_id = message.slave.id.as_ref().map(|id| id.value.as_str().into()).ok_or(ConvertError::NoId)?;
+    let agent = described(
+        message.slave,
+        &message.checkpointed_resources,
+        message.version,
+        &message.agent_capabilities,
+        message.resource_version_uuid.as_ref(),
+    )?;
+    let executors = message.executor_infos.into_iter().map(|executor| {
+        let info = executor_info(executor)?;
+        let framework_id = info
+            .framework_id
+            .clone()
+            .ok_or_else(|| ConvertError::NoFramework(info.executor_id.to_string()))?;
+        Ok((framework_id, Arc::new(info)))
+    });
+    Ok(ReregisterAgent {
+        agent,
+        agent_id,
+        frameworks: message.frameworks.into_iter().filter_map(framework).collect(),
+        executors: executors.collect::<Result<_, ConvertError>>()?,
+        tasks: tasks(message.tasks)?,
+        completed_frameworks: message
+            .completed_frameworks
+            .into_iter()
+            .map(|archived| {
+                let Some((id, info)) = framework(archived.framework_info) else { return Ok(None) };
+                Ok(Some(ArchivedFramework { id, info, tasks: tasks(archived.tasks)? }))
+            })
+            .filter_map(Result::transpose)
+            .collect::<Result<_, ConvertError>>()?,
+    })
+}
+
+fn tasks(tasks: Vec<v1::Task>) -> Result<Vec<Arc<master_core::Task>>, ConvertError> {
+    tasks.into_iter().map(|task| recovered(task).map(Arc::new)).collect()
+}
+
+fn framework(info: v1::FrameworkInfo) -> Option<(FrameworkId, Arc<FrameworkInfo>)> {
+    let id = info.id.as_ref().map(|id| FrameworkId::from(id.value.as_str()))?;
+    Some((id, Arc::new(framework_info(info))))
+}
+
+fn described(
+    mut slave: v0::SlaveInfo,
+    checkpointed: &[v1::Resource],
+    version: Option<String>,
+    capabilities: &[Capability],
+    resource_version: Option<&v1::Uuid>,
+) -> Result<RegisterAgent, ConvertError> {
+    let resources = wire::resources_from_proto(&std::mem::take(&mut slave.resources))?;
+    let total = apply_checkpointed(&resources, &wire::resources_from_proto(checkpointed)?)?;
+    slave.id = None;
+    let mut capabilities_body = Vec::new();
+    let mut list = Writer::new(&mut capabilities_body);
+    for capability in capabilities {
+        list.message(1, capability);
+    }
+    let info = AgentInfo {
+        hostname: slave.hostname.clone(),
+        port: u16::try_from(slave.port()).unwrap_or_default(),
+        resources,
+        body: payload(&slave),
+    };
+    Ok(RegisterAgent {
+        info: Arc::new(info),
+        total,
+        version: version.unwrap_or_default(),
+        capabilities: known(capabilities),
+        capabilities_body: capabilities_body.into(),
+        resource_version: resource_version.and_then(|uuid| Uuid::from_slice(&uuid.value)),
+    })
+}
+
+/// What an agent has when the changes that it remembers are made to what it was started with: each reserved resource or
+/// volume takes the place of the plain one that it was made from.
+fn apply_checkpointed(total: &Resources, checkpointed: &Resources) -> Result<Resources, ConvertError> {
+    let mut total = total.clone();
+    for changed in checkpointed.iter() {
+        let plain = Resources::from_iter([changed.to_unreserved()]);
+        total.subtract(&plain).map_err(|_| ConvertError::Checkpointed(changed.to_string()))?;
+        total.add(changed.clone());
+    }
+    Ok(total)
+}
+
+fn known(capabilities: &[Capability]) -> AgentCapabilities {
+    let mut known = AgentCapabilities::default();
+    for capability in capabilities {
+        match capability.r#type() {
+            Type::MultiRole => known.multi_role = true,
+            Type::ReservationRefinement => known.reservation_refinement = true,
+            Type::ResourceProvider => known.resource_provider = true,
+            Type::AgentDraining => known.agent_draining = true,
+            Type::TaskResourceLimits => known.task_resource_limits = true,
+            Type::Unknown | Type::HierarchicalRole | Type::ResizeVolume | Type::AgentOperationFeedback => {}
+        }
+    }
+    known
+}
+
+/// An agent's capabilities as it listed them.
+pub(crate) fn agent_capabilities_to_proto(body: &Payload) -> Vec<Capability> {
+    pb::fields(body.as_bytes())
+        .filter(|(field, _)| *field == 1)
+        .map(|(_, encoded)| carried(encoded))
+        .collect()
+}

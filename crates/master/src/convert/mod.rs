@@ -1,0 +1,19 @@
+//! The border between protobuf and what the core knows: the part that the core decides upon becomes typed, the rest is
+//! carried along encoded.
+
+mod agent;
+mod framework;
+mod status;
+mod task;
+
+pub(crate) use agent::{ConvertError, agent_capabilities_to_proto, register, reregister};
+pub(crate) use framework::framework_info;
+pub(crate) use status::{status_to_proto, status_update, write_status};
+pub(crate) use task::{executor_info, executor_to_proto, task_info, task_to_proto};
+
+use base::Payload;
+
+/// The encoding of a message, to be carried.
+fn payload(message: &impl proto::Message) -> Payload {
+    Payload::from(proto::encode(message))
+}

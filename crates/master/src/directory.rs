@@ -1,0 +1,103 @@
+//! Which framework speaks over which stream: what has to be known to refuse a scheduler's call without asking the core.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use base::FrameworkId;
+use master_core::{self as core, StreamId};
+
+/// Frameworks and their streams; written by the core's thread, read by every call.
+#[derive(Default)]
+pub(crate) struct Directory {
+    frameworks: RwLock<HashMap<FrameworkId, Option<StreamId>>>,
+}
+
+/// Why a call is refused, in the words of Mesos.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// No such framework.
+    #[error("Framework cannot be found")]
+    Unknown,
+    /// It has no stream.
+    #[error("Framework is not subscribed")]
+    NotSubscribed,
+    /// No stream id was given.
+    #[error("All non-subscribe calls should include the 'Mesos-Stream-Id' header")]
+    Missing,
+    /// Another stream has taken its place, or it was never one.
+    #[error(
+        "The stream ID '{given}' included in this request didn't match the stream ID currently associated with framework ID {framework_id}"
+    )]
+    Stale {
+        /// What the call gave.
+        given: String,
+        /// Whose call.
+        framework_id: FrameworkId,
+    },
+}
+
+impl Directory {
+    /// Takes note of a change.
+    pub(crate) fn apply(&self, change: core::Directory) {
+        let mut frameworks = self.frameworks.write().unwrap_or_else(PoisonError::into_inner);
+        match change {
+            core::Directory::Subscribed { framework_id, stream } => {
+                frameworks.insert(framework_id, Some(stream));
+            }
+            core::Directory::Disconnected(framework_id) => {
+                frameworks.insert(framework_id, None);
+            }
+            core::Directory::Removed(framework_id) => {
+                frameworks.remove(&framework_id);
+            }
+        }
+    }
+
+    /// The id and the stream of a framework that may make calls with this `Mesos-Stream-Id`.
+    pub(crate) fn check(
+        &self,
+        framework: &str,
+        given: Option<&str>,
+    ) -> Result<(FrameworkId, StreamId), Refusal> {
+        let frameworks = self.frameworks.read().unwrap_or_else(PoisonError::into_inner);
+        let (framework_id, stream) = frameworks.get_key_value(framework).ok_or(Refusal::Unknown)?;
+        let stream = stream.ok_or(Refusal::NotSubscribed)?;
+        let given = given.ok_or(Refusal::Missing)?;
+        if !same(given, stream) {
+            return Err(Refusal::Stale { given: given.to_owned(), framework_id: framework_id.clone() });
+        }
+        Ok((framework_id.clone(), stream))
+    }
+}
+
+/// Compares a UUID's text form without making one.
+fn same(text: &str, uuid: StreamId) -> bool {
+    let digits = text.bytes().filter(|b| *b != b'-');
+    let nibbles = uuid.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    text.len() == 36
+        && digits.map(|b| char::from(b).to_digit(16)).eq(nibbles.map(|nibble| Some(u32::from(nibble))))
+}
+
+#[cfg(test)]
+mod tests {
+    use base::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn only_the_newest_stream_may_call() {
+        let directory = Directory::default();
+        assert_eq!(directory.check("f", None), Err(Refusal::Unknown));
+        let stream = Uuid::from_bytes(*b"0123456789abcdef");
+        directory.apply(core::Directory::Subscribed { framework_id: "f".into(), stream });
+        assert_eq!(directory.check("f", None), Err(Refusal::Missing));
+        assert_eq!(directory.check("f", Some(&stream.to_string())).unwrap().1, stream);
+        for stale in ["", "abc", &stream.to_string()[1..], &Uuid::from_bytes([7; 16]).to_string()] {
+            assert!(matches!(directory.check("f", Some(stale)), Err(Refusal::Stale { .. })), "{stale}");
+        }
+        directory.apply(core::Directory::Disconnected("f".into()));
+        assert_eq!(directory.check("f", Some(&stream.to_string())), Err(Refusal::NotSubscribed));
+        directory.apply(core::Directory::Removed("f".into()));
+        assert_eq!(directory.check("f", None), Err(Refusal::Unknown));
+    }
+}

@@ -1,0 +1,84 @@
+//! Carries out what the core wants done.
+
+use master_core::Input;
+use master_core::{ConnectionId, Pid};
+use master_core::{Observation, Output, SchedulerEvent, ToAgent};
+
+use super::run::Engine;
+use super::streams::StreamError;
+use crate::agents::ToAgentMessage;
+
+impl Engine {
+    /// Carries out all outputs, in their order, and leaves the vector empty.
+    pub(super) fn execute(&mut self, outputs: &mut Vec<Output>) {
+        // First of all: a scheduler that sees its SUBSCRIBED event may call at once.
+        for output in outputs.iter() {
+            if let Output::Directory(change) = output {
+                self.directory.apply(change.clone());
+            }
+        }
+        for output in outputs.drain(..) {
+            self.execute_one(output);
+        }
+    }
+
+    fn execute_one(&mut self, output: Output) {
+        match output {
+            Output::Event { connection, event } => self.send_event(connection, event),
+            Output::Close(connection) => self.streams.close(connection),
+            Output::ToAgent { to, message } => self.send_to_agent(&to, message),
+            Output::Link(pid) => self.agents.watch(&pid),
+            Output::Unlink(pid) => {
+                if let Some(address) = self.agents.unwatch(&pid) {
+                    self.peers.retire(address);
+                }
+            }
+            Output::SetTimer { at, timer } => self.timers.set(at, timer),
+            Output::Reply { request, result } => {
+                if let Some(reply) = self.requests.remove(&request) {
+                    // Who asked may have gone away.
+                    let _ = reply.send(result);
+                }
+            }
+            Output::Directory(_) => {}
+            Output::Observed(observation) => self.observe(observation),
+        }
+    }
+
+    fn send_event(&mut self, connection: ConnectionId, event: SchedulerEvent) {
+        match self.streams.send(connection, event) {
+            Ok(()) => {}
+            Err(error) => {
+                if let StreamError::TooSlow(waiting) = error {
+                    tracing::warn!(
+                        "disconnecting scheduler stream {}: it reads too slowly, {waiting} events wait for it",
+                        connection.0
+                    );
+                }
+                self.follow_ups.push(Input::SchedulerGone(connection));
+            }
+        }
+    }
+
+    fn send_to_agent(&mut self, to: &Pid, message: ToAgent) {
+        let Some(peer) = self.agents.peer(to) else {
+            tracing::warn!("cannot send to agent {to}: that is no address");
+            return;
+        };
+        let message = ToAgentMessage {
+            receiver: peer.process,
+            observer: peer.observer,
+            message,
+            ping_timeout_secs: self.total_ping_timeout_secs,
+        };
+        // A refusal is reported as the loss of the connection, too, and handled there.
+        if let Err(error) = self.peers.send(peer.address, message) {
+            tracing::warn!("giving up the connection to agent {to}: {error}");
+        }
+    }
+
+    fn observe(&mut self, observation: Observation) {
+        crate::watch::log(&observation);
+        self.watchers.tell(observation);
+    }
+}

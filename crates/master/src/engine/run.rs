@@ -1,0 +1,223 @@
+//! The loop of the core's thread.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use base::Time;
+use master_core::Input;
+use master_core::Output;
+use master_core::{MasterCore, Snapshot};
+use master_core::{OperatorError, RequestId};
+use tokio::sync::{mpsc, oneshot};
+use transport::{PeerEvent, Peers};
+
+use super::agents::AgentPeers;
+use super::streams::Streams;
+use super::timers::Timers;
+use super::work::Work;
+use crate::agents::ToAgentMessage;
+use crate::directory::Directory;
+use crate::watch::{Watch, Watchers};
+
+/// Most pieces of work that are handled before what came of them is carried out.
+const BATCH: usize = 1024;
+
+/// What the thread needs beside the core.
+pub(crate) struct EngineOptions {
+    /// Connections to agents.
+    pub(crate) peers: Peers<ToAgentMessage>,
+    /// What happens to them.
+    pub(crate) peer_events: mpsc::UnboundedReceiver<PeerEvent>,
+    /// The table that calls are checked with.
+    pub(crate) directory: Arc<Directory>,
+    /// Who watches the operator API's events.
+    pub(crate) watchers: Arc<Watchers>,
+    /// How long agents wait for pings before they believe themselves cut off.
+    pub(crate) total_ping_timeout: Duration,
+}
+
+/// The core and everything around it that only its thread touches.
+pub(crate) struct Engine {
+    pub(super) core: MasterCore,
+    pub(super) streams: Streams,
+    pub(super) timers: Timers,
+    pub(super) agents: AgentPeers,
+    pub(super) peers: Peers<ToAgentMessage>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) watchers: Arc<Watchers>,
+    pub(super) requests: HashMap<RequestId, oneshot::Sender<Result<(), OperatorError>>>,
+    /// Inputs that follow from carrying out outputs; handled before anything else.
+    pub(super) follow_ups: Vec<Input>,
+    pub(super) total_ping_timeout_secs: f64,
+    peer_events: mpsc::UnboundedReceiver<PeerEvent>,
+    outputs: Vec<Output>,
+    snapshots: Vec<oneshot::Sender<Snapshot>>,
+    new_watchers: Vec<oneshot::Sender<Option<(Snapshot, Watch)>>>,
+    next_request: u64,
+    clock: Clock,
+}
+
+/// Wall-clock time that never goes back, whatever is done to the system's clock while the master runs.
+struct Clock {
+    started: Instant,
+    offset: Time,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { started: Instant::now(), offset: Time::EPOCH + since_epoch }
+    }
+
+    fn now(&self) -> Time {
+        self.offset + self.started.elapsed()
+    }
+
+    fn instant_of(&self, time: Time) -> Instant {
+        // A time that no `Instant` can hold is as good as never; waking once a day then does no harm.
+        let day = Duration::from_secs(86_400);
+        self.started + time.since(self.offset).min(self.started.elapsed() + day)
+    }
+}
+
+impl Engine {
+    pub(crate) fn new(core: MasterCore, options: EngineOptions) -> Self {
+        Self {
+            core,
+            streams: Streams::default(),
+            timers: Timers::default(),
+            agents: AgentPeers::default(),
+            peers: options.peers,
+            directory: options.directory,
+            watchers: options.watchers,
+            requests: HashMap::new(),
+            follow_ups: Vec::new(),
+            total_ping_timeout_secs: options.total_ping_timeout.as_secs_f64(),
+            peer_events: options.peer_events,
+            outputs: Vec::new(),
+            snapshots: Vec::new(),
+            new_watchers: Vec::new(),
+            next_request: 0,
+            clock: Clock::start(),
+        }
+    }
+
+    /// Works until the queue is closed or [`Work::Stop`] comes.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Work>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let now = self.clock.now();
+        // Changes are watched by the log at least.
+        self.core.watch(true);
+        self.core.start(now, &mut self.outputs);
+        self.settle(now);
+        loop {
+            let deadline = self.timers.next().map(|at| self.clock.instant_of(at));
+            tokio::select! {
+                biased;
+                count = queue.recv_many(&mut batch, BATCH) => if count == 0 { return },
+                Some(event) = self.peer_events.recv() => self.peer_event(event),
+                () = sleep_until(deadline) => {}
+            }
+            let now = self.clock.now();
+            while let Ok(event) = self.peer_events.try_recv() {
+                self.peer_event(event);
+            }
+            self.handle_follow_ups(now);
+            while let Some(timer) = self.timers.pop_due(now) {
+                self.core.handle(now, Input::Timer(timer), &mut self.outputs);
+            }
+            for work in batch.drain(..) {
+                if matches!(work, Work::Stop) {
+                    return;
+                }
+                self.take(now, work);
+            }
+            self.settle(now);
+        }
+    }
+
+    fn take(&mut self, now: Time, work: Work) {
+        match work {
+            Work::Input(input) => self.core.handle(now, input, &mut self.outputs),
+            Work::Subscribe { connection, events, stream, framework_id, info, suppressed_roles } => {
+                self.streams.open(connection, events);
+                let input = Input::Subscribe { connection, stream, framework_id, info, suppressed_roles };
+                self.core.handle(now, input, &mut self.outputs);
+            }
+            Work::Operator(call, reply) => {
+                self.next_request += 1;
+                let request = RequestId(self.next_request);
+                self.requests.insert(request, reply);
+                self.core.handle(now, Input::Operator { request, call }, &mut self.outputs);
+            }
+            Work::Snapshot(reply) => self.snapshots.push(reply),
+            Work::Watch(reply) => self.new_watchers.push(reply),
+            Work::Stop => {}
+        }
+    }
+
+    /// Carries out what has come up, and what comes of that, until nothing is left.
+    fn settle(&mut self, now: Time) {
+        if self.core.wants_allocation() {
+            self.core.handle(now, Input::Allocate, &mut self.outputs);
+        }
+        loop {
+            let mut outputs = std::mem::take(&mut self.outputs);
+            self.execute(&mut outputs);
+            // The emptied vector comes back for its memory.
+            self.outputs = outputs;
+            if self.follow_ups.is_empty() {
+                break;
+            }
+            self.handle_follow_ups(now);
+        }
+        self.answer_readers(now);
+    }
+
+    /// Answers all who want to see the state. Whoever asked may have gone away meanwhile.
+    fn answer_readers(&mut self, now: Time) {
+        if self.snapshots.is_empty() && self.new_watchers.is_empty() {
+            return;
+        }
+        let snapshot = self.core.snapshot(now);
+        for reply in self.snapshots.drain(..) {
+            let _ = reply.send(snapshot.clone());
+        }
+        for reply in self.new_watchers.drain(..) {
+            let _ = reply.send(self.watchers.watch().map(|watch| (snapshot.clone(), watch)));
+        }
+    }
+
+    fn handle_follow_ups(&mut self, now: Time) {
+        for input in std::mem::take(&mut self.follow_ups) {
+            self.core.handle(now, input, &mut self.outputs);
+        }
+    }
+
+    fn peer_event(&mut self, event: PeerEvent) {
+        match event {
+            PeerEvent::Lost { peer, unanswered, reason } => {
+                if let Some(pid) = self.agents.at(peer) {
+                    tracing::warn!(
+                        "lost the connection to agent {pid} ({reason}), {unanswered} messages unanswered"
+                    );
+                    self.follow_ups.push(Input::AgentDisconnected(pid.clone()));
+                } else {
+                    tracing::debug!("lost the connection to {peer} ({reason})");
+                    self.peers.close(peer);
+                }
+            }
+            PeerEvent::Refused { peer, status } => {
+                tracing::warn!("a message to {peer} was answered with status {status}");
+            }
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

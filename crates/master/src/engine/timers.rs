@@ -1,0 +1,54 @@
+//! Timers that the core has set.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use base::Time;
+use master_core::Timer;
+
+/// Timers by the time at which they fire; those for the same time in the order in which they were set.
+#[derive(Default)]
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<(Time, u64, Timer)>>,
+    set: u64,
+}
+
+impl Timers {
+    /// Sets a timer.
+    pub(crate) fn set(&mut self, at: Time, timer: Timer) {
+        self.set += 1;
+        self.heap.push(Reverse((at, self.set, timer)));
+    }
+
+    /// When the next one fires.
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.heap.peek().map(|Reverse((at, _, _))| *at)
+    }
+
+    /// Takes one that is due.
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<Timer> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((_, _, timer))| timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_fire_in_order_and_not_early() {
+        let at = Time::from_nanos;
+        let mut timers = Timers::default();
+        timers.set(at(2), Timer::Allocation);
+        timers.set(at(1), Timer::Offer("o".into()));
+        timers.set(at(2), Timer::AllocationInterval);
+        assert_eq!(timers.pop_due(at(0)), None);
+        assert_eq!(timers.pop_due(at(2)), Some(Timer::Offer("o".into())));
+        assert_eq!(timers.pop_due(at(2)), Some(Timer::Allocation));
+        assert_eq!(timers.pop_due(at(2)), Some(Timer::AllocationInterval));
+        assert_eq!(timers.next(), None);
+    }
+}

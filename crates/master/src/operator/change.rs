@@ -1,0 +1,84 @@
+//! Calls that change something.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use base::AgentId;
+use http_api::{ApiError, ok};
+use master_core::{DrainConfig, OperatorCall};
+use proto::v1::master::Call;
+use proto::v1::master::call::{DrainAgent, Type};
+
+use super::{quota, weights};
+use crate::server::Master;
+use crate::status::{answer, gone};
+
+/// Makes a change. The part that belongs to the call's type has been found to be there.
+pub(super) async fn change(master: &Master, call: Call) -> Result<Response, ApiError> {
+    let kind = call.r#type();
+    let missing =
+        || ApiError::bad_request(format!("Expecting the part of call {} to be present", kind.as_str_name()));
+    let change = match kind {
+        Type::SetLoggingLevel => {
+            let set = call.set_logging_level.ok_or_else(missing)?;
+            let nanos = u64::try_from(set.duration.nanoseconds).unwrap_or(0);
+            master.logging.set_for(set.level, Duration::from_nanos(nanos));
+            return Ok(ok());
+        }
+        Type::UpdateWeights => weights::update(&call.update_weights.ok_or_else(missing)?.weight_infos)?,
+        Type::UpdateQuota => quota::update(&call.update_quota.ok_or_else(missing)?.quota_configs)?,
+        Type::Teardown => {
+            OperatorCall::Teardown(call.teardown.ok_or_else(missing)?.framework_id.value.into())
+        }
+        Type::MarkAgentGone => {
+            OperatorCall::MarkAgentGone(call.mark_agent_gone.ok_or_else(missing)?.agent_id.value.into())
+        }
+        Type::DrainAgent => drain(call.drain_agent.ok_or_else(missing)?)?,
+        Type::DeactivateAgent => {
+            OperatorCall::DeactivateAgent(call.deactivate_agent.ok_or_else(missing)?.agent_id.value.into())
+        }
+        Type::ReactivateAgent => {
+            OperatorCall::ReactivateAgent(call.reactivate_agent.ok_or_else(missing)?.agent_id.value.into())
+        }
+        _ => return Err(ApiError::not_implemented(format!("{} is not supported", kind.as_str_name()))),
+    };
+    tracing::info!("operator call {}", kind.as_str_name());
+    answer(master.core.operator(change).await.map_err(gone)?)
+}
+
+fn drain(drain: DrainAgent) -> Result<OperatorCall, ApiError> {
+    let grace = drain.max_grace_period.map(|grace| {
+        let (seconds, nanos) = (u64::try_from(grace.seconds()), u32::try_from(grace.nanos()));
+        match (seconds, nanos) {
+            (Ok(seconds), Ok(nanos)) => Ok(Duration::new(seconds, nanos)),
+            _ => Err(ApiError::bad_request("Expecting 'max_grace_period' not to be negative")),
+        }
+    });
+    let config =
+        DrainConfig { max_grace_period: grace.transpose()?, mark_gone: drain.mark_gone.unwrap_or(false) };
+    Ok(OperatorCall::DrainAgent { agent_id: drain.agent_id.value.into(), config })
+}
+
+/// Operations on an agent's resources: they are not carried out yet, but what can be found wrong already is said.
+pub(super) async fn resources(master: &Master, call: &Call) -> Result<Response, ApiError> {
+    let agent_id = match call.r#type() {
+        Type::ReserveResources => call.reserve_resources.as_ref().map(|part| &part.agent_id),
+        Type::UnreserveResources => call.unreserve_resources.as_ref().map(|part| &part.agent_id),
+        Type::CreateVolumes => call.create_volumes.as_ref().map(|part| &part.agent_id),
+        Type::DestroyVolumes => call.destroy_volumes.as_ref().map(|part| &part.agent_id),
+        Type::GrowVolume => call.grow_volume.as_ref().and_then(|part| part.agent_id.as_ref()),
+        _ => call.shrink_volume.as_ref().and_then(|part| part.agent_id.as_ref()),
+    };
+    Err(refuse_operation(master, agent_id.map_or("", |id| id.value.as_str())).await?)
+}
+
+/// Why no operation is carried out on an agent's resources.
+pub(crate) async fn refuse_operation(master: &Master, agent_id: &str) -> Result<ApiError, ApiError> {
+    let agent_id = AgentId::from(agent_id);
+    let known = master.snapshot().await?.agents.iter().any(|agent| agent.id == agent_id);
+    Ok(if known {
+        ApiError::not_implemented("Operations on resources are not supported yet")
+    } else {
+        ApiError::bad_request("No agent found with specified ID")
+    })
+}

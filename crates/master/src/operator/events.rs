@@ -1,0 +1,123 @@
+//! SUBSCRIBE of the operator API: the state, and every change from then on.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http_api::{ApiError, Encoding, EventStream};
+use master_core::Observation;
+use proto::recordio;
+use proto::v1::master::Event;
+use proto::v1::master::event::{self, Type};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+
+use crate::convert::{status_to_proto, task_to_proto};
+use crate::server::Master;
+use crate::status::gone;
+use crate::view::state::State;
+use crate::view::{agent, framework};
+use crate::watch::Watch;
+
+/// How many events wait in the connection, beside those that wait where all watchers share them.
+const WAITING: usize = 64;
+
+/// Opens a stream.
+pub(super) async fn subscribe(master: &Master, accept: Encoding) -> Result<Response, ApiError> {
+    let Some((snapshot, watch)) = master.core.watch().await.map_err(gone)? else {
+        return Err(ApiError::unavailable("Too many operators are subscribed already"));
+    };
+    let interval = master.options.http_heartbeat_interval;
+    let state = master.blocking(move || State::new(&snapshot).into_proto()).await?;
+    let subscribed = Event {
+        r#type: Some(Type::Subscribed.into()),
+        subscribed: Some(event::Subscribed {
+            get_state: Some(state),
+            heartbeat_interval_seconds: Some(interval.as_secs_f64()),
+        }),
+        ..Default::default()
+    };
+    let (events, received) = mpsc::channel::<Event>(WAITING);
+    tokio::spawn(forward(subscribed, watch, interval, events));
+    let encode = move |event: Event, out: &mut Vec<u8>| {
+        let record = match accept {
+            Encoding::Json => proto::json::to_vec(&event),
+            Encoding::Protobuf => proto::encode(&event),
+        };
+        recordio::encode(out, &record);
+    };
+    Ok(EventStream::new(received, encode).into_response(accept, None))
+}
+
+/// Turns changes into events until the client is gone or too slow.
+async fn forward(
+    subscribed: Event,
+    mut watch: Watch,
+    interval: std::time::Duration,
+    events: mpsc::Sender<Event>,
+) {
+    if events.send(subscribed).await.is_err() {
+        return;
+    }
+    let mut heartbeat = tokio::time::interval(interval);
+    loop {
+        let event = tokio::select! {
+            () = events.closed() => return,
+            _ = heartbeat.tick() => Some(Event { r#type: Some(Type::Heartbeat.into()), ..Default::default() }),
+            observed = watch.recv() => match observed {
+                Ok(observation) => event_of(&observation),
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::warn!("disconnecting a watching operator: it reads too slowly and missed {missed} changes");
+                    return;
+                }
+                Err(RecvError::Closed) => return,
+            },
+        };
+        if let Some(event) = event
+            && events.send(event).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// The event of a change; `None` for what operators do not see.
+fn event_of(observation: &Arc<Observation>) -> Option<Event> {
+    let event = |kind: Type, fill: Event| Some(Event { r#type: Some(kind.into()), ..fill });
+    match &**observation {
+        Observation::TaskAdded(task) => {
+            let task_added = Some(event::TaskAdded { task: task_to_proto(task) });
+            event(Type::TaskAdded, Event { task_added, ..Default::default() })
+        }
+        Observation::TaskUpdated { task, status } => {
+            let task_updated = Some(event::TaskUpdated {
+                framework_id: task.framework_id.as_str().into(),
+                status: status_to_proto(status),
+                state: task.state.number(),
+            });
+            event(Type::TaskUpdated, Event { task_updated, ..Default::default() })
+        }
+        Observation::FrameworkAdded(added) => {
+            let framework_added = Some(event::FrameworkAdded { framework: framework::to_proto(added, &[]) });
+            event(Type::FrameworkAdded, Event { framework_added, ..Default::default() })
+        }
+        Observation::FrameworkUpdated(updated) => {
+            let framework_updated =
+                Some(event::FrameworkUpdated { framework: framework::to_proto(updated, &[]) });
+            event(Type::FrameworkUpdated, Event { framework_updated, ..Default::default() })
+        }
+        Observation::FrameworkRemoved(removed) => {
+            let framework_removed =
+                Some(event::FrameworkRemoved { framework_info: framework::info(removed) });
+            event(Type::FrameworkRemoved, Event { framework_removed, ..Default::default() })
+        }
+        Observation::AgentAdded(added) => {
+            let agent_added = Some(event::AgentAdded { agent: agent::to_proto(added, &[]) });
+            event(Type::AgentAdded, Event { agent_added, ..Default::default() })
+        }
+        Observation::AgentRemoved(agent_id) => {
+            let agent_removed = Some(event::AgentRemoved { agent_id: agent_id.as_str().into() });
+            event(Type::AgentRemoved, Event { agent_removed, ..Default::default() })
+        }
+        Observation::OperationRefused { .. } | Observation::Dropped { .. } => None,
+    }
+}

@@ -1,0 +1,57 @@
+//! The operator API: `POST /api/v1`.
+
+pub(crate) mod change;
+mod events;
+pub(crate) mod maintenance;
+pub(crate) mod quota;
+mod read;
+pub(crate) mod weights;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use http_api::{ApiError, decode_call, read_body, request_encoding, response_encoding};
+use proto::v1::master::Call;
+use proto::v1::master::call::Type;
+
+use crate::server::Master;
+
+/// Takes one call and answers it.
+pub(crate) async fn call(
+    State(master): State<Master>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let encoding = request_encoding(&headers)?;
+    let bytes = read_body(&headers, body, master.options.max_request_bytes).await?;
+    let call: Call = decode_call(encoding, &bytes)?;
+    wire::validate_master_call(&call)
+        .map_err(|error| ApiError::bad_request(format!("Failed to validate master::Call: {error}")))?;
+    let accept = response_encoding(&headers)?;
+    let kind = call.r#type();
+    match kind {
+        Type::Subscribe => events::subscribe(&master, accept).await,
+        Type::SetLoggingLevel
+        | Type::UpdateWeights
+        | Type::UpdateQuota
+        | Type::Teardown
+        | Type::MarkAgentGone
+        | Type::DrainAgent
+        | Type::DeactivateAgent
+        | Type::ReactivateAgent => change::change(&master, call).await,
+        Type::UpdateMaintenanceSchedule | Type::StartMaintenance | Type::StopMaintenance => {
+            Err(maintenance::refuse(&call))
+        }
+        Type::ReserveResources
+        | Type::UnreserveResources
+        | Type::CreateVolumes
+        | Type::DestroyVolumes
+        | Type::GrowVolume
+        | Type::ShrinkVolume => change::resources(&master, &call).await,
+        Type::SetQuota | Type::RemoveQuota => {
+            Err(ApiError::not_implemented(format!("{} is replaced by UPDATE_QUOTA", kind.as_str_name())))
+        }
+        _ => read::read(&master, call, accept).await,
+    }
+}

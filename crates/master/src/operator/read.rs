@@ -1,0 +1,163 @@
+//! Calls that only read.
+
+use axum::response::Response as HttpResponse;
+use http_api::{ApiError, Encoding, json_text, message};
+use proto::v1;
+use proto::v1::master::call::Type as CallType;
+use proto::v1::master::response::{self, Type};
+use proto::v1::master::{Call, Response};
+use serde::{Serialize, Serializer};
+
+use super::{maintenance, quota, weights};
+use crate::context::VERSION;
+use crate::server::Master;
+use crate::view::roles::roles;
+use crate::view::state::{Agents, Executors, Frameworks, State, Tasks};
+
+/// Answers a call that changes nothing.
+pub(super) async fn read(master: &Master, call: Call, accept: Encoding) -> Result<HttpResponse, ApiError> {
+    let reply =
+        |kind: Type, fill: Response| Ok(message(accept, &Response { r#type: Some(kind.into()), ..fill }));
+    match call.r#type() {
+        CallType::GetHealth => {
+            let get_health = Some(response::GetHealth { healthy: true });
+            reply(Type::GetHealth, Response { get_health, ..Default::default() })
+        }
+        CallType::GetFlags => {
+            let get_flags = Some(response::GetFlags { flags: flags(master) });
+            reply(Type::GetFlags, Response { get_flags, ..Default::default() })
+        }
+        CallType::GetVersion => {
+            let get_version = Some(response::GetVersion { version_info: VERSION.to_proto() });
+            reply(Type::GetVersion, Response { get_version, ..Default::default() })
+        }
+        CallType::GetMetrics => {
+            let metrics = master.metrics().await?.into_iter();
+            let metrics = metrics.map(|(name, value)| v1::Metric { name, value: Some(value) }).collect();
+            let get_metrics = Some(response::GetMetrics { metrics });
+            reply(Type::GetMetrics, Response { get_metrics, ..Default::default() })
+        }
+        CallType::GetLoggingLevel => {
+            let get_logging_level = Some(response::GetLoggingLevel { level: master.logging.level() });
+            reply(Type::GetLoggingLevel, Response { get_logging_level, ..Default::default() })
+        }
+        CallType::GetMaster => {
+            let get_master = Some(response::GetMaster {
+                master_info: Some(master.identity.master_info()),
+                start_time: Some(master.identity.start_time.as_secs_f64()),
+                elected_time: Some(master.identity.elected_time.as_secs_f64()),
+            });
+            reply(Type::GetMaster, Response { get_master, ..Default::default() })
+        }
+        CallType::GetOperations => {
+            let get_operations = Some(response::GetOperations::default());
+            reply(Type::GetOperations, Response { get_operations, ..Default::default() })
+        }
+        CallType::GetRoles => {
+            let roles = roles(&master.snapshot().await?);
+            let roles = roles.iter().map(|(name, role)| role.to_proto(name)).collect();
+            let get_roles = Some(response::GetRoles { roles });
+            reply(Type::GetRoles, Response { get_roles, ..Default::default() })
+        }
+        CallType::GetWeights => {
+            let weight_infos = weights::to_proto(&master.snapshot().await?);
+            let get_weights = Some(response::GetWeights { weight_infos });
+            reply(Type::GetWeights, Response { get_weights, ..Default::default() })
+        }
+        CallType::GetQuota => {
+            let get_quota = Some(response::GetQuota { status: quota::status(&master.snapshot().await?) });
+            reply(Type::GetQuota, Response { get_quota, ..Default::default() })
+        }
+        CallType::GetMaintenanceStatus => {
+            let get_maintenance_status =
+                Some(response::GetMaintenanceStatus { status: maintenance::status() });
+            reply(Type::GetMaintenanceStatus, Response { get_maintenance_status, ..Default::default() })
+        }
+        CallType::GetMaintenanceSchedule => {
+            let get_maintenance_schedule =
+                Some(response::GetMaintenanceSchedule { schedule: maintenance::schedule() });
+            reply(Type::GetMaintenanceSchedule, Response { get_maintenance_schedule, ..Default::default() })
+        }
+        // The master gives out no files, so every path is unknown.
+        CallType::ListFiles | CallType::ReadFile => Err(ApiError::not_found("")),
+        kind => state(master, kind, accept).await,
+    }
+}
+
+/// The calls that show entities. Their answers can be long, so they are made where waiting does no harm.
+async fn state(master: &Master, kind: CallType, accept: Encoding) -> Result<HttpResponse, ApiError> {
+    let snapshot = master.snapshot().await?;
+    let made = master.blocking(move || match kind {
+        CallType::GetState => {
+            Ok(listed(accept, Type::GetState, "get_state", State::new(&snapshot), |state| Response {
+                get_state: Some(state.into_proto()),
+                ..Default::default()
+            }))
+        }
+        CallType::GetTasks => {
+            Ok(listed(accept, Type::GetTasks, "get_tasks", Tasks::new(&snapshot), |tasks| Response {
+                get_tasks: Some(tasks.into_proto()),
+                ..Default::default()
+            }))
+        }
+        CallType::GetExecutors => {
+            Ok(listed(accept, Type::GetExecutors, "get_executors", Executors::new(&snapshot), |executors| {
+                Response { get_executors: Some(executors.into_proto()), ..Default::default() }
+            }))
+        }
+        CallType::GetFrameworks => Ok(listed(
+            accept,
+            Type::GetFrameworks,
+            "get_frameworks",
+            Frameworks::new(&snapshot),
+            |frameworks| Response { get_frameworks: Some(frameworks.into_proto()), ..Default::default() },
+        )),
+        CallType::GetAgents => {
+            Ok(listed(accept, Type::GetAgents, "get_agents", Agents::new(&snapshot), |agents| Response {
+                get_agents: Some(agents.into_proto()),
+                ..Default::default()
+            }))
+        }
+        kind => Err(ApiError::not_implemented(format!("{} is not supported", kind.as_str_name()))),
+    });
+    made.await?
+}
+
+/// An answer with lists. In JSON they are all there, empty ones too: readers expect it so.
+fn listed<V: Serialize>(
+    accept: Encoding,
+    kind: Type,
+    field: &'static str,
+    view: V,
+    into_proto: impl FnOnce(V) -> Response,
+) -> HttpResponse {
+    match accept {
+        Encoding::Json => {
+            let answer = Answer { kind: kind.as_str_name(), field, view };
+            json_text(serde_json::to_vec(&answer).unwrap_or_default())
+        }
+        Encoding::Protobuf => message(accept, &Response { r#type: Some(kind.into()), ..into_proto(view) }),
+    }
+}
+
+/// `{"type": KIND, FIELD: VIEW}`.
+struct Answer<V> {
+    kind: &'static str,
+    field: &'static str,
+    view: V,
+}
+
+impl<V: Serialize> Serialize for Answer<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("type", self.kind)?;
+        map.serialize_entry(self.field, &self.view)?;
+        map.end()
+    }
+}
+
+fn flags(master: &Master) -> Vec<v1::Flag> {
+    let flags = master.identity.flags.iter();
+    flags.map(|(name, value)| v1::Flag { name: name.clone(), value: Some(value.clone()) }).collect()
+}

@@ -1,0 +1,21 @@
+//! Weights of roles.
+
+use http_api::ApiError;
+use master_core::{OperatorCall, Snapshot};
+use proto::v1::WeightInfo;
+use resources::Role;
+
+/// The weights that were set.
+pub(crate) fn to_proto(snapshot: &Snapshot) -> Vec<WeightInfo> {
+    let weights = snapshot.weights.iter();
+    weights.map(|(role, weight)| WeightInfo { role: Some(role.to_string()), weight: *weight }).collect()
+}
+
+/// The call that sets weights.
+pub(crate) fn update(infos: &[WeightInfo]) -> Result<OperatorCall, ApiError> {
+    let weights = infos.iter().map(|info| {
+        wire::validate_weight(info).map_err(|error| ApiError::bad_request(error.to_string()))?;
+        Ok((Role::from(info.role().trim()), info.weight))
+    });
+    weights.collect::<Result<_, _>>().map(OperatorCall::UpdateWeights)
+}

@@ -1,0 +1,73 @@
+//! Which path leads where. Every endpoint of Mesos' master can be asked for with and without the prefix `/master`.
+
+use axum::Router;
+use axum::routing::{MethodRouter, any, get, post};
+use http_api::{method_not_allowed, not_found};
+
+use crate::server::Master;
+use crate::{operator, scheduler, v0};
+
+/// All routes.
+pub(crate) fn router(master: &Master) -> Router {
+    let endpoints = endpoints();
+    Router::new()
+        .merge(endpoints.clone())
+        .nest("/master", endpoints)
+        .fallback(not_found)
+        .with_state(Master::clone(master))
+}
+
+fn endpoints() -> Router<Master> {
+    let post_only = |handler: MethodRouter<Master>| handler.fallback(method_not_allowed(&["POST"]));
+    Router::new()
+        .route("/api/v1/scheduler", post_only(post(scheduler::call)))
+        .route("/api/v1", post_only(post(operator::call)))
+        // What only reads takes any method, as in Mesos.
+        .route("/health", any(v0::info::health))
+        .route("/version", any(v0::info::version))
+        .route("/flags", any(v0::info::flags))
+        .route("/redirect", any(v0::info::redirect))
+        .route("/metrics/snapshot", any(v0::info::metrics))
+        .route("/system/stats.json", any(v0::info::system_stats))
+        .route("/state", any(v0::state::state))
+        .route("/state.json", any(v0::state::state))
+        .route("/state-summary", any(v0::state::summary))
+        .route("/slaves", any(v0::state::agents))
+        .route("/frameworks", any(v0::state::frameworks))
+        .route("/tasks", any(v0::state::tasks))
+        .route("/tasks.json", any(v0::state::tasks))
+        .route("/roles", any(v0::state::roles))
+        .route("/roles.json", any(v0::state::roles))
+        .route("/teardown", post_only(post(v0::change::teardown)))
+        .route("/tasks/kill", post_only(post(v0::change::kill)))
+        .route("/reserve", post_only(post(v0::change::reserve)))
+        .route("/unreserve", post_only(post(v0::change::reserve)))
+        .route("/create-volumes", post_only(post(v0::change::volumes)))
+        .route("/destroy-volumes", post_only(post(v0::change::volumes)))
+        .route(
+            "/weights",
+            get(v0::change::weights)
+                .put(v0::change::update_weights)
+                .fallback(method_not_allowed(&["GET", "PUT"])),
+        )
+        .route(
+            "/quota",
+            get(v0::change::quota)
+                .post(v0::change::set_quota)
+                .fallback(method_not_allowed(&["GET", "POST", "DELETE"])),
+        )
+        .route("/quota/{*role}", any(v0::change::remove_quota))
+        .route(
+            "/maintenance/schedule",
+            get(v0::maintenance::schedule)
+                .post(v0::maintenance::update_schedule)
+                .fallback(method_not_allowed(&["GET", "POST"])),
+        )
+        .route("/maintenance/status", any(v0::maintenance::status))
+        .route("/machine/down", post_only(post(v0::maintenance::machines)))
+        .route("/machine/up", post_only(post(v0::maintenance::machines)))
+        .route("/files/read", any(v0::files::read))
+        .route("/files/browse", any(v0::files::browse))
+        .route("/files/download", any(v0::files::download))
+        .route("/files/debug", any(v0::files::debug))
+}

@@ -1,0 +1,201 @@
+//! Calls of schedulers: from protobuf to what the core knows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{FrameworkId, Payload, Uuid};
+use http_api::ApiError;
+use master_core::{AcceptOperation, RefusedTask, SchedulerCall, TaskInfo};
+use proto::v1;
+use proto::v1::offer::Operation;
+use proto::v1::offer::operation::{LaunchGroup, Type as OperationType};
+use proto::v1::scheduler::Call;
+use proto::v1::scheduler::call::{self, Type};
+
+use crate::convert;
+
+/// How long declined resources are not offered again where the scheduler does not say.
+const DEFAULT_REFUSE: Duration = Duration::from_secs(5);
+
+/// The longest time that a filter may last; a longer one counts as a mistake.
+const MAX_REFUSE: Duration = Duration::from_secs(365 * 86_400);
+
+/// The call, which has been validated: its type and the part that belongs to it are there.
+pub(super) fn convert(framework_id: &FrameworkId, call: Call) -> Result<SchedulerCall, ApiError> {
+    let kind = call.r#type();
+    let missing =
+        || ApiError::bad_request(format!("Expecting the part of call {} to be present", kind.as_str_name()));
+    Ok(match kind {
+        Type::Teardown => SchedulerCall::Teardown,
+        Type::Accept => accept(framework_id, call.accept.ok_or_else(missing)?),
+        Type::Decline => {
+            let decline = call.decline.ok_or_else(missing)?;
+            SchedulerCall::Decline {
+                offer_ids: ids(decline.offer_ids),
+                refuse: refuse(decline.filters.as_ref()),
+            }
+        }
+        Type::AcceptInverseOffers => SchedulerCall::AcceptInverseOffers(ids(call
+            .accept_inverse_offers
+            .ok_or_else(missing)?
+            .inverse_offer_ids)),
+        Type::DeclineInverseOffers => SchedulerCall::DeclineInverseOffers(ids(call
+            .decline_inverse_offers
+            .ok_or_else(missing)?
+            .inverse_offer_ids)),
+        // These two may leave out their part: they mean all roles then.
+        Type::Revive => SchedulerCall::Revive(roles(call.revive.map(|revive| revive.roles))),
+        Type::Suppress => SchedulerCall::Suppress(roles(call.suppress.map(|suppress| suppress.roles))),
+        Type::Kill => {
+            let kill = call.kill.ok_or_else(missing)?;
+            SchedulerCall::Kill {
+                task_id: kill.task_id.value.into(),
+                agent_id: kill.agent_id.map(|id| id.value.into()),
+                kill_policy: kill.kill_policy.as_ref().map(|policy| Payload::from(proto::encode(policy))),
+            }
+        }
+        Type::Shutdown => {
+            let shutdown = call.shutdown.ok_or_else(missing)?;
+            SchedulerCall::Shutdown {
+                executor_id: shutdown.executor_id.value.into(),
+                agent_id: shutdown.agent_id.value.into(),
+            }
+        }
+        Type::Acknowledge => acknowledge(call.acknowledge.ok_or_else(missing)?)?,
+        Type::AcknowledgeOperationStatus => {
+            acknowledge_operation(call.acknowledge_operation_status.ok_or_else(missing)?)?
+        }
+        Type::Reconcile => {
+            let reconcile = call.reconcile.ok_or_else(missing)?;
+            let tasks = reconcile.tasks.into_iter();
+            SchedulerCall::Reconcile(
+                tasks
+                    .map(|task| (task.task_id.value.into(), task.agent_id.map(|id| id.value.into())))
+                    .collect(),
+            )
+        }
+        Type::ReconcileOperations => {
+            let reconcile = call.reconcile_operations.ok_or_else(missing)?;
+            let operations = reconcile.operations.into_iter();
+            SchedulerCall::ReconcileOperations(
+                operations
+                    .map(|op| (op.operation_id.value.into(), op.agent_id.map(|id| id.value.into())))
+                    .collect(),
+            )
+        }
+        Type::Message => {
+            let message = call.message.ok_or_else(missing)?;
+            SchedulerCall::Message {
+                agent_id: message.agent_id.value.into(),
+                executor_id: message.executor_id.value.into(),
+                data: Payload::from(&message.data[..]),
+            }
+        }
+        Type::Request => SchedulerCall::Request,
+        Type::Subscribe | Type::UpdateFramework | Type::Unknown => {
+            return Err(ApiError::not_implemented(format!("{} has no place here", kind.as_str_name())));
+        }
+    })
+}
+
+fn ids(ids: Vec<v1::OfferId>) -> Vec<base::OfferId> {
+    ids.into_iter().map(|id| id.value.into()).collect()
+}
+
+fn roles(roles: Option<Vec<String>>) -> Vec<resources::Role> {
+    roles.unwrap_or_default().into_iter().map(Into::into).collect()
+}
+
+/// How long a filter lasts. One that makes no sense counts as none given, as in Mesos.
+fn refuse(filters: Option<&v1::Filters>) -> Duration {
+    let seconds = filters.and_then(|filters| filters.refuse_seconds);
+    let Some(seconds) = seconds else { return DEFAULT_REFUSE };
+    Duration::try_from_secs_f64(seconds).ok().filter(|refuse| *refuse <= MAX_REFUSE).unwrap_or(DEFAULT_REFUSE)
+}
+
+fn uuid(bytes: &[u8]) -> Result<Uuid, ApiError> {
+    Uuid::from_slice(bytes).ok_or_else(|| {
+        ApiError::bad_request(
+            "Failed to validate scheduler::Call: Not a valid UUID: expecting 16 bytes in 'uuid'",
+        )
+    })
+}
+
+fn acknowledge(acknowledge: call::Acknowledge) -> Result<SchedulerCall, ApiError> {
+    Ok(SchedulerCall::Acknowledge {
+        uuid: uuid(&acknowledge.uuid)?,
+        agent_id: acknowledge.agent_id.value.into(),
+        task_id: acknowledge.task_id.value.into(),
+    })
+}
+
+fn acknowledge_operation(acknowledge: call::AcknowledgeOperationStatus) -> Result<SchedulerCall, ApiError> {
+    Ok(SchedulerCall::AcknowledgeOperationStatus {
+        uuid: uuid(&acknowledge.uuid)?,
+        operation_id: acknowledge.operation_id.value.into(),
+        agent_id: acknowledge.agent_id.map(|id| id.value.into()),
+    })
+}
+
+fn accept(framework_id: &FrameworkId, accept: call::Accept) -> SchedulerCall {
+    SchedulerCall::Accept {
+        offer_ids: ids(accept.offer_ids),
+        refuse: refuse(accept.filters.as_ref()),
+        operations: accept.operations.into_iter().map(|each| operation(framework_id, each)).collect(),
+    }
+}
+
+fn operation(framework_id: &FrameworkId, operation: Operation) -> AcceptOperation {
+    let kind = operation.r#type();
+    let id = operation.id.map(|id| id.value.into());
+    match (kind, operation.launch, operation.launch_group) {
+        (OperationType::Launch, Some(launch), _) => AcceptOperation::Launch(
+            launch.task_infos.into_iter().map(|task| launched(framework_id, task)).collect(),
+        ),
+        (OperationType::LaunchGroup, _, Some(group)) => launch_group(framework_id, group)
+            .unwrap_or_else(|| AcceptOperation::Unsupported { id, kind: kind.as_str_name().to_owned() }),
+        _ => AcceptOperation::Unsupported { id, kind: kind.as_str_name().to_owned() },
+    }
+}
+
+/// Executors belong to the framework that launches them, whether it says so or not.
+fn own(framework_id: &FrameworkId, executor: &mut v1::ExecutorInfo) {
+    executor.framework_id.get_or_insert_with(|| framework_id.as_str().into());
+}
+
+fn launched(framework_id: &FrameworkId, mut task: v1::TaskInfo) -> Result<Arc<TaskInfo>, RefusedTask> {
+    if let Some(executor) = &mut task.executor {
+        own(framework_id, executor);
+    }
+    let (task_id, agent_id) = (task.task_id.value.as_str().into(), task.agent_id.value.as_str().into());
+    let checked = wire::validate_task(&task).map_err(|error| error.to_string());
+    let converted = checked.and_then(|()| convert::task_info(task).map_err(|error| error.to_string()));
+    converted.map(Arc::new).map_err(|message| RefusedTask { task_id, agent_id, message })
+}
+
+/// A group as the core takes it. One whose description is wrong is given to it nevertheless, with the reason, because
+/// each of its tasks gets a status.
+fn launch_group(framework_id: &FrameworkId, group: LaunchGroup) -> Option<AcceptOperation> {
+    let mut executor = group.executor;
+    own(framework_id, &mut executor);
+    let mut refused =
+        wire::validate_task_group(&group.task_group, &executor).err().map(|error| error.to_string());
+    sensible(&mut executor.resources, &mut refused);
+    let tasks = group.task_group.tasks.into_iter().map(|mut task| {
+        // The group's executor runs them all.
+        task.executor = None;
+        sensible(&mut task.resources, &mut refused);
+        convert::task_info(task).ok().map(Arc::new)
+    });
+    let tasks = tasks.collect::<Option<Vec<_>>>()?;
+    let executor = Arc::new(convert::executor_info(executor).ok()?);
+    Some(AcceptOperation::LaunchGroup { executor, tasks, refused })
+}
+
+/// Leaves out resources that make no sense, and says why.
+fn sensible(resources: &mut Vec<v1::Resource>, refused: &mut Option<String>) {
+    if let Err(error) = wire::resources_from_proto(resources) {
+        refused.get_or_insert_with(|| error.to_string());
+        resources.clear();
+    }
+}

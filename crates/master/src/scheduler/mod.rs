@@ -1,0 +1,81 @@
+//! The scheduler API: `POST /api/v1/scheduler`.
+
+mod calls;
+mod events;
+mod stream;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use http_api::{
+    ApiError, MESOS_STREAM_ID, accepted, decode_call, read_body, request_encoding, response_encoding,
+};
+use master_core::{Input, OperatorCall};
+use proto::v1::scheduler::Call;
+use proto::v1::scheduler::call::Type;
+
+use crate::convert;
+use crate::directory::Refusal;
+use crate::server::Master;
+use crate::status::{answer, gone};
+
+pub(crate) use events::EventContext;
+
+/// Takes one call. All but SUBSCRIBE are answered before they are acted upon: what comes of them is told by events.
+pub(crate) async fn call(
+    State(master): State<Master>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let encoding = request_encoding(&headers)?;
+    let bytes = read_body(&headers, body, master.options.max_request_bytes).await?;
+    let call: Call = decode_call(encoding, &bytes)?;
+    wire::validate_scheduler_call(&call)
+        .map_err(|error| ApiError::bad_request(format!("Failed to validate scheduler::Call: {error}")))?;
+    let stream_id = headers.get(MESOS_STREAM_ID).map(|value| value.to_str().unwrap_or_default());
+    if call.r#type() == Type::Subscribe {
+        let accept = response_encoding(&headers)?;
+        if stream_id.is_some() {
+            let message = "Subscribe calls should not include the 'Mesos-Stream-Id' header";
+            return Err(ApiError::bad_request(message));
+        }
+        return stream::subscribe(&master, call, accept).await;
+    }
+    if call.r#type() == Type::ReconcileOperations {
+        response_encoding(&headers)?;
+    }
+    let framework = call.framework_id.as_ref().map(|id| id.value.as_str()).unwrap_or_default();
+    let (framework_id, stream) =
+        master.directory.check(framework, stream_id).map_err(|refusal| match refusal {
+            Refusal::NotSubscribed => ApiError::forbidden(refusal.to_string()),
+            Refusal::Unknown | Refusal::Missing | Refusal::Stale { .. } => {
+                ApiError::bad_request(refusal.to_string())
+            }
+        })?;
+    match call.r#type() {
+        Type::UpdateFramework => update_framework(&master, call).await,
+        Type::Unknown => Err(ApiError::not_implemented("")),
+        _ => {
+            let call = calls::convert(&framework_id, call)?;
+            master.core.input(Input::Call { framework_id, stream, call }).await.map_err(gone)?;
+            Ok(accepted())
+        }
+    }
+}
+
+/// The one call that waits for its answer.
+async fn update_framework(master: &Master, call: Call) -> Result<Response, ApiError> {
+    let Some(update) = call.update_framework else {
+        return Err(ApiError::bad_request("Expecting 'update_framework' to be present"));
+    };
+    let framework_id = call.framework_id.map(|id| id.value).unwrap_or_default().into();
+    wire::validate_framework_info(&update.framework_info)
+        .map_err(|error| ApiError::bad_request(format!("Supplied FrameworkInfo is not valid: {error}")))?;
+    let call = OperatorCall::UpdateFramework {
+        framework_id,
+        info: Box::new(convert::framework_info(update.framework_info)),
+        suppressed_roles: update.suppressed_roles.into_iter().map(Into::into).collect(),
+    };
+    answer(master.core.operator(call).await.map_err(gone)?)
+}

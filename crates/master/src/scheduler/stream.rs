@@ -1,0 +1,92 @@
+//! SUBSCRIBE: the stream of a scheduler's events.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use base::FrameworkId;
+use http_api::{ApiError, Encoding, EventStream};
+use master_core::{ConnectionId, Input, SchedulerEvent};
+use proto::v1;
+use proto::v1::framework_info::capability::Type as Capability;
+use proto::v1::scheduler::Call;
+use tokio::sync::mpsc;
+use wire::Format;
+
+use super::events::{self, Style};
+use crate::convert;
+use crate::engine::{CoreHandle, StreamEvent, Work};
+use crate::server::Master;
+use crate::status::gone;
+
+/// Opens a stream. What is wrong with the subscription itself is told by an event, and ends the stream.
+pub(super) async fn subscribe(master: &Master, call: Call, accept: Encoding) -> Result<Response, ApiError> {
+    let Some(subscribe) = call.subscribe else {
+        return Err(ApiError::bad_request("Expecting 'subscribe' to be present"));
+    };
+    let info = subscribe.framework_info;
+    let connection = master.core.new_connection();
+    let stream = master.new_uuid();
+    let (events, received) = mpsc::channel(master.options.event_queue);
+    let refined = info.capabilities.iter().any(|each| each.r#type() == Capability::ReservationRefinement);
+    let style = Style { encoding: accept, format: if refined { Format::Stack } else { Format::SingleRole } };
+    let response = |goodbye: Option<Goodbye>| {
+        let context = Arc::clone(&master.events);
+        let encode = move |event: StreamEvent, out: &mut Vec<u8>| {
+            // Kept as long as the stream.
+            let _ = &goodbye;
+            match event {
+                StreamEvent::Event(event) => events::append(out, style, &context, &event),
+                StreamEvent::Heartbeat => events::append_heartbeat(out, accept),
+            }
+        };
+        EventStream::new(received, encode).into_response(accept, Some(&stream.to_string()))
+    };
+    if let Err(error) = wire::validate_framework_info(&info) {
+        tracing::info!("refused the subscription of framework '{}': {error}", info.name);
+        // Cannot fail: the channel is new and empty.
+        let _ = events.try_send(StreamEvent::Event(SchedulerEvent::Error(error.to_string())));
+        return Ok(response(None));
+    }
+    tokio::spawn(heartbeats(events.downgrade(), master.options.http_heartbeat_interval));
+    let work = Work::Subscribe {
+        connection,
+        events,
+        stream,
+        framework_id: former_id(&info),
+        info: Arc::new(convert::framework_info(info)),
+        suppressed_roles: subscribe.suppressed_roles.into_iter().map(Into::into).collect(),
+    };
+    master.core.send(work).await.map_err(gone)?;
+    Ok(response(Some(Goodbye { core: master.core.clone(), connection })))
+}
+
+/// Who the scheduler was before; an empty id is none.
+fn former_id(info: &v1::FrameworkInfo) -> Option<FrameworkId> {
+    info.id.as_ref().map(|id| id.value.as_str()).filter(|id| !id.is_empty()).map(Into::into)
+}
+
+/// Says at regular intervals that the connection stands, until the stream is over.
+async fn heartbeats(events: mpsc::WeakSender<StreamEvent>, interval: std::time::Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(events) = events.upgrade() else { return };
+        // A stream that is full needs no sign of life.
+        let _ = events.try_send(StreamEvent::Heartbeat);
+    }
+}
+
+/// Tells the core when the stream is dropped: the client has gone away, or the stream was ended here.
+struct Goodbye {
+    core: CoreHandle,
+    connection: ConnectionId,
+}
+
+impl Drop for Goodbye {
+    fn drop(&mut self) {
+        let (core, connection) = (self.core.clone(), self.connection);
+        // Without a runtime the server is gone as well, and with it the core.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { core.input(Input::SchedulerGone(connection)).await });
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! The server: listens, starts the core's thread, and ends everything again.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use base::{Rng, Time, Uuid};
+use http_api::{ApiError, ServeOptions, serve_connection};
+use master_core::{MasterCore, OperatorCall, Options, Snapshot};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use transport::{Accepted, Ended, Peers, PeersOptions, Upid, accept};
+
+use crate::agents::{AgentInbox, MASTER};
+use crate::context::Identity;
+use crate::directory::Directory;
+use crate::engine::{CoreHandle, Engine, EngineOptions, Work};
+use crate::logging::Logging;
+use crate::options::MasterOptions;
+use crate::scheduler::EventContext;
+use crate::status::gone;
+use crate::view::metrics::{Metrics, ServerFigures, metrics};
+use crate::watch::Watchers;
+
+/// How much work may wait for the core before whoever brings more has to wait.
+const QUEUE: usize = 16 << 10;
+
+/// What all handlers share.
+pub(crate) struct Shared {
+    pub(crate) options: MasterOptions,
+    pub(crate) identity: Identity,
+    pub(crate) core: CoreHandle,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) events: Arc<EventContext>,
+    pub(crate) started: Instant,
+    pub(crate) logging: Logging,
+    random: Mutex<Rng>,
+}
+
+/// The handle that handlers get.
+pub(crate) type Master = Arc<Shared>;
+
+impl Shared {
+    /// A new random UUID.
+    pub(crate) fn new_uuid(&self) -> Uuid {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).uuid()
+    }
+
+    /// All that the core knows.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, ApiError> {
+        self.core.snapshot().await.map_err(gone)
+    }
+
+    /// Makes something long, where it holds up no connection.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        make: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        tokio::task::spawn_blocking(make).await.map_err(|error| ApiError::internal(error.to_string()))
+    }
+
+    /// All metrics.
+    pub(crate) async fn metrics(&self) -> Result<Metrics, ApiError> {
+        let snapshot = self.snapshot().await?;
+        let figures = ServerFigures {
+            uptime: self.started.elapsed(),
+            watchers: self.watchers.count(),
+            queued: self.core.queued(),
+        };
+        self.blocking(move || metrics(&snapshot, &figures)).await
+    }
+}
+
+/// Why a master could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No thread could be made.
+    #[error("cannot start the core's thread")]
+    Thread(#[source] io::Error),
+}
+
+/// A master that runs in this process. It ends when this is dropped; [`MasterServer::shutdown`] also waits for that.
+pub struct MasterServer {
+    address: SocketAddr,
+    id: String,
+    stop: watch::Sender<bool>,
+    core: CoreHandle,
+    thread: Option<JoinHandle<()>>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl MasterServer {
+    /// Starts a master on the current runtime. When this returns, it listens.
+    ///
+    /// # Errors
+    /// Fails when it cannot listen on its address.
+    pub async fn start(options: MasterOptions) -> Result<Self, StartError> {
+        let wanted = SocketAddr::new(options.ip, options.port);
+        let listen = |source| StartError::Listen { address: wanted, source };
+        let listener = TcpListener::bind(wanted).await.map_err(listen)?;
+        let bound = listener.local_addr().map_err(listen)?;
+        let address = options.advertised(bound);
+
+        let seed = options.seed.unwrap_or_else(seed_of_the_system);
+        let random = Rng::new(seed).child("server");
+        let identity = identity(&options, address, Rng::new(seed).child("master id").uuid());
+        let directory = Arc::new(Directory::default());
+        let watchers = Arc::new(Watchers::new(options.max_operator_event_stream_subscribers));
+        let (queue, work) = mpsc::channel(QUEUE);
+        let core = CoreHandle::new(queue);
+        let core_options = core_options(&options, identity.id.clone(), seed);
+        let (peer_events_sender, peer_events) = mpsc::unbounded_channel();
+        let engine_options = EngineOptions {
+            peers: Peers::new(address, PeersOptions::default(), Handle::current(), peer_events_sender),
+            peer_events,
+            directory: Arc::clone(&directory),
+            watchers: Arc::clone(&watchers),
+            total_ping_timeout: core_options.total_ping_timeout(),
+        };
+        let thread = spawn_core(core_options, engine_options, work)?;
+        let id = identity.id.clone();
+        tracing::info!("master {id} listens on {bound} and is known as {}", identity.upid);
+        let logging = Logging::new(options.set_logging_level);
+        let shared = Arc::new(Shared {
+            events: Arc::new(EventContext {
+                master_info: proto::encode(&identity.master_info()),
+                heartbeat_secs: options.http_heartbeat_interval.as_secs_f64(),
+            }),
+            options,
+            identity,
+            core: core.clone(),
+            directory,
+            watchers,
+            started: Instant::now(),
+            logging,
+            random: Mutex::new(random),
+        });
+        let weights =
+            shared.options.weights.iter().map(|(role, weight)| (role.as_str().into(), *weight)).collect();
+        // The answer is of no interest: setting weights cannot fail, and the thread has just started.
+        let _ = core.operator(OperatorCall::UpdateWeights(weights)).await;
+        let (stop, stopped) = watch::channel(false);
+        let accepting = tokio::spawn(accept_loop(listener, shared, stopped));
+        Ok(Self { address, id, stop, core, thread: Some(thread), accepting })
+    }
+
+    /// The address under which it can be reached.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The master's id, which the ids of its frameworks and agents begin with.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Ends it: connections are closed, the core's thread ends, the port is free again. Frameworks and agents are told
+    /// nothing, as if the process had ended: they look for a master again.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        // Fails when the thread is gone already.
+        let _ = self.core.send(Work::Stop).await;
+        if let Err(error) = (&mut self.accepting).await {
+            tracing::warn!("the listener ended badly: {error}");
+        }
+        if let Some(thread) = self.thread.take() {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the core's thread ended badly");
+            }
+        }
+    }
+}
+
+fn identity(options: &MasterOptions, address: SocketAddr, id: Uuid) -> Identity {
+    let hostname = options.hostname.clone().unwrap_or_else(|| address.ip().to_string());
+    let now = Time::EPOCH + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Identity {
+        id: id.to_string(),
+        upid: Upid::new(MASTER, address),
+        flags: options.flags(address.port(), &hostname),
+        hostname,
+        cluster: options.cluster.clone(),
+        start_time: now,
+        elected_time: now,
+    }
+}
+
+fn core_options(options: &MasterOptions, master_id: String, seed: u64) -> Options {
+    Options {
+        agent_ping_timeout: options.agent_ping_timeout,
+        max_agent_ping_timeouts: options.max_agent_ping_timeouts,
+        agent_reregister_timeout: options.agent_reregister_timeout,
+        allocation_interval: options.allocation_interval,
+        offer_timeout: options.offer_timeout,
+        max_completed_frameworks: options.max_completed_frameworks,
+        max_completed_tasks_per_framework: options.max_completed_tasks_per_framework,
+        max_unreachable_tasks_per_framework: options.max_unreachable_tasks_per_framework,
+        root_submissions: options.root_submissions,
+        ..Options::new(master_id, seed)
+    }
+}
+
+fn spawn_core(
+    core_options: Options,
+    engine_options: EngineOptions,
+    work: mpsc::Receiver<Work>,
+) -> Result<JoinHandle<()>, StartError> {
+    // A runtime of its own, so that the core's thread sleeps and wakes by its own timers only.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(StartError::Thread)?;
+    std::thread::Builder::new()
+        .name("master-core".to_owned())
+        .spawn(move || {
+            let engine = Engine::new(MasterCore::new(core_options), engine_options);
+            runtime.block_on(engine.run(work));
+        })
+        .map_err(StartError::Thread)
+}
+
+async fn accept_loop(listener: TcpListener, shared: Master, mut stop: watch::Receiver<bool>) {
+    let mut connections = tokio::task::JoinSet::new();
+    let router = crate::routes::router(&shared);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection =
+                    Connection { stream, peer, router: router.clone(), shared: Arc::clone(&shared) };
+                connections.spawn(connection.serve(stop.clone()));
+            }
+            Err(error) => {
+                // Mostly too many open files: some connection will end.
+                tracing::error!("cannot accept a connection: {error}");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// A connection that was just accepted.
+struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: axum::Router,
+    shared: Master,
+}
+
+impl Connection {
+    /// Serves it as what it turns out to be.
+    async fn serve(self, stop: watch::Receiver<bool>) {
+        // Fails on a connection that is gone already; then the first read does, too.
+        let _ = self.stream.set_nodelay(true);
+        let mut stopped = stop.clone();
+        let (peer, router, limit) = (self.peer, self.router, self.shared.options.max_request_bytes);
+        let inbox = AgentInbox::new(self.shared.core.clone());
+        let http = async move {
+            match accept(self.stream).await {
+                Ok(Accepted::Http(stream)) => Some(stream),
+                Ok(Accepted::Messages(messages)) => match messages.serve(limit, &inbox).await {
+                    Ok(Ended::Http(stream)) => Some(stream),
+                    Ok(Ended::Closed) => None,
+                    Err(error) => {
+                        tracing::debug!("the message connection of {peer} ended: {error}");
+                        None
+                    }
+                },
+                Err(error) => {
+                    tracing::debug!("the connection of {peer} ended: {error}");
+                    None
+                }
+            }
+        };
+        let stream = tokio::select! {
+            stream = http => stream,
+            _ = stopped.wait_for(|stop| *stop) => None,
+        };
+        if let Some(stream) = stream {
+            serve_connection(stream, peer, router, &ServeOptions::default(), stop).await;
+        }
+    }
+}
+
+/// A seed that nobody can guess: the hasher's keys come from the system.
+fn seed_of_the_system() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(SystemTime::now())
+}

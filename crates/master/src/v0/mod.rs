@@ -1,0 +1,45 @@
+//! The older endpoints: JSON over `GET`, and forms over `POST`.
+
+pub(crate) mod change;
+pub(crate) mod files;
+pub(crate) mod info;
+pub(crate) mod maintenance;
+pub(crate) mod state;
+
+use axum::response::Response;
+use http_api::{ApiError, parse_form, value_of, with_jsonp};
+use serde::Serialize;
+
+/// The parameters of a request's query.
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// From the text behind the `?`.
+    pub(crate) fn new(text: Option<&str>) -> Self {
+        Self(parse_form(text.unwrap_or_default()))
+    }
+
+    /// A parameter that was given and is not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        value_of(&self.0, name).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter that is a number.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<usize>, ApiError> {
+        let parse = |text: &str| {
+            let wrong = |_| {
+                ApiError::bad_request(format!(
+                    "Failed to parse query parameter '{name}': expecting a number, not '{text}'"
+                ))
+            };
+            text.parse().map_err(wrong)
+        };
+        self.get(name).map(parse).transpose()
+    }
+
+    /// An answer in JSON, wrapped as the query asks for.
+    pub(crate) fn json(&self, value: &impl Serialize) -> Result<Response, ApiError> {
+        let text = serde_json::to_vec(value).map_err(|error| ApiError::internal(error.to_string()))?;
+        with_jsonp(text, value_of(&self.0, "jsonp"))
+    }
+}

@@ -1,0 +1,167 @@
+//! Metrics by name, under the names that Mesos gives them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use master_core::{Agent, Snapshot, TaskState};
+use resources::{Name, Quantities, Resources, Scalar};
+
+use super::agent::used;
+use super::roles::roles;
+use super::state::number;
+
+/// Values by name.
+pub(crate) type Metrics = BTreeMap<String, f64>;
+
+/// What is counted outside the core.
+pub(crate) struct ServerFigures {
+    /// How long the master has been running.
+    pub(crate) uptime: Duration,
+    /// Who watches the operator API's events.
+    pub(crate) watchers: usize,
+    /// Work that waits for the core.
+    pub(crate) queued: usize,
+}
+
+/// All metrics.
+pub(crate) fn metrics(snapshot: &Snapshot, server: &ServerFigures) -> Metrics {
+    let mut metrics = Metrics::new();
+    for (name, value) in snapshot.metrics.counters() {
+        // Counts are exact below 2^53.
+        metrics.insert(name.to_owned(), value as f64);
+    }
+    for ((state, source, reason), count) in &snapshot.metrics.task_reasons {
+        metrics.insert(reason_name(*state, *source, *reason), *count as f64);
+    }
+    let mut set = |name: &str, value: f64| {
+        metrics.insert(name.to_owned(), value);
+    };
+    set("master/elected", 1.0);
+    set("master/uptime_secs", server.uptime.as_secs_f64());
+    set("master/event_queue_dispatches", number(server.queued));
+    set("master/event_queue_http_requests", 0.0);
+    set("master/event_queue_messages", 0.0);
+    set("master/operator_event_stream_subscribers", number(server.watchers));
+    set("registrar/queued_operations", 0.0);
+    frameworks(snapshot, &mut metrics);
+    agents(snapshot, &mut metrics);
+    tasks(snapshot, &mut metrics);
+    resource_use(snapshot, &mut metrics);
+    allocator(snapshot, &mut metrics);
+    system(&mut metrics);
+    metrics
+}
+
+fn reason_name(state: TaskState, source: Option<master_core::Source>, reason: master_core::Reason) -> String {
+    use proto::v1::task_status::{Reason, Source};
+    let state = state.name().to_lowercase();
+    let source = source.and_then(|source| Source::try_from(source.number()).ok()).unwrap_or_default();
+    let source = source.as_str_name().to_lowercase();
+    let reason =
+        Reason::try_from(reason.0).map_or_else(|_| reason.0.to_string(), |r| r.as_str_name().to_lowercase());
+    format!("master/{state}/{source}/{reason}")
+}
+
+fn frameworks(snapshot: &Snapshot, metrics: &mut Metrics) {
+    let count = |of: fn(&master_core::Framework) -> bool| {
+        number(snapshot.frameworks.iter().filter(|framework| of(framework)).count())
+    };
+    let offers = snapshot.frameworks.iter().map(|framework| framework.offers.len()).sum();
+    let figures = [
+        ("master/frameworks_active", count(|framework| framework.active)),
+        ("master/frameworks_inactive", count(|framework| framework.connected() && !framework.active)),
+        ("master/frameworks_connected", count(|framework| framework.connected())),
+        ("master/frameworks_disconnected", count(|framework| !framework.connected())),
+        ("master/outstanding_offers", number(offers)),
+    ];
+    metrics.extend(figures.map(|(name, value)| (name.to_owned(), value)));
+}
+
+fn agents(snapshot: &Snapshot, metrics: &mut Metrics) {
+    let count = |of: fn(&Agent) -> bool| number(snapshot.agents.iter().filter(|agent| of(agent)).count());
+    let figures = [
+        ("master/slaves_active", count(|agent| agent.active)),
+        ("master/slaves_inactive", count(|agent| !agent.active)),
+        ("master/slaves_connected", count(|agent| agent.connected)),
+        ("master/slaves_disconnected", count(|agent| !agent.connected)),
+        ("master/slaves_unreachable", number(snapshot.unreachable.len())),
+    ];
+    metrics.extend(figures.map(|(name, value)| (name.to_owned(), value)));
+}
+
+fn tasks(snapshot: &Snapshot, metrics: &mut Metrics) {
+    let counted = [
+        (TaskState::Staging, "master/tasks_staging"),
+        (TaskState::Starting, "master/tasks_starting"),
+        (TaskState::Running, "master/tasks_running"),
+        (TaskState::Killing, "master/tasks_killing"),
+        (TaskState::Unreachable, "master/tasks_unreachable"),
+    ];
+    let mut counts: BTreeMap<TaskState, usize> = BTreeMap::new();
+    for framework in &snapshot.frameworks {
+        for task in framework.tasks.values().chain(framework.unreachable_tasks.values()) {
+            *counts.entry(task.state).or_default() += 1;
+        }
+    }
+    for (state, name) in counted {
+        metrics.insert(name.to_owned(), number(counts.get(&state).copied().unwrap_or(0)));
+    }
+}
+
+fn resource_use(snapshot: &Snapshot, metrics: &mut Metrics) {
+    let mut total = Resources::new();
+    let mut taken = Resources::new();
+    for agent in &snapshot.agents {
+        agent.total.iter().for_each(|resource| total.add(resource.clone()));
+        used(agent).iter().for_each(|resource| taken.add(resource.clone()));
+    }
+    for name in [Name::Cpus, Name::Mem, Name::Disk, Name::Gpus] {
+        share(metrics, &name, "", &total.non_revocable(), &taken.non_revocable());
+        share(metrics, &name, "_revocable", &total.revocable(), &taken.revocable());
+    }
+}
+
+fn share(metrics: &mut Metrics, name: &Name, suffix: &str, total: &Resources, taken: &Resources) {
+    let amount = |of: &Resources| of.scalar(name).map_or(0.0, Scalar::to_f64);
+    let (total, taken) = (amount(total), amount(taken));
+    metrics.insert(format!("master/{name}{suffix}_total"), total);
+    metrics.insert(format!("master/{name}{suffix}_used"), taken);
+    metrics.insert(format!("master/{name}{suffix}_percent"), if total > 0.0 { taken / total } else { 0.0 });
+}
+
+fn allocator(snapshot: &Snapshot, metrics: &mut Metrics) {
+    let mut total = Quantities::new();
+    for agent in &snapshot.agents {
+        for (name, amount) in agent.total.quantities().iter() {
+            total.add(name.clone(), amount);
+        }
+    }
+    let mut taken = Quantities::new();
+    for (role, info) in roles(snapshot) {
+        for (name, amount) in info.allocated.iter().chain(info.offered.iter()) {
+            taken.add(name.clone(), amount);
+        }
+        for (name, amount) in info.limits.iter().flatten() {
+            metrics.insert(
+                format!("allocator/mesos/quota/roles/{role}/resources/{name}/limit"),
+                amount.to_f64(),
+            );
+        }
+        let shares = total.iter().filter(|(_, amount)| amount.is_positive()).map(|(name, amount)| {
+            (info.allocated.get(name).to_f64() + info.offered.get(name).to_f64()) / amount.to_f64()
+        });
+        let dominant = shares.fold(0.0, f64::max);
+        metrics.insert(format!("allocator/mesos/roles/{role}/shares/dominant"), dominant);
+    }
+    for (name, amount) in total.iter() {
+        metrics.insert(format!("allocator/mesos/resources/{name}/total"), amount.to_f64());
+        let taken = taken.get(name).to_f64();
+        metrics.insert(format!("allocator/mesos/resources/{name}/offered_or_allocated"), taken);
+    }
+}
+
+fn system(metrics: &mut Metrics) {
+    for (name, value) in super::system::figures() {
+        metrics.insert(format!("system/{name}"), value);
+    }
+}

@@ -1,0 +1,105 @@
+//! What changes, told to the log and to those who watch the operator API's events.
+
+use std::sync::Arc;
+
+use master_core::Observation;
+use tokio::sync::broadcast;
+
+/// How many changes may wait for one watcher before it is disconnected for reading too slowly.
+const WAITING: usize = 16 << 10;
+
+/// What a watcher sees.
+pub(crate) type Watch = broadcast::Receiver<Arc<Observation>>;
+
+/// Those who watch.
+pub(crate) struct Watchers {
+    sender: broadcast::Sender<Arc<Observation>>,
+    limit: usize,
+}
+
+impl Watchers {
+    /// Nobody yet, and never more than `limit`.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { sender: broadcast::Sender::new(WAITING), limit }
+    }
+
+    /// One more, who sees what happens from now on; `None` when there are too many.
+    pub(crate) fn watch(&self) -> Option<Watch> {
+        (self.count() < self.limit).then(|| self.sender.subscribe())
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.sender.receiver_count()
+    }
+
+    /// Tells everybody.
+    pub(crate) fn tell(&self, observation: Observation) {
+        if self.count() > 0 {
+            // Fails only if the last one has gone away meanwhile.
+            let _ = self.sender.send(Arc::new(observation));
+        }
+    }
+}
+
+/// Writes the line of a change.
+pub(crate) fn log(observation: &Observation) {
+    match observation {
+        Observation::TaskAdded(task) => {
+            tracing::debug!(
+                "task {} of framework {} goes to agent {}",
+                task.task_id,
+                task.framework_id,
+                task.agent_id
+            );
+        }
+        Observation::TaskUpdated { task, status } => tracing::debug!(
+            "task {} of framework {} is {}{}",
+            task.task_id,
+            task.framework_id,
+            status.state,
+            status.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default()
+        ),
+        Observation::FrameworkAdded(framework) => {
+            let how = if framework.recovered { "recovered from an agent" } else { "subscribed" };
+            tracing::info!("framework {} ({}) {how}", framework.id, framework.info.name);
+        }
+        Observation::FrameworkUpdated(framework) => {
+            let how = if framework.connected() {
+                "is connected".to_owned()
+            } else {
+                format!("is disconnected and has {:?} to come back", framework.info.failover_timeout)
+            };
+            tracing::info!("framework {} ({}) {how}", framework.id, framework.info.name);
+        }
+        Observation::FrameworkRemoved(framework) => {
+            tracing::info!("framework {} ({}) is over", framework.id, framework.info.name);
+        }
+        Observation::AgentAdded(agent) => {
+            tracing::info!("agent {} at {} registered with {}", agent.id, agent.pid, agent.total);
+        }
+        Observation::AgentRemoved(agent_id) => tracing::info!("agent {agent_id} is removed"),
+        Observation::OperationRefused { framework_id, operation_id, message } => tracing::warn!(
+            "refused operation {} of framework {framework_id}: {message}",
+            operation_id.as_ref().map_or("without an id", |id| id.as_str())
+        ),
+        Observation::Dropped { what, from, why } => tracing::warn!("dropped {what} of {from}: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_never_too_many() {
+        let watchers = Watchers::new(1);
+        watchers.tell(Observation::AgentRemoved("a".into()));
+        let mut first = watchers.watch().unwrap();
+        assert!(watchers.watch().is_none());
+        watchers.tell(Observation::AgentRemoved("b".into()));
+        assert!(matches!(&*first.try_recv().unwrap(), Observation::AgentRemoved(id) if id.as_str() == "b"));
+        drop(first);
+        assert_eq!(watchers.count(), 0);
+    }
+}

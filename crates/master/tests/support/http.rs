@@ -1,0 +1,79 @@
+//! Plain HTTP/1.1: one request for each connection.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// An answer that came whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+}
+
+/// Sends a request and reads the answer to its end. A chunked answer of status 200 is a stream: its body is not read.
+pub async fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    let mut message = (head + "\r\n").into_bytes();
+    message.extend_from_slice(body);
+    stream.write_all(&message).await.unwrap();
+    tokio::time::timeout(super::PATIENCE, read(stream)).await.expect("an answer in time")
+}
+
+async fn read(mut stream: TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(answer) = parse(&bytes) {
+            return answer;
+        }
+        assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "{}", String::from_utf8_lossy(&bytes));
+    }
+}
+
+fn parse(bytes: &[u8]) -> Option<Answer> {
+    let text = String::from_utf8_lossy(bytes);
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let lower = head.to_ascii_lowercase();
+    if lower.contains("transfer-encoding: chunked") {
+        return Some(Answer { status, head: head.to_owned(), body: String::new() });
+    }
+    let length =
+        lower.lines().find_map(|line| line.strip_prefix("content-length: "))?.trim().parse::<usize>().ok()?;
+    let body_at = bytes.windows(4).position(|w| w == b"\r\n\r\n")? + 4;
+    (bytes.len() >= body_at + length).then(|| Answer { status, head: head.to_owned(), body: body.to_owned() })
+}
+
+/// Asks for a path.
+pub async fn get(address: SocketAddr, path: &str) -> Answer {
+    request(address, "GET", path, &[], b"").await
+}
+
+/// Posts a call.
+pub async fn json(address: SocketAddr, path: &str, body: &str) -> Answer {
+    request(address, "POST", path, &[("Content-Type", "application/json")], body.as_bytes()).await
+}
+
+/// Posts a form.
+pub async fn form(address: SocketAddr, path: &str, body: &str) -> Answer {
+    request(address, "POST", path, &[], body.as_bytes()).await
+}

@@ -1,0 +1,35 @@
+//! What the tests of the master share: a master of their own, a scheduler, an agent that is no agent, and plain HTTP.
+
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test file uses a part")]
+
+mod agent;
+mod http;
+mod scheduler;
+
+use std::time::Duration;
+
+use master::{MasterOptions, MasterServer};
+
+pub use agent::FakeAgent;
+pub use http::{Answer, form, get, json, request};
+pub use scheduler::{Scheduler, Subscription};
+
+/// Longest time that anything may take; what takes longer will never come.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A master on a free port of this machine, quick in all that it waits for.
+pub async fn master() -> MasterServer {
+    master_with(|_| ()).await
+}
+
+/// The same, with other options.
+pub async fn master_with(change: impl FnOnce(&mut MasterOptions)) -> MasterServer {
+    let mut options = MasterOptions {
+        allocation_interval: Duration::from_millis(20),
+        agent_ping_timeout: Duration::from_millis(200),
+        seed: Some(7),
+        ..MasterOptions::loopback()
+    };
+    change(&mut options);
+    MasterServer::start(options).await.unwrap()
+}

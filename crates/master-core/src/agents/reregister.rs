@@ -7,7 +7,7 @@ use base::{AgentId, ExecutorId, FrameworkId, TaskId, Time};
 
 use super::drain::resume_drain;
 use super::register::new_agent;
-use super::registry;
+use super::{lost, registry};
 use crate::core::{MasterCore, send, send_agent};
 use crate::frameworks::{self, framework_ref};
 use crate::offers;
@@ -57,10 +57,7 @@ fn same_machine(a: &Pid, b: &Pid) -> bool {
 /// An agent that was lost, or that registered with another master: what it brings is all that is known.
 fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent, out: &mut Vec<Output>) {
     let id = message.agent_id;
-    if let Some(other) = core.agents.by_pid.get(&from).cloned() {
-        core.metrics.agent_removals_registered += 1;
-        super::lost::remove(core, now, &other, "a new agent registered at the same address", out);
-    }
+    clear_address(core, now, &from, &id, out);
     let was_lost = core.agents.unreachable.remove(&id).is_some();
     forget_unreachable_tasks(core, &id);
     recover_frameworks(core, now, &message.frameworks, out);
@@ -97,6 +94,7 @@ fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent
 /// An agent that the master still holds registered: it restarted, or its connection broke.
 fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent, out: &mut Vec<Output>) {
     let id = message.agent_id;
+    clear_address(core, now, &from, &id, out);
     let Some(agent) = core.agents.get_mut(&id) else { return };
     let former = std::mem::replace(&mut agent.pid, from.clone());
     agent.info = message.agent.info;
@@ -135,6 +133,13 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     }
     resume_drain(core, now, &id, out);
     tell_frameworks(core, &id, &message.frameworks, out);
+}
+
+/// Whoever was at an agent's address before is not there any more.
+fn clear_address(core: &mut MasterCore, now: Time, pid: &Pid, id: &AgentId, out: &mut Vec<Output>) {
+    let Some(other) = core.agents.by_pid.get(pid).filter(|other| *other != id).cloned() else { return };
+    core.metrics.agent_removals_registered += 1;
+    lost::remove(core, now, &other, "a new agent registered at the same address", out);
 }
 
 fn recover_frameworks(

@@ -289,3 +289,15 @@ fn a_status_of_an_operation_of_another_master_is_acknowledged() {
     assert!(matches!(messages.as_slice(), [ToAgent::AcknowledgeOperation { .. }]), "{messages:?}");
     s.master.expect_silence(&s.scheduler);
 }
+
+#[test]
+fn an_agent_that_comes_back_at_the_address_of_another_removes_that_one() {
+    let mut s = scene(false);
+    let other: Pid = "slave(1)@h:6000".into();
+    s.master.from_agent(&other, FromAgent::Register(Box::new(register("h", "cpus:1;mem:64"))));
+    s.master.input(Input::AgentDisconnected(other.clone()));
+    s.master.from_agent(&other, back(reregister(&s.agent, &s.scheduler, vec![s.task.clone()])));
+    let agents = s.master.core.snapshot(s.master.now).agents;
+    assert_eq!(agents.iter().map(|agent| (&agent.id, &agent.pid)).collect::<Vec<_>>(), [(&s.agent, &other)]);
+    assert!(s.master.linked.contains(&other));
+}

@@ -1,16 +1,16 @@
-//! Random inputs: whatever comes in whatever order, the books are right and nothing is handed out twice.
+//! A small cluster: machines with agents, schedulers, and what they do at random.
 //!
-//! Beside the core's own check there is an account kept here, from what schedulers and agents see alone: what is offered
-//! and what runs on an agent never is more than the agent has. A failing run names its seed.
+//! It keeps an account of its own, from what schedulers and agents see alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{AgentId, FrameworkId, OfferId, Rng, TaskId, Uuid};
+use super::machine::Machine;
+use base::{FrameworkId, OfferId, Rng, TaskId, Uuid};
 use master_core::{
     AcceptOperation, DrainConfig, FrameworkInfo, FromAgent, Input, Offer, OperatorCall, Pid, ReregisterAgent,
-    SchedulerCall, SchedulerEvent, Task, TaskBody, TaskInfo, TaskState, ToAgent,
+    SchedulerCall, SchedulerEvent, TaskInfo, TaskState, ToAgent,
 };
 use resources::Resources;
 use testkit::master::{
@@ -18,39 +18,29 @@ use testkit::master::{
     task_with_executor,
 };
 
-const SEEDS: u64 = 60;
-const STEPS: usize = 250;
 const HOSTS: [(&str, &str); 3] = [
     ("h1", "cpus:4;mem:4096;ports:[31000-31009]"),
     ("h2", "cpus:2;mem:1024"),
     ("h3", "cpus:8;mem:512;disk:100"),
 ];
 
-/// A machine with an agent on it, as the agent itself sees it.
-#[derive(Default)]
-struct Machine {
-    id: Option<AgentId>,
-    tasks: BTreeMap<(FrameworkId, TaskId), Task>,
-    executors: BTreeMap<FrameworkId, Vec<Arc<master_core::ExecutorInfo>>>,
-}
-
-struct World {
-    master: Master,
+pub(super) struct World {
+    pub(super) master: Master,
     rng: Rng,
-    machines: Vec<Machine>,
-    schedulers: Vec<(Scheduler, FrameworkInfo)>,
+    pub(super) machines: Vec<Machine>,
+    pub(super) schedulers: Vec<(Scheduler, FrameworkInfo)>,
     /// Offers that stand, as their schedulers believe.
     offers: BTreeMap<OfferId, Arc<Offer>>,
     infos: BTreeMap<FrameworkId, Arc<FrameworkInfo>>,
     next: u64,
 }
 
-fn pid(host: usize) -> Pid {
+pub(super) fn pid(host: usize) -> Pid {
     format!("slave(1)@{}:5051", HOSTS[host].0).into()
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self {
             master: Master::default(),
             rng: Rng::new(seed),
@@ -70,7 +60,7 @@ impl World {
         (!items.is_empty()).then(|| items[self.below(items.len())].clone())
     }
 
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         match self.below(20) {
             0 => self.subscribe(),
             1 => self.resubscribe(),
@@ -165,7 +155,7 @@ impl World {
         }
     }
 
-    fn reregistration(&self, host: usize) -> Option<ReregisterAgent> {
+    pub(super) fn reregistration(&self, host: usize) -> Option<ReregisterAgent> {
         let agent_id = self.machines[host].id.clone()?;
         let machine = &self.machines[host];
         let (name, total) = HOSTS[host];
@@ -428,114 +418,4 @@ impl World {
             assert!(total.contains(&sum), "{id} has {total} but {sum} is handed out");
         }
     }
-}
-
-impl Machine {
-    fn launch(
-        &mut self,
-        framework: &FrameworkId,
-        info: &TaskInfo,
-        executor: Option<Arc<master_core::ExecutorInfo>>,
-    ) {
-        let Some(agent_id) = self.id.clone() else { return };
-        if let Some(executor) = executor {
-            self.executors.entry(framework.clone()).or_default().push(executor);
-        }
-        let role = info.resources.iter().find_map(|r| r.allocation.clone()).expect("resources are allocated");
-        let task = Task {
-            task_id: info.task_id.clone(),
-            framework_id: framework.clone(),
-            agent_id,
-            executor_id: info.executor.as_ref().map(|executor| executor.executor_id.clone()),
-            name: info.name.clone(),
-            role,
-            resources: info.resources.clone(),
-            state: TaskState::Staging,
-            status_update_state: None,
-            status_update_uuid: None,
-            statuses: Vec::new(),
-            body: TaskBody::Recovered(info.body.clone()),
-        };
-        self.tasks.insert((framework.clone(), info.task_id.clone()), task);
-    }
-}
-
-#[test]
-fn the_books_are_right_whatever_happens() {
-    let mut happened: BTreeMap<&str, u64> = BTreeMap::new();
-    for seed in 0..SEEDS {
-        let result = std::panic::catch_unwind(|| run(seed).master.core.metrics().clone());
-        let Ok(metrics) = result else { panic!("seed {seed} breaks it") };
-        for (name, count) in metrics.counters() {
-            *happened.entry(name).or_default() += count;
-        }
-    }
-    for name in [
-        "master/messages_launch_tasks",
-        "master/messages_decline_offers",
-        "master/messages_reregister_framework",
-        "master/messages_unregister_framework",
-        "master/slave_reregistrations",
-        "master/slave_removals/reason_registered",
-        "master/slave_removals/reason_unhealthy",
-        "master/valid_status_updates",
-        "master/valid_status_update_acknowledgements",
-        "master/tasks_finished",
-        "master/tasks_killed",
-        "master/tasks_lost",
-        "master/tasks_error",
-        "master/tasks_gone_by_operator",
-    ] {
-        assert!(happened[name] >= 10, "too little of {name} happened: {}", happened[name]);
-    }
-}
-
-fn run(seed: u64) -> World {
-    let mut world = World::new(seed);
-    for _ in 0..STEPS {
-        world.step();
-    }
-    world
-}
-
-#[test]
-fn a_seed_decides_everything() {
-    let shown = |seed| {
-        let world = run(seed);
-        format!("{:?}", world.master.core.snapshot(world.master.now))
-    };
-    assert_eq!(shown(7), shown(7));
-    assert_ne!(shown(7), shown(8));
-}
-
-#[test]
-fn a_master_that_takes_over_comes_to_the_same_state() {
-    let mut tasks = 0;
-    for seed in 0..SEEDS {
-        let world = run(seed);
-        let mut second = Master::new(master_core::Options::new("second".to_owned(), seed));
-        let mut expected: BTreeMap<(FrameworkId, TaskId), (AgentId, TaskState)> = BTreeMap::new();
-        for (host, machine) in world.machines.iter().enumerate() {
-            let Some(message) = world.reregistration(host) else { continue };
-            for (key, task) in &machine.tasks {
-                // Of two tasks of one name, the first that is told of stays.
-                expected.entry(key.clone()).or_insert_with(|| (task.agent_id.clone(), task.state));
-            }
-            second.from_agent(&pid(host), FromAgent::Reregister(Box::new(message)));
-        }
-        for (scheduler, info) in &world.schedulers {
-            second.subscribe_as(Some(&scheduler.id), info.clone());
-        }
-        second.settle();
-        let snapshot = second.core.snapshot(second.now);
-        let found: BTreeMap<_, _> = snapshot
-            .frameworks
-            .iter()
-            .flat_map(|f| f.tasks.values())
-            .map(|t| ((t.framework_id.clone(), t.task_id.clone()), (t.agent_id.clone(), t.state)))
-            .collect();
-        assert_eq!(found, expected, "seed {seed}");
-        tasks += found.len();
-    }
-    assert!(tasks > 100, "only {tasks} tasks were there to be taken over");
 }

@@ -1,2 +1,65 @@
-//! Placeholder.
-fn main() {}
+//! `meseta`: the servers, a local cluster, and the user's commands, in one binary.
+//!
+//! This file only dispatches. The commands' arguments are read in [`arguments`]; how failures are shown, and with which
+//! exit codes, is in [`failure`].
+
+mod arguments;
+mod cluster;
+mod demo;
+mod failure;
+mod flags;
+mod inspect;
+mod kill;
+mod logs;
+mod random;
+mod run;
+mod server;
+mod tail;
+mod up;
+mod view;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use arguments::Command;
+
+fn main() -> ExitCode {
+    let command = match arguments::parse(std::env::args().collect(), std::env::vars()) {
+        Ok(command) => command,
+        Err(exit) => return exit,
+    };
+    let result = match &command {
+        Command::Completions(options) => return options.run(),
+        // One thread: the children of `up` are tied to the thread that started them.
+        Command::Up(_) => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        _ => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+    };
+    let outcome = result.map_err(anyhow::Error::from).and_then(|runtime| {
+        let outcome = runtime.block_on(dispatch(command));
+        // Reads of standard input or of names that are under way must not hold up the end.
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => failure::report(&error),
+    }
+}
+
+/// Runs a command; the number is the exit code.
+async fn dispatch(command: Command) -> Result<u8> {
+    match command {
+        Command::Master(flags) => server::run_master(*flags).await.map(|()| 0),
+        Command::Agent(flags) => server::run_agent(*flags).await.map(|()| 0),
+        Command::Up(options) => up::run(options).await,
+        Command::Demo(options) => demo::run_on(options).await,
+        Command::Run(options) => Box::pin(run::run(options)).await,
+        Command::Tasks(options) => inspect::tasks(options).await.map(|()| 0),
+        Command::Agents(options) => inspect::agents(options).await.map(|()| 0),
+        Command::Frameworks(options) => inspect::frameworks(options).await.map(|()| 0),
+        Command::Logs(options) => logs::run(options).await.map(|()| 0),
+        Command::Kill(options) => kill::run(options).await.map(|()| 0),
+        Command::Completions(_) => Ok(0),
+    }
+}

@@ -107,6 +107,19 @@ pub(crate) fn post(
         .map_err(|e| ExchangeError::Request { peer: peer.clone(), reason: e.to_string() })
 }
 
+/// The form `body` as a request to `path`.
+pub(crate) fn post_form(
+    peer: &Address,
+    path: &str,
+    body: String,
+) -> Result<Request<Full<Bytes>>, ExchangeError> {
+    Request::post(path)
+        .header(header::HOST, peer.to_string())
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(body.into())
+        .map_err(|e| ExchangeError::Request { peer: peer.clone(), reason: e.to_string() })
+}
+
 /// A request for the JSON at `path`.
 pub(crate) fn get(peer: &Address, path: &str) -> Result<Request<Full<Bytes>>, ExchangeError> {
     Request::get(path)

@@ -9,11 +9,12 @@ use http::StatusCode;
 use proto::v1::{agent, master};
 use proto::{Described, Message};
 
+pub use crate::http::exchange::ExchangeError;
 pub use files::{Chunk, sandbox_path};
 
 use crate::address::{Address, Masters};
 use crate::encoding::Encoding;
-use crate::http::exchange::{self, Answer, ExchangeError};
+use crate::http::exchange::{self, Answer};
 
 /// Where operators call.
 const PATH: &str = "/api/v1";
@@ -141,7 +142,7 @@ impl Operator {
     /// # Errors
     /// When no leader answers, it refuses, or the answer is no JSON.
     pub async fn get(&self, path: &str) -> Result<serde_json::Value, OperatorError> {
-        let (peer, body) = self.follow(path, |peer| exchange::get(peer, path)).await?;
+        let (peer, body) = Box::pin(self.follow(path, |peer| exchange::get(peer, path))).await?;
         serde_json::from_slice(&body).map_err(|e| OperatorError::Unreadable {
             peer,
             what: path.to_owned(),
@@ -149,14 +150,15 @@ impl Operator {
         })
     }
 
-    /// Posts JSON to `path` and gives what is answered, which may be nothing.
+    /// Posts a form to `path` and gives what is answered, which may be nothing.
     ///
     /// # Errors
     /// When no leader answers, or it refuses.
-    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Bytes, OperatorError> {
-        let body = body.to_string().into_bytes();
-        let request = |peer: &Address| exchange::post(peer, path, Encoding::Json, None, body.clone());
-        Ok(self.follow(path, request).await?.1)
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Bytes, OperatorError> {
+        let fields: Vec<_> =
+            fields.iter().map(|(name, value)| format!("{name}={}", form_escape(value))).collect();
+        let body = fields.join("&");
+        Ok(Box::pin(self.follow(path, |peer| exchange::post_form(peer, path, body.clone()))).await?.1)
     }
 
     async fn exchange<C, R>(&self, name: &str, call: &C) -> Result<R, OperatorError>
@@ -167,7 +169,7 @@ impl Operator {
         let encoding = Encoding::Protobuf;
         let body = encoding.encode(call);
         let request = |peer: &Address| exchange::post(peer, PATH, encoding, None, body.clone());
-        let (peer, body) = self.follow(name, request).await?;
+        let (peer, body) = Box::pin(self.follow(name, request)).await?;
         encoding.decode(body).map_err(|e| OperatorError::Unreadable {
             peer,
             what: name.to_owned(),
@@ -214,5 +216,26 @@ impl Operator {
             return Ok((peer, body));
         }
         Err(OperatorError::Refused { peer, what: what.to_owned(), status, message: answer.explain().await })
+    }
+}
+
+/// A value as forms have it: all but letters, digits and a few marks as `%XX`.
+fn form_escape(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn form_values_are_escaped() {
+        assert_eq!(super::form_escape("a-1 b&c=\u{e9}"), "a-1%20b%26c%3D%C3%A9");
     }
 }

@@ -1,0 +1,138 @@
+//! The cluster that a command talks to: its masters, and how tasks and agents in it are found.
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use proto::v1::{AgentId, Task, TaskState, master};
+use sdk::{Address, Masters, Operator};
+
+/// Where the master is when nothing else is said: on this machine.
+pub(crate) const DEFAULT_MASTER: &str = "127.0.0.1:5050";
+
+/// The option of every command that talks to a cluster.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Connection {
+    /// Where the master is; several, separated by commas, if the cluster has them
+    #[arg(long, env = "MESETA_MASTER", default_value = DEFAULT_MASTER, value_name = "HOST:PORT")]
+    #[arg(value_parser = parse_masters)]
+    pub(crate) master: Masters,
+}
+
+fn parse_masters(text: &str) -> Result<Masters, String> {
+    Masters::parse(text).map_err(|error| error.to_string())
+}
+
+impl Connection {
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::new(self.master.clone())
+    }
+}
+
+/// The name of a state without its prefix: `RUNNING`.
+pub(crate) fn state_name(state: TaskState) -> &'static str {
+    let name = state.as_str_name();
+    name.strip_prefix("TASK_").unwrap_or(name)
+}
+
+/// Whether a task in this state will never run again.
+pub(crate) fn is_terminal(state: TaskState) -> bool {
+    use TaskState as S;
+    match state {
+        S::TaskStaging
+        | S::TaskStarting
+        | S::TaskRunning
+        | S::TaskKilling
+        | S::TaskUnreachable
+        | S::TaskUnknown => false,
+        S::TaskFinished
+        | S::TaskFailed
+        | S::TaskKilled
+        | S::TaskError
+        | S::TaskLost
+        | S::TaskDropped
+        | S::TaskGone
+        | S::TaskGoneByOperator => true,
+    }
+}
+
+/// All tasks that the master remembers, running ones first.
+pub(crate) fn all_tasks(tasks: master::response::GetTasks) -> Vec<Task> {
+    let groups = [
+        tasks.tasks,
+        tasks.pending_tasks,
+        tasks.unreachable_tasks,
+        tasks.completed_tasks,
+        tasks.orphan_tasks,
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// The task with this id, or the only one whose id begins so. Among tasks of the same id, in different frameworks, one
+/// that runs is preferred.
+pub(crate) async fn find_task(operator: &Operator, id: &str) -> Result<Task> {
+    let tasks = all_tasks(operator.tasks().await?);
+    choose(tasks, id)
+}
+
+fn choose(tasks: Vec<Task>, id: &str) -> Result<Task> {
+    let exact = tasks.iter().any(|task| task.task_id.value == id);
+    let mut matching: Vec<Task> = tasks
+        .into_iter()
+        .filter(|task| if exact { task.task_id.value == id } else { task.task_id.value.starts_with(id) })
+        .collect();
+    if matching.iter().any(|task| !is_terminal(task.state())) {
+        matching.retain(|task| !is_terminal(task.state()));
+    }
+    match matching.len() {
+        0 => bail!("no task has the id `{id}`, nor one that begins so; `meseta tasks --all` lists them"),
+        1 => Ok(matching.remove(0)),
+        count => {
+            let mut some: Vec<_> = matching.iter().take(5).map(|task| task.task_id.value.as_str()).collect();
+            if count > some.len() {
+                some.push("...");
+            }
+            bail!("`{id}` may be any of {count} tasks: {}; give more of the id", some.join(", "))
+        }
+    }
+}
+
+/// Where the agent listens.
+pub(crate) async fn agent_address(operator: &Operator, id: &AgentId) -> Result<Address> {
+    let agents = operator.agents().await?.agents;
+    let agent = agents.into_iter().find(|agent| agent.agent_info.id.as_ref() == Some(id));
+    agent
+        .and_then(|agent| Address::from_pid(agent.pid.as_deref().unwrap_or_default()))
+        .with_context(|| format!("agent {} is not there (any more)", id.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::v1::TaskId;
+
+    fn task(id: &str, state: TaskState) -> Task {
+        Task { task_id: TaskId { value: id.into() }, state: state.into(), ..Task::default() }
+    }
+
+    fn chosen(tasks: &[(&str, TaskState)], id: &str) -> Result<(String, TaskState), String> {
+        let tasks = tasks.iter().map(|(id, state)| task(id, *state)).collect();
+        choose(tasks, id).map(|t| (t.task_id.value.clone(), t.state())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn tasks_are_found_by_id_or_by_its_beginning() {
+        use TaskState::{TaskFinished as Finished, TaskRunning as Running};
+        let tasks = [
+            ("web-1", Running),
+            ("web-12", Running),
+            ("db-1", Finished),
+            ("db-2", Running),
+            ("db-1", Running),
+        ];
+        assert_eq!(chosen(&tasks, "web-1"), Ok(("web-1".into(), Running)), "the whole id wins");
+        assert_eq!(chosen(&tasks, "web-12"), Ok(("web-12".into(), Running)));
+        assert_eq!(chosen(&tasks, "db-1"), Ok(("db-1".into(), Running)), "what runs wins");
+        let error = chosen(&tasks, "we").unwrap_err();
+        assert!(error.contains("any of 2 tasks: web-1, web-12"), "{error}");
+        assert!(chosen(&tasks, "x").unwrap_err().contains("no task has the id `x`"));
+    }
+}

@@ -1,0 +1,45 @@
+//! How failures are shown: what was wrong, why, and what to do about it.
+
+use std::process::ExitCode;
+
+use sdk::address::AddressError;
+use sdk::operator::{ExchangeError, OperatorError};
+
+/// Exit code of a command that failed.
+pub(crate) const FAILED: u8 = 1;
+/// Exit code of a wrong command line.
+pub(crate) const USAGE: u8 = 2;
+
+/// Shows an error and the errors that caused it on standard error.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if is_broken_pipe(error) {
+        // Whoever read the output has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    if let Some(hint) = hint(error) {
+        eprintln!("hint: {hint}");
+    }
+    let usage = error.chain().any(|cause| cause.is::<AddressError>());
+    ExitCode::from(if usage { USAGE } else { FAILED })
+}
+
+/// Whether output could not be written because its reader is gone.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.map(std::io::Error::kind).any(|kind| kind == std::io::ErrorKind::BrokenPipe)
+}
+
+fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    let unreachable = error.chain().any(|cause| {
+        matches!(cause.downcast_ref::<ExchangeError>(), Some(ExchangeError::Connect { .. }))
+            || matches!(
+                cause.downcast_ref::<OperatorError>(),
+                Some(OperatorError::Exchange(ExchangeError::Connect { .. }) | OperatorError::NoLeader { .. })
+            )
+    });
+    unreachable.then_some(
+        "start a cluster on this machine with `meseta up`, or say where yours is with --master HOST:PORT or \
+         MESETA_MASTER",
+    )
+}

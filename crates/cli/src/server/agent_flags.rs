@@ -1,0 +1,160 @@
+//! `meseta agent`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use agent::{AgentOptions, AgentServer};
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+
+use super::life::{ProcessFlags, until_told_to_end};
+use crate::flags::Duration;
+
+/// How long the executors may take to end; those that take longer are killed.
+const END_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The flags of `meseta agent`, named as Mesos' where Mesos has them.
+#[derive(Args, Debug)]
+pub(crate) struct AgentFlags {
+    /// Where the master is
+    #[arg(long, value_name = "HOST:PORT")]
+    master: String,
+    /// Address to listen on
+    #[arg(long, default_value = "0.0.0.0", value_name = "ADDRESS")]
+    ip: IpAddr,
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 5051)]
+    port: u16,
+    /// Host name told to frameworks instead of the address
+    #[arg(long, value_name = "NAME")]
+    hostname: Option<String>,
+    /// Address under which others reach this agent, if it is not --ip
+    #[arg(long, value_name = "ADDRESS")]
+    advertise_ip: Option<IpAddr>,
+    /// Port under which others reach this agent, if it is not --port
+    #[arg(long, value_name = "PORT")]
+    advertise_port: Option<u16>,
+    /// Where sandboxes are
+    #[arg(long, default_value = "/var/lib/meseta/agent", value_name = "DIRECTORY")]
+    work_dir: PathBuf,
+
+    /// What is offered, such as 'cpus:8;mem:8192;ports(web):[80-90]'; what is not named is detected
+    #[arg(long, help_heading = "Resources")]
+    resources: Option<String>,
+    /// What the agent says of itself, such as 'rack:r1;zone:a'
+    #[arg(long, help_heading = "Resources")]
+    attributes: Option<String>,
+    /// The role that resources without one are reserved for
+    #[arg(long, default_value = "*", value_name = "ROLE", help_heading = "Resources")]
+    default_role: String,
+
+    /// Whether tasks run as their own users, not as the agent's
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true)]
+    #[arg(value_name = "BOOL", help_heading = "Executors")]
+    switch_user: bool,
+    /// How long a custom executor may take to subscribe
+    #[arg(long, default_value = "1mins", value_name = "DURATION", help_heading = "Executors")]
+    executor_registration_timeout: Duration,
+    /// How long an executor may take to shut down before it is ended by force
+    #[arg(long, default_value = "5secs", value_name = "DURATION", help_heading = "Executors")]
+    executor_shutdown_grace_period: Duration,
+    /// Variables that executors and command tasks get, as a JSON object
+    #[arg(long, value_name = "JSON", value_parser = parse_variables, help_heading = "Executors")]
+    executor_environment_variables: Option<Variables>,
+    /// How often an idle executor is sent a heartbeat
+    #[arg(long, default_value = "30secs", value_name = "DURATION", help_heading = "Executors")]
+    http_heartbeat_interval: Duration,
+    /// How many ended executors of each framework are remembered
+    #[arg(long, default_value_t = 150, value_name = "COUNT", help_heading = "Executors")]
+    max_completed_executors_per_framework: usize,
+    /// How long the sandbox of an ended executor is kept
+    #[arg(long, default_value = "1weeks", value_name = "DURATION", help_heading = "Executors")]
+    gc_delay: Duration,
+
+    /// A server that sends nothing for so long is given up by the fetcher
+    #[arg(long, default_value = "1mins", value_name = "DURATION", help_heading = "Fetcher")]
+    fetcher_stall_timeout: Duration,
+    /// Where relative paths of the fetcher start
+    #[arg(long, value_name = "DIRECTORY", help_heading = "Fetcher")]
+    frameworks_home: Option<PathBuf>,
+
+    /// Longest pause before the first attempt to register again
+    #[arg(long, default_value = "1secs", value_name = "DURATION", help_heading = "Recovery")]
+    registration_backoff_factor: Duration,
+    /// How long executors that checkpoint wait for an agent to come back
+    #[arg(long, default_value = "15mins", value_name = "DURATION", help_heading = "Recovery")]
+    recovery_timeout: Duration,
+
+    #[command(flatten)]
+    process: ProcessFlags,
+}
+
+/// Variables by name; a type of its own, for clap would take a map as many values.
+#[derive(Clone, Debug)]
+struct Variables(BTreeMap<String, String>);
+
+fn parse_variables(text: &str) -> Result<Variables, String> {
+    serde_json::from_str(text)
+        .map(Variables)
+        .map_err(|error| format!("not a JSON object of strings: {error}"))
+}
+
+impl AgentFlags {
+    fn options(&self) -> AgentOptions {
+        AgentOptions {
+            master: self.master.clone(),
+            ip: self.ip,
+            port: self.port,
+            hostname: self.hostname.clone(),
+            advertise_ip: self.advertise_ip,
+            advertise_port: self.advertise_port,
+            work_dir: self.work_dir.clone(),
+            resources: self.resources.clone(),
+            attributes: self.attributes.clone(),
+            default_role: self.default_role.clone(),
+            executor_registration_timeout: self.executor_registration_timeout.0,
+            executor_shutdown_grace_period: self.executor_shutdown_grace_period.0,
+            executor_environment_variables: self
+                .executor_environment_variables
+                .clone()
+                .map(|variables| variables.0)
+                .unwrap_or_default(),
+            registration_backoff_factor: self.registration_backoff_factor.0,
+            recovery_timeout: self.recovery_timeout.0,
+            fetcher_stall_timeout: self.fetcher_stall_timeout.0,
+            frameworks_home: self.frameworks_home.clone(),
+            gc_delay: self.gc_delay.0,
+            switch_user: self.switch_user,
+            max_completed_executors_per_framework: self.max_completed_executors_per_framework,
+            http_heartbeat_interval: self.http_heartbeat_interval.0,
+            // This process has no children but its tasks.
+            adopt_orphans: true,
+            ..AgentOptions::default()
+        }
+    }
+}
+
+/// Serves until a signal ends it; its tasks end with it.
+pub(crate) async fn run(flags: AgentFlags) -> Result<()> {
+    flags.process.begin()?;
+    let server = AgentServer::start(flags.options())
+        .await
+        .with_context(|| format!("the agent cannot start on {}:{}", flags.ip, flags.port))?;
+    flags.process.announce(server.address().to_string())?;
+    let outcome = tokio::select! {
+        signal = until_told_to_end() => {
+            // The master hears of it, and the tasks get their grace periods.
+            server.unregister(format!("the agent got {}", signal?)).await;
+            tokio::select! {
+                _ = tokio::time::timeout(END_PATIENCE, server.terminated()) => {}
+                _ = until_told_to_end() => {}
+            }
+            Ok(())
+        }
+        end = server.terminated() => Err(anyhow!("{}", end.reason)),
+    };
+    server.shutdown().await;
+    outcome
+}

@@ -1,0 +1,107 @@
+//! What the servers' processes have in common: their log, their first and their last moments.
+
+use std::io::Write;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Flags of every server's process.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Logging")]
+pub(crate) struct ProcessFlags {
+    /// What is logged at least: INFO, WARNING or ERROR; `RUST_LOG` says it in more detail
+    #[arg(long, value_name = "LEVEL", default_value = "INFO", ignore_case = true)]
+    #[arg(value_parser = ["INFO", "WARNING", "ERROR"])]
+    pub(crate) logging_level: String,
+
+    /// Log only errors
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true, value_name = "BOOL")]
+    pub(crate) quiet: bool,
+
+    /// Ends with the process that started this one, and tells it on standard output when it serves
+    #[arg(long, hide = true, value_name = "PID")]
+    pub(crate) child_of: Option<i32>,
+}
+
+/// What a server tells the process that started it, as one line of JSON.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Announcement {
+    /// Where it serves, as `ip:port`.
+    pub(crate) address: String,
+}
+
+impl ProcessFlags {
+    /// Sets up the log, and the tie to the parent.
+    pub(crate) fn begin(&self) -> Result<()> {
+        let level = match (self.quiet, self.logging_level.as_str()) {
+            (true, _) | (_, "ERROR") => "error",
+            (_, "WARNING") => "warn",
+            _ => "info",
+        };
+        let usual = move || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+        let colours = crate::view::colours(&std::io::stderr());
+        let log = tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_ansi(colours)
+            .with_env_filter(usual())
+            .with_filter_reloading();
+        let filter = log.reload_handle();
+        log.init();
+        let set = move |level| {
+            // Fails only when the log is gone.
+            let _ = filter.reload(if level == 0 { usual() } else { EnvFilter::new("debug") });
+        };
+        // A process begins once.
+        let _ = SET_LEVEL.set(Box::new(set));
+        match self.child_of {
+            Some(parent) => die_with(parent),
+            None => Ok(()),
+        }
+    }
+
+    /// Says where the server serves.
+    pub(crate) fn announce(&self, address: String) -> Result<()> {
+        if self.child_of.is_some() {
+            let line = serde_json::to_string(&Announcement { address })?;
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{line}").and_then(|()| out.flush()).context("the parent does not listen")?;
+        }
+        Ok(())
+    }
+}
+
+/// Has the kernel end this process when its parent does, however the parent ends.
+fn die_with(parent: i32) -> Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    // The parent may have ended before the kernel was asked.
+    let now = rustix::process::getppid().map_or(0, rustix::process::Pid::as_raw_pid);
+    anyhow::ensure!(now == parent, "the process that started this one is gone");
+    Ok(())
+}
+
+/// Waits for the signal to end, from the terminal or from a supervisor; its name.
+pub(crate) async fn until_told_to_end() -> Result<&'static str> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let name = tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    };
+    tracing::info!("ending: {name}");
+    Ok(name)
+}
+
+/// Changes what is logged: level 0 is what the flags say, any other adds the details.
+static SET_LEVEL: OnceLock<Box<dyn Fn(u32) + Send + Sync>> = OnceLock::new();
+
+/// Follows `SET_LOGGING_LEVEL`.
+pub(crate) fn set_logging_level(level: u32) {
+    if let Some(set) = SET_LEVEL.get() {
+        set(level);
+    }
+}

@@ -1,0 +1,121 @@
+//! `meseta master`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use master::{MasterOptions, MasterServer};
+
+use super::life::{ProcessFlags, set_logging_level, until_told_to_end};
+use crate::flags::{Duration, Weights};
+
+/// The flags of `meseta master`, named as Mesos' where Mesos has them.
+#[derive(Args, Debug)]
+pub(crate) struct MasterFlags {
+    /// Address to listen on
+    #[arg(long, default_value = "0.0.0.0", value_name = "ADDRESS")]
+    ip: IpAddr,
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 5050)]
+    port: u16,
+    /// Host name told to clients instead of the address
+    #[arg(long, value_name = "NAME")]
+    hostname: Option<String>,
+    /// Address under which others reach this master, if it is not --ip
+    #[arg(long, value_name = "ADDRESS")]
+    advertise_ip: Option<IpAddr>,
+    /// Port under which others reach this master, if it is not --port
+    #[arg(long, value_name = "PORT")]
+    advertise_port: Option<u16>,
+    /// Where the master keeps its files
+    #[arg(long, value_name = "DIRECTORY")]
+    work_dir: Option<PathBuf>,
+    /// Name of the cluster, for people
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+
+    /// The only roles that frameworks may have, separated by commas; all without this
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', help_heading = "Sharing")]
+    roles: Vec<String>,
+    /// Weights of roles, such as ads=2,web=1.5
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Sharing")]
+    weights: Option<Weights>,
+    /// How often everything that is free is offered
+    #[arg(long, default_value = "1secs", value_name = "DURATION", help_heading = "Sharing")]
+    allocation_interval: Duration,
+    /// How long a framework may hold an offer; for ever without this
+    #[arg(long, value_name = "DURATION", help_heading = "Sharing")]
+    offer_timeout: Option<Duration>,
+    /// Whether frameworks may run tasks as root
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true)]
+    #[arg(value_name = "BOOL", help_heading = "Sharing")]
+    root_submissions: bool,
+
+    /// How long an agent has to answer a ping
+    #[arg(long, default_value = "15secs", value_name = "DURATION", help_heading = "Agents")]
+    agent_ping_timeout: Duration,
+    /// How many pings an agent may leave unanswered before it is unreachable
+    #[arg(long, default_value_t = 5, value_name = "COUNT", help_heading = "Agents")]
+    max_agent_ping_timeouts: u32,
+    /// How long an agent whose connection broke may take to come back
+    #[arg(long, default_value = "10mins", value_name = "DURATION", help_heading = "Agents")]
+    agent_reregister_timeout: Duration,
+
+    /// How many ended frameworks are remembered
+    #[arg(long, default_value_t = 50, value_name = "COUNT", help_heading = "Memory")]
+    max_completed_frameworks: usize,
+    /// How many ended tasks of each framework are remembered
+    #[arg(long, default_value_t = 1000, value_name = "COUNT", help_heading = "Memory")]
+    max_completed_tasks_per_framework: usize,
+    /// How many unreachable tasks of each framework are remembered
+    #[arg(long, default_value_t = 1000, value_name = "COUNT", help_heading = "Memory")]
+    max_unreachable_tasks_per_framework: usize,
+    /// How many may watch the operator API's events at a time
+    #[arg(long, default_value_t = 1000, value_name = "COUNT", help_heading = "Memory")]
+    max_operator_event_stream_subscribers: usize,
+
+    #[command(flatten)]
+    process: ProcessFlags,
+}
+
+impl MasterFlags {
+    fn options(&self) -> MasterOptions {
+        MasterOptions {
+            ip: self.ip,
+            port: self.port,
+            hostname: self.hostname.clone(),
+            advertise_ip: self.advertise_ip,
+            advertise_port: self.advertise_port,
+            work_dir: self.work_dir.clone(),
+            cluster: self.cluster.clone(),
+            roles: self.roles.iter().filter(|role| !role.is_empty()).cloned().collect(),
+            weights: self.weights.clone().map(|weights| weights.0).unwrap_or_default(),
+            agent_ping_timeout: self.agent_ping_timeout.0,
+            max_agent_ping_timeouts: self.max_agent_ping_timeouts,
+            allocation_interval: self.allocation_interval.0,
+            offer_timeout: self.offer_timeout.map(|timeout| timeout.0),
+            max_completed_frameworks: self.max_completed_frameworks,
+            max_completed_tasks_per_framework: self.max_completed_tasks_per_framework,
+            max_unreachable_tasks_per_framework: self.max_unreachable_tasks_per_framework,
+            max_operator_event_stream_subscribers: self.max_operator_event_stream_subscribers,
+            agent_reregister_timeout: self.agent_reregister_timeout.0,
+            root_submissions: self.root_submissions,
+            set_logging_level: Some(set_logging_level),
+            ..MasterOptions::default()
+        }
+    }
+}
+
+/// Serves until a signal ends it.
+pub(crate) async fn run(flags: MasterFlags) -> Result<()> {
+    flags.process.begin()?;
+    let server = MasterServer::start(flags.options())
+        .await
+        .with_context(|| format!("the master cannot start on {}:{}", flags.ip, flags.port))?;
+    flags.process.announce(server.address().to_string())?;
+    until_told_to_end().await?;
+    server.shutdown().await;
+    Ok(())
+}

@@ -125,11 +125,16 @@ async fn send(agent: SocketAddr, call: &Call) -> (u16, String) {
     http(agent, "POST", "/api/v1/executor", Some(&proto::json::to_string(call))).await
 }
 
+/// A UUID of version 4 for each number.
+fn uuid(number: u8) -> Vec<u8> {
+    base::Uuid::v4_from_bytes([number; 16]).as_bytes().to_vec()
+}
+
 fn update(task_id: &str, state: v1::TaskState, number: u8) -> Call {
     let mut status = v1::TaskStatus {
         task_id: task_id.into(),
         source: Some(v1::task_status::Source::Executor.into()),
-        uuid: Some(vec![number; 16].into()),
+        uuid: Some(uuid(number).into()),
         data: Some(b"mine".to_vec().into()),
         ..Default::default()
     };
@@ -158,7 +163,7 @@ async fn an_executor_runs_its_tasks() {
         assert_eq!((running.state(), running.data()), (v1::TaskState::TaskRunning, &b"mine"[..]));
         assert!(running.container_status.is_some_and(|status| status.executor_pid.is_some()));
         let acknowledged = stream.expect(event::Type::Acknowledged).await.acknowledged.expect("its part");
-        assert_eq!(acknowledged.uuid[..], [1; 16]);
+        assert_eq!(acknowledged.uuid[..], uuid(1));
 
         let message =
             Call { message: Some(call::Message { data: b"up".to_vec().into() }), ..of(call::Type::Message) };

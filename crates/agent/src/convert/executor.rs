@@ -126,7 +126,7 @@ mod tests {
     fn update(change: impl FnOnce(&mut v1::TaskStatus)) -> Result<Option<ExecutorCall>, String> {
         let mut status = v1::TaskStatus {
             task_id: "t".into(),
-            uuid: Some(vec![7; 16].into()),
+            uuid: Some(vec![0x47; 16].into()),
             source: Some(v1::task_status::Source::Executor.into()),
             ..Default::default()
         };

@@ -113,10 +113,13 @@ fn is_known(snapshot: &Snapshot, id: &ContainerId) -> bool {
     executors.flat_map(|executor| &executor.containers).any(|container| container.container_id == *id)
 }
 
+/// The answer where there is no such container.
+type Missing = fn(&ContainerId) -> ApiError;
+
 /// The container that a call is about, and what is said where there is no such container.
-fn subject(call: &Call) -> Option<(&v1::ContainerId, fn(&ContainerId) -> ApiError)> {
+fn subject(call: &Call) -> Option<(&v1::ContainerId, Missing)> {
     use call::Type;
-    let found: (Option<&v1::ContainerId>, fn(&ContainerId) -> ApiError) = match call.r#type() {
+    let found: (Option<&v1::ContainerId>, Missing) = match call.r#type() {
         Type::WaitContainer => (call.wait_container.as_ref().map(|part| &part.container_id), not_found),
         Type::WaitNestedContainer => {
             (call.wait_nested_container.as_ref().map(|part| &part.container_id), not_found)

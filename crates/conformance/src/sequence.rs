@@ -64,9 +64,32 @@ fn update(status: &Value) -> (String, String) {
         }
     }
     if let Some(message) = status.get("message") {
-        what.push_str(&format!(" '{}'", without_ids(&plain(message))));
+        let message = comparable(&plain(message), &status["state"]);
+        what.push_str(&format!(" '{message}'"));
     }
     (format!("task {}", plain(&status["task_id"]["value"])), what)
+}
+
+/// A status' message without what may differ between two implementations that do the same.
+#[must_use]
+pub fn comparable(message: &str, state: &Value) -> String {
+    let message = without_ids(message);
+    // Whether a task goes by SIGTERM or needs SIGKILL hangs on how it is isolated: the first process of a PID namespace,
+    // as in the recordings, does not hear the first.
+    if state == "TASK_KILLED" {
+        return message.replace("signal Killed", "signal Terminated");
+    }
+    // Mesos has the exit code of its fetcher to tell, Meseta the reason.
+    if let Some((fetching, _why)) = message.split_once("for container '#': ") {
+        return fetching.to_owned();
+    }
+    // Resources are listed in no particular order.
+    if let Some((before, resources)) = message.split_once("is more than available ") {
+        let mut resources: Vec<&str> = resources.split("; ").collect();
+        resources.sort_unstable();
+        return format!("{before}is more than available {}", resources.join("; "));
+    }
+    message
 }
 
 fn failure(failure: &Value) -> (String, String) {

@@ -359,3 +359,17 @@ fn a_killed_framework_takes_its_tasks_along_and_nothing_else() {
     other.end().unwrap();
     assert_eq!(cluster.leftovers(), []);
 }
+
+#[test]
+fn a_task_without_resources_is_refused() {
+    let cluster = Cluster::start(1).unwrap();
+    let mut scheduler = subscribe(&cluster, &Framework::default());
+    launch_one(&mut scheduler, |offer, _| {
+        let mut task = task(offer, "t", "true");
+        task["resources"] = json!([]);
+        task
+    });
+    let refused = scheduler.terminal().unwrap();
+    assert_eq!(state_and_reason(&refused), expected("TASK_ERROR", "REASON_TASK_INVALID"));
+    assert_eq!(text(&refused["message"]), "Task uses no resources");
+}

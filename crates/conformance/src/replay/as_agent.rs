@@ -98,7 +98,13 @@ impl Replay {
             }
             "RunTaskGroupMessage" => {
                 let tasks = content.0["task_group"]["tasks"].as_array().cloned().unwrap_or_default();
-                let group = json!({"tasks": tasks.iter().map(stripped).collect::<Vec<_>>()});
+                let mut group = json!({"tasks": tasks.iter().map(stripped).collect::<Vec<_>>()});
+                for task in
+                    group["tasks"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut)
+                {
+                    // The master has put it there.
+                    task.remove("executor");
+                }
                 let executor = stripped(&content.0["executor"]);
                 self.launch(number, &content.0["framework"], |scheduler| {
                     let mut executor = executor;

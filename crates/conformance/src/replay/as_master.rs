@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use proto::internal;
 
-use super::{Body, Recorded, Side, describe, recorded, short};
+use super::{Body, Recorded, Side, describe, recorded, replaced, short};
 use crate::libprocess::{Message, Peer};
+use crate::sequence::comparable;
 
 /// How long the agent may take with a message. The recorded group waits a second, its executor a grace period.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -18,8 +19,15 @@ const RESTART: &str = "ReregisterSlaveMessage";
 /// Plays the master at `master` to the agent that has been told its address. Returns how the agent's messages differ
 /// from the recorded agent's.
 pub fn run(master: Peer) -> Result<Vec<String>> {
-    let mut replay =
-        Replay { master, agent: None, updates: BTreeMap::new(), uuids: BTreeMap::new(), pongs: 0, pings: 0 };
+    let mut replay = Replay {
+        master,
+        agent: None,
+        updates: BTreeMap::new(),
+        uuids: BTreeMap::new(),
+        version: (Vec::new(), Vec::new()),
+        pongs: 0,
+        pings: 0,
+    };
     let mut differences = Vec::new();
     let messages = recorded()?;
     let mut expected_updates = BTreeMap::new();
@@ -28,6 +36,9 @@ pub fn run(master: Peer) -> Result<Vec<String>> {
             Side::Master => replay.send(message)?,
             Side::Agent if message.name == "PongSlaveMessage" => {}
             Side::Agent => {
+                if let Some(version) = resource_version(&message.name, &message.body)? {
+                    replay.version.0 = version;
+                }
                 if message.name == "StatusUpdateMessage" {
                     note_update(&mut expected_updates, &message.read()?);
                 }
@@ -68,14 +79,27 @@ struct Replay {
     updates: BTreeMap<Task, Vec<String>>,
     /// Updates of each task that are not acknowledged.
     uuids: BTreeMap<Task, VecDeque<Vec<u8>>>,
+    /// The recorded agent's version of its resources, and the version of the agent under test: launches name it.
+    version: (Vec<u8>, Vec<u8>),
     pongs: usize,
     pings: usize,
 }
 
+/// The version of its resources that an agent tells.
+fn resource_version(name: &str, body: &[u8]) -> Result<Option<Vec<u8>>> {
+    if name != "UpdateSlaveMessage" {
+        return Ok(None);
+    }
+    let update: internal::UpdateSlaveMessage = proto::decode(body)?;
+    Ok(update.resource_version_uuid.map(|uuid| uuid.value.to_vec()))
+}
+
 fn note_update(updates: &mut BTreeMap<Task, Vec<String>>, body: &Body) {
     let status = &body.0["update"]["status"];
-    let fields = ["state", "reason", "source", "message"];
+    let fields = ["state", "reason", "source"];
     let text = fields.iter().filter_map(|field| status[*field].as_str()).collect::<Vec<_>>().join(" ");
+    let message = comparable(status["message"].as_str().unwrap_or_default(), &status["state"]);
+    let text = format!("{text} '{message}'");
     updates.entry((body.framework().unwrap_or_default(), body.task())).or_default().push(text);
 }
 
@@ -94,6 +118,9 @@ impl Replay {
                 let mut acknowledgement: internal::StatusUpdateAcknowledgementMessage = proto::decode(&body)?;
                 acknowledgement.uuid = uuid.into();
                 body = proto::encode(&acknowledgement);
+            }
+            "RunTaskMessage" | "RunTaskGroupMessage" => {
+                body = replaced(&body, &self.version.0, &self.version.1)
             }
             _ => {}
         }
@@ -124,6 +151,9 @@ impl Replay {
             }
             self.agent = message.from.split('@').nth(1).map(str::to_owned);
             let body = Body::read(name, &message.body).with_context(|| format!("the agent's {name}"))?;
+            if let Some(version) = resource_version(name, &message.body)? {
+                self.version.1 = version;
+            }
             if name == "StatusUpdateMessage" && !self.note(&body, &message.body)? {
                 continue;
             }

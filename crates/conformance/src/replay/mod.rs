@@ -102,14 +102,19 @@ pub fn short(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
-/// Puts one master's id where another's was. The ids are of one length, so a protobuf stays well-formed.
+/// Puts one master's id where another's was.
 #[must_use]
 pub fn with_master_id(body: &[u8], from: &str, to: &str) -> Vec<u8> {
-    assert_eq!(from.len(), to.len(), "master ids are UUIDs");
+    replaced(body, from.as_bytes(), to.as_bytes())
+}
+
+/// Puts bytes where others of the same length were, so that a protobuf stays well-formed.
+fn replaced(body: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len(), "UUIDs of one form");
     let mut body = body.to_vec();
     let mut at = 0;
-    while let Some(found) = body[at..].windows(from.len()).position(|w| w == from.as_bytes()) {
-        body[at + found..at + found + to.len()].copy_from_slice(to.as_bytes());
+    while let Some(found) = body[at..].windows(from.len().max(1)).position(|w| w == from) {
+        body[at + found..at + found + to.len()].copy_from_slice(to);
         at += found + to.len();
     }
     body

@@ -7,7 +7,7 @@ use base::{AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Payload, Task
 use crate::input::Timer;
 use crate::types::{
     Agent, ConnectionId, DrainConfig, ExecutorInfo, Framework, FrameworkInfo, Offer, OperationStatus,
-    OperatorError, Pid, ReconciledTask, RequestId, StreamId, Task, TaskInfo, TaskStatus,
+    OperatorError, Pid, ReconciledTask, RequestId, StreamId, Task, TaskInfo, TaskState, TaskStatus,
 };
 
 /// One output. They are to be carried out in their order; those for one connection or one agent must stay in order.
@@ -216,8 +216,10 @@ pub enum Observation {
     TaskAdded(Arc<Task>),
     /// A task's state changed.
     TaskUpdated {
-        /// The task after the change.
-        task: Arc<Task>,
+        /// Whose task.
+        framework_id: FrameworkId,
+        /// Its newest state, which may be ahead of the status.
+        state: TaskState,
         /// The status that changed it.
         status: Arc<TaskStatus>,
     },

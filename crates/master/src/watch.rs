@@ -53,10 +53,9 @@ pub(crate) fn log(observation: &Observation) {
                 task.agent_id
             );
         }
-        Observation::TaskUpdated { task, status } => tracing::debug!(
-            "task {} of framework {} is {}{}",
-            task.task_id,
-            task.framework_id,
+        Observation::TaskUpdated { framework_id, status, .. } => tracing::debug!(
+            "task {} of framework {framework_id} is {}{}",
+            status.task_id,
             status.state,
             status.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default()
         ),

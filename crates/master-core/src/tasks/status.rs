@@ -88,8 +88,7 @@ pub(crate) fn update_task(
     out: &mut Vec<Output>,
 ) {
     let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
-    let Some(shared) = framework.tasks.get_mut(task_id) else { return };
-    let task = Arc::make_mut(shared);
+    let Some(task) = framework.tasks.get_mut(task_id).map(Arc::make_mut) else { return };
     let state = latest_state.unwrap_or(status.state);
     let released = holds_resources(task.state) && !holds_resources(state);
     if !task.state.is_terminal() {
@@ -111,8 +110,12 @@ pub(crate) fn update_task(
         core.metrics.task_ended(status.state, status.source, status.reason);
     }
     if !repeated || status.reason.is_some_and(Reason::is_check) {
-        let task = Arc::clone(shared);
-        core.observe(out, || Observation::TaskUpdated { task, status: Arc::clone(status) });
+        let state = task.state;
+        core.observe(out, || Observation::TaskUpdated {
+            framework_id: framework_id.clone(),
+            state,
+            status: Arc::clone(status),
+        });
     }
 }
 

@@ -88,11 +88,11 @@ fn event_of(observation: &Arc<Observation>) -> Option<Event> {
             let task_added = Some(event::TaskAdded { task: task_to_proto(task) });
             event(Type::TaskAdded, Event { task_added, ..Default::default() })
         }
-        Observation::TaskUpdated { task, status } => {
+        Observation::TaskUpdated { framework_id, state, status } => {
             let task_updated = Some(event::TaskUpdated {
-                framework_id: task.framework_id.as_str().into(),
+                framework_id: framework_id.as_str().into(),
                 status: status_to_proto(status),
-                state: task.state.number(),
+                state: state.number(),
             });
             event(Type::TaskUpdated, Event { task_updated, ..Default::default() })
         }

@@ -18,6 +18,10 @@ use crate::{builtin, frameworks, registration, specs, status, views};
 /// How long a task group's executor waits for its last acknowledgements.
 const LINGER: Duration = Duration::from_secs(60);
 
+/// How long a task group's executor with nothing left to do stays, so that a scheduler that answers the last update with
+/// another group or with its own end is not told of a failure first. About what the executor of Mesos takes to exit.
+const IDLE: Duration = Duration::from_millis(50);
+
 /// Adds an executor for tasks that wait for it, and orders its container.
 pub(crate) fn add(
     core: &mut AgentCore,
@@ -164,7 +168,7 @@ pub(crate) fn registration_timeout(core: &mut AgentCore, step: &mut Step<'_>, co
     executor.destroy(step.out);
 }
 
-/// A task group's executor has waited long enough for its last acknowledgements.
+/// A task group's executor has waited long enough, for its last acknowledgements or for another group.
 pub(crate) fn linger_timeout(core: &mut AgentCore, step: &mut Step<'_>, container: &ContainerId) {
     let Some(executor) = by_container(core, container) else { return };
     executor.timer = None;
@@ -226,7 +230,8 @@ fn settle_group_executor(timers: &mut Timers, step: &mut Step<'_>, executor: &mu
         ExecutorState::Running if active => timers.cancel(&mut executor.timer),
         ExecutorState::Running if executor.is_through() => {
             timers.cancel(&mut executor.timer);
-            executor.destroy(step.out);
+            let timer = Timer::ExecutorLinger(executor.container_id.clone());
+            executor.timer = Some(timers.set(step.now + IDLE, timer));
         }
         ExecutorState::Running if executor.timer.is_none() => {
             let timer = Timer::ExecutorLinger(executor.container_id.clone());

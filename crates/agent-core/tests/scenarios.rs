@@ -207,6 +207,8 @@ fn pod_finish() {
     env.acknowledge();
     env.expect(&[]);
     env.acknowledge();
+    env.expect(&[]);
+    env.advance(Duration::from_millis(50)); // a scheduler may want to answer with another group or its own end
     env.expect(&["destroy c1"]);
     env.exited("c1", 0);
     env.expect(&["executor pod exited 0"]);
@@ -236,6 +238,7 @@ fn pod_one_fails() {
     env.exited("c3", 15);
     env.expect(&["b Killed: Command terminated with signal Terminated"]);
     env.acknowledge_all();
+    env.advance(Duration::from_millis(50));
     env.exited("c1", 9);
     env.expect(&["destroy c1", "executor pod exited 9"]);
 }

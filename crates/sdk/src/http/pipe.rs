@@ -23,6 +23,9 @@ const MAX_UNSENT_BYTES: usize = 1 << 20;
 /// Calls that may be under way.
 const MAX_UNANSWERED: usize = 16 << 10;
 
+/// How long the last answers may take when there will be no more calls.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
 /// Why a call did not take effect, or may not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
@@ -174,12 +177,31 @@ impl Pipe {
             let progress = self.shared.progress.notified();
             {
                 let state = self.shared.lock();
-                if state.closed || (state.queued.is_empty() && state.sent.is_empty()) {
+                if state.queued.is_empty() && state.sent.is_empty() {
                     return;
                 }
             }
             progress.await;
         }
+    }
+
+    /// Takes no more calls and fails those that were not written; those that were may still be answered, for a server
+    /// that ends a subscription because of a call answers the call, too.
+    pub(crate) fn linger(self: Arc<Self>, reason: &'static str) {
+        let queued = {
+            let mut state = self.shared.lock();
+            state.closed = true;
+            state.unsent = Vec::new();
+            std::mem::take(&mut state.queued)
+        };
+        self.shared.fail_unsent(queued);
+        // Whoever drops a scheduler outside of its runtime waits for nothing.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return self.close(reason) };
+        runtime.spawn(async move {
+            // Whether or not all were answered in time, what is left fails now.
+            let _ = tokio::time::timeout(LAST_ANSWERS, self.flush()).await;
+            self.close(reason);
+        });
     }
 
     /// Fails what is still held and takes no more.
@@ -195,10 +217,7 @@ impl Pipe {
             let error = CallError::Unanswered { call: ticket.call, reason: reason.to_owned() };
             self.shared.fail(ticket, error);
         }
-        for ticket in queued {
-            let error = CallError::NotSubscribed { call: ticket.call };
-            self.shared.fail(ticket, error);
-        }
+        self.shared.fail_unsent(queued);
         self.shared.progress.notify_waiters();
     }
 }
@@ -233,6 +252,14 @@ impl Shared {
                 }
             }
         }
+    }
+
+    fn fail_unsent(&self, tickets: VecDeque<Ticket>) {
+        for ticket in tickets {
+            let error = CallError::NotSubscribed { call: ticket.call };
+            self.fail(ticket, error);
+        }
+        self.progress.notify_waiters();
     }
 
     fn settle(&self, ticket: Ticket, response: Response) {

@@ -59,10 +59,10 @@ impl Calls {
         *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
     }
 
-    pub(super) fn disconnect(&self, reason: &str) {
+    pub(super) fn disconnect(&self, reason: &'static str) {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(connection) = connection {
-            connection.pipe.close(reason);
+            connection.pipe.linger(reason);
         }
     }
 

@@ -89,9 +89,7 @@ fn plain(c: char) -> bool {
 fn program(command: &[String]) -> String {
     let words = command.iter().flat_map(|part| part.split_whitespace());
     // Assignments may stand before the program.
-    let word = words
-        .filter(|word| !word.contains('='))
-        .find(|word| word.starts_with(|c: char| plain(c) || c == '/'));
+    let word = words.filter(|word| !word.contains('=')).map(|word| word.trim_start_matches("./")).next();
     let name = word.and_then(|word| word.rsplit('/').next()).unwrap_or_default();
     let name: String = name.chars().take_while(|c| plain(*c)).collect();
     if name.is_empty() { "run".to_owned() } else { name }

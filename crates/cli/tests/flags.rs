@@ -1,0 +1,150 @@
+//! The flags of master and agent in the real binary, and the rest of the command line.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use support::{Process, meseta, text};
+
+/// Starts a server that says where it serves; this process is its parent.
+fn start(command: &mut Command) -> (Process, String) {
+    command.arg(format!("--child-of={}", std::process::id()));
+    let mut process =
+        Process { child: command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap() };
+    let mut line = String::new();
+    BufReader::new(process.child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let Ok(announcement) = serde_json::from_str::<Value>(&line) else { panic!("{}", process.end().2) };
+    let address = announcement["address"].as_str().unwrap().to_owned();
+    (process, address)
+}
+
+/// The flags that a server says it has.
+fn flags(address: &str) -> Value {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /flags HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let json = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
+    serde_json::from_str::<Value>(json).unwrap()["flags"].clone()
+}
+
+#[test]
+fn the_master_takes_every_spelling() {
+    let (_master, address) = start(
+        meseta()
+            .args([
+                "master",
+                "--ip=127.0.0.1",
+                "--port",
+                "0",
+                "--agent_ping_timeout=3secs",
+                "--no-root_submissions",
+            ])
+            .args(["--max-completed-frameworks=7"])
+            .env("MESOS_ALLOCATION_INTERVAL", "5secs")
+            .env("MESOS_OFFER_TIMEOUT", "1mins")
+            .env("MESETA_OFFER_TIMEOUT", "2mins")
+            .env("MESOS_AGENT_PING_TIMEOUT", "9secs"),
+    );
+    let flags = flags(&address);
+    for (name, value) in [
+        ("agent_ping_timeout", "3secs"),
+        ("root_submissions", "false"),
+        ("max_completed_frameworks", "7"),
+        ("allocation_interval", "5secs"),
+        ("offer_timeout", "2mins"),
+        ("ip", "127.0.0.1"),
+    ] {
+        assert_eq!(flags[name], value, "{name} in {flags}");
+    }
+}
+
+#[test]
+fn the_agent_takes_every_spelling() {
+    let (_master, master) = start(meseta().args(["master", "--ip=127.0.0.1", "--port=0"]));
+    let directory = tempfile::tempdir().unwrap();
+    let resources = directory.path().join("resources");
+    std::fs::write(&resources, "cpus:3;mem:100\n").unwrap();
+    let (_agent, address) = start(
+        meseta()
+            .args(["agent", "--ip=127.0.0.1", "--port=0", "--no-switch_user", "--launcher=posix"])
+            .arg(format!("--resources=file://{}", resources.display()))
+            .env("MESOS_MASTER", master)
+            .env("MESETA_WORK_DIR", directory.path().join("work"))
+            .env("MESOS_ATTRIBUTES", "rack:r1"),
+    );
+    let flags = flags(&address);
+    for (name, value) in
+        [("switch_user", "false"), ("resources", "cpus:3;mem:100"), ("attributes", "rack:r1")]
+    {
+        assert_eq!(flags[name], value, "{name} in {flags}");
+    }
+    assert!(directory.path().join("work").is_dir());
+}
+
+fn refused(words: &[&str], code: i32, parts: &[&str]) {
+    let output = meseta().args(words).output().unwrap();
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {err}");
+    assert!(parts.iter().all(|part| err.contains(part)), "{words:?}: {err}");
+}
+
+#[test]
+fn bad_input_is_named() {
+    refused(
+        &["master", "--zk=zk://a/mesos"],
+        2,
+        &["--zk is a flag of Mesos' master that Meseta does not support yet"],
+    );
+    refused(
+        &["agent", "--master=x:1", "--isolation=cgroups/cpu"],
+        2,
+        &["--isolation", "posix/cpu,posix/mem"],
+    );
+    refused(&["master", "--wrok_dir=x"], 2, &["unexpected argument '--wrok_dir'", "--work-dir"]);
+    refused(&["master", "--port=99999"], 2, &["99999", "--port"]);
+    refused(&["master", "--allocation_interval=5"], 2, &["`5` is no duration", "15secs"]);
+    refused(&["master", "--root_submissions=maybe"], 2, &["true or false, not `maybe`"]);
+    refused(&["master", "--weights=a=-1"], 2, &["the weight -1 of a is not positive"]);
+    refused(&["agent"], 2, &["--master"]);
+    refused(
+        &["agent", "--master=127.0.0.1:1", "--ip=127.0.0.1", "--port=0", "--resources=cpus:x"],
+        1,
+        &["cpus"],
+    );
+    refused(
+        &["tasks", "--master", "zk://a:2181/mesos"],
+        2,
+        &["finding masters through zk is not supported yet"],
+    );
+    refused(&["tasks", "--master", "a:b"], 2, &["its port is no port number", "127.0.0.1:5050"]);
+    refused(&["run"], 2, &["<COMMAND>"]);
+    refused(&["run", "--cpus", "-1", "true"], 2, &["-1"]);
+    refused(&["run", "--env", "NOT_SET_ANYWHERE", "true"], 1, &["--env NOT_SET_ANYWHERE"]);
+    refused(&["frobnicate"], 2, &["frobnicate"]);
+    refused(&["up", "--agents", "0"], 2, &["0 is not in 1..=100"]);
+    refused(&["up", "--exit-after-demo"], 2, &["--demo"]);
+}
+
+#[test]
+fn help_and_completions_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = meseta().args(["completions", shell]).output().unwrap();
+        let script = text(&output.stdout);
+        assert!(
+            output.status.success() && script.contains("meseta") && script.contains("frameworks"),
+            "{shell}"
+        );
+    }
+    let help = text(&meseta().arg("--help").output().unwrap().stdout);
+    for command in ["up", "run", "tasks", "agents", "frameworks", "logs", "kill", "demo", "master", "agent"] {
+        assert!(help.contains(&format!("  {command} ")), "{command} is not in\n{help}");
+        let help = text(&meseta().args([command, "--help"]).output().unwrap().stdout);
+        assert!(help.contains("Example"), "{command} has no example:\n{help}");
+    }
+    assert!(text(&meseta().arg("--version").output().unwrap().stdout).starts_with("meseta 0.1"));
+}

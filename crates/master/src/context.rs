@@ -95,6 +95,7 @@ pub(crate) struct Version {
     build_date: &'static str,
     build_time: f64,
     build_user: &'static str,
+    git_branch: &'static str,
     git_sha: &'static str,
     version: &'static str,
 }
@@ -104,6 +105,7 @@ pub(crate) const VERSION: Version = Version {
     build_date: "",
     build_time: 0.0,
     build_user: "",
+    git_branch: "",
     git_sha: concat!("meseta-", env!("CARGO_PKG_VERSION")),
     version: MESOS_VERSION,
 };
@@ -117,7 +119,7 @@ impl Version {
             build_time: Some(self.build_time),
             build_user: Some(self.build_user.to_owned()),
             git_sha: Some(self.git_sha.to_owned()),
-            git_branch: None,
+            git_branch: Some(self.git_branch.to_owned()),
             git_tag: None,
         }
     }

@@ -61,6 +61,18 @@ async fn from_subscription_to_the_end_of_a_task() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn roles_can_be_limited_to_a_list() {
+    let master = support::master_with(|options| options.roles = vec!["web".into()]).await;
+    let with_role = |role: &str| Subscription::default().with("roles", json!([role]));
+    Scheduler::subscribe(master.address(), with_role("web")).await;
+    let mut refused = Scheduler::open(master.address(), with_role("ads")).await;
+    let message = refused.wait_for("ERROR").await["error"]["message"].clone();
+    assert_eq!(message, "Roles { ads } are not among those of the master's --roles");
+    assert_eq!(refused.next().await, None);
+    master.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_task_is_killed() {
     let master = support::master().await;
     let mut agent = FakeAgent::register(master.address()).await;

@@ -41,10 +41,11 @@ pub(super) async fn subscribe(master: &Master, call: Call, accept: Encoding) -> 
         };
         EventStream::new(received, encode).into_response(accept, Some(&stream.to_string()))
     };
-    if let Err(error) = wire::validate_framework_info(&info) {
-        tracing::info!("refused the subscription of framework '{}': {error}", info.name);
+    let checked = wire::validate_framework_info(&info).map_err(|error| error.to_string());
+    if let Err(reason) = checked.and_then(|()| admit(&info, &master.options.roles)) {
+        tracing::info!("refused the subscription of framework '{}': {reason}", info.name);
         // Cannot fail: the channel is new and empty.
-        let _ = events.try_send(StreamEvent::Event(SchedulerEvent::Error(error.to_string())));
+        let _ = events.try_send(StreamEvent::Event(SchedulerEvent::Error(reason)));
         return Ok(response(None));
     }
     tokio::spawn(heartbeats(events.downgrade(), master.options.http_heartbeat_interval));
@@ -58,6 +59,16 @@ pub(super) async fn subscribe(master: &Master, call: Call, accept: Encoding) -> 
     };
     master.core.send(work).await.map_err(gone)?;
     Ok(response(Some(Goodbye { core: master.core.clone(), connection })))
+}
+
+/// Whether the master was started with a list of roles that has all the framework's.
+fn admit(info: &v1::FrameworkInfo, listed: &[String]) -> Result<(), String> {
+    let foreign: Vec<&str> =
+        wire::framework_roles(info).filter(|role| !listed.iter().any(|listed| listed == role)).collect();
+    if listed.is_empty() || foreign.is_empty() {
+        return Ok(());
+    }
+    Err(format!("Roles {{ {} }} are not among those of the master's --roles", foreign.join(", ")))
 }
 
 /// Who the scheduler was before; an empty id is none.

@@ -80,7 +80,7 @@ impl Default for MasterOptions {
             max_operator_event_stream_subscribers: 1000,
             root_submissions: true,
             http_heartbeat_interval: Duration::from_secs(15),
-            event_queue: 16 << 10,
+            event_queue: 256 << 10,
             max_request_bytes: 64 << 20,
             set_logging_level: None,
             seed: None,

@@ -25,7 +25,7 @@ pub async fn accept<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<Accepted<
     let mut buffer = BytesMut::with_capacity(4096);
     loop {
         let count = stream.read_buf(&mut buffer).await?;
-        match head::parse(&buffer) {
+        match head::parse(&buffer, None) {
             Ok(Some(_)) => return Ok(Accepted::Messages(MessageConnection::new(buffer, stream))),
             // An end in the middle of a head, or an endless one, is for the HTTP server to answer.
             Ok(None) if count > 0 && buffer.len() < MAX_HEAD => {}

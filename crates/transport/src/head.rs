@@ -60,7 +60,10 @@ fn split_path(path: &str) -> Option<(&str, &str)> {
 }
 
 /// The head at the start of `buffer` and its length; `None` when more bytes are needed.
-pub(crate) fn parse(buffer: &[u8]) -> Result<Option<(Head, usize)>, HeadError> {
+///
+/// `known` is the sender of the message before, if there was one: mostly this one comes from the same, and then nothing
+/// of the address has to be read again.
+pub(crate) fn parse(buffer: &[u8], known: Option<&Upid>) -> Result<Option<(Head, usize)>, HeadError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     let status = request.parse(buffer).map_err(|e| HeadError::Malformed(e.to_string()))?;
@@ -72,7 +75,7 @@ pub(crate) fn parse(buffer: &[u8]) -> Result<Option<(Head, usize)>, HeadError> {
     let httparse::Status::Complete(length) = status else { return Ok(None) };
     let mut fields = Fields::default();
     for header in request.headers.iter() {
-        fields.take(header)?;
+        fields.take(header, known)?;
     }
     let from = fields.from.ok_or(HeadError::NotAMessage)?;
     let head = Head {
@@ -97,12 +100,16 @@ struct Fields {
 }
 
 impl Fields {
-    fn take(&mut self, header: &httparse::Header<'_>) -> Result<(), HeadError> {
+    fn take(&mut self, header: &httparse::Header<'_>, known: Option<&Upid>) -> Result<(), HeadError> {
         let malformed = |what: &str| HeadError::Malformed(format!("{}: {what}", header.name));
         let value = || str::from_utf8(header.value).map(str::trim).map_err(|_| malformed("not text"));
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
         if is("Libprocess-From") {
-            self.from = Some(value()?.parse().map_err(|e: crate::InvalidUpid| malformed(&e.to_string()))?);
+            let text = value()?;
+            self.from = Some(match known {
+                Some(known) if **known.text() == *text => known.clone(),
+                _ => text.parse().map_err(|e: crate::InvalidUpid| malformed(&e.to_string()))?,
+            });
         } else if is("User-Agent") {
             // Old libprocess gave its address here only.
             if let Some(upid) = value()?.strip_prefix("libprocess/") {
@@ -151,7 +158,7 @@ mod tests {
     use super::*;
 
     fn head(text: &str) -> Result<Option<Head>, HeadError> {
-        parse(text.as_bytes()).map(|p| p.map(|(h, _)| h))
+        parse(text.as_bytes(), None).map(|p| p.map(|(h, _)| h))
     }
 
     #[test]

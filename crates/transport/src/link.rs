@@ -1,6 +1,5 @@
 //! The sending side: one connection to one peer, its queue, and what becomes of the answers.
 
-use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,6 +85,7 @@ impl<M: Outgoing> Link<M> {
     pub(crate) async fn run(mut self) {
         let mut batch = Vec::new();
         let mut buffer = Vec::new();
+        let parts = HeadParts::new(self.own, self.peer);
         let mut connection: Option<Connection> = None;
         loop {
             let count = match &mut connection {
@@ -115,7 +115,7 @@ impl<M: Outgoing> Link<M> {
             let Some(open) = &mut connection else { continue };
             buffer.clear();
             for message in batch.drain(..) {
-                write_message(&mut buffer, &message, self.own, self.peer);
+                write_message(&mut buffer, &message, &parts);
             }
             open.traffic.sent.fetch_add(count as u64, Ordering::Relaxed);
             if let Err(error) = open.writer.write_all(&buffer).await {
@@ -156,25 +156,46 @@ impl<M: Outgoing> Link<M> {
     }
 }
 
-fn write_message(buffer: &mut Vec<u8>, message: &impl Outgoing, own: SocketAddr, peer: SocketAddr) {
+/// The parts of a message's head that are the same for all messages to a peer.
+struct HeadParts {
+    before_sender: String,
+    after_sender: String,
+}
+
+impl HeadParts {
+    fn new(own: SocketAddr, peer: SocketAddr) -> Self {
+        Self {
+            before_sender: format!(" HTTP/1.1\r\nHost: {peer}\r\nLibprocess-From: "),
+            after_sender: format!("@{own}\r\nConnection: Keep-Alive\r\nContent-Length: "),
+        }
+    }
+}
+
+fn write_message(buffer: &mut Vec<u8>, message: &impl Outgoing, parts: &HeadParts) {
     // The length comes before the body and is not known yet: room for it is left in digits that are always there.
     const ROOM: &[u8] = b"0000000000";
-    let mut head = String::with_capacity(256);
-    let _ = write!(
-        head,
-        "POST /{}/{} HTTP/1.1\r\nHost: {peer}\r\nLibprocess-From: {}@{own}\r\nConnection: Keep-Alive\r\nContent-Length: ",
+    let pieces = [
+        "POST /",
         message.receiver(),
+        "/",
         message.name(),
+        &parts.before_sender,
         message.sender(),
-    );
-    buffer.extend_from_slice(head.as_bytes());
+        &parts.after_sender,
+    ];
+    for piece in pieces {
+        buffer.extend_from_slice(piece.as_bytes());
+    }
     let length_at = buffer.len();
     buffer.extend_from_slice(ROOM);
     buffer.extend_from_slice(b"\r\n\r\n");
     let body_at = buffer.len();
     message.encode(buffer);
-    let length = format!("{:0width$}", buffer.len() - body_at, width = ROOM.len());
-    buffer[length_at..length_at + ROOM.len()].copy_from_slice(length.as_bytes());
+    let mut rest = buffer.len() - body_at;
+    for digit in buffer[length_at..length_at + ROOM.len()].iter_mut().rev() {
+        *digit = b"0123456789"[rest % 10];
+        rest /= 10;
+    }
 }
 
 /// Reads answers until the connection ends; returns why it ended.
@@ -261,13 +282,9 @@ mod tests {
     #[test]
     fn what_is_sent_is_what_is_received() {
         let mut bytes = Vec::new();
-        write_message(
-            &mut bytes,
-            &Ping,
-            "127.0.0.1:5050".parse().unwrap(),
-            "127.0.0.1:5051".parse().unwrap(),
-        );
-        let (head, length) = crate::head::parse(&bytes).unwrap().unwrap();
+        let parts = HeadParts::new("127.0.0.1:5050".parse().unwrap(), "127.0.0.1:5051".parse().unwrap());
+        write_message(&mut bytes, &Ping, &parts);
+        let (head, length) = crate::head::parse(&bytes, None).unwrap().unwrap();
         assert_eq!(head.from.to_string(), "slave-observer(1)@127.0.0.1:5050");
         assert_eq!((head.to.as_str(), head.name.as_str()), ("slave(1)", "mesos.internal.PingSlaveMessage"));
         assert_eq!(head.framing, crate::head::Framing::Length(4));

@@ -126,17 +126,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageConnection<S> {
         receiver: &impl Receiver,
         answers: &mut Vec<u8>,
     ) -> Result<End, ReceiveError> {
+        let mut known: Option<Upid> = None;
         loop {
-            match next(&mut self.buffer, max_body) {
+            match next(&mut self.buffer, max_body, known.as_ref()) {
                 Ok(Some((head, body))) => {
                     let message = Message { from: &head.from, to: &head.to, name: &head.name, body };
-                    let known = receiver.receive(message).await;
+                    let delivered = receiver.receive(message).await;
                     if head.wants_answer {
-                        answers.extend_from_slice(if known { ACCEPTED } else { NOT_FOUND });
+                        answers.extend_from_slice(if delivered { ACCEPTED } else { NOT_FOUND });
                     }
                     if head.close {
                         return Ok(End::Closed);
                     }
+                    known = Some(head.from);
                 }
                 Ok(None) => {
                     // All that came in one read is answered in one write.
@@ -162,11 +164,15 @@ enum End {
 }
 
 /// Takes one whole message off the buffer, if there is one.
-fn next(buffer: &mut BytesMut, max_body: usize) -> Result<Option<(Head, Bytes)>, ReceiveError> {
+fn next(
+    buffer: &mut BytesMut,
+    max_body: usize,
+    known: Option<&Upid>,
+) -> Result<Option<(Head, Bytes)>, ReceiveError> {
     if buffer.is_empty() {
         return Ok(None);
     }
-    let Some((head, length)) = head::parse(buffer)? else {
+    let Some((head, length)) = head::parse(buffer, known)? else {
         return if buffer.len() > MAX_HEAD {
             Err(ReceiveError::TooLong { limit: MAX_HEAD })
         } else {
@@ -228,7 +234,7 @@ mod tests {
         let mut found = Vec::new();
         for piece in text.as_bytes().chunks(step) {
             buffer.extend_from_slice(piece);
-            while let Some((_, body)) = next(&mut buffer, 64)? {
+            while let Some((_, body)) = next(&mut buffer, 64, None)? {
                 found.push(body);
             }
         }

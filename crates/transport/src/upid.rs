@@ -8,7 +8,9 @@ use std::sync::Arc;
 /// Where a process can be reached: its id within the server that hosts it, and that server's address.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Upid {
-    id: Arc<str>,
+    /// The whole text: addresses are compared, copied and written far more often than they are made.
+    text: Arc<str>,
+    id_length: usize,
     address: SocketAddr,
 }
 
@@ -16,13 +18,19 @@ impl Upid {
     /// From its two halves.
     #[must_use]
     pub fn new(id: &str, address: SocketAddr) -> Self {
-        Self { id: id.into(), address }
+        Self { text: format!("{id}@{address}").into(), id_length: id.len(), address }
     }
 
     /// The process' id, such as `master` or `slave(1)`.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.text[..self.id_length]
+    }
+
+    /// The text form, shared.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
     }
 
     /// The address of the server that hosts it.
@@ -34,7 +42,7 @@ impl Upid {
 
 impl fmt::Display for Upid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.id, self.address)
+        f.write_str(&self.text)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Messages from agents: from protobuf to the core's inputs. Decoded in the connection's task, not by the core's thread.
 
+use std::sync::Arc;
+
 use base::Payload;
 use bytes::Bytes;
 use master_core::{FromAgent, Input, OperationState, OperationStatus, Pid, UpdateAgent, UpdateOperation};
@@ -31,7 +33,7 @@ impl Receiver for AgentInbox {
         let from = message.from;
         match decode(message.name, &message.body) {
             Ok(Some(input)) => {
-                let pid = Pid::from(from.to_string());
+                let pid = Pid::from(Arc::clone(from.text()));
                 // The server goes down: the agent will notice that its connection does.
                 let _ = self.core.input(Input::Agent { from: pid, message: input }).await;
             }
@@ -61,7 +63,7 @@ fn decode(name: &str, body: &Bytes) -> Result<Option<FromAgent>, InboxError> {
     let message = match short {
         "StatusUpdateMessage" => {
             let message = proto::decode::<internal::StatusUpdateMessage>(body)?;
-            FromAgent::StatusUpdate(convert::status_update(&message, body).ok_or(InboxError::UnknownState)?)
+            FromAgent::StatusUpdate(convert::status_update(message, body).ok_or(InboxError::UnknownState)?)
         }
         "PongSlaveMessage" => FromAgent::Pong,
         "RegisterSlaveMessage" => FromAgent::Register(Box::new(convert::register(proto::decode(body)?)?)),

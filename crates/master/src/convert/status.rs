@@ -12,33 +12,33 @@ use crate::pb::{self, Writer};
 /// What an agent reports. `encoded` is the message as it came.
 ///
 /// Nothing is made of a status in a state that we do not know.
-pub(crate) fn status_update(message: &internal::StatusUpdateMessage, encoded: &[u8]) -> Option<StatusUpdate> {
-    let update = &message.update;
+pub(crate) fn status_update(message: internal::StatusUpdateMessage, encoded: &[u8]) -> Option<StatusUpdate> {
+    let update = message.update;
     let mut body = raw_status(encoded)?.to_vec();
-    let mut status = update.status.clone();
+    let mut status = update.status;
     // The update says these for all statuses; old agents leave them out of the status itself.
     let mut missing = Writer::new(&mut body);
     if status.agent_id.is_none()
-        && let Some(id) = &update.slave_id
+        && let Some(id) = update.slave_id
     {
         missing.id(5, &id.value);
-        status.agent_id = Some(id.clone());
+        status.agent_id = Some(id);
     }
     if status.executor_id.is_none()
-        && let Some(id) = &update.executor_id
+        && let Some(id) = update.executor_id
     {
         missing.id(7, &id.value);
-        status.executor_id = Some(id.clone());
+        status.executor_id = Some(id);
     }
     if status.timestamp.is_none() {
         missing.double(6, update.timestamp);
         status.timestamp = Some(update.timestamp);
     }
     if status.uuid.is_none()
-        && let Some(uuid) = &update.uuid
+        && let Some(uuid) = update.uuid
     {
-        missing.bytes(11, uuid);
-        status.uuid = Some(uuid.clone());
+        missing.bytes(11, &uuid);
+        status.uuid = Some(uuid);
     }
     Some(StatusUpdate {
         framework_id: update.framework_id.value.as_str().into(),
@@ -163,7 +163,7 @@ mod tests {
             },
             pid: None,
         };
-        let update = status_update(&message, &proto::encode(&message)).unwrap();
+        let update = status_update(message.clone(), &proto::encode(&message)).unwrap();
         assert_eq!(update.latest_state, Some(TaskState::Finished));
         let status = status_to_proto(&update.status);
         assert_eq!((status.agent_id, status.executor_id), (Some("a".into()), Some("e".into())));

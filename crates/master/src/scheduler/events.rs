@@ -30,18 +30,33 @@ pub(super) struct Style {
     pub(super) format: Format,
 }
 
-/// Appends an event to a stream, framed.
-pub(super) fn append(out: &mut Vec<u8>, style: Style, context: &EventContext, event: &SchedulerEvent) {
-    let mut record = Vec::with_capacity(256);
-    write_event(&mut Writer::new(&mut record), style.format, context, event);
-    append_record(out, style.encoding, &record);
+/// Writes the events of one stream.
+pub(super) struct EventWriter {
+    style: Style,
+    context: Arc<EventContext>,
+    /// The record at hand; kept for its memory.
+    record: Vec<u8>,
 }
 
-/// Appends a heartbeat to a stream, framed.
-pub(super) fn append_heartbeat(out: &mut Vec<u8>, encoding: Encoding) {
-    let mut record = Vec::new();
-    kind(&mut Writer::new(&mut record), Type::Heartbeat);
-    append_record(out, encoding, &record);
+impl EventWriter {
+    /// A writer for a stream of this style.
+    pub(super) fn new(style: Style, context: Arc<EventContext>) -> Self {
+        Self { style, context, record: Vec::new() }
+    }
+
+    /// Appends an event to a stream, framed.
+    pub(super) fn append(&mut self, out: &mut Vec<u8>, event: &SchedulerEvent) {
+        self.record.clear();
+        write_event(&mut Writer::new(&mut self.record), self.style.format, &self.context, event);
+        append_record(out, self.style.encoding, &self.record);
+    }
+
+    /// Appends a heartbeat to a stream, framed.
+    pub(super) fn append_heartbeat(&mut self, out: &mut Vec<u8>) {
+        self.record.clear();
+        kind(&mut Writer::new(&mut self.record), Type::Heartbeat);
+        append_record(out, self.style.encoding, &self.record);
+    }
 }
 
 fn append_record(out: &mut Vec<u8>, encoding: Encoding, record: &[u8]) {

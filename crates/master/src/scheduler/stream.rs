@@ -12,7 +12,7 @@ use proto::v1::scheduler::Call;
 use tokio::sync::mpsc;
 use wire::Format;
 
-use super::events::{self, Style};
+use super::events::{EventWriter, Style};
 use crate::convert;
 use crate::engine::{CoreHandle, StreamEvent, Work};
 use crate::server::Master;
@@ -30,13 +30,13 @@ pub(super) async fn subscribe(master: &Master, call: Call, accept: Encoding) -> 
     let refined = info.capabilities.iter().any(|each| each.r#type() == Capability::ReservationRefinement);
     let style = Style { encoding: accept, format: if refined { Format::Stack } else { Format::SingleRole } };
     let response = |goodbye: Option<Goodbye>| {
-        let context = Arc::clone(&master.events);
+        let mut writer = EventWriter::new(style, Arc::clone(&master.events));
         let encode = move |event: StreamEvent, out: &mut Vec<u8>| {
             // Kept as long as the stream.
             let _ = &goodbye;
             match event {
-                StreamEvent::Event(event) => events::append(out, style, &context, &event),
-                StreamEvent::Heartbeat => events::append_heartbeat(out, accept),
+                StreamEvent::Event(event) => writer.append(out, &event),
+                StreamEvent::Heartbeat => writer.append_heartbeat(out),
             }
         };
         EventStream::new(received, encode).into_response(accept, Some(&stream.to_string()))

@@ -225,9 +225,7 @@ impl Agent {
         let Some(task) = state.tasks.get(id) else { return };
         let next = self.shape.states[task.done];
         let framework_id = task.framework_id.clone();
-        let mut uuid = [0; 16];
-        uuid[..8].copy_from_slice(&state.updates.to_le_bytes());
-        uuid[8..].copy_from_slice(&(state.number as u64).to_le_bytes());
+        let uuid = uuid(state.number, state.updates);
         state.updates += 1;
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let status = TaskStatus {
@@ -252,4 +250,14 @@ impl Agent {
         let message = StatusUpdateMessage { update, pid: Some(AGENT.to_owned()) };
         self.send(state, "master", "mesos.internal.StatusUpdateMessage", &message);
     }
+}
+
+/// The UUID of an agent's update of that number. Masters check that it has a version.
+fn uuid(agent: usize, update: u64) -> [u8; 16] {
+    let mut uuid = [0; 16];
+    uuid[..6].copy_from_slice(&(agent as u64).to_be_bytes()[2..]);
+    uuid[6] = 0x40;
+    uuid[8] = 0x80;
+    uuid[9..].copy_from_slice(&update.to_be_bytes()[1..]);
+    uuid
 }

@@ -73,13 +73,18 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
 }
 
-/// The path of a file in the sandbox of a task. Tasks of a group have sandboxes below that of their executor.
+/// The path of a file in the sandbox of a task. A task of a group has a sandbox of its own below that of the executor.
 fn path(task: &Task, file: &str) -> String {
-    let id = &task.task_id.value;
-    match task.executor_id.as_ref().map(|executor| &executor.value).filter(|executor| !executor.is_empty()) {
-        Some(executor) if executor != id => sandbox_path(&task.framework_id.value, executor, file),
-        _ => sandbox_path(&task.framework_id.value, id, file),
-    }
+    let executor =
+        task.executor_id.as_ref().map(|executor| executor.value.as_str()).filter(|id| !id.is_empty());
+    let containers =
+        task.statuses.iter().filter_map(|status| status.container_status.as_ref()?.container_id.as_ref());
+    let nested = containers.rfind(|container| container.parent.is_some());
+    let file = match nested {
+        Some(container) => format!("containers/{}/{file}", container.value),
+        None => file.to_owned(),
+    };
+    sandbox_path(&task.framework_id.value, executor.unwrap_or(&task.task_id.value), &file)
 }
 
 /// Sets `ended` when the task is over; returns only when the master cannot be asked any more.

@@ -3,6 +3,10 @@
 mod support;
 
 use rustix::process::Signal;
+use sdk::build::{Framework, Quantities, Task, group_executor};
+use sdk::proto::v1::TaskState;
+use sdk::scheduler::Event;
+use sdk::{Masters, Scheduler};
 use serde_json::Value;
 use support::{Cluster, Process, text, wait_until};
 
@@ -84,6 +88,48 @@ fn logs_are_shown_and_followed() {
     let output = cluster.meseta(&["logs", "nope"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("no task has the id `nope`"), "{}", text(&output.stderr));
+}
+
+/// Runs a group of two tasks to their ends, over the SDK.
+async fn run_group(master: &str) {
+    let framework = Framework::new("pod").build();
+    let mut scheduler =
+        Scheduler::builder(framework).masters(Masters::parse(master).unwrap()).start().unwrap();
+    let calls = scheduler.calls();
+    let share = Quantities { cpus: 0.1, mem: 32.0, ..Quantities::default() };
+    let mut ended = 0;
+    while ended < 2 {
+        match scheduler.next_event().await.unwrap() {
+            Event::Offers(offers) => {
+                let executor = group_executor("pod", calls.framework_id().unwrap(), share);
+                let disk = Quantities { disk: 32.0, ..share };
+                let executor = sdk::proto::v1::ExecutorInfo { resources: disk.to_resources(), ..executor };
+                let task = |id: &str| {
+                    Task::new(id).command(format!("echo I am {id}")).quantities(share).on(&offers[0])
+                };
+                let tasks = vec![task("left"), task("right")];
+                calls.launch_group(&offers[..1], executor, tasks, Some(600.0)).await.unwrap();
+            }
+            Event::Update(status) => match status.state() {
+                TaskState::TaskFinished => ended += 1,
+                TaskState::TaskStarting | TaskState::TaskRunning => {}
+                state => panic!("{state:?}: {status:?}"),
+            },
+            Event::Error(message) => panic!("{message}"),
+            _ => {}
+        }
+    }
+    scheduler.teardown().await.unwrap();
+}
+
+#[test]
+fn tasks_of_a_group_have_logs_of_their_own() {
+    let cluster = Cluster::start(&["--agents", "1"]);
+    tokio::runtime::Runtime::new().unwrap().block_on(run_group(&cluster.master()));
+    for id in ["left", "right"] {
+        let output = cluster.meseta(&["logs", id]);
+        assert_eq!(text(&output.stdout), format!("I am {id}\n"), "{}", text(&output.stderr));
+    }
 }
 
 #[test]

@@ -21,6 +21,25 @@ fn everything_ends_with_it() {
 }
 
 #[test]
+fn ctrl_c_in_a_terminal_reaches_all_and_tasks_keep_their_grace() {
+    let mut cluster = Cluster::start(&["--agents", "1"]);
+    let directory = tempfile::tempdir().unwrap();
+    let bye = directory.path().join("bye");
+    let command = format!(
+        "trap 'sleep 0.3; echo bye > {}; exit 0' TERM; echo ready; while :; do sleep 0.02; done",
+        bye.display()
+    );
+    let mut run = Process::start(&mut cluster.command(&["run", &command]));
+    assert_eq!(run.line(), "ready");
+    // As a terminal does it: to each process of the group.
+    for pid in cluster.pids() {
+        support::signal(u32::try_from(pid).unwrap(), Signal::INT);
+    }
+    assert_eq!(cluster.end(Signal::INT).code(), Some(0));
+    assert!(bye.exists(), "the task was not given its time");
+}
+
+#[test]
 fn everything_ends_even_when_it_is_killed() {
     let mut cluster = Cluster::start(&["--agents", "1"]);
     let mut run = Process::start(&mut cluster.command(&["run", "echo $$; exec sleep 1000"]));

@@ -62,8 +62,9 @@ async fn within<T>(what: impl Future<Output = T>) -> T {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_scheduler_runs_its_tasks_and_tries_again_what_fails() {
     let cluster = Cluster::start().await;
+    let program = example("scheduler");
     let scheduler = |tasks: &str, command: &str| {
-        let mut scheduler = Command::new(example("scheduler"));
+        let mut scheduler = Command::new(&program);
         scheduler.args(["--tasks", tasks, "--parallel", "8", command]);
         scheduler.env("MESETA_MASTER", cluster.address()).kill_on_drop(true);
         scheduler
@@ -86,21 +87,21 @@ async fn the_scheduler_runs_its_tasks_and_tries_again_what_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_executor_runs_tasks_in_its_process() {
     let cluster = Cluster::start().await;
+    let program = example("executor").display().to_string();
     for encoding in [Encoding::Protobuf, Encoding::Json] {
-        within(squares(&cluster.address(), encoding)).await;
+        within(squares(&cluster.address(), &program, encoding)).await;
     }
     cluster.stop().await;
 }
 
 /// Launches tasks 3, 4, `x` and a long one that is killed; looks at messages and states.
-async fn squares(master: &str, encoding: Encoding) {
+async fn squares(master: &str, program: &str, encoding: Encoding) {
     let mut scheduler = Scheduler::builder(Framework::new("squares").build())
         .masters(Masters::parse(master).unwrap())
         .encoding(encoding)
         .start()
         .unwrap();
     let calls = scheduler.calls();
-    let command = example("executor").display().to_string();
     let mut launched = false;
     let mut states = BTreeMap::new();
     let mut messages = Vec::new();
@@ -109,7 +110,7 @@ async fn squares(master: &str, encoding: Encoding) {
             Event::Offers(offers) if !launched => {
                 launched = true;
                 let share = Quantities { cpus: 0.1, mem: 32.0, ..Quantities::default() };
-                let executor = executor("e", calls.framework_id().unwrap(), &command, share);
+                let executor = executor("e", calls.framework_id().unwrap(), program, share);
                 let task = |data: &str| {
                     let task = Task::new(format!("t-{data}")).data(data.to_owned()).cpus(0.1).mem(16.0);
                     task.executor(executor.clone()).on(&offers[0])

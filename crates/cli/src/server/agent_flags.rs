@@ -149,7 +149,9 @@ pub(crate) async fn run(flags: AgentFlags) -> Result<()> {
             server.unregister(format!("the agent got {}", signal?)).await;
             tokio::select! {
                 _ = tokio::time::timeout(END_PATIENCE, server.terminated()) => {}
-                _ = until_told_to_end() => {}
+                // Who asks twice does not want to wait. The parent of a local cluster passes on what a terminal has
+                // already sent to all.
+                _ = until_told_to_end(), if !flags.process.is_child() => {}
             }
             Ok(())
         }

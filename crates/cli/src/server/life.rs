@@ -64,9 +64,14 @@ impl ProcessFlags {
         }
     }
 
+    /// Whether another process of this program has started this one, and ends it.
+    pub(crate) fn is_child(&self) -> bool {
+        self.child_of.is_some()
+    }
+
     /// Says where the server serves.
     pub(crate) fn announce(&self, address: String) -> Result<()> {
-        if self.child_of.is_some() {
+        if self.is_child() {
             let line = serde_json::to_string(&Announcement { address })?;
             let mut out = std::io::stdout().lock();
             writeln!(out, "{line}").and_then(|()| out.flush()).context("the parent does not listen")?;

@@ -90,8 +90,13 @@ impl Child {
     pub(super) async fn wait_or_kill(&mut self) {
         if tokio::time::timeout(END_PATIENCE, self.process.wait()).await.is_err() {
             eprintln!("{} does not end; it is killed", self.name);
-            // It may have ended this moment.
-            let _ = self.process.kill().await;
+            self.kill().await;
         }
+    }
+
+    /// Ends it by force.
+    pub(super) async fn kill(&mut self) {
+        // It may have ended this moment.
+        let _ = self.process.kill().await;
     }
 }

@@ -103,7 +103,7 @@ pub(crate) async fn run(options: Options) -> Result<u8> {
         () = signals.next() => return Ok(0),
     };
     let outcome = cluster.serve(&options, &mut signals).await;
-    cluster.end().await;
+    cluster.end(&mut signals).await;
     outcome
 }
 
@@ -209,8 +209,26 @@ impl Cluster {
         }
     }
 
-    /// Ends all processes, the agents first, so that the master hears of it.
-    async fn end(mut self) {
+    /// Ends all processes, at once when somebody insists.
+    async fn end(mut self, signals: &mut Signals) {
+        let insisted = tokio::select! {
+            () = self.end_in_order() => false,
+            () = signals.next() => true,
+        };
+        if insisted {
+            eprintln!("killing what still runs");
+            for child in std::iter::once(&mut self.master).chain(&mut self.agents) {
+                child.kill().await;
+            }
+        }
+        // An agent that was killed could not end its tasks.
+        for sandbox in containerizer::PosixLauncher::kill_leftovers(self.layout.directory()) {
+            tracing::debug!(sandbox, "killed what an agent left behind");
+        }
+    }
+
+    /// Ends the agents first, so that the master hears of it.
+    async fn end_in_order(&mut self) {
         for agent in &self.agents {
             agent.ask_to_end();
         }
@@ -219,9 +237,5 @@ impl Cluster {
         }
         self.master.ask_to_end();
         self.master.wait_or_kill().await;
-        // An agent that was killed could not end its tasks.
-        for sandbox in containerizer::PosixLauncher::kill_leftovers(self.layout.directory()) {
-            tracing::debug!(sandbox, "killed what an agent left behind");
-        }
     }
 }

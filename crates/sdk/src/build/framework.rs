@@ -21,10 +21,7 @@ impl Framework {
         ];
         Self(FrameworkInfo {
             name: name.into(),
-            user: std::env::var("USER")
-                .ok()
-                .filter(|user| !user.is_empty())
-                .unwrap_or_else(|| "root".to_owned()),
+            user: own_user(),
             roles: vec!["*".to_owned()],
             capabilities: capabilities.into_iter().map(capability).collect(),
             ..FrameworkInfo::default()
@@ -82,4 +79,15 @@ impl Framework {
 
 fn capability(kind: capability::Type) -> Capability {
     Capability { r#type: Some(kind.into()) }
+}
+
+/// The name of the user that this process runs as, or the number of a user without a name.
+fn own_user() -> String {
+    let id = rustix::process::geteuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let own =
+        fields.filter(|fields| fields.get(2) == Some(&id.as_str())).map(|fields| fields[0].to_owned()).next();
+    // Users may also come from a directory service; then the session knows the name.
+    own.or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty())).unwrap_or(id)
 }

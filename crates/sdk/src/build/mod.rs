@@ -7,4 +7,4 @@ mod task;
 
 pub use framework::Framework;
 pub use resources::{Quantities, ranges, scalar, scalar_total};
-pub use task::{Task, executor, uri};
+pub use task::{Task, executor, group_executor, uri};

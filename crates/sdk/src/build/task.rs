@@ -163,6 +163,22 @@ pub fn uri(value: impl Into<String>, executable: bool) -> command_info::Uri {
     command_info::Uri { value: value.into(), executable: Some(executable), ..command_info::Uri::default() }
 }
 
+/// The executor that is built into agents and runs groups of tasks.
+#[must_use]
+pub fn group_executor(
+    id: impl Into<String>,
+    framework_id: FrameworkId,
+    quantities: Quantities,
+) -> ExecutorInfo {
+    ExecutorInfo {
+        r#type: Some(executor_info::Type::Default.into()),
+        executor_id: ExecutorId { value: id.into() },
+        framework_id: Some(framework_id),
+        resources: quantities.to_resources(),
+        ..ExecutorInfo::default()
+    }
+}
+
 /// A custom executor that is started by `command`, by `/bin/sh -c`.
 #[must_use]
 pub fn executor(

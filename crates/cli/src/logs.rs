@@ -77,7 +77,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 fn path(task: &Task, file: &str) -> String {
     let executor =
         task.executor_id.as_ref().map(|executor| executor.value.as_str()).filter(|id| !id.is_empty());
-    let containers =
+    let mut containers =
         task.statuses.iter().filter_map(|status| status.container_status.as_ref()?.container_id.as_ref());
     let nested = containers.rfind(|container| container.parent.is_some());
     let file = match nested {

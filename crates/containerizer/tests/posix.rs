@@ -23,9 +23,13 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
+        Self::with(PosixOptions::default())
+    }
+
+    fn with(options: PosixOptions) -> Self {
         let (sender, events) = channel();
         let sink = Arc::new(move |event| drop(sender.send(event)));
-        let launcher = PosixLauncher::new(PosixOptions::default(), sink).expect("threads");
+        let launcher = PosixLauncher::new(options, sink).expect("threads");
         Self { launcher, events, root: tempfile::tempdir().expect("a directory") }
     }
 
@@ -329,4 +333,48 @@ fn it_runs_as_the_user_it_is_told() {
         user: Some("no-such-user".to_owned()),
     });
     assert!(matches!(fixture.next(), ContainerEvent::LaunchFailed { .. }));
+}
+
+#[test]
+fn adopted_orphans_are_waited_for_and_no_status_is_lost() {
+    // In a process of its own, because it adopts the orphans of the whole process.
+    const CHILD: &str = "CONTAINERIZER_TEST_ADOPTS";
+    if std::env::var_os(CHILD).is_none() {
+        let name = "adopted_orphans_are_waited_for_and_no_status_is_lost";
+        let test = std::env::current_exe().expect("this test");
+        let status = std::process::Command::new(test).args([name, "--exact"]).env(CHILD, "1").status();
+        assert!(status.expect("it runs").success());
+        return;
+    }
+    let fixture = Fixture::with(PosixOptions { adopt_orphans: true, ..PosixOptions::default() });
+    let own = std::process::id().to_string();
+    // Many short ones, swept all the time, beside one whose orphan ends while it lives.
+    let keeper = fixture.launch("keeper", shell("(setsid sleep 0.1 &); echo up; exec sleep 1000"));
+    fixture.launched();
+    fixture.lines("keeper", "stdout", 1);
+    let count = 200;
+    for number in 0..count {
+        fixture.launch(&format!("c{number}"), shell(&format!("exit {}", number % 100)));
+    }
+    let mut destroyed = 0;
+    while destroyed < count {
+        match fixture.next() {
+            ContainerEvent::Launched { .. } => {}
+            ContainerEvent::Exited { container_id, status } => {
+                let number: i32 = container_id.as_str()[1..].parse().expect("a number");
+                assert_eq!(status, (number % 100) << 8, "{container_id}");
+                fixture.launcher.destroy(&container_id);
+            }
+            ContainerEvent::Destroyed { .. } => destroyed += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    wait_for(|| {
+        let stats = std::fs::read_dir("/proc").expect("proc").flatten();
+        let zombies = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+        !zombies.into_iter().any(|stat| stat.contains(&format!(") Z {own} ")))
+    });
+    fixture.launcher.destroy(&keeper);
+    assert_eq!(fixture.exited(), 9);
+    fixture.destroyed();
 }

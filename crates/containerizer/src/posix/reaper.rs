@@ -24,8 +24,7 @@ const BATCH: usize = 64;
 
 struct Watched {
     container_id: ContainerId,
-    /// Kept open: closing it would take it out of the epoll set.
-    _descriptor: OwnedFd,
+    descriptor: OwnedFd,
 }
 
 pub(super) struct Reaper {
@@ -53,7 +52,7 @@ impl Reaper {
             let mut watched = lock(&self.watched);
             let data = epoll::EventData::new_u64(u64::try_from(pid).unwrap_or(WAKE));
             epoll::add(&self.epoll, &descriptor, data, epoll::EventFlags::IN)?;
-            watched.insert(pid, Watched { container_id: container_id.clone(), _descriptor: descriptor });
+            watched.insert(pid, Watched { container_id: container_id.clone(), descriptor });
             Ok(())
         };
         if let Err(error) = add() {
@@ -106,19 +105,29 @@ impl Reaper {
 
     fn reap(&self, pid: i32) {
         let Some(process) = Pid::from_raw(pid) else { return };
+        let mut watched = lock(&self.watched);
+        // A child of ours that was forked meanwhile holds a copy of the descriptor until it executes, so that an event may
+        // come again after the descriptor was closed here.
+        if !watched.contains_key(&pid) {
+            return;
+        }
         let status = match waitpid(Some(process), WaitOptions::NOHANG) {
             Ok(Some((_, status))) => status.as_raw(),
-            Ok(None) => return,
+            // The event was one of an earlier process of this number.
+            Ok(None) | Err(rustix::io::Errno::INTR) => return,
             Err(error) => {
                 // Somebody else waited for our child. Its status is lost, its end is not.
                 tracing::error!(pid, %error, "the exit status of a container's process was taken by somebody else");
                 0
             }
         };
+        let Some(ended) = watched.remove(&pid) else { return };
+        drop(watched);
+        // For the same reason closing it would not be enough. It cannot fail: it is in there.
+        let _ = epoll::delete(&self.epoll, &ended.descriptor);
         // In this order: whoever hears of the exit finds it in the table.
-        let Some(watched) = lock(&self.watched).remove(&pid) else { return };
-        self.table.exited(&watched.container_id);
-        (self.sink)(ContainerEvent::Exited { container_id: watched.container_id, status });
+        self.table.exited(&ended.container_id);
+        (self.sink)(ContainerEvent::Exited { container_id: ended.container_id, status });
     }
 }
 

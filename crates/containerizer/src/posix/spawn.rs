@@ -60,6 +60,7 @@ pub(super) fn start(
 
 fn start_one(context: &Context, spec: &LaunchSpec) {
     let container_id = spec.container_id.clone();
+    let forking = context.table.forking();
     match spawn(spec) {
         Ok(child) => {
             let pid = child.id();
@@ -67,6 +68,7 @@ fn start_one(context: &Context, spec: &LaunchSpec) {
             // We have not waited for it yet, so that its entry is there even if it ended already.
             let started = procs::read(leader).map_or(0, |process| process.started);
             let doomed = context.table.started(&container_id, leader, started);
+            drop(forking);
             (context.sink)(ContainerEvent::Launched { container_id: container_id.clone(), pid });
             context.reaper.watch(&container_id, leader);
             if doomed {

@@ -43,8 +43,6 @@ struct Sweeper {
     rounds: u32,
     last_order: Instant,
     reported: bool,
-    /// Children of ours that had ended at the last look and belong to nobody we know.
-    unclaimed: BTreeSet<(i32, u64)>,
 }
 
 pub(super) fn start(
@@ -62,7 +60,6 @@ pub(super) fn start(
         rounds: 0,
         last_order: Instant::now(),
         reported: false,
-        unclaimed: BTreeSet::new(),
     };
     std::thread::Builder::new().name("sweep".to_owned()).spawn(move || sweeper.run(&orders))
 }
@@ -131,7 +128,7 @@ impl Sweeper {
             tracing::error!(containers = ?self.doomed, "killed processes do not end; still trying");
         }
         if self.options.adopt_orphans {
-            self.reap_orphans(&processes, &members);
+            self.reap_orphans(&processes);
         }
     }
 
@@ -161,23 +158,20 @@ impl Sweeper {
         true
     }
 
-    /// Waits for adopted processes that ended. First processes of containers are the reaper's, and a child that was
-    /// forked a moment ago may become one: only what is seen twice and claimed by nobody is taken.
-    fn reap_orphans(&mut self, processes: &[Process], members: &Members) {
+    /// Waits for adopted processes that ended. First processes of containers are the reaper's, and all of them are in the
+    /// table while nobody forks.
+    fn reap_orphans(&self, processes: &[Process]) {
         let own = i32::try_from(std::process::id()).unwrap_or(0);
-        let leaders: BTreeSet<i32> = self.table.running().iter().map(|container| container.leader).collect();
-        let ended = processes.iter().filter(|p| p.zombie && p.parent == own && !leaders.contains(&p.pid));
-        let mut unclaimed = BTreeSet::new();
-        for process in ended {
-            let ours =
-                members.by_container().any(|(_, members)| members.iter().any(|m| m.pid == process.pid));
-            if ours || self.unclaimed.contains(&(process.pid, process.started)) {
-                reap(process.pid);
-            } else {
-                unclaimed.insert((process.pid, process.started));
-            }
+        let mut ended = processes.iter().filter(|process| process.zombie && process.parent == own).peekable();
+        if ended.peek().is_none() {
+            return;
         }
-        self.unclaimed = unclaimed;
+        // Somebody forks: they can wait for the next look.
+        let Some(_all_entered) = self.table.all_entered() else { return };
+        let leaders: BTreeSet<i32> = self.table.running().iter().map(|container| container.leader).collect();
+        for process in ended.filter(|process| !leaders.contains(&process.pid)) {
+            reap(process.pid);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use base::ContainerId;
 
@@ -47,9 +47,21 @@ pub(super) enum Doomed {
 pub(super) struct Table {
     entries: Mutex<HashMap<ContainerId, Entry>>,
     emptied: Condvar,
+    /// Read-locked by whoever forks until the child is entered here.
+    forking: RwLock<()>,
 }
 
 impl Table {
+    /// To be held from before a fork until the child is entered with [`started`](Self::started).
+    pub(super) fn forking(&self) -> RwLockReadGuard<'_, ()> {
+        self.forking.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// While this is held, every child that this process has forked is entered. `None` while somebody forks.
+    pub(super) fn all_entered(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        self.forking.try_write().ok()
+    }
+
     pub(super) fn begin(&self, container_id: &ContainerId, sandbox: &Path) {
         let sandbox = sandbox.to_string_lossy().into_owned();
         lock(&self.entries).insert(container_id.clone(), Entry::Launching { sandbox, doomed: false });

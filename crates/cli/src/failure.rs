@@ -10,6 +10,9 @@ pub(crate) const FAILED: u8 = 1;
 /// Exit code of a wrong command line.
 pub(crate) const USAGE: u8 = 2;
 
+/// Exit code of `meseta run` when the command could not be run, or nobody knows how it ended.
+pub(crate) const NOT_RUN: u8 = 125;
+
 /// Shows an error and the errors that caused it on standard error.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_broken_pipe(error) {
@@ -31,6 +34,12 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    let mut io = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    if io.any(|error| error.kind() == std::io::ErrorKind::AddrInUse) {
+        return Some(
+            "another server has this port, maybe that of another cluster; choose one with --port, or 0 for any",
+        );
+    }
     let unreachable = error.chain().any(|cause| {
         matches!(cause.downcast_ref::<ExchangeError>(), Some(ExchangeError::Connect { .. }))
             || matches!(

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Up(_) => tokio::runtime::Builder::new_current_thread().enable_all().build(),
         _ => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
     };
+    let is_run = matches!(command, Command::Run(_));
     let outcome = result.map_err(anyhow::Error::from).and_then(|runtime| {
         let outcome = runtime.block_on(dispatch(command));
         // Reads of standard input or of names that are under way must not hold up the end.
@@ -43,7 +44,11 @@ fn main() -> ExitCode {
     });
     match outcome {
         Ok(code) => ExitCode::from(code),
-        Err(error) => failure::report(&error),
+        Err(error) => {
+            let code = failure::report(&error);
+            // The codes of `run` are those of its command, but for this one.
+            if is_run { ExitCode::from(failure::NOT_RUN) } else { code }
+        }
     }
 }
 

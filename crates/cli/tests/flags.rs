@@ -124,7 +124,7 @@ fn bad_input_is_named() {
     refused(&["tasks", "--master", "a:b"], 2, &["its port is no port number", "127.0.0.1:5050"]);
     refused(&["run"], 2, &["<COMMAND>"]);
     refused(&["run", "--cpus", "-1", "true"], 2, &["-1"]);
-    refused(&["run", "--env", "NOT_SET_ANYWHERE", "true"], 1, &["--env NOT_SET_ANYWHERE"]);
+    refused(&["run", "--env", "NOT_SET_ANYWHERE", "true"], 125, &["--env NOT_SET_ANYWHERE"]);
     refused(&["frobnicate"], 2, &["frobnicate"]);
     refused(&["up", "--agents", "0"], 2, &["0 is not in 1..=100"]);
     refused(&["up", "--exit-after-demo"], 2, &["--demo"]);

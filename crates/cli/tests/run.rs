@@ -122,6 +122,6 @@ fn a_reader_that_goes_away_ends_the_run() {
 fn without_a_cluster_it_says_so_at_once() {
     let output = support::meseta().args(["run", "--master", "127.0.0.1:1", "true"]).output().unwrap();
     let err = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert_eq!(output.status.code(), Some(125), "{err}");
     assert!(err.contains("cannot connect to 127.0.0.1:1") && err.contains("hint: start a cluster"), "{err}");
 }

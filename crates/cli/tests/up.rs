@@ -88,7 +88,10 @@ fn a_port_that_is_taken_is_named() {
     let output = meseta().args(["up", "--port", &port]).output().unwrap();
     let err = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{err}");
-    assert!(err.contains(&format!("127.0.0.1:{port}")) && err.contains("in use"), "{err}");
+    assert!(
+        err.contains(&format!("127.0.0.1:{port}")) && err.contains("in use") && err.contains("--port"),
+        "{err}"
+    );
 }
 
 #[test]

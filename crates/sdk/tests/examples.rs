@@ -1,45 +1,16 @@
 //! The examples, run against a master and an agent in this process.
 
+mod cluster;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use agent::{AgentOptions, AgentServer};
-use master::{MasterOptions, MasterServer};
+use cluster::{Cluster, within};
 use proto::v1::TaskState;
 use sdk::build::{Framework, Quantities, Task, executor};
 use sdk::scheduler::{Event, Scheduler};
 use sdk::{Encoding, Masters};
-use tempfile::TempDir;
 use tokio::process::Command;
-
-struct Cluster {
-    master: MasterServer,
-    agent: AgentServer,
-    _directory: TempDir,
-}
-
-impl Cluster {
-    async fn start() -> Self {
-        let directory = TempDir::new().unwrap();
-        let master = MasterServer::start(MasterOptions::loopback()).await.unwrap();
-        let options = AgentOptions {
-            resources: Some("cpus:4;mem:1024;disk:1024;ports:[31000-31099]".to_owned()),
-            ..AgentOptions::loopback(master.address().to_string(), directory.path())
-        };
-        let agent = AgentServer::start(options).await.unwrap();
-        Self { master, agent, _directory: directory }
-    }
-
-    fn address(&self) -> String {
-        self.master.address().to_string()
-    }
-
-    async fn stop(self) {
-        self.agent.shutdown().await;
-        self.master.shutdown().await;
-    }
-}
 
 /// The built example, which is built first where only this test was asked for.
 fn example(name: &str) -> PathBuf {
@@ -55,10 +26,6 @@ fn example(name: &str) -> PathBuf {
     path
 }
 
-async fn within<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), what).await.expect("it ends in time")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_scheduler_runs_its_tasks_and_tries_again_what_fails() {
     let cluster = Cluster::start().await;
@@ -66,7 +33,7 @@ async fn the_scheduler_runs_its_tasks_and_tries_again_what_fails() {
     let scheduler = |tasks: &str, command: &str| {
         let mut scheduler = Command::new(&program);
         scheduler.args(["--tasks", tasks, "--parallel", "8", command]);
-        scheduler.env("MESETA_MASTER", cluster.address()).kill_on_drop(true);
+        scheduler.env("MESETA_MASTER", cluster.masters().to_string()).kill_on_drop(true);
         scheduler
     };
     let output = within(scheduler("30", "test -n \"$TASK_NUMBER\"").output()).await.unwrap();
@@ -89,15 +56,15 @@ async fn the_executor_runs_tasks_in_its_process() {
     let cluster = Cluster::start().await;
     let program = example("executor").display().to_string();
     for encoding in [Encoding::Protobuf, Encoding::Json] {
-        within(squares(&cluster.address(), &program, encoding)).await;
+        within(squares(cluster.masters(), &program, encoding)).await;
     }
     cluster.stop().await;
 }
 
 /// Launches tasks 3, 4, `x` and a long one that is killed; looks at messages and states.
-async fn squares(master: &str, program: &str, encoding: Encoding) {
+async fn squares(masters: Masters, program: &str, encoding: Encoding) {
     let mut scheduler = Scheduler::builder(Framework::new("squares").build())
-        .masters(Masters::parse(master).unwrap())
+        .masters(masters)
         .encoding(encoding)
         .start()
         .unwrap();

@@ -12,13 +12,12 @@ use clap::{ArgAction, Args};
 use sdk::build::Quantities;
 
 use crate::cluster::Connection;
+use crate::failure::NOT_RUN;
 use crate::flags;
 use crate::view::Output;
 
 /// Exit code when the command did not end within `--timeout`.
 const TIMED_OUT: u8 = 124;
-/// Exit code when the command could not be run, or nobody knows how it ended.
-const NOT_RUN: u8 = 125;
 
 /// Arguments of `meseta run`.
 #[derive(Args, Debug)]

@@ -47,19 +47,12 @@ impl User {
     /// # Errors
     /// If there is no such user, or the database cannot be read.
     pub fn lookup(name: &str) -> Result<Self, UserError> {
-        let failed =
-            |source: nix::errno::Errno| UserError::Lookup { name: name.to_owned(), source: source.into() };
-        let entry = nix::unistd::User::from_name(name)
-            .map_err(failed)?
-            .ok_or_else(|| UserError::Unknown(name.to_owned()))?;
+        let (uid, gid) = entry(name)?;
         let c_name = CString::new(name).map_err(|_| UserError::Unknown(name.to_owned()))?;
-        let groups = nix::unistd::getgrouplist(&c_name, entry.gid).map_err(failed)?;
-        Ok(Self {
-            name: name.to_owned(),
-            uid: entry.uid.as_raw(),
-            gid: entry.gid.as_raw(),
-            groups: groups.into_iter().map(nix::unistd::Gid::as_raw).collect(),
-        })
+        let groups = nix::unistd::getgrouplist(&c_name, nix::unistd::Gid::from_raw(gid))
+            .map_err(|source| lookup_failed(name, source))?;
+        let groups = groups.into_iter().map(nix::unistd::Gid::as_raw).collect();
+        Ok(Self { name: name.to_owned(), uid, gid, groups })
     }
 
     /// Looks up who to switch to in order to act as `name`: `None` if that is who we are already.
@@ -68,14 +61,14 @@ impl User {
     /// If there is no such user, or we are not root and it is somebody else.
     pub fn to_become(name: Option<&str>) -> Result<Option<Self>, UserError> {
         let Some(name) = name else { return Ok(None) };
-        let user = Self::lookup(name)?;
         let own = rustix::process::geteuid().as_raw();
-        if user.uid == own {
+        // Mostly it is ourselves, and then nobody needs to know the groups.
+        if entry(name)?.0 == own {
             Ok(None)
         } else if own == 0 {
-            Ok(Some(user))
+            Self::lookup(name).map(Some)
         } else {
-            Err(UserError::NotRoot(user.name))
+            Err(UserError::NotRoot(name.to_owned()))
         }
     }
 
@@ -107,6 +100,17 @@ impl User {
             Ok(())
         }
     }
+}
+
+/// A user's number and that of its own group.
+fn entry(name: &str) -> Result<(u32, u32), UserError> {
+    let found = nix::unistd::User::from_name(name).map_err(|source| lookup_failed(name, source))?;
+    let entry = found.ok_or_else(|| UserError::Unknown(name.to_owned()))?;
+    Ok((entry.uid.as_raw(), entry.gid.as_raw()))
+}
+
+fn lookup_failed(name: &str, source: nix::errno::Errno) -> UserError {
+    UserError::Lookup { name: name.to_owned(), source: source.into() }
 }
 
 /// The name of the user that this process runs as; its number if it has no name.

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use base::ContainerId;
-use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, waitid, waitpid};
 
 use super::PosixOptions;
 use super::table::Table;
@@ -104,10 +104,10 @@ impl Sweeper {
     }
 
     fn sweep(&mut self, signals: &[(ContainerId, Signal)]) {
-        let containers = self.table.running();
-        if containers.is_empty() && self.doomed.is_empty() && !self.options.adopt_orphans {
+        if self.doomed.is_empty() && signals.is_empty() && !has_ended_child() {
             return;
         }
+        let containers = self.table.running();
         let processes = procs::scan();
         let members = Members::find(&containers, &processes, &mut self.cookies);
         self.cookies.keep(&processes);
@@ -173,6 +173,12 @@ impl Sweeper {
             reap(process.pid);
         }
     }
+}
+
+/// Whether some child of this process has ended and was not waited for. It still is not.
+fn has_ended_child() -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::All, look), Ok(Some(_)))
 }
 
 fn reap(pid: i32) {

@@ -129,7 +129,8 @@ impl MasterServer {
             watchers: Arc::clone(&watchers),
             total_ping_timeout: core_options.total_ping_timeout(),
         };
-        let thread = spawn_core(core_options, engine_options, work)?;
+        let (stop, stopped) = watch::channel(false);
+        let thread = spawn_core(core_options, engine_options, work, stop.clone())?;
         let id = identity.id.clone();
         tracing::info!("master {id} listens on {bound} and is known as {}", identity.upid);
         let logging = Logging::new(options.set_logging_level);
@@ -151,7 +152,6 @@ impl MasterServer {
             shared.options.weights.iter().map(|(role, weight)| (role.as_str().into(), *weight)).collect();
         // The answer is of no interest: setting weights cannot fail, and the thread has just started.
         let _ = core.operator(OperatorCall::UpdateWeights(weights)).await;
-        let (stop, stopped) = watch::channel(false);
         let accepting = tokio::spawn(accept_loop(listener, shared, stopped));
         Ok(Self { address, id, stop, core, thread: Some(thread), accepting })
     }
@@ -166,6 +166,13 @@ impl MasterServer {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Waits until it has ended by itself, which only happens when something in it is broken beyond repair; the log says
+    /// what. Nobody is served then, so the process had better end, too.
+    pub async fn ended(&self) {
+        // Without a sender it is over as well.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
     /// Ends it: connections are closed, the core's thread ends, the port is free again. Frameworks and agents are told
@@ -219,6 +226,7 @@ fn spawn_core(
     core_options: Options,
     engine_options: EngineOptions,
     work: mpsc::Receiver<Work>,
+    stop: watch::Sender<bool>,
 ) -> Result<JoinHandle<()>, StartError> {
     // A runtime of its own, so that the core's thread sleeps and wakes by its own timers only.
     let runtime =
@@ -226,10 +234,24 @@ fn spawn_core(
     std::thread::Builder::new()
         .name("master-core".to_owned())
         .spawn(move || {
+            // Without its core the server is of no use, whatever ended it.
+            let _last = StopAtEnd(stop);
             let engine = Engine::new(MasterCore::new(core_options), engine_options);
             runtime.block_on(engine.run(work));
         })
         .map_err(StartError::Thread)
+}
+
+/// Stops the server when it is dropped, also by a panic.
+struct StopAtEnd(watch::Sender<bool>);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the master's core has failed; the master ends");
+        }
+        self.0.send_replace(true);
+    }
 }
 
 async fn accept_loop(listener: TcpListener, shared: Master, mut stop: watch::Receiver<bool>) {

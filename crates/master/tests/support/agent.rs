@@ -103,7 +103,7 @@ impl FakeAgent {
         v0::SlaveInfo {
             hostname: "localhost".into(),
             port: Some(i32::from(self.address.port())),
-            resources: vec![scalar("cpus", 8.0), scalar("mem", 8192.0)],
+            resources: vec![scalar("cpus", 8.0), scalar("mem", 8192.0), scalar("disk", 1024.0)],
             id: (!self.id.is_empty()).then(|| self.id.as_str().into()),
             ..Default::default()
         }

@@ -11,6 +11,7 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -55,12 +56,26 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let lower = head.to_ascii_lowercase();
     if lower.contains("transfer-encoding: chunked") {
-        return Some(Answer { status, head: head.to_owned(), body: String::new() });
+        return Some(Answer { status, head: head.to_owned(), body: String::new(), bytes: Vec::new() });
     }
     let length =
         lower.lines().find_map(|line| line.strip_prefix("content-length: "))?.trim().parse::<usize>().ok()?;
     let body_at = bytes.windows(4).position(|w| w == b"\r\n\r\n")? + 4;
-    (bytes.len() >= body_at + length).then(|| Answer { status, head: head.to_owned(), body: body.to_owned() })
+    let bytes = bytes.get(body_at..body_at + length)?.to_vec();
+    Some(Answer { status, head: head.to_owned(), body: body.to_owned(), bytes })
+}
+
+/// The bytes of a good answer.
+pub async fn raw(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Vec<u8> {
+    let answer = request(address, method, path, headers, body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.bytes
 }
 
 /// Asks for a path.

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test file uses a part")]
 
 mod agent;
+mod events;
 mod http;
 mod scheduler;
 
@@ -11,7 +12,8 @@ use std::time::Duration;
 use master::{MasterOptions, MasterServer};
 
 pub use agent::FakeAgent;
-pub use http::{Answer, form, get, json, request};
+pub use events::Events;
+pub use http::{Answer, form, get, json, raw, request};
 pub use scheduler::{Scheduler, Subscription};
 
 /// Longest time that anything may take; what takes longer will never come.

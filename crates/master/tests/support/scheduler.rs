@@ -2,20 +2,15 @@
 
 use std::net::SocketAddr;
 
-use proto::recordio::Decoder;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
+use super::events::Events;
 use super::http::{self, Answer};
 
 /// A subscribed scheduler.
 pub struct Scheduler {
     address: SocketAddr,
-    stream: TcpStream,
-    raw: Vec<u8>,
-    decoder: Decoder,
-    over: bool,
+    events: Events,
     pub stream_id: String,
     pub framework_id: String,
 }
@@ -55,57 +50,18 @@ impl Scheduler {
         if let Some(id) = subscription.info.get("id") {
             call["framework_id"] = id.clone();
         }
-        let body = call.to_string();
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!(
-            "POST /api/v1/scheduler HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut raw = Vec::new();
-        let head = loop {
-            if let Some(at) = raw.windows(4).position(|w| w == b"\r\n\r\n") {
-                break String::from_utf8(raw.drain(..at + 4).collect()).unwrap();
-            }
-            assert!(stream.read_buf(&mut raw).await.unwrap() > 0);
-        };
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        let stream_id = head
+        let events = Events::open(address, "/api/v1/scheduler", &call.to_string()).await;
+        let stream_id = events
+            .head
             .lines()
             .find_map(|line| line.to_ascii_lowercase().strip_prefix("mesos-stream-id: ").map(str::to_owned))
             .unwrap();
-        let decoder = Decoder::new(1 << 24);
-        Self { address, stream, raw, decoder, over: false, stream_id, framework_id: String::new() }
+        Self { address, events, stream_id, framework_id: String::new() }
     }
 
     /// The next event; `None` when the stream is over.
     pub async fn next(&mut self) -> Option<Value> {
-        let next = async {
-            loop {
-                if let Some(record) = self.decoder.next().unwrap() {
-                    return Some(serde_json::from_slice(&record).unwrap());
-                }
-                if self.over {
-                    return None;
-                }
-                self.over |= self.stream.read_buf(&mut self.raw).await.unwrap_or(0) == 0;
-                self.take_chunks();
-            }
-        };
-        tokio::time::timeout(super::PATIENCE, next).await.expect("an event in time")
-    }
-
-    fn take_chunks(&mut self) {
-        loop {
-            let Some(line) = self.raw.windows(2).position(|w| w == b"\r\n") else { return };
-            let size = usize::from_str_radix(std::str::from_utf8(&self.raw[..line]).unwrap(), 16).unwrap();
-            if self.raw.len() < line + 2 + size + 2 {
-                return;
-            }
-            self.decoder.push(&self.raw[line + 2..line + 2 + size]);
-            self.raw.drain(..line + 2 + size + 2);
-            self.over |= size == 0;
-        }
+        self.events.next().await
     }
 
     /// Skips to the next event of a type.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use master::{MasterOptions, MasterServer};
 
@@ -115,7 +115,10 @@ pub(crate) async fn run(flags: MasterFlags) -> Result<()> {
         .await
         .with_context(|| format!("the master cannot start on {}:{}", flags.ip, flags.port))?;
     flags.process.announce(server.address().to_string())?;
-    until_told_to_end().await?;
+    tokio::select! {
+        told = until_told_to_end() => { told?; }
+        () = server.ended() => bail!("the master has ended by itself; its log says why"),
+    }
     server.shutdown().await;
     Ok(())
 }

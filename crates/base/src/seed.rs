@@ -29,8 +29,9 @@ impl Rng {
     #[must_use]
     pub fn child(&self, purpose: &str) -> Self {
         // FNV-1a: stable across versions and platforms, unlike the standard library's hasher.
-        let hash =
-            purpose.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        let hash = purpose
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
         Self::new(self.state[0] ^ self.state[3].rotate_left(17) ^ hash)
     }
 

@@ -25,6 +25,9 @@ use crate::status::gone;
 use crate::view::metrics::{Metrics, ServerFigures, metrics};
 use crate::watch::Watchers;
 
+/// Most connections at a time; who comes later waits until one ends.
+const MAX_CONNECTIONS: usize = 20_000;
+
 /// How much work may wait for the core before whoever brings more has to wait.
 const QUEUE: usize = 16 << 10;
 
@@ -193,6 +196,13 @@ impl MasterServer {
     }
 }
 
+impl Drop for MasterServer {
+    fn drop(&mut self) {
+        // The core's thread can say this as well, so that no longer having a sender does not say it.
+        self.stop.send_replace(true);
+    }
+}
+
 fn identity(options: &MasterOptions, address: SocketAddr, id: Uuid) -> Identity {
     let hostname = options.hostname.clone().unwrap_or_else(|| address.ip().to_string());
     let now = Time::EPOCH + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -259,7 +269,7 @@ async fn accept_loop(listener: TcpListener, shared: Master, mut stop: watch::Rec
     let router = crate::routes::router(&shared);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
             Some(_) = connections.join_next() => continue,
         };

@@ -246,6 +246,16 @@ async fn an_operator_watches() {
     master.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_is_dropped_frees_its_port() {
+    let master = support::master().await;
+    let address = master.address();
+    let mut scheduler = Scheduler::subscribe(address, Subscription::default()).await;
+    drop(master);
+    while scheduler.next().await.is_some() {}
+    wait_until(|| async { tokio::net::TcpListener::bind(address).await.is_ok() }).await;
+}
+
 /// Asks again and again until it is so.
 async fn wait_until<F: Future<Output = bool>>(ask: impl Fn() -> F) {
     let asked = async {

@@ -142,7 +142,12 @@ fn encode(message: &ToAgent, ping_timeout_secs: f64, w: &mut Writer<'_>) {
 }
 
 fn framework_info(w: &mut Writer<'_>, framework: &FrameworkRef) {
-    w.merge(framework.info.body.as_bytes()).id(3, framework.id.as_str());
+    let info = &framework.info;
+    w.merge(info.body.as_bytes()).id(3, framework.id.as_str());
+    if info.kept {
+        // Of a field that comes twice the last counts.
+        w.text(1, &info.user).number(5, u64::from(info.checkpoint));
+    }
 }
 
 fn task_info(w: &mut Writer<'_>, task: &TaskInfo) {
@@ -172,7 +177,8 @@ fn resource_version_uuid(w: &mut Writer<'_>, field: u32, version: Option<Uuid>) 
 fn drain_config(w: &mut Writer<'_>, config: DrainConfig) {
     if let Some(grace) = config.max_grace_period {
         w.embed(1, |w| {
-            w.number(1, u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX));
+            // Read as a signed number.
+            w.number(1, i64::try_from(grace.as_nanos()).unwrap_or(i64::MAX).unsigned_abs());
         });
     }
     w.number(2, u64::from(config.mark_gone));

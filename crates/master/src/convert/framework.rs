@@ -29,6 +29,7 @@ pub(crate) fn framework_info(mut info: v1::FrameworkInfo) -> FrameworkInfo {
         failover_timeout: Duration::try_from_secs_f64(info.failover_timeout()).unwrap_or_default(),
         checkpoint: info.checkpoint(),
         body: payload(&info),
+        kept: false,
     }
 }
 

@@ -139,7 +139,12 @@ impl Engine {
 
     fn take(&mut self, now: Time, work: Work) {
         match work {
-            Work::Input(input) => self.core.handle(now, input, &mut self.outputs),
+            Work::Input(input) => {
+                if let Input::SchedulerGone(connection) = input {
+                    self.streams.close(connection);
+                }
+                self.core.handle(now, input, &mut self.outputs);
+            }
             Work::Subscribe { connection, events, stream, framework_id, info, suppressed_roles } => {
                 self.streams.open(connection, events);
                 let input = Input::Subscribe { connection, stream, framework_id, info, suppressed_roles };

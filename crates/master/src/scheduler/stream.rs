@@ -81,8 +81,10 @@ async fn heartbeats(events: mpsc::WeakSender<StreamEvent>, interval: std::time::
     loop {
         tokio::time::sleep(interval).await;
         let Some(events) = events.upgrade() else { return };
-        // A stream that is full needs no sign of life.
-        let _ = events.try_send(StreamEvent::Heartbeat);
+        // A stream that is full needs no sign of life; one that nobody reads any more needs none ever again.
+        if let Err(mpsc::error::TrySendError::Closed(_)) = events.try_send(StreamEvent::Heartbeat) {
+            return;
+        }
     }
 }
 
@@ -99,5 +101,22 @@ impl Drop for Goodbye {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { core.input(Input::SchedulerGone(connection)).await });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn heartbeats_end_with_the_reader_although_the_sender_is_kept() {
+        let (events, mut read) = mpsc::channel(1);
+        let beating = tokio::spawn(heartbeats(events.downgrade(), Duration::from_millis(1)));
+        assert!(matches!(read.recv().await, Some(StreamEvent::Heartbeat)));
+        drop(read);
+        tokio::time::timeout(Duration::from_secs(10), beating).await.unwrap().unwrap();
+        drop(events);
     }
 }

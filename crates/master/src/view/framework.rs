@@ -22,6 +22,10 @@ pub(crate) fn info(framework: &Framework) -> v1::FrameworkInfo {
     let mut info: v1::FrameworkInfo =
         proto::Message::decode(framework.info.body.as_bytes()).unwrap_or_default();
     info.id = Some(framework.id.as_str().into());
+    if framework.info.kept {
+        info.user.clone_from(&framework.info.user);
+        info.checkpoint = Some(framework.info.checkpoint);
+    }
     info
 }
 

@@ -97,10 +97,12 @@ async fn run_group(master: &str) {
         Scheduler::builder(framework).masters(Masters::parse(master).unwrap()).start().unwrap();
     let calls = scheduler.calls();
     let share = Quantities { cpus: 0.1, mem: 32.0, ..Quantities::default() };
+    let mut launched = false;
     let mut ended = 0;
     while ended < 2 {
         match scheduler.next_event().await.unwrap() {
-            Event::Offers(offers) => {
+            Event::Offers(offers) if !launched => {
+                launched = true;
                 let executor = group_executor("pod", calls.framework_id().unwrap(), share);
                 let disk = Quantities { disk: 32.0, ..share };
                 let executor = sdk::proto::v1::ExecutorInfo { resources: disk.to_resources(), ..executor };

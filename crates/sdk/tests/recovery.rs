@@ -21,17 +21,29 @@ fn subscribe(cluster: &Cluster, framework: FrameworkInfo) -> Scheduler {
         .unwrap()
 }
 
-/// Waits until the scheduler is told that its task is in this state, launching it when there is an offer.
-async fn until(scheduler: &mut Scheduler, state: TaskState) {
-    let calls = scheduler.calls();
+/// Launches the task on the first offer.
+async fn launch(scheduler: &mut Scheduler) {
     loop {
         match scheduler.next_event().await.unwrap() {
             Event::Offers(offers) => {
                 let task = Task::new("task").command("exec sleep 1000").cpus(0.1).mem(32.0).on(&offers[0]);
-                calls.launch(&offers[..1], vec![task], Some(3600.0)).await.unwrap();
+                return scheduler.calls().launch(&offers[..1], vec![task], Some(3600.0)).await.unwrap();
             }
+            Event::Error(message) => panic!("{message}"),
+            _ => {}
+        }
+    }
+}
+
+/// Waits until the scheduler is told that its task is in this state; older news may come first, even twice.
+async fn until(scheduler: &mut Scheduler, state: TaskState) {
+    loop {
+        match scheduler.next_event().await.unwrap() {
             Event::Update(status) if status.state() == state => return,
-            Event::Update(status) => assert_eq!(status.state(), TaskState::TaskStarting, "{status:?}"),
+            Event::Update(status) => assert!(
+                matches!(status.state(), TaskState::TaskStarting | TaskState::TaskRunning),
+                "{status:?}"
+            ),
             Event::Error(message) => panic!("{message}"),
             _ => {}
         }
@@ -58,6 +70,7 @@ async fn a_new_scheduler_takes_over_and_the_old_one_is_told() {
     within(async {
         let mut first = subscribe(&cluster, framework().build());
         let id = subscribed(&mut first, false).await;
+        launch(&mut first).await;
         until(&mut first, TaskState::TaskRunning).await;
 
         let mut second = subscribe(&cluster, framework().id(id.as_str()).build());
@@ -87,6 +100,7 @@ async fn a_new_master_finds_frameworks_and_tasks_again() {
     let cluster = Cluster::start().await;
     let mut scheduler = subscribe(&cluster, framework().checkpoint(true).build());
     let id = within(subscribed(&mut scheduler, false)).await;
+    within(launch(&mut scheduler)).await;
     within(until(&mut scheduler, TaskState::TaskRunning)).await;
 
     let cluster = cluster.replace_master().await;
@@ -106,13 +120,7 @@ async fn a_new_master_finds_frameworks_and_tasks_again() {
             }
         }
         calls.kill("task".into(), None, None).await.unwrap();
-        loop {
-            match scheduler.next_event().await.unwrap() {
-                Event::Update(status) if status.state() == TaskState::TaskKilled => break,
-                Event::Error(message) => panic!("{message}"),
-                _ => {}
-            }
-        }
+        until(&mut scheduler, TaskState::TaskKilled).await;
         scheduler.teardown().await.unwrap();
     })
     .await;

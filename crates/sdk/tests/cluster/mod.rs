@@ -34,8 +34,15 @@ impl Cluster {
     pub(crate) async fn replace_master(self) -> Self {
         let port = self.master.address().port();
         self.master.shutdown().await;
-        let master = MasterServer::start(MasterOptions { port, ..MasterOptions::loopback() }).await.unwrap();
-        Self { master, ..self }
+        // An outgoing connection of somebody else may have got the port for a moment.
+        for _ in 0..1000 {
+            let options = MasterOptions { port, ..MasterOptions::loopback() };
+            match MasterServer::start(options).await {
+                Ok(master) => return Self { master, ..self },
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            }
+        }
+        panic!("the port {port} is never free again");
     }
 
     pub(crate) async fn stop(self) {

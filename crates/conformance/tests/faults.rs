@@ -181,7 +181,10 @@ fn an_executor_that_is_killed_fails_its_tasks_and_no_others() {
     let mut scheduler = subscribe(&cluster, &Framework::default());
     let executor = shell(&format!("exec {}", env!("CARGO_BIN_EXE_conformance-executor")));
     launch_one(&mut scheduler, |offer, framework| custom_task(offer, framework, "custom", "e", &executor));
-    scheduler.running().unwrap();
+    if scheduler.running().is_none() {
+        let printed = scenarios::sandbox_file(&cluster.agents[0].address, &scheduler.framework_id, "stderr");
+        panic!("the executor does not run; it printed {printed:?}, its agent:\n{}", cluster.agents[0].log());
+    }
     launch_one(&mut scheduler, |offer, _| task(offer, "other", "sleep 60"));
     scheduler.running().unwrap();
 

@@ -55,6 +55,9 @@ impl Executor {
     fn update(&self, task_id: &Value, state: &str) -> Result<()> {
         let mut uuid = [0; 16];
         File::open("/dev/urandom")?.read_exact(&mut uuid)?;
+        // A random one says so, or it is refused.
+        uuid[6] = (uuid[6] & 0x0f) | 0x40;
+        uuid[8] = (uuid[8] & 0x3f) | 0x80;
         let uuid = STANDARD.encode(uuid);
         let status = json!({"task_id": task_id, "state": state, "source": "SOURCE_EXECUTOR", "uuid": uuid});
         let update = self.call("UPDATE", json!({"update": {"status": status}}));

@@ -337,6 +337,37 @@ fn it_runs_as_the_user_it_is_told() {
 }
 
 #[test]
+fn containers_die_with_a_launcher_that_is_killed() {
+    const CHILD: &str = "CONTAINERIZER_TEST_IS_KILLED";
+    if let Some(root) = std::env::var_os(CHILD) {
+        let mut fixture = Fixture::new();
+        fixture.root = tempfile::tempdir_in(root).expect("a directory");
+        fixture.launch("c", shell("echo $$ > ../../pid.new; mv ../../pid.new ../../pid; exec sleep 1000"));
+        loop {
+            std::thread::park();
+        }
+    }
+    let root = tempfile::tempdir().expect("a directory");
+    let test = std::env::current_exe().expect("this test");
+    let name = "containers_die_with_a_launcher_that_is_killed";
+    let mut launcher = std::process::Command::new(test)
+        .args([name, "--exact"])
+        .env(CHILD, root.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let mut pid = String::new();
+    wait_for(|| {
+        pid = std::fs::read_to_string(root.path().join("pid")).unwrap_or_default().trim().to_owned();
+        !pid.is_empty()
+    });
+    assert!(is_alive(&pid));
+    launcher.kill().expect("ours");
+    launcher.wait().expect("ours");
+    wait_for(|| !is_alive(&pid));
+}
+
+#[test]
 fn adopted_orphans_are_waited_for_and_no_status_is_lost() {
     // In a process of its own, because it adopts the orphans of the whole process.
     const CHILD: &str = "CONTAINERIZER_TEST_ADOPTS";

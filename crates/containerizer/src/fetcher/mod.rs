@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::ContainerId;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::user::{User, UserError, run_as};
@@ -26,6 +27,9 @@ use source::{Location, Source};
 pub use archive::ArchiveError;
 pub use http::HttpError;
 pub use source::UriError;
+
+/// How many sources are fetched at a time, for all containers together; each may take a thread and a connection.
+const MAX_FETCHES: usize = 64;
 
 /// Something to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,13 +137,15 @@ pub struct Fetcher {
     /// Where relative paths start (`frameworks_home`).
     home: Option<PathBuf>,
     http: Arc<HttpClient>,
+    /// One place for each source that is being fetched.
+    places: Arc<Semaphore>,
 }
 
 impl Fetcher {
     /// A fetcher; relative paths are looked for below `home`, and refused without one.
     #[must_use]
     pub fn new(limits: FetchLimits, home: Option<PathBuf>) -> Self {
-        Self { limits, home, http: Arc::new(HttpClient::default()) }
+        Self { limits, home, http: Arc::default(), places: Arc::new(Semaphore::new(MAX_FETCHES)) }
     }
 
     /// Fetches everything, or says what cannot be fetched. What happens is also written into the sandbox' `stderr`.
@@ -223,6 +229,8 @@ impl Fetcher {
         log: &Log,
     ) -> Result<(), SourceError> {
         let uri = || source.uri.clone();
+        // Never closed. What has no place yet waits for one.
+        let _place = self.places.acquire().await;
         let began = Instant::now();
         log.line(format_args!("fetching '{}' to '{}'", source.uri, source.name.display()));
         let executable = source.executable;

@@ -68,6 +68,7 @@ impl PosixLauncher {
             rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         }
         spawn::hide_inherited_descriptors();
+        spawn::raise_open_files();
         let table = Arc::new(Table::default());
         let reaper = Arc::new(Reaper::new(Arc::clone(&table), Arc::clone(&sink))?);
         let (orders, order_receiver) = channel();

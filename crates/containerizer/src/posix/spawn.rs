@@ -8,11 +8,11 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use rustix::io::Errno;
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use super::lock;
 use super::reaper::Reaper;
@@ -134,6 +134,7 @@ fn prepare(process: &mut Process, spec: &LaunchSpec, user: Option<&User>, out: S
     process.stdin(Stdio::null()).stdout(out).stderr(err);
     let become_user = user.map(User::switcher);
     let agent = rustix::process::getpid();
+    let open_files = OPEN_FILES.get().copied();
     // SAFETY: between fork and exec only functions that are safe in a signal handler may run, since another thread may
     // have held any lock at the fork. The closure makes system calls and nothing else: it takes no lock and neither
     // allocates nor frees memory, because what it needs was made before, and errors made from error numbers are plain
@@ -141,6 +142,9 @@ fn prepare(process: &mut Process, spec: &LaunchSpec, user: Option<&User>, out: S
     unsafe {
         process.pre_exec(move || {
             rustix::process::setsid()?;
+            if let Some(open_files) = open_files {
+                setrlimit(Resource::Nofile, open_files)?;
+            }
             if let Some(become_user) = &become_user {
                 become_user()?;
             }
@@ -152,6 +156,19 @@ fn prepare(process: &mut Process, spec: &LaunchSpec, user: Option<&User>, out: S
             }
             Ok(())
         });
+    }
+}
+
+/// The limit of open files as it was before it was raised; containers get this one.
+static OPEN_FILES: OnceLock<Rlimit> = OnceLock::new();
+
+/// Allows this process as many open files as it may have: each container takes one while it runs. Containers keep the
+/// limit that this process was started with, because some programs suffer from a large one.
+pub(super) fn raise_open_files() {
+    let before = *OPEN_FILES.get_or_init(|| getrlimit(Resource::Nofile));
+    let raised = Rlimit { current: before.maximum, maximum: before.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
     }
 }
 

@@ -22,6 +22,7 @@ const START: Duration = Duration::from_secs(30);
 pub struct Server {
     /// Where it listens, as `ip:port`.
     pub address: String,
+    command: Command,
     child: Child,
     log: PathBuf,
 }
@@ -29,18 +30,19 @@ pub struct Server {
 impl Server {
     /// Starts the binary with a subcommand and flags; what it prints goes to `log`.
     pub fn start(subcommand: &str, port: u16, flags: &[String], log: PathBuf) -> Result<Self> {
-        let binary = binary()?;
         let output = File::create(&log)?;
-        let child = Command::new(&binary)
-            .arg(subcommand)
-            .args(["--ip=127.0.0.1", &format!("--port={port}")])
-            .args(flags)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .spawn()
-            .with_context(|| format!("{} could not be started", binary.display()))?;
-        Ok(Self { address: format!("127.0.0.1:{port}"), child, log })
+        let mut command = Command::new(binary()?);
+        command.arg(subcommand).args(["--ip=127.0.0.1", &format!("--port={port}")]).args(flags);
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = spawn(&mut command)?;
+        Ok(Self { address: format!("127.0.0.1:{port}"), command, child, log })
+    }
+
+    /// Ends it as `kill -9` does and starts it again as it was.
+    pub fn restart(&mut self) -> Result<()> {
+        self.kill();
+        self.child = spawn(&mut self.command)?;
+        Ok(())
     }
 
     /// The process id.
@@ -103,6 +105,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn spawn(command: &mut Command) -> Result<Child> {
+    command.spawn().with_context(|| format!("{} could not be started", command.get_program().display()))
 }
 
 /// A master and agents. Dropped, it ends all its processes, tasks included.

@@ -333,6 +333,27 @@ fn killing_an_agent_loses_its_tasks_and_no_others() {
 }
 
 #[test]
+fn an_agent_that_is_killed_and_started_again_clears_up_and_works() {
+    let mut cluster = Cluster::start(1).unwrap();
+    let mut scheduler = subscribe(&cluster, &Framework::default());
+    launch_one(&mut scheduler, |offer, _| task(offer, "t", "exec sleep 61"));
+    scheduler.running().unwrap();
+    let orphan = process_of(&cluster, "sleep 61");
+    cluster.agents[0].restart().unwrap();
+
+    let lost = scheduler.terminal().unwrap();
+    assert_eq!(text(&lost["state"]), "TASK_LOST", "{lost}");
+    let deadline = std::time::Instant::now() + LIMIT;
+    while processes::living_in(cluster.directory()).contains(&orphan) {
+        assert!(std::time::Instant::now() < deadline, "the task runs on without an agent");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    cluster.wait_for_agents(1).unwrap();
+    scheduler.end().unwrap();
+    assert_works(&cluster);
+}
+
+#[test]
 fn a_killed_framework_takes_its_tasks_along_and_nothing_else() {
     let cluster = Cluster::start(1).unwrap();
     let mut dying = subscribe(&cluster, &Framework::default());

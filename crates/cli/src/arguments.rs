@@ -15,7 +15,7 @@ use crate::{demo, failure, inspect, kill, logs, run, server, up};
 #[command(arg_required_else_help = true, max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = "Examples:
   meseta up --agents 3                        a cluster on this machine
-  meseta run 'echo hello from $(hostname)'     a command on the cluster, its output here
+  meseta run 'echo hello from $(hostname)'    a command on the cluster, its output here
   meseta tasks                                what runs
 
 Exit codes: 0 done, 1 failed, 2 wrong usage; `meseta run` ends as its command does (see its help).")]

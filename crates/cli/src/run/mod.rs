@@ -22,9 +22,9 @@ const TIMED_OUT: u8 = 124;
 /// Arguments of `meseta run`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: that of the command; 128+N when signal N ended it; 124 after --timeout; 125 when the
-cluster could not run it; 130 after Ctrl-C, 143 after SIGTERM, when the task has been killed. With several
-instances: that of the first which failed.
+    after_help = "Exit codes: that of the command; 128+N when signal N ended it; 124 after --timeout; 125 when it
+could not be run; 130 after Ctrl-C, 143 after SIGTERM, when the task has been killed. With several
+instances, that of the first which failed.
 
 Examples:
   meseta run 'make -j4' --cpus 4 --mem 2048 --uri https://example.com/src.tar.gz

@@ -13,10 +13,10 @@ pub(crate) use table::{Column, Table, state_colour};
 /// The form of what a command prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Output {
-    /// For people.
+    // For people.
     #[default]
     Table,
-    /// For programs: one JSON document.
+    // For programs: one JSON document.
     Json,
 }
 

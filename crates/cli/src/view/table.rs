@@ -1,4 +1,5 @@
-//! Tables without lines, as wide as the terminal.
+//! Tables without lines. A row is never broken, so that ids can be copied and lines be searched; where the terminal is
+//! narrow, it wraps them itself.
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, presets};
 
@@ -15,7 +16,7 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(columns: &'static [Column]) -> Self {
         let mut table = comfy_table::Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         let title = |column: &Column| aligned(Cell::new(column.0).add_attribute(Attribute::Bold), *column);
         table.set_header(columns.iter().map(title));
         if let Some(first) = table.column_mut(0) {
@@ -39,9 +40,6 @@ impl Table {
     /// The text of the table, for this process's standard output.
     pub(crate) fn render(mut self) -> String {
         if !super::colours(&std::io::stdout()) {
-            if let Some(width) = self.table.width() {
-                self.table.set_width(width);
-            }
             self.table.force_no_tty();
         }
         let lines = self.table.lines().map(|line| format!("{}\n", line.trim_end()));

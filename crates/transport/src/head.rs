@@ -22,15 +22,15 @@ pub(crate) enum Framing {
 
 /// What the head of a message says.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Head {
+pub(crate) struct Head {
     /// The process that the message is for, decoded, such as `slave(1)`.
-    pub to: String,
+    pub(crate) to: String,
     /// The message's full protobuf name.
-    pub name: String,
+    pub(crate) name: String,
     /// Who sends it and gets the replies.
-    pub from: Upid,
+    pub(crate) from: Upid,
     /// Whether the sender wants an answer: real libprocess names itself as user agent and reads none.
-    pub wants_answer: bool,
+    pub(crate) wants_answer: bool,
     pub(crate) framing: Framing,
     /// Whether the sender closes the connection after it.
     pub(crate) close: bool,
@@ -47,12 +47,7 @@ pub enum HeadError {
     Malformed(String),
 }
 
-/// Whether a request with this method and path can be a message: `POST /<process id>/mesos.<...>`.
-#[must_use]
-pub fn is_message(method: &str, path: &str) -> bool {
-    method == "POST" && split_path(path).is_some()
-}
-
+/// The two halves of the path that a message has: `/<process id>/mesos.<...>`.
 fn split_path(path: &str) -> Option<(&str, &str)> {
     let path = path.split('?').next().unwrap_or(path);
     let (to, name) = path.strip_prefix('/')?.split_once('/')?;

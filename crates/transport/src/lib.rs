@@ -20,7 +20,7 @@ mod receive;
 mod upid;
 
 pub use accept::{Accepted, accept};
-pub use head::{Head, HeadError, is_message};
+pub use head::HeadError;
 pub use link::{Outgoing, PeerEvent};
 pub use peers::{Peers, PeersOptions, SendError};
 pub use prefixed::Prefixed;

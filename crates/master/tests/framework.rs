@@ -64,7 +64,14 @@ async fn from_subscription_to_the_end_of_a_task() {
 async fn roles_can_be_limited_to_a_list() {
     let master = support::master_with(|options| options.roles = vec!["web".into()]).await;
     let with_role = |role: &str| Subscription::default().with("roles", json!([role]));
-    Scheduler::subscribe(master.address(), with_role("web")).await;
+    let scheduler = Scheduler::subscribe(master.address(), with_role("web")).await;
+    let mut update = with_role("ads").info;
+    update["id"] = json!({ "value": scheduler.framework_id });
+    let answer =
+        scheduler.call("UPDATE_FRAMEWORK", "update_framework", json!({ "framework_info": update })).await;
+    let message =
+        "Supplied FrameworkInfo is not valid: Roles { ads } are not among those of the master's --roles";
+    assert_eq!((answer.status, answer.body.as_str()), (400, message));
     let mut refused = Scheduler::open(master.address(), with_role("ads")).await;
     let message = refused.wait_for("ERROR").await["error"]["message"].clone();
     assert_eq!(message, "Roles { ads } are not among those of the master's --roles");

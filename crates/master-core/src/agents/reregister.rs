@@ -124,7 +124,10 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     drop_unknown_executors(core, &id, &message.executors);
     repeat_kills(core, &id, &message.tasks, out);
     kill_unknown(core, &id, &message.tasks, out);
-    shut_completed_down(core, &id, message.tasks.iter().map(|task| &task.framework_id), out);
+    // Of some only executors are left, of others only tasks are told.
+    let frameworks = message.frameworks.iter().map(|(framework, _)| framework);
+    let of_tasks = message.tasks.iter().map(|task| &task.framework_id);
+    shut_completed_down(core, &id, frameworks.chain(of_tasks), out);
     if !was_connected && !core.agents.deactivated.contains(&id) {
         if let Some(agent) = core.agents.get_mut(&id) {
             agent.active = true;

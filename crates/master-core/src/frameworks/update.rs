@@ -45,6 +45,7 @@ pub(super) fn keep_immutable(
         let new = Arc::make_mut(&mut new);
         new.user.clone_from(&old.user);
         new.checkpoint = old.checkpoint;
+        new.kept = true;
     }
     Ok(new)
 }

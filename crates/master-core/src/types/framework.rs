@@ -50,6 +50,9 @@ pub struct FrameworkInfo {
     pub checkpoint: bool,
     /// The `mesos.v1.FrameworkInfo` without `id`.
     pub body: Payload,
+    /// `user` and `checkpoint` are those of an earlier subscription and not those in `body`, for they cannot change:
+    /// whoever passes `body` on writes them behind it.
+    pub kept: bool,
 }
 
 /// A framework.

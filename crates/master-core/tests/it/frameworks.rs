@@ -125,7 +125,9 @@ fn what_must_not_change_does_not() {
         master_core::FrameworkInfo { user: "nobody".to_owned(), ..framework_info("f") },
     );
     assert!(matches!(master.next_event(&back), Some(SchedulerEvent::Subscribed(_))));
-    assert_eq!(master.core.snapshot(master.now).frameworks[0].info.user, "root");
+    let snapshot = master.core.snapshot(master.now);
+    assert_eq!(snapshot.frameworks[0].info.user, "root");
+    assert!(snapshot.frameworks[0].info.kept, "agents must not be told of another user");
 }
 
 #[test]

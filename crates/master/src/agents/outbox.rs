@@ -199,3 +199,25 @@ fn reconciliation(w: &mut Writer<'_>, agent_id: &str, framework: &FrameworkRef, 
     }
     w.embed(3, |w| framework_info(w, framework));
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::{internal, v1};
+
+    use super::*;
+    use crate::convert;
+
+    #[test]
+    fn agents_are_told_of_the_user_that_cannot_change() {
+        let said =
+            v1::FrameworkInfo { user: "root".into(), checkpoint: Some(true), ..v1::FrameworkInfo::default() };
+        let mut info = convert::framework_info(said);
+        (info.user, info.checkpoint, info.kept) = ("nobody".into(), false, true);
+        let mut encoded = Vec::new();
+        let framework = FrameworkRef { id: "f".into(), info: Arc::new(info) };
+        encode(&ToAgent::UpdateFramework(framework), 0.0, &mut Writer::new(&mut encoded));
+        let told: internal::UpdateFrameworkMessage = proto::decode(&encoded).unwrap();
+        let info = told.framework_info.unwrap();
+        assert_eq!((info.user.as_str(), info.checkpoint), ("nobody", Some(false)));
+    }
+}

@@ -71,6 +71,8 @@ async fn update_framework(master: &Master, call: Call) -> Result<Response, ApiEr
     };
     let framework_id = call.framework_id.map(|id| id.value).unwrap_or_default().into();
     wire::validate_framework_info(&update.framework_info)
+        .map_err(|error| error.to_string())
+        .and_then(|()| stream::admit(&update.framework_info, &master.options.roles))
         .map_err(|error| ApiError::bad_request(format!("Supplied FrameworkInfo is not valid: {error}")))?;
     let call = OperatorCall::UpdateFramework {
         framework_id,

@@ -62,7 +62,7 @@ pub(super) async fn subscribe(master: &Master, call: Call, accept: Encoding) -> 
 }
 
 /// Whether the master was started with a list of roles that has all the framework's.
-fn admit(info: &v1::FrameworkInfo, listed: &[String]) -> Result<(), String> {
+pub(super) fn admit(info: &v1::FrameworkInfo, listed: &[String]) -> Result<(), String> {
     let foreign: Vec<&str> =
         wire::framework_roles(info).filter(|role| !listed.iter().any(|listed| listed == role)).collect();
     if listed.is_empty() || foreign.is_empty() {

@@ -36,6 +36,7 @@ pub fn framework_info(name: &str) -> FrameworkInfo {
         failover_timeout: Duration::from_secs(60),
         checkpoint: true,
         body: Payload::from(name.as_bytes()),
+        kept: false,
     }
 }
 

@@ -40,7 +40,8 @@ pub(crate) fn executor(
     else {
         return;
     };
-    if executor.state == ExecutorState::Terminated {
+    // One that is ending gets no more time, however often it gives a reason to be ended.
+    if matches!(executor.state, ExecutorState::Terminating | ExecutorState::Terminated) {
         return;
     }
     info!(framework = %framework_id, executor = %executor_id, "shutting down an executor");
@@ -87,7 +88,8 @@ fn runs(executor: &Executor) -> Vec<ContainerId> {
 pub(crate) fn framework(core: &mut AgentCore, step: &mut Step<'_>, id: &FrameworkId) {
     let Some(framework) = core.frameworks.get_mut(id) else {
         info!(framework = %id, "asked to shut down an unknown framework");
-        return;
+        // Of tasks that never started, or that nobody knew, updates may be on their way; nobody takes them any more.
+        return updates::forget(core, id);
     };
     if framework.terminating {
         return;

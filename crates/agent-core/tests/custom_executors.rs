@@ -155,6 +155,12 @@ fn an_executor_must_not_report_staging_nor_on_tasks_of_others() {
     env.expect(&["launch c2 for e2", "reply: ok", "stream 1: acknowledged other"]);
     env.report(&f, "e", "t", TaskState::Staging);
     env.expect(&["reply: ok", "stream 1: shutdown"]);
+    // Doing so again does not win it time.
+    env.advance(Duration::from_secs(4));
+    env.report(&f, "e", "t", TaskState::Staging);
+    env.expect(&["reply: ok"]);
+    env.advance(Duration::from_secs(1));
+    env.expect(&["destroy c1"]);
 }
 
 #[test]

@@ -185,6 +185,22 @@ fn shutdown_while_running() {
 }
 
 #[test]
+fn updates_for_a_framework_that_is_gone_are_given_up() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    running(&mut env, &f, command_task("t", "exit"));
+    env.exited("c1", 0);
+    env.kill(&f, "nope");
+    env.acknowledge(); // of the first of the two
+    env.forget();
+    // The framework has nothing here any more but an update about a task that nobody knew.
+    assert!(env.core.snapshot().frameworks.is_empty());
+    env.from_master(FromMaster::ShutdownFramework("f".into()));
+    env.advance(secs(60));
+    env.expect(&[]);
+}
+
+#[test]
 fn pod_finish() {
     let mut env = AgentEnv::registered();
     let pod = default_executor("pod");

@@ -72,13 +72,13 @@ pub(crate) fn parse(buffer: &[u8], known: Option<&Upid>) -> Result<Option<(Head,
     for header in request.headers.iter() {
         fields.take(header, known)?;
     }
-    let from = fields.from.ok_or(HeadError::NotAMessage)?;
+    let from = fields.from.take().ok_or(HeadError::NotAMessage)?;
     let head = Head {
         to: decode(to)?,
         name: decode(name)?,
         from,
         wants_answer: !fields.libprocess_agent,
-        framing: if fields.chunked { Framing::Chunked } else { Framing::Length(fields.length) },
+        framing: fields.framing()?,
         close: fields.close,
     };
     Ok(Some((head, length)))
@@ -89,12 +89,21 @@ pub(crate) fn parse(buffer: &[u8], known: Option<&Upid>) -> Result<Option<(Head,
 struct Fields {
     from: Option<Upid>,
     libprocess_agent: bool,
-    length: usize,
+    length: Option<usize>,
     chunked: bool,
     close: bool,
 }
 
 impl Fields {
+    /// How the body is framed. Where two headers disagree, so would two readers; nobody reads it then.
+    fn framing(&self) -> Result<Framing, HeadError> {
+        match (self.chunked, self.length) {
+            (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
+            (true, None) => Ok(Framing::Chunked),
+            (true, Some(_)) => Err(HeadError::Malformed("both chunked and of a given length".to_owned())),
+        }
+    }
+
     fn take(&mut self, header: &httparse::Header<'_>, known: Option<&Upid>) -> Result<(), HeadError> {
         let malformed = |what: &str| HeadError::Malformed(format!("{}: {what}", header.name));
         let value = || str::from_utf8(header.value).map(str::trim).map_err(|_| malformed("not text"));
@@ -114,7 +123,12 @@ impl Fields {
                 }
             }
         } else if is("Content-Length") {
-            self.length = value()?.parse().map_err(|_| malformed("not a number"))?;
+            let digits = value()?;
+            let length = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+            let length = length.ok_or_else(|| malformed("not a number"))?;
+            if self.length.replace(length).is_some_and(|former| former != length) {
+                return Err(malformed("comes twice"));
+            }
         } else if is("Transfer-Encoding") {
             self.chunked = value()?.eq_ignore_ascii_case("chunked");
             if !self.chunked {
@@ -195,9 +209,17 @@ mod tests {
         let message = |header: &str| {
             format!("POST /master/mesos.X HTTP/1.1\r\nLibprocess-From: a@1.2.3.4:5\r\n{header}\r\n\r\n")
         };
-        for bad in
-            ["Content-Length: -1", "Content-Length: x", "Transfer-Encoding: gzip", "Libprocess-From: nobody"]
-        {
+        for bad in [
+            "Content-Length: -1",
+            "Content-Length: +1",
+            "Content-Length: x",
+            "Content-Length:",
+            "Content-Length: 1\r\nContent-Length: 2",
+            "Content-Length: 1\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: gzip",
+            "Libprocess-From: nobody",
+            "Libprocess-From: a b@1.2.3.4:5",
+        ] {
             assert!(matches!(head(&message(bad)), Err(HeadError::Malformed(_))), "{bad}");
         }
         assert!(matches!(head("\0\0\0"), Err(HeadError::Malformed(_))));

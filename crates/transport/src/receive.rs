@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -127,8 +128,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageConnection<S> {
         answers: &mut Vec<u8>,
     ) -> Result<End, ReceiveError> {
         let mut known: Option<Upid> = None;
+        let mut chunks = Chunks::default();
         loop {
-            match next(&mut self.buffer, max_body, known.as_ref()) {
+            match next(&mut self.buffer, max_body, known.as_ref(), &mut chunks) {
                 Ok(Some((head, body))) => {
                     let message = Message { from: &head.from, to: &head.to, name: &head.name, body };
                     let delivered = receiver.receive(message).await;
@@ -163,11 +165,12 @@ enum End {
     Other,
 }
 
-/// Takes one whole message off the buffer, if there is one.
+/// Takes one whole message off the buffer, if there is one. `chunks` is for the next call with the same buffer.
 fn next(
     buffer: &mut BytesMut,
     max_body: usize,
     known: Option<&Upid>,
+    chunks: &mut Chunks,
 ) -> Result<Option<(Head, Bytes)>, ReceiveError> {
     if buffer.is_empty() {
         return Ok(None);
@@ -188,37 +191,56 @@ fn next(
             Ok(Some((head, body)))
         }
         Framing::Chunked => {
-            let Some((body, end)) = dechunk(&buffer[length..], max_body)? else { return Ok(None) };
+            if !chunks.scan(&buffer[length..], max_body)? {
+                return Ok(None);
+            }
+            let Chunks { pieces, end, .. } = std::mem::take(chunks);
+            let mut body = Vec::with_capacity(pieces.iter().map(Range::len).sum());
+            for piece in pieces {
+                body.extend_from_slice(&buffer[length..][piece]);
+            }
             buffer.advance(length + end);
-            Ok(Some((head, body)))
+            Ok(Some((head, body.into())))
         }
     }
 }
 
-/// The chunks at the start of `bytes` as one body, and where they end; `None` when more bytes are needed.
-fn dechunk(bytes: &[u8], max_body: usize) -> Result<Option<(Bytes, usize)>, ReceiveError> {
-    let mut body = Vec::new();
-    let mut at = 0;
-    loop {
-        let (start, size) = match httparse::parse_chunk_size(&bytes[at..]) {
-            Ok(httparse::Status::Complete(chunk)) => chunk,
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Err(_) => return Err(ReceiveError::Chunk),
-        };
-        let size = usize::try_from(size).map_err(|_| ReceiveError::Chunk)?;
-        if size.saturating_add(body.len()) > max_body {
-            return Err(ReceiveError::TooLong { limit: max_body });
-        }
-        let data = at + start;
-        // No trailers: nobody sends any with a message.
-        let Some(end) = bytes.get(data + size..data + size + 2) else { return Ok(None) };
-        if end != b"\r\n" {
-            return Err(ReceiveError::Chunk);
-        }
-        body.extend_from_slice(&bytes[data..data + size]);
-        at = data + size + 2;
-        if size == 0 {
-            return Ok(Some((body.into(), at)));
+/// The chunks of a body that is still coming: what was looked at once is not looked at again when more has come.
+#[derive(Default)]
+struct Chunks {
+    /// Where the whole chunks' bytes are; neighbours that could be one are not put together.
+    pieces: Vec<Range<usize>>,
+    /// The bytes of all of them.
+    length: usize,
+    /// Where the next chunk begins.
+    end: usize,
+}
+
+impl Chunks {
+    /// Looks at what has come of a body by now; whether that is all of it.
+    fn scan(&mut self, bytes: &[u8], max_body: usize) -> Result<bool, ReceiveError> {
+        loop {
+            let (start, size) = match httparse::parse_chunk_size(&bytes[self.end..]) {
+                Ok(httparse::Status::Complete(chunk)) => chunk,
+                Ok(httparse::Status::Partial) => return Ok(false),
+                Err(_) => return Err(ReceiveError::Chunk),
+            };
+            let size = usize::try_from(size).map_err(|_| ReceiveError::Chunk)?;
+            if size.saturating_add(self.length) > max_body {
+                return Err(ReceiveError::TooLong { limit: max_body });
+            }
+            let data = self.end + start;
+            // No trailers: nobody sends any with a message.
+            let Some(end) = bytes.get(data + size..data + size + 2) else { return Ok(false) };
+            if end != b"\r\n" {
+                return Err(ReceiveError::Chunk);
+            }
+            self.end = data + size + 2;
+            if size == 0 {
+                return Ok(true);
+            }
+            self.length += size;
+            self.pieces.push(data..data + size);
         }
     }
 }
@@ -231,10 +253,11 @@ mod tests {
 
     fn all(text: &str, step: usize) -> Result<Vec<Bytes>, ReceiveError> {
         let mut buffer = BytesMut::new();
+        let mut chunks = Chunks::default();
         let mut found = Vec::new();
         for piece in text.as_bytes().chunks(step) {
             buffer.extend_from_slice(piece);
-            while let Some((_, body)) = next(&mut buffer, 64, None)? {
+            while let Some((_, body)) = next(&mut buffer, 64, None, &mut chunks)? {
                 found.push(body);
             }
         }

@@ -63,7 +63,8 @@ impl FromStr for Upid {
     fn from_str(text: &str) -> Result<Self, InvalidUpid> {
         let invalid = || InvalidUpid(text.to_owned());
         let (id, address) = text.split_once('@').ok_or_else(invalid)?;
-        if id.is_empty() {
+        // The id becomes part of a request's path when it is answered.
+        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'?' | b'#')) {
             return Err(invalid());
         }
         Ok(Self::new(id, address.parse().map_err(|_| invalid())?))
@@ -79,7 +80,16 @@ mod tests {
         for text in ["master@127.0.0.1:5050", "slave(1)@10.0.0.7:5051", "slave-observer(12)@[::1]:1"] {
             assert_eq!(text.parse::<Upid>().unwrap().to_string(), text);
         }
-        for bad in ["", "master", "@127.0.0.1:1", "master@host:5050", "master@127.0.0.1"] {
+        for bad in [
+            "",
+            "master",
+            "@127.0.0.1:1",
+            "master@host:5050",
+            "master@127.0.0.1",
+            "a b@127.0.0.1:1",
+            "a/b@127.0.0.1:1",
+            "a\r\nb@127.0.0.1:1",
+        ] {
             assert!(bad.parse::<Upid>().is_err(), "{bad}");
         }
     }

@@ -17,7 +17,7 @@ use crate::convert;
 /// How long declined resources are not offered again where the scheduler does not say.
 const DEFAULT_REFUSE: Duration = Duration::from_secs(5);
 
-/// The longest time that a filter may last; a longer one counts as a mistake.
+/// The longest time that a filter may last; a longer one lasts so long.
 const MAX_REFUSE: Duration = Duration::from_secs(365 * 86_400);
 
 /// The call, which has been validated: its type and the part that belongs to it are there.
@@ -106,11 +106,11 @@ fn roles(roles: Option<Vec<String>>) -> Vec<resources::Role> {
     roles.unwrap_or_default().into_iter().map(Into::into).collect()
 }
 
-/// How long a filter lasts. One that makes no sense counts as none given, as in Mesos.
+/// How long a filter lasts. A time that makes no sense counts as none given, as in Mesos.
 fn refuse(filters: Option<&v1::Filters>) -> Duration {
     let seconds = filters.and_then(|filters| filters.refuse_seconds);
-    let Some(seconds) = seconds else { return DEFAULT_REFUSE };
-    Duration::try_from_secs_f64(seconds).ok().filter(|refuse| *refuse <= MAX_REFUSE).unwrap_or(DEFAULT_REFUSE)
+    let Some(seconds) = seconds.filter(|seconds| !seconds.is_nan()) else { return DEFAULT_REFUSE };
+    Duration::try_from_secs_f64(seconds.min(MAX_REFUSE.as_secs_f64())).unwrap_or(DEFAULT_REFUSE)
 }
 
 fn uuid(bytes: &[u8]) -> Result<Uuid, ApiError> {
@@ -197,5 +197,27 @@ fn sensible(resources: &mut Vec<v1::Resource>, refused: &mut Option<String>) {
     if let Err(error) = wire::resources_from_proto(resources) {
         refused.get_or_insert_with(|| error.to_string());
         resources.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedulers_that_want_nothing_for_ever_get_nothing_for_a_year() {
+        let refuse = |refuse_seconds| refuse(Some(&v1::Filters { refuse_seconds }));
+        for (seconds, expected) in [
+            (None, DEFAULT_REFUSE),
+            (Some(0.0), Duration::ZERO),
+            (Some(0.5), Duration::from_millis(500)),
+            (Some(1e9), MAX_REFUSE),
+            (Some(f64::MAX), MAX_REFUSE),
+            (Some(f64::INFINITY), MAX_REFUSE),
+            (Some(-1.0), DEFAULT_REFUSE),
+            (Some(f64::NAN), DEFAULT_REFUSE),
+        ] {
+            assert_eq!(refuse(seconds), expected, "{seconds:?}");
+        }
     }
 }

@@ -1,17 +1,23 @@
 //! A container's directory.
 
-use std::fs::File;
+use std::ffi::OsStr;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Gid, Uid};
+use rustix::fs::{AtFlags, CWD, Dir, Gid, Mode, OFlags, Uid, fchmod, mkdirat, openat, renameat, unlinkat};
+use rustix::io::Errno;
 
 use crate::user::{User, UserError};
 
 /// Only the task's user, and whoever shares its group, may look into a sandbox.
-const MODE: u32 = 0o750;
+const MODE: Mode = Mode::RWXU.union(Mode::RGRP).union(Mode::XGRP);
+/// The directories above it belong to us, and everybody passes through them to the sandboxes.
+const MODE_ABOVE: Mode = Mode::RWXU.union(Mode::RGRP).union(Mode::XGRP).union(Mode::ROTH).union(Mode::XOTH);
+/// How deep removing goes at a time: a task nests directories deeper than our stack and our descriptors reach.
+const DEPTH: usize = 64;
+/// How often a directory is made again that somebody removed because it was empty.
+const ATTEMPTS: usize = 4;
 
 /// Why a sandbox could not be made or removed.
 #[derive(Debug, thiserror::Error)]
@@ -35,36 +41,124 @@ pub enum SandboxError {
 }
 
 /// Makes a sandbox that belongs to `user` (or to us without one), with all directories above it. One that exists keeps
-/// its content.
+/// its content. No link is followed on the way: the sandbox of a nested container lies in one whose user may have put
+/// links there.
 ///
 /// # Errors
-/// If the user is unknown, or the file system refuses.
+/// If the user is unknown, a link is in the way, or the file system refuses.
 pub fn create_sandbox(path: &Path, user: Option<&str>) -> Result<(), SandboxError> {
     let user =
         User::to_become(user).map_err(|source| SandboxError::User { path: path.to_owned(), source })?;
-    let failed = |source| SandboxError::Io { path: path.to_owned(), source };
-    if let Some(parent) = path.parent() {
-        // Those above belong to us, and everybody passes through them to the sandboxes.
-        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent).map_err(failed)?;
+    let create = || -> io::Result<()> {
+        let directory = walk(path, true)?;
+        fchmod(&directory, MODE)?;
+        give_to(&directory, user.as_ref())
+    };
+    let mut made = create();
+    for _ in 1..ATTEMPTS {
+        // An empty directory above it was just removed together with the last sandbox in it.
+        if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            made = create();
+        }
     }
-    match std::fs::DirBuilder::new().mode(MODE).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-        _ => {}
-    }
-    let directory = File::open(path).map_err(failed)?;
-    directory.set_permissions(std::fs::Permissions::from_mode(MODE)).map_err(failed)?;
-    give_to(&directory, user.as_ref()).map_err(failed)
+    made.map_err(|source| SandboxError::Io { path: path.to_owned(), source })
 }
 
-/// Removes a sandbox with all that is in it; following no link out of it. Nothing there is as good.
+/// Opens a directory without following a link on the way to it.
+pub(crate) fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    walk(path, false)
+}
+
+/// Opens a directory step by step; with `make`, makes what is not there.
+fn walk(path: &Path, make: bool) -> io::Result<OwnedFd> {
+    let directory = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let start = if path.is_absolute() { "/" } else { "." };
+    let names: Vec<&OsStr> = path
+        .components()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(Ok(name)),
+            Component::ParentDir => Some(Err(io::ErrorKind::InvalidInput.into())),
+            _ => None,
+        })
+        .collect::<io::Result<_>>()?;
+    let mut current = openat(CWD, start, directory | OFlags::PATH, Mode::empty())?;
+    for (index, name) in names.iter().enumerate() {
+        let last = index + 1 == names.len();
+        // Passing through a directory needs no right to read it.
+        let flags = if last { directory | OFlags::RDONLY } else { directory | OFlags::PATH };
+        current = match openat(&current, *name, flags, Mode::empty()) {
+            Err(Errno::NOENT) if make => {
+                match mkdirat(&current, *name, if last { MODE } else { MODE_ABOVE }) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                openat(&current, *name, flags, Mode::empty())?
+            }
+            other => other?,
+        };
+    }
+    Ok(current)
+}
+
+/// Removes a sandbox with all that is in it, however deep; following no link out of it. Nothing there is as good.
 ///
 /// # Errors
 /// If the file system refuses.
 pub fn remove_sandbox(path: &Path) -> Result<(), SandboxError> {
-    match std::fs::remove_dir_all(path) {
+    let remove = || -> io::Result<()> {
+        let top = openat(CWD, path, DIRECTORY_ITSELF, Mode::empty())?;
+        let mut moved = 0;
+        loop {
+            let before = moved;
+            empty(&top, &top, 0, &mut moved)?;
+            if moved == before {
+                return std::fs::remove_dir(path);
+            }
+        }
+    };
+    match remove() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other.map_err(|source| SandboxError::Io { path: path.to_owned(), source }),
     }
+}
+
+const DIRECTORY_ITSELF: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Removes what is in a directory. What is too deep is moved to the top, for the next round; `moved` counts that.
+fn empty(top: &OwnedFd, directory: &OwnedFd, depth: usize, moved: &mut u64) -> io::Result<()> {
+    // Tasks leave directories that forbid writing, such as caches of packages.
+    let _ = fchmod(directory, Mode::RWXU);
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        match unlinkat(directory, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => continue,
+            Err(Errno::ISDIR | Errno::PERM) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if depth == DEPTH {
+            loop {
+                *moved += 1;
+                match renameat(directory, name, top, format!(".removed-{moved}")) {
+                    // A file or a full directory of that name: the next is free at some time.
+                    Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+                    other => break other?,
+                }
+            }
+            continue;
+        }
+        let child = openat(directory, name, DIRECTORY_ITSELF, Mode::empty())?;
+        empty(top, &child, depth + 1, moved)?;
+        match unlinkat(directory, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Makes `user` the owner of an open file or directory.
@@ -77,7 +171,44 @@ pub(crate) fn give_to(file: impl AsFd, user: Option<&User>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
+
+    #[test]
+    fn links_on_the_way_are_not_followed() {
+        let root = tempfile::tempdir().expect("a directory");
+        let (sandbox, outside) = (root.path().join("sandbox"), root.path().join("outside"));
+        create_sandbox(&sandbox, None).expect("made");
+        std::fs::create_dir(&outside).expect("ours");
+        symlink(&outside, sandbox.join("containers")).expect("as a task may do");
+        symlink(&outside, sandbox.join("itself")).expect("as a task may do");
+        assert!(create_sandbox(&sandbox.join("containers/c"), None).is_err());
+        assert!(create_sandbox(&sandbox.join("itself"), None).is_err());
+        assert!(create_sandbox(&sandbox.join("../outside/c"), None).is_err());
+        assert_eq!(std::fs::read_dir(&outside).expect("there").count(), 0);
+        remove_sandbox(&sandbox).expect("removed");
+        assert!(outside.exists());
+    }
+
+    #[test]
+    fn what_is_deeper_than_a_stack_is_removed() {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = root.path().join("sandbox");
+        create_sandbox(&path, None).expect("made");
+        std::fs::write(path.join(".removed-1"), "in the way").expect("ours");
+        let mut current = open_directory(&path).expect("there");
+        for _ in 0..1000 {
+            mkdirat(&current, "d", Mode::RWXU).expect("ours");
+            mkdirat(&current, "e", Mode::RUSR | Mode::XUSR).expect("ours");
+            current = openat(&current, "d", DIRECTORY_ITSELF, Mode::empty()).expect("there");
+        }
+        let removed = path.clone();
+        let small = std::thread::Builder::new().stack_size(128 << 10);
+        let thread = small.spawn(move || remove_sandbox(&removed)).expect("a thread");
+        thread.join().expect("no overflow").expect("removed");
+        assert!(!path.exists());
+    }
 
     #[test]
     fn a_sandbox_is_private_and_can_be_made_twice() {
@@ -87,7 +218,7 @@ mod tests {
         std::fs::write(path.join("kept"), "x").expect("ours");
         create_sandbox(&path, None).expect("again");
         assert!(path.join("kept").exists());
-        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, MODE);
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o750);
         remove_sandbox(&path).expect("removed");
         remove_sandbox(&path).expect("nothing there is as good");
         assert!(!path.exists());

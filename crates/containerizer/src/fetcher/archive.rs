@@ -12,6 +12,9 @@ use std::path::{Component, Path, PathBuf};
 use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
 
+/// No path is longer (`PATH_MAX`), so what a link leads to is not either. It is read into memory.
+const LONGEST_LINK: u64 = 4096;
+
 /// Why an archive cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
@@ -179,7 +182,10 @@ fn unzip(file: File, into: &Path, limit: u64) -> Result<(), ArchiveError> {
         let mut content = Bounded { reader: &mut entry, left };
         if content.reader.is_symlink() {
             let mut link = Vec::new();
-            content.read_to_end(&mut link).map_err(bounded(limit))?;
+            content.by_ref().take(LONGEST_LINK + 1).read_to_end(&mut link).map_err(bounded(limit))?;
+            if link.len() as u64 > LONGEST_LINK {
+                return Err(ArchiveError::Damaged(format!("the link '{}' is too long", name.display())));
+            }
             remove(&target)?;
             symlink(OsStr::from_bytes(&link), &target)?;
         } else {
@@ -342,6 +348,9 @@ mod tests {
             }
             zip.finish().expect("memory").into_inner()
         };
+        let long = "x".repeat(5000);
+        let (_root, result) = unpack("a.zip", &build(&[("link", Some(&long))]), 1 << 20);
+        assert!(matches!(result, Err(ArchiveError::Damaged(_))), "{result:?}");
         for names in [&[("../evil", None)][..], &[("link", Some("..")), ("link/evil", None)][..]] {
             let (root, result) = unpack("a.zip", &build(names), 1 << 20);
             assert!(matches!(result, Err(ArchiveError::Escape(_))), "{names:?}: {result:?}");

@@ -1,9 +1,8 @@
 //! Starting a container's first process: fork, own session, user, exec.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command as Process, Stdio};
@@ -11,6 +10,7 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
@@ -20,7 +20,7 @@ use super::sweep::Order;
 use super::table::Table;
 use crate::launcher::{Command, ContainerEvent, EventSink, LaunchError, LaunchSpec};
 use crate::procs;
-use crate::sandbox::give_to;
+use crate::sandbox::{give_to, open_directory};
 use crate::user::User;
 
 /// The variable by which a container's processes are found.
@@ -209,17 +209,20 @@ fn is_the_commands_fault(error: &io::Error) -> bool {
         || Errno::from_io_error(error).is_some_and(|errno| faults.contains(&errno))
 }
 
+/// Opens a file for output. The sandbox is the user's, who may have put anything there: no link is followed, and only
+/// into a plain file is written. Opening a pipe would wait for its reader.
 fn open_output(sandbox: &Path, name: &str, user: Option<&User>) -> Result<File, LaunchError> {
-    let path = sandbox.join(name);
     let open = || -> io::Result<File> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o644)
-            .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
-            .open(&path)?;
+        let directory = open_directory(sandbox)?;
+        let write = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
+        let safely = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
+        let file = File::from(openat(&directory, name, write | safely, mode)?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
         give_to(&file, user)?;
         Ok(file)
     };
-    open().map_err(|source| LaunchError::Output { path: path.clone(), source })
+    open().map_err(|source| LaunchError::Output { path: sandbox.join(name), source })
 }

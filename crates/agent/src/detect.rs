@@ -54,7 +54,7 @@ pub(crate) fn resources(options: &AgentOptions) -> Result<Resources, Description
     let named: Vec<String> = resources.iter().map(|resource| resource.name.to_string()).collect();
     for (name, value) in detected(&options.work_dir) {
         // Also what is named with an amount of nothing is named.
-        if !named.iter().any(|known| known == name) && !text.contains(&format!("{name}:")) {
+        if !named.iter().any(|known| known == name) && !is_in_text(text, name) {
             let resource = Resource::new(name.into(), value);
             resources.add(if role.is_star() {
                 resource
@@ -64,6 +64,12 @@ pub(crate) fn resources(options: &AgentOptions) -> Result<Resources, Description
         }
     }
     Ok(resources)
+}
+
+/// Whether a resource has an entry in a text such as `cpus:8;ports(web):[80-90]`.
+fn is_in_text(text: &str, name: &str) -> bool {
+    let mut entries = text.split([';', '\n']).filter_map(|entry| entry.trim().strip_prefix(name));
+    entries.any(|rest| rest.trim_start().starts_with([':', '(']))
 }
 
 fn detected(work_dir: &Path) -> [(&'static str, Value); 4] {
@@ -143,6 +149,8 @@ mod tests {
         assert_eq!(some.cpus(), Some(Scalar::whole(8)));
         assert_eq!(some.mem(), None);
         assert!(some.ports().is_some());
+        let other = super::resources(&options(Some("nvmem:4"))).expect("valid");
+        assert!(other.mem().is_some(), "another resource whose name ends so");
         assert!(super::resources(&options(Some("cpus:x;"))).is_err());
     }
 

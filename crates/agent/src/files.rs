@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -74,11 +75,16 @@ pub(crate) struct Chunk {
 }
 
 /// Opens a regular file; what else there may be in a sandbox, pipes above all, would make a reader wait.
+///
+/// The path is one that [`resolve`] found. If a link to elsewhere has been put into it since, nothing is opened.
 pub(crate) fn open(path: &Path) -> Result<(File, Metadata), FileError> {
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound { FileError::NotFound } else { error.into() }
     })?;
+    if fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))? != path {
+        return Err(FileError::NotFound);
+    }
     let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(FileError::Directory);
@@ -218,6 +224,15 @@ mod tests {
         assert_eq!(part(Some(100), None), (10, Vec::new()));
         let directory = resolve(&attached, "/virtual/latest/d").expect("there");
         assert!(matches!(read(&directory, Some(0), None), Err(FileError::Directory)));
+    }
+
+    #[test]
+    fn a_link_that_was_put_there_meanwhile_leads_nowhere() {
+        let (root, attached) = fixture();
+        let path = resolve(&attached, "/virtual/latest/stdout").expect("there");
+        fs::remove_file(&path).expect("ours");
+        std::os::unix::fs::symlink(root.path().join("secret"), &path).expect("ours");
+        assert!(matches!(read(&path, Some(0), None), Err(FileError::NotFound)));
     }
 
     #[test]

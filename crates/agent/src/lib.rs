@@ -10,6 +10,7 @@
 mod context;
 mod convert;
 mod detect;
+mod detector;
 mod engine;
 mod executor_api;
 mod files;

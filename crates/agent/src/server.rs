@@ -1,10 +1,11 @@
 //! The server: listens, starts the core's thread, and ends everything again.
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ use transport::{Accepted, Ended as ConnectionEnded, Peers, PeersOptions, accept}
 use crate::context::{Agent, Shared};
 use crate::convert::SelfDescription;
 use crate::detect::{self, DescriptionError};
+use crate::detector;
 use crate::engine::{Containers, CoreHandle, Ended, Engine, EngineOptions, Garbage, Work};
 use crate::libprocess::{Inbox, PROCESS};
 use crate::options::AgentOptions;
@@ -81,6 +83,7 @@ pub struct AgentServer {
     ended: watch::Receiver<Option<Terminated>>,
     thread: Option<JoinHandle<()>>,
     accepting: tokio::task::JoinHandle<()>,
+    watching: tokio::task::JoinHandle<()>,
 }
 
 impl AgentServer {
@@ -95,8 +98,11 @@ impl AgentServer {
             source,
         })?;
         let address = options.advertised(bound);
-        let master = find_master(&options.master).await?;
-        let work_dir = work_dir(&options).await?;
+        let given = detector::given(&options.master)
+            .await
+            .map_err(|source| StartError::Master { master: options.master.clone(), source })?;
+        let master = detector::leading(&given).await;
+        let (work_dir, lock) = work_dir(&options).await?;
         let options = AgentOptions { work_dir, ..options };
         let own = Arc::new(describe(&options, address)?);
 
@@ -113,9 +119,13 @@ impl AgentServer {
         let fetcher = Fetcher::new(limits, options.frameworks_home.clone());
         let (peer_sender, peer_events) = mpsc::unbounded_channel();
         let runtime = Handle::current();
+        let registered = Arc::new(AtomicBool::new(false));
+        let watching =
+            tokio::spawn(detector::watch(given, master.clone(), Arc::clone(&registered), core.clone()));
         let engine_options = EngineOptions {
             own: Arc::clone(&own),
             master,
+            registered,
             peers: Peers::new(address, PeersOptions::default(), runtime.clone(), peer_sender),
             peer_events,
             containers: Containers::new(launcher.clone(), fetcher, runtime.clone(), core.clone()),
@@ -125,7 +135,7 @@ impl AgentServer {
         };
         let core_options = core_options(&options, &own);
         let (end, ended) = watch::channel(None);
-        let thread = spawn_core(core_options, engine_options, work, Arc::clone(&launcher), end)?;
+        let thread = spawn_core(core_options, engine_options, work, (Arc::clone(&launcher), lock), end)?;
         tracing::info!("agent listens on {bound} and is known as {}", own.pid);
         let shared = Arc::new(Shared {
             flags: options.flags(address.port(), &own.hostname),
@@ -139,7 +149,7 @@ impl AgentServer {
         });
         let (stop, stopped) = watch::channel(false);
         let accepting = tokio::spawn(accept_loop(listener, shared, stopped));
-        Ok(Self { address, stop, core, ended, thread: Some(thread), accepting })
+        Ok(Self { address, stop, core, ended, thread: Some(thread), accepting, watching })
     }
 
     /// The address under which it can be reached.
@@ -169,6 +179,7 @@ impl AgentServer {
     /// Ends it: all containers are killed, connections closed, threads ended, the port is free again. The master is
     /// told nothing, as if the process had been killed.
     pub async fn shutdown(mut self) {
+        self.watching.abort();
         // Fails when the thread is gone already.
         let _ = self.core.send(Work::Stop).await;
         self.stop.send_replace(true);
@@ -189,26 +200,26 @@ async fn listen(options: &AgentOptions) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
-/// `host:port`, also with the process before it, as a libprocess address.
-async fn find_master(master: &str) -> Result<Pid, StartError> {
-    let failed = |source| StartError::Master { master: master.to_owned(), source };
-    let address = master.split_once('@').map_or(master, |(_, address)| address);
-    let mut found = tokio::net::lookup_host(address).await.map_err(failed)?;
-    let first = found.next().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
-    Ok(Pid::from(format!("master@{first}")))
-}
-
-/// The work directory as an absolute path, made if it is not there, with what an earlier agent left in it killed.
-async fn work_dir(options: &AgentOptions) -> Result<PathBuf, StartError> {
+/// The work directory as an absolute path, made if it is not there, with what an earlier agent left in it killed. The
+/// file locks it: a second agent there would take the containers of the first for left behind.
+async fn work_dir(options: &AgentOptions) -> Result<(PathBuf, File), StartError> {
     let path = options.work_dir.clone();
     let failed = |source| StartError::WorkDir { path: options.work_dir.clone(), source };
     let prepared = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&path)?;
         let path = path.canonicalize()?;
+        let directory = File::open(&path)?;
+        match rustix::fs::flock(&directory, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another agent uses it"));
+            }
+            Err(error) => return Err(error.into()),
+        }
         for sandbox in PosixLauncher::kill_leftovers(&path.join("slaves")) {
             tracing::warn!(sandbox, "killed a container that an earlier agent left behind");
         }
-        Ok(path)
+        Ok((path, directory))
     });
     prepared.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
 }
@@ -250,7 +261,7 @@ fn spawn_core(
     core_options: Options,
     engine_options: EngineOptions,
     work: mpsc::Receiver<Work>,
-    launcher: Arc<PosixLauncher>,
+    (launcher, lock): (Arc<PosixLauncher>, File),
     end: watch::Sender<Option<Terminated>>,
 ) -> Result<JoinHandle<()>, StartError> {
     // A runtime of its own, so that the core's thread sleeps and wakes by its own timers only.
@@ -263,6 +274,7 @@ fn spawn_core(
             let ended = runtime.block_on(engine.run(work));
             // Whatever runs ends with the agent.
             launcher.shutdown();
+            drop(lock);
             if let Ended::Terminated(reason) = ended {
                 tracing::info!("the agent ends: {reason}");
                 end.send_replace(Some(Terminated { reason }));

@@ -1,7 +1,7 @@
 //! Sandboxes that nobody needs any longer, until they are deleted.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -47,14 +47,39 @@ impl Garbage {
             let Some((_, directory)) = self.waiting.pop_front() else { break };
             let removals = Arc::clone(&self.removals);
             runtime.spawn_blocking(move || {
-                match containerizer::remove_sandbox(&PathBuf::from(&*directory)) {
-                    Ok(()) => removals.succeeded.fetch_add(1, Ordering::Relaxed),
+                let path = Path::new(&*directory);
+                match containerizer::remove_sandbox(path) {
+                    Ok(()) => {
+                        remove_empty_parents(path);
+                        removals.succeeded.fetch_add(1, Ordering::Relaxed)
+                    }
                     Err(error) => {
                         tracing::warn!(%directory, error = crate::report(&error), "cannot delete a sandbox");
                         removals.failed.fetch_add(1, Ordering::Relaxed)
                     }
                 }
             });
+        }
+    }
+}
+
+/// The directories of the executor, and of the framework, go with their last sandbox: each task has some of its own.
+///
+/// `.../frameworks/ID/executors/ID/runs/CONTAINER`, and `latest` beside the container, which leads to it.
+fn remove_empty_parents(sandbox: &Path) {
+    /// `runs`, the executor, `executors`, the framework.
+    const LEVELS: usize = 4;
+    if let (Some(runs), Some(name)) = (sandbox.parent(), sandbox.file_name()) {
+        let latest = runs.join("latest");
+        if std::fs::read_link(&latest).is_ok_and(|target| target == name) {
+            // Gone already is as good.
+            let _ = std::fs::remove_file(latest);
+        }
+    }
+    for directory in sandbox.ancestors().skip(1).take(LEVELS) {
+        // One that is not empty stays, and so do those above.
+        if std::fs::remove_dir(directory).is_err() {
+            return;
         }
     }
 }
@@ -66,8 +91,11 @@ mod tests {
     #[tokio::test]
     async fn sandboxes_go_in_their_time() {
         let root = tempfile::tempdir().expect("a directory");
-        let path = root.path().join("sandbox");
-        std::fs::create_dir(&path).expect("ours");
+        let frameworks = root.path().join("frameworks");
+        let path = frameworks.join("f/executors/e/runs/c");
+        std::fs::create_dir_all(&path).expect("ours");
+        std::fs::create_dir_all(frameworks.join("g/executors/e/runs/c")).expect("ours");
+        std::os::unix::fs::symlink("c", frameworks.join("f/executors/e/runs/latest")).expect("ours");
         let mut garbage = Garbage::new(Duration::from_secs(60));
         let now = Instant::now();
         garbage.add(now, path.display().to_string().into());
@@ -78,6 +106,7 @@ mod tests {
         while garbage.removals.succeeded.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
-        assert!(!path.exists());
+        assert!(!frameworks.join("f").exists());
+        assert!(frameworks.join("g/executors/e/runs/c").exists());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use agent_core::{
@@ -30,6 +30,8 @@ pub(crate) struct EngineOptions {
     pub(crate) own: Arc<SelfDescription>,
     /// The master, such as `master@127.0.0.1:5050`.
     pub(crate) master: Pid,
+    /// Set while the agent is registered with it.
+    pub(crate) registered: Arc<AtomicBool>,
     pub(crate) peers: Peers<ToMasterMessage>,
     pub(crate) peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     pub(crate) containers: Containers,
@@ -68,6 +70,7 @@ pub(crate) struct Engine {
     pub(super) counters: Counters,
     pub(super) terminated: Option<String>,
     master: Pid,
+    registered: Arc<AtomicBool>,
     peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     container_events: mpsc::UnboundedReceiver<containerizer::ContainerEvent>,
     views: Vec<oneshot::Sender<Arc<AgentView>>>,
@@ -92,6 +95,7 @@ impl Engine {
             counters: Counters::default(),
             terminated: None,
             master: options.master,
+            registered: options.registered,
             peer_events: options.peer_events,
             container_events: options.container_events,
             views: Vec::new(),
@@ -149,13 +153,7 @@ impl Engine {
     fn take(&mut self, work: Work) {
         match work {
             Work::Input(input) => {
-                if let Input::FromMaster {
-                    message: FromMaster::AcknowledgeStatus { uuid: Some(uuid), .. },
-                    ..
-                } = &input
-                {
-                    self.counters.updates.acknowledged(*uuid);
-                }
+                self.note(&input);
                 self.handle(input);
             }
             Work::Executor { framework_id, executor_id, call, events, reply } => {
@@ -182,6 +180,24 @@ impl Engine {
         }
     }
 
+    /// Takes what the server itself wants to know from an input.
+    fn note(&mut self, input: &Input) {
+        match input {
+            Input::FromMaster { message: FromMaster::AcknowledgeStatus { uuid: Some(uuid), .. }, .. } => {
+                self.counters.updates.acknowledged(*uuid);
+            }
+            Input::FromMaster {
+                from,
+                message: FromMaster::Registered { .. } | FromMaster::Reregistered { .. },
+            } if *from == self.master => self.registered.store(true, Ordering::Relaxed),
+            Input::MasterDetected(Some(master)) => {
+                self.master = master.clone();
+                self.registered.store(false, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
     fn handle(&mut self, input: Input) {
         self.core.handle(self.clock.now(), input, &mut self.outputs);
     }
@@ -202,9 +218,10 @@ impl Engine {
 
     fn peer_event(&mut self, event: PeerEvent) {
         match event {
-            PeerEvent::Lost { peer, unanswered, reason } => {
+            PeerEvent::Lost { peer, unanswered, reason, .. } => {
                 tracing::warn!(%peer, unanswered, reason, "lost the connection to a peer");
                 if self.master.as_str().ends_with(&format!("@{peer}")) {
+                    self.registered.store(false, Ordering::Relaxed);
                     self.follow_ups.push(Input::PeerLost(self.master.clone()));
                 }
             }

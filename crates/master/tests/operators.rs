@@ -80,6 +80,7 @@ async fn tasks_are_shown_everywhere() {
         assert_eq!(metrics[name], 1.0, "{name}");
     }
     assert_eq!(metrics["master/cpus_percent"], 0.125);
+    assert_eq!(metrics["allocator/mesos/quota/roles/*/resources/mem/consumed"], 64.0);
     let roles = get(address, "/roles").await.json();
     assert_eq!(roles["roles"][0]["allocated"], json!({ "cpus": 1.0, "mem": 64.0 }));
     assert_eq!(roles["roles"][0]["frameworks"][0], scheduler.framework_id.as_str());

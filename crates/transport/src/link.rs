@@ -38,6 +38,8 @@ pub enum PeerEvent {
     Lost {
         /// The peer.
         peer: SocketAddr,
+        /// Which of the links to the peer, one after another, it was; see [`Peers::is_current`](crate::Peers::is_current).
+        link: u64,
         /// How many messages the peer may not have received.
         unanswered: u64,
         /// What happened, in one line.
@@ -59,10 +61,19 @@ struct Traffic {
     answered: AtomicU64,
 }
 
+/// What waits in a link's queue.
+pub(crate) enum Item<M> {
+    /// A message to be sent.
+    Message(M),
+    /// From here on over a new connection, which is the link of this number.
+    Reconnect(u64),
+}
+
 pub(crate) struct Link<M> {
     pub(crate) peer: SocketAddr,
+    pub(crate) number: u64,
     pub(crate) own: SocketAddr,
-    pub(crate) queue: mpsc::Receiver<M>,
+    pub(crate) queue: mpsc::Receiver<Item<M>>,
     pub(crate) events: mpsc::UnboundedSender<PeerEvent>,
     pub(crate) options: PeersOptions,
 }
@@ -102,28 +113,58 @@ impl<M: Outgoing> Link<M> {
             if count == 0 {
                 return self.finish(connection).await;
             }
-            if connection.is_none() {
-                match self.connect().await {
-                    Ok(open) => connection = Some(open),
-                    Err(error) => {
-                        self.report_loss(None, batch.len(), format!("cannot connect: {error}"));
-                        batch.clear();
-                        continue;
-                    }
-                }
-            }
-            let Some(open) = &mut connection else { continue };
-            buffer.clear();
-            for message in batch.drain(..) {
-                write_message(&mut buffer, &message, &parts);
-            }
-            open.traffic.sent.fetch_add(count as u64, Ordering::Relaxed);
-            if let Err(error) = open.writer.write_all(&buffer).await {
-                self.report_loss(connection.take(), 0, error.to_string());
-            }
+            self.send_batch(&mut batch, &mut buffer, &parts, &mut connection).await;
             if buffer.capacity() > KEEP_BUFFER {
                 buffer = Vec::new();
             }
+        }
+    }
+
+    /// Sends all of a batch: messages in one write, up to where a new connection is asked for.
+    async fn send_batch(
+        &mut self,
+        batch: &mut Vec<Item<M>>,
+        buffer: &mut Vec<u8>,
+        parts: &HeadParts,
+        connection: &mut Option<Connection>,
+    ) {
+        buffer.clear();
+        let mut messages = 0;
+        for item in batch.drain(..) {
+            match item {
+                Item::Message(message) => {
+                    write_message(buffer, &message, parts);
+                    messages += 1;
+                }
+                Item::Reconnect(number) => {
+                    if messages > 0 {
+                        self.send(connection, buffer, messages).await;
+                    }
+                    self.finish(connection.take()).await;
+                    self.number = number;
+                    buffer.clear();
+                    messages = 0;
+                }
+            }
+        }
+        if messages > 0 {
+            self.send(connection, buffer, messages).await;
+        }
+    }
+
+    /// Sends what was written, over a new connection if there is none.
+    async fn send(&self, connection: &mut Option<Connection>, buffer: &[u8], messages: u64) {
+        if connection.is_none() {
+            match self.connect().await {
+                Ok(open) => *connection = Some(open),
+                Err(error) => return self.report_loss(None, messages, format!("cannot connect: {error}")),
+            }
+        }
+        let Some(open) = connection else { return };
+        open.traffic.sent.fetch_add(messages, Ordering::Relaxed);
+        let written = tokio::time::timeout(self.options.write_timeout, open.writer.write_all(buffer)).await;
+        if let Err(error) = written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            self.report_loss(connection.take(), 0, error.to_string());
         }
     }
 
@@ -146,13 +187,13 @@ impl<M: Outgoing> Link<M> {
         Ok(Connection { writer, reader, traffic })
     }
 
-    fn report_loss(&self, connection: Option<Connection>, unsent: usize, reason: String) {
+    fn report_loss(&self, connection: Option<Connection>, unsent: u64, reason: String) {
         let in_flight = connection.map_or(0, |c| {
             c.traffic.sent.load(Ordering::Relaxed).saturating_sub(c.traffic.answered.load(Ordering::Relaxed))
         });
-        let unanswered = in_flight + unsent as u64;
+        let unanswered = in_flight + unsent;
         // Nobody listens any more when the server is on its way down.
-        let _ = self.events.send(PeerEvent::Lost { peer: self.peer, unanswered, reason });
+        let _ = self.events.send(PeerEvent::Lost { peer: self.peer, link: self.number, unanswered, reason });
     }
 }
 
@@ -217,7 +258,10 @@ async fn read_answers(
             match next_answer(&buffer[at..]) {
                 Ok(Some((status, length))) => {
                     at += length;
-                    traffic.answered.fetch_add(1, Ordering::Relaxed);
+                    let answered = traffic.answered.fetch_add(1, Ordering::Relaxed) + 1;
+                    if answered > traffic.sent.load(Ordering::Relaxed) {
+                        return "the peer answers what was not sent".to_owned();
+                    }
                     if status >= 300 {
                         let _ = events.send(PeerEvent::Refused { peer, status });
                     }

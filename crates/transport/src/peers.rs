@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::Handle as Runtime;
 use tokio::sync::mpsc;
 
-use crate::link::Link;
+use crate::link::{Item, Link};
 use crate::{Outgoing, PeerEvent};
 
 /// How the connections to peers behave.
@@ -17,11 +17,18 @@ pub struct PeersOptions {
     pub queue: usize,
     /// How long connecting may take.
     pub connect_timeout: Duration,
+    /// How long a peer may leave what is written to it in the network's buffers. One that is stopped for longer counts as
+    /// lost: what it would read later is out of date by then, and its connection would be kept for ever.
+    pub write_timeout: Duration,
 }
 
 impl Default for PeersOptions {
     fn default() -> Self {
-        Self { queue: 64 << 10, connect_timeout: Duration::from_secs(5) }
+        Self {
+            queue: 64 << 10,
+            connect_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(60),
+        }
     }
 }
 
@@ -37,10 +44,19 @@ pub enum SendError {
 #[derive(Debug)]
 pub struct Peers<M> {
     own: SocketAddr,
-    links: HashMap<SocketAddr, (mpsc::Sender<M>, tokio::task::AbortHandle)>,
+    links: HashMap<SocketAddr, Handle<M>>,
+    numbers: u64,
     events: mpsc::UnboundedSender<PeerEvent>,
-    runtime: Handle,
+    runtime: Runtime,
     options: PeersOptions,
+}
+
+/// What is kept of a link here.
+#[derive(Debug)]
+struct Handle<M> {
+    number: u64,
+    queue: mpsc::Sender<Item<M>>,
+    task: tokio::task::AbortHandle,
 }
 
 impl<M: Outgoing> Peers<M> {
@@ -49,10 +65,10 @@ impl<M: Outgoing> Peers<M> {
     pub fn new(
         own: SocketAddr,
         options: PeersOptions,
-        runtime: Handle,
+        runtime: Runtime,
         events: mpsc::UnboundedSender<PeerEvent>,
     ) -> Self {
-        Self { own, links: HashMap::new(), events, runtime, options }
+        Self { own, links: HashMap::new(), numbers: 0, events, runtime, options }
     }
 
     /// Queues a message. It goes out on the peer's connection, which is made if there is none, behind everything that
@@ -61,26 +77,40 @@ impl<M: Outgoing> Peers<M> {
     /// # Errors
     /// Fails when too many messages wait already; the loss of the peer is reported then.
     pub fn send(&mut self, peer: SocketAddr, message: M) -> Result<(), SendError> {
-        let (queue, _) = self.links.entry(peer).or_insert_with(|| {
+        let handle = self.links.entry(peer).or_insert_with(|| {
+            self.numbers += 1;
+            let number = self.numbers;
             let (sender, queue) = mpsc::channel(self.options.queue);
             let link = Link {
                 peer,
+                number,
                 own: self.own,
                 queue,
                 events: self.events.clone(),
                 options: self.options.clone(),
             };
-            (sender, self.runtime.spawn(link.run()).abort_handle())
+            Handle { number, queue: sender, task: self.runtime.spawn(link.run()).abort_handle() }
         });
-        match queue.try_send(message) {
+        match handle.queue.try_send(Item::Message(message)) {
             Ok(()) => Ok(()),
             Err(_) => {
-                let waiting = queue.max_capacity() as u64 + 1;
+                let (link, waiting) = (handle.number, handle.queue.max_capacity() as u64 + 1);
                 self.close(peer);
                 let reason = SendError::Full(peer).to_string();
-                let _ = self.events.send(PeerEvent::Lost { peer, unanswered: waiting, reason });
+                let _ = self.events.send(PeerEvent::Lost { peer, link, unanswered: waiting, reason });
                 Err(SendError::Full(peer))
             }
+        }
+    }
+
+    /// Closes the connection to a peer when what waits for it has been sent; later messages go over a new one, behind
+    /// all that came before. For a peer that may have been started again: see [`Peers::is_current`].
+    pub fn reconnect(&mut self, peer: SocketAddr) {
+        let Some(handle) = self.links.get_mut(&peer) else { return };
+        self.numbers += 1;
+        handle.number = self.numbers;
+        if handle.queue.try_send(Item::Reconnect(self.numbers)).is_err() {
+            self.close(peer);
         }
     }
 
@@ -92,9 +122,16 @@ impl<M: Outgoing> Peers<M> {
 
     /// Gives up the connection to a peer and what waits for it, without a report.
     pub fn close(&mut self, peer: SocketAddr) {
-        if let Some((_, task)) = self.links.remove(&peer) {
-            task.abort();
+        if let Some(handle) = self.links.remove(&peer) {
+            handle.task.abort();
         }
+    }
+
+    /// Whether `link` is the newest link to `peer`. The loss of an older one says nothing of a peer that has come back
+    /// since.
+    #[must_use]
+    pub fn is_current(&self, peer: SocketAddr, link: u64) -> bool {
+        self.links.get(&peer).is_none_or(|handle| handle.number == link)
     }
 
     /// How many peers there are connections or queues for.
@@ -112,8 +149,8 @@ impl<M: Outgoing> Peers<M> {
 
 impl<M> Drop for Peers<M> {
     fn drop(&mut self) {
-        for (_, task) in self.links.values() {
-            task.abort();
+        for handle in self.links.values() {
+            handle.task.abort();
         }
     }
 }

@@ -108,6 +108,37 @@ async fn loss_is_reported_and_the_next_message_reconnects() {
 }
 
 #[tokio::test]
+async fn the_loss_of_a_former_link_is_told_apart() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (mut peers, mut events) = peers(PeersOptions::default());
+    peers.send(address, Numbered(1)).unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    drop(stream);
+    let Some(PeerEvent::Lost { link, .. }) = events.recv().await else { panic!("no loss reported") };
+    assert!(peers.is_current(address, link));
+    peers.reconnect(address);
+    peers.send(address, Numbered(2)).unwrap();
+    assert!(!peers.is_current(address, link), "the peer has a new link");
+}
+
+#[tokio::test]
+async fn order_is_kept_over_a_change_of_connection() {
+    let (address, mut received) = server().await;
+    let (mut peers, mut events) = peers(PeersOptions::default());
+    for number in 0..1000 {
+        if number % 100 == 0 {
+            peers.reconnect(address);
+        }
+        peers.send(address, Numbered(number)).unwrap();
+    }
+    for number in 0..1000 {
+        assert_eq!(received.recv().await, Some(number));
+    }
+    assert!(events.try_recv().is_err(), "nothing was lost");
+}
+
+#[tokio::test]
 async fn a_retired_peer_gets_what_was_sent() {
     let (address, mut received) = server().await;
     let (mut peers, _events) = peers(PeersOptions::default());
@@ -138,6 +169,21 @@ async fn a_peer_that_does_not_read_is_given_up() {
     assert_eq!(full, Some(SendError::Full(address)));
     assert!(matches!(events.recv().await, Some(PeerEvent::Lost { .. })));
     assert!(peers.is_empty());
+}
+
+#[tokio::test]
+async fn a_peer_that_is_stopped_is_given_up_although_its_queue_has_room() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let write_timeout = std::time::Duration::from_millis(20);
+    let (mut peers, mut events) =
+        peers(PeersOptions { queue: 1 << 20, write_timeout, ..PeersOptions::default() });
+    // More than the network's buffers hold.
+    for number in 0..200_000 {
+        peers.send(address, Numbered(number)).unwrap();
+    }
+    let Some(PeerEvent::Lost { reason, .. }) = events.recv().await else { panic!("no loss") };
+    assert_eq!(reason, "timed out");
 }
 
 /// Counts; knows every process.

@@ -27,16 +27,19 @@ pub(crate) struct AgentPeers {
 }
 
 impl AgentPeers {
-    /// Watches an agent from now on. An address that cannot be understood is not watched; nothing can be sent there.
-    pub(crate) fn watch(&mut self, pid: &Pid) {
-        if self.watched.contains_key(pid) {
-            return;
+    /// Watches an agent from now on, and returns where it is. An address that cannot be understood is not watched;
+    /// nothing can be sent there.
+    pub(crate) fn watch(&mut self, pid: &Pid) -> Option<SocketAddr> {
+        if let Some(peer) = self.watched.get(pid) {
+            return Some(peer.address);
         }
-        let Some(mut peer) = parse(pid) else { return };
+        let mut peer = parse(pid)?;
+        let address = peer.address;
         self.observers += 1;
         peer.observer = format!("slave-observer({})", self.observers).into();
         self.by_address.insert(peer.address, pid.clone());
         self.watched.insert(pid.clone(), peer);
+        Some(address)
     }
 
     /// Watches it no more; returns its address if no other agent is there.

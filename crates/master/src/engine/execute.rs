@@ -27,7 +27,12 @@ impl Engine {
             Output::Event { connection, event } => self.send_event(connection, event),
             Output::Close(connection) => self.streams.close(connection),
             Output::ToAgent { to, message } => self.send_to_agent(&to, message),
-            Output::Link(pid) => self.agents.watch(&pid),
+            Output::Link(pid) => {
+                // It may have been restarted: what is known of a connection that was there before says nothing of it.
+                if let Some(address) = self.agents.watch(&pid) {
+                    self.peers.reconnect(address);
+                }
+            }
             Output::Unlink(pid) => {
                 if let Some(address) = self.agents.unwatch(&pid) {
                     self.peers.retire(address);

@@ -202,7 +202,10 @@ impl Engine {
 
     fn peer_event(&mut self, event: PeerEvent) {
         match event {
-            PeerEvent::Lost { peer, unanswered, reason } => {
+            PeerEvent::Lost { peer, link, .. } if !self.peers.is_current(peer, link) => {
+                tracing::debug!("the former connection to {peer} is lost");
+            }
+            PeerEvent::Lost { peer, unanswered, reason, .. } => {
                 if let Some(pid) = self.agents.at(peer) {
                     tracing::warn!(
                         "lost the connection to agent {pid} ({reason}), {unanswered} messages unanswered"

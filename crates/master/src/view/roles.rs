@@ -76,7 +76,7 @@ impl RoleInfo {
     }
 
     /// What counts against its limits: reservations, whether used or not, and what is used beside them.
-    fn consumed(&self) -> Quantities {
+    pub(crate) fn consumed(&self) -> Quantities {
         let mut consumed = self.reserved.clone();
         for (name, amount) in self.allocated.iter() {
             let beside = amount.thousandths().saturating_sub(self.reserved.get(name).thousandths()).max(0);

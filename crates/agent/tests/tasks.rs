@@ -35,6 +35,41 @@ async fn it_registers_and_answers_pings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_registers_where_the_master_says_that_it_is() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let front = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = front.local_addr().expect("bound");
+    let info = serde_json::json!({ "pid": format!("master@{}", master.address) });
+    let answer = serde_json::json!({ "type": "GET_MASTER", "get_master": { "master_info": info } });
+    let answering = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = front.accept().await {
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(format!("HTTP/1.0 200 OK\r\n\r\n{answer}").as_bytes()).await;
+        }
+    });
+    let agent = agent::AgentServer::start(options(address, work_dir.path())).await.expect("an agent");
+    master.register(&agent).await;
+    answering.abort();
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_work_directory_has_one_agent() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let agent = master.agent(options(master.address, work_dir.path())).await;
+    let second = agent::AgentServer::start(options(master.address, work_dir.path())).await;
+    assert!(matches!(second, Err(agent::StartError::WorkDir { .. })));
+    agent.shutdown().await;
+    let again =
+        agent::AgentServer::start(options(master.address, work_dir.path())).await.expect("it is free again");
+    again.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn command_tasks_end_as_their_commands_do() {
     let work_dir = tempfile::tempdir().expect("a directory");
     let mut master = FakeMaster::start().await;

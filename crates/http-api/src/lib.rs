@@ -47,5 +47,5 @@ pub use media::{
     Encoding, RequestBody, ResponseBody, request_body, request_encoding, response_body, response_encoding,
 };
 pub use reply::{accepted, json_text, message, ok, with_jsonp};
-pub use server::{Peer, ServeOptions, Shutdown, serve, serve_connection};
+pub use server::{Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
 pub use stream::{EventStream, MESOS_STREAM_ID};

@@ -1,5 +1,6 @@
 //! The loop that serves HTTP connections.
 
+use std::future::{self, Future};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
@@ -50,7 +51,23 @@ impl Default for ServeOptions {
 pub type Shutdown = watch::Receiver<bool>;
 
 /// Serves connections until told to stop, and then until they are done or the time for that is over.
-pub async fn serve(listener: TcpListener, router: Router, options: ServeOptions, mut shutdown: Shutdown) {
+pub async fn serve(listener: TcpListener, router: Router, options: ServeOptions, shutdown: Shutdown) {
+    serve_behind(listener, router, options, shutdown, |stream, _| future::ready(Some(stream))).await;
+}
+
+/// As [`serve`], with a look at each connection before HTTP gets it: `front` gives the stream on, with nothing of it lost,
+/// or serves it itself and gives nothing. It is dropped when the server stops.
+pub async fn serve_behind<F, R, S>(
+    listener: TcpListener,
+    router: Router,
+    options: ServeOptions,
+    mut shutdown: Shutdown,
+    front: F,
+) where
+    F: Fn(TcpStream, SocketAddr) -> R,
+    R: Future<Output = Option<S>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let places = Arc::new(Semaphore::new(options.max_connections));
     let mut connections = JoinSet::new();
     loop {
@@ -62,9 +79,16 @@ pub async fn serve(listener: TcpListener, router: Router, options: ServeOptions,
         };
         match accepted {
             Ok((stream, peer, place)) => {
-                let (router, options, shutdown) = (router.clone(), options.clone(), shutdown.clone());
+                let (router, options, mut shutdown) = (router.clone(), options.clone(), shutdown.clone());
+                let front = front(stream, peer);
                 connections.spawn(async move {
-                    serve_connection(stream, peer, router, &options, shutdown).await;
+                    let stream = tokio::select! {
+                        stream = front => stream,
+                        () = stopped(&mut shutdown) => None,
+                    };
+                    if let Some(stream) = stream {
+                        serve_connection(stream, peer, router, &options, shutdown).await;
+                    }
                     drop(place);
                 });
             }
@@ -82,7 +106,7 @@ pub async fn serve(listener: TcpListener, router: Router, options: ServeOptions,
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> io::Result<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     if let Err(error) = stream.set_nodelay(true) {

@@ -1,13 +1,18 @@
 //! Sorts an incoming connection: messages of libprocess, or any other HTTP.
 
 use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::head::{self, HeadError};
 use crate::receive::MAX_HEAD;
-use crate::{MessageConnection, Prefixed};
+use crate::{Ended, MessageConnection, Prefixed, Receiver};
+
+/// How long a new connection may take to say what it is for.
+const FIRST_HEAD: Duration = Duration::from_secs(600);
 
 /// What a new connection is used for.
 pub enum Accepted<S> {
@@ -32,6 +37,38 @@ pub async fn accept<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<Accepted<
             Ok(None) | Err(HeadError::NotAMessage | HeadError::Malformed(_)) => {
                 return Ok(Accepted::Http(Prefixed::new(buffer.freeze(), stream)));
             }
+        }
+    }
+}
+
+/// Serves a connection of a server for as long as it carries messages, and gives it on when it (or what is left of it) is
+/// for an HTTP server. How a message connection ends badly is logged.
+pub async fn serve_messages<S>(
+    stream: S,
+    peer: SocketAddr,
+    max_body: usize,
+    receiver: impl Receiver,
+) -> Option<Prefixed<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    match tokio::time::timeout(FIRST_HEAD, accept(stream)).await {
+        Ok(Ok(Accepted::Http(stream))) => Some(stream),
+        Ok(Ok(Accepted::Messages(messages))) => match messages.serve(max_body, &receiver).await {
+            Ok(Ended::Http(stream)) => Some(stream),
+            Ok(Ended::Closed) => None,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "the message connection ended");
+                None
+            }
+        },
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "the connection ended");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "the connection said nothing");
+            None
         }
     }
 }

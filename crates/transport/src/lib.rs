@@ -19,7 +19,7 @@ mod prefixed;
 mod receive;
 mod upid;
 
-pub use accept::{Accepted, accept};
+pub use accept::{Accepted, accept, serve_messages};
 pub use head::HeadError;
 pub use link::{Outgoing, PeerEvent};
 pub use peers::{Peers, PeersOptions, SendError};

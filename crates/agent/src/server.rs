@@ -12,13 +12,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use agent_core::{AgentCore, Input, Options, Pid};
 use base::Time;
 use containerizer::{FetchLimits, Fetcher, PosixLauncher, PosixOptions};
-use http_api::{ServeOptions, serve_connection};
-use tokio::net::{TcpListener, TcpStream};
+use http_api::{ServeOptions, serve_behind};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use transport::{Accepted, Ended as ConnectionEnded, Peers, PeersOptions, accept};
+use transport::{Peers, PeersOptions, serve_messages};
 
-use crate::context::{Agent, Shared};
+use crate::context::Shared;
 use crate::convert::SelfDescription;
 use crate::detect::{self, DescriptionError};
 use crate::detector;
@@ -148,7 +148,10 @@ impl AgentServer {
             options,
         });
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(accept_loop(listener, shared, stopped));
+        let (router, limit) = (crate::v0::router(&shared), shared.options.max_request_bytes);
+        let messages = core.clone();
+        let front = move |stream, peer| serve_messages(stream, peer, limit, Inbox::new(messages.clone()));
+        let accepting = tokio::spawn(serve_behind(listener, router, ServeOptions::default(), stopped, front));
         Ok(Self { address, stop, core, ended, thread: Some(thread), accepting, watching })
     }
 
@@ -281,75 +284,6 @@ fn spawn_core(
             }
         })
         .map_err(StartError::Thread)
-}
-
-async fn accept_loop(listener: TcpListener, agent: Agent, mut stop: watch::Receiver<bool>) {
-    let mut connections = tokio::task::JoinSet::new();
-    let router = crate::v0::router(&agent);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
-            Some(_) = connections.join_next() => continue,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let connection =
-                    Connection { stream, peer, router: router.clone(), agent: Arc::clone(&agent) };
-                connections.spawn(connection.serve(stop.clone()));
-            }
-            Err(error) => {
-                // Mostly too many open files: some connection will end.
-                tracing::error!("cannot accept a connection: {error}");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-        }
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-}
-
-/// A connection that was just accepted.
-struct Connection {
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: axum::Router,
-    agent: Agent,
-}
-
-impl Connection {
-    /// Serves it as what it turns out to be.
-    async fn serve(self, stop: watch::Receiver<bool>) {
-        // Fails on a connection that is gone already; then the first read does, too.
-        let _ = self.stream.set_nodelay(true);
-        let mut stopped = stop.clone();
-        let (peer, router, limit) = (self.peer, self.router, self.agent.options.max_request_bytes);
-        let inbox = Inbox::new(self.agent.core.clone());
-        let http = async move {
-            match accept(self.stream).await {
-                Ok(Accepted::Http(stream)) => Some(stream),
-                Ok(Accepted::Messages(messages)) => match messages.serve(limit, &inbox).await {
-                    Ok(ConnectionEnded::Http(stream)) => Some(stream),
-                    Ok(ConnectionEnded::Closed) => None,
-                    Err(error) => {
-                        tracing::debug!("the message connection of {peer} ended: {error}");
-                        None
-                    }
-                },
-                Err(error) => {
-                    tracing::debug!("the connection of {peer} ended: {error}");
-                    None
-                }
-            }
-        };
-        let stream = tokio::select! {
-            stream = http => stream,
-            _ = stopped.wait_for(|stop| *stop) => None,
-        };
-        if let Some(stream) = stream {
-            serve_connection(stream, peer, router, &ServeOptions::default(), stop).await;
-        }
-    }
 }
 
 /// A seed that nobody can guess: the hasher's keys come from the system.

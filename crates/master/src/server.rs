@@ -7,12 +7,12 @@ use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base::{Rng, Time, Uuid};
-use http_api::{ApiError, ServeOptions, serve_connection};
+use http_api::{ApiError, ServeOptions, serve_behind};
 use master_core::{MasterCore, OperatorCall, Options, Snapshot};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use transport::{Accepted, Ended, Peers, PeersOptions, Upid, accept};
+use transport::{Peers, PeersOptions, Upid, serve_messages};
 
 use crate::agents::{AgentInbox, MASTER};
 use crate::context::Identity;
@@ -24,9 +24,6 @@ use crate::scheduler::EventContext;
 use crate::status::gone;
 use crate::view::metrics::{Metrics, ServerFigures, metrics};
 use crate::watch::Watchers;
-
-/// Most connections at a time; who comes later waits until one ends.
-const MAX_CONNECTIONS: usize = 20_000;
 
 /// How much work may wait for the core before whoever brings more has to wait.
 const QUEUE: usize = 16 << 10;
@@ -155,7 +152,11 @@ impl MasterServer {
             shared.options.weights.iter().map(|(role, weight)| (role.as_str().into(), *weight)).collect();
         // The answer is of no interest: setting weights cannot fail, and the thread has just started.
         let _ = core.operator(OperatorCall::UpdateWeights(weights)).await;
-        let accepting = tokio::spawn(accept_loop(listener, shared, stopped));
+        let (router, limit) = (crate::routes::router(&shared), shared.options.max_request_bytes);
+        let messages = core.clone();
+        let front =
+            move |stream, peer| serve_messages(stream, peer, limit, AgentInbox::new(messages.clone()));
+        let accepting = tokio::spawn(serve_behind(listener, router, ServeOptions::default(), stopped, front));
         Ok(Self { address, id, stop, core, thread: Some(thread), accepting })
     }
 
@@ -261,75 +262,6 @@ impl Drop for StopAtEnd {
             tracing::error!("the master's core has failed; the master ends");
         }
         self.0.send_replace(true);
-    }
-}
-
-async fn accept_loop(listener: TcpListener, shared: Master, mut stop: watch::Receiver<bool>) {
-    let mut connections = tokio::task::JoinSet::new();
-    let router = crate::routes::router(&shared);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
-            Some(_) = connections.join_next() => continue,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let connection =
-                    Connection { stream, peer, router: router.clone(), shared: Arc::clone(&shared) };
-                connections.spawn(connection.serve(stop.clone()));
-            }
-            Err(error) => {
-                // Mostly too many open files: some connection will end.
-                tracing::error!("cannot accept a connection: {error}");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-        }
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-}
-
-/// A connection that was just accepted.
-struct Connection {
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: axum::Router,
-    shared: Master,
-}
-
-impl Connection {
-    /// Serves it as what it turns out to be.
-    async fn serve(self, stop: watch::Receiver<bool>) {
-        // Fails on a connection that is gone already; then the first read does, too.
-        let _ = self.stream.set_nodelay(true);
-        let mut stopped = stop.clone();
-        let (peer, router, limit) = (self.peer, self.router, self.shared.options.max_request_bytes);
-        let inbox = AgentInbox::new(self.shared.core.clone());
-        let http = async move {
-            match accept(self.stream).await {
-                Ok(Accepted::Http(stream)) => Some(stream),
-                Ok(Accepted::Messages(messages)) => match messages.serve(limit, &inbox).await {
-                    Ok(Ended::Http(stream)) => Some(stream),
-                    Ok(Ended::Closed) => None,
-                    Err(error) => {
-                        tracing::debug!("the message connection of {peer} ended: {error}");
-                        None
-                    }
-                },
-                Err(error) => {
-                    tracing::debug!("the connection of {peer} ended: {error}");
-                    None
-                }
-            }
-        };
-        let stream = tokio::select! {
-            stream = http => stream,
-            _ = stopped.wait_for(|stop| *stop) => None,
-        };
-        if let Some(stream) = stream {
-            serve_connection(stream, peer, router, &ServeOptions::default(), stop).await;
-        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -25,6 +25,9 @@ const MAX_UNANSWERED: usize = 16 << 10;
 
 /// How long the last answers may take when there will be no more calls.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// A connection that stood for so long was a good one.
+const LASTED: Duration = Duration::from_secs(1);
 
 /// Why a call did not take effect, or may not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -290,12 +293,17 @@ async fn run(shared: Arc<Shared>) {
     loop {
         let reason = match connect(&shared.peer).await {
             Ok(stream) => {
-                backoff.reset();
+                let opened = Instant::now();
                 let (mut read, mut write) = stream.into_split();
-                tokio::select! {
+                let reason = tokio::select! {
                     reason = write_calls(&shared, &mut write) => reason,
                     reason = read_answers(&shared, &mut read) => reason,
+                };
+                // One that is opened only to be closed again is no better than none.
+                if opened.elapsed() >= LASTED {
+                    backoff.reset();
                 }
+                reason
             }
             Err(error) => error.to_string(),
         };

@@ -119,9 +119,8 @@ impl Driver {
                     Some(leader) => master = leader,
                     None => return End::Retry(format!("{master} does not know the leading master")),
                 },
-                StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::INTERNAL_SERVER_ERROR
-                | StatusCode::BAD_GATEWAY => {
+                // Of the server's errors only "not implemented" is for ever.
+                status if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
                     let why = answer.explain().await;
                     return End::Retry(format!("{master} cannot subscribe frameworks now ({status}): {why}"));
                 }
@@ -154,7 +153,9 @@ impl Driver {
     async fn follow(&mut self, master: Address, answer: Answer) -> End {
         let stream_id =
             answer.headers.get("mesos-stream-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let mut connection = Connection { master, stream_id, silence: None, subscribed: false };
+        // One that answers but never confirms the subscription is as good as one that does not answer.
+        let silence = Some(SUBSCRIBE_TIMEOUT);
+        let mut connection = Connection { master, stream_id, silence, subscribed: false };
         let mut records = Records::new(answer);
         let mut batch = Vec::new();
         loop {
@@ -209,7 +210,8 @@ impl Driver {
         let interval =
             subscribed.heartbeat_interval_seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
         let interval = interval.filter(|interval| !interval.is_zero());
-        connection.silence = interval.map(|interval| interval * self.settings.missed_heartbeats);
+        let missed = self.settings.missed_heartbeats;
+        connection.silence = interval.map(|interval| interval.saturating_mul(missed));
         connection.subscribed = true;
         self.calls.profile().framework_info.id = Some(subscribed.framework_id.clone());
         self.calls.connect(self.pipe(connection), &subscribed.framework_id);
@@ -237,7 +239,7 @@ impl Driver {
 struct Connection {
     master: Address,
     stream_id: Option<String>,
-    /// How long the master may say nothing; no limit before it has said how often it speaks.
+    /// How long the master may say nothing; no limit where it does not say how often it speaks.
     silence: Option<Duration>,
     subscribed: bool,
 }

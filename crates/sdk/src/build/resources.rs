@@ -31,9 +31,9 @@ pub fn ranges(name: &str, ranges: &[(u64, u64)]) -> Resource {
 /// The sum of the scalars called `name`.
 #[must_use]
 pub fn scalar_total(resources: &[Resource], name: &str) -> f64 {
-    round(
-        resources.iter().filter(|r| r.name == name).filter_map(|r| r.scalar.as_ref()).map(|s| s.value).sum(),
-    )
+    let scalars = resources.iter().filter(|r| r.name == name).filter_map(|r| r.scalar.as_ref());
+    // Not `sum`, which makes -0 of nothing.
+    round(scalars.fold(0.0, |total, scalar| total + scalar.value))
 }
 
 /// Amounts are exact to three decimals, as masters keep them.
@@ -137,5 +137,10 @@ mod tests {
         assert_eq!(Quantities::of(&some.to_resources()), some);
         assert_eq!(some.to_resources().len(), 2);
         assert_eq!(Quantities::default().to_string(), "nothing");
+    }
+
+    #[test]
+    fn nothing_adds_up_to_a_zero_without_a_sign() {
+        assert!(scalar_total(&[], "disk").is_sign_positive());
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::{Rng, Time, Uuid};
 use http_api::{ApiError, ServeOptions, serve_behind};
@@ -24,6 +24,9 @@ use crate::scheduler::EventContext;
 use crate::status::gone;
 use crate::view::metrics::{Metrics, ServerFigures, metrics};
 use crate::watch::Watchers;
+
+/// The shortest time between two of what comes back for ever: with none, there would be time for nothing else.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// How much work may wait for the core before whoever brings more has to wait.
 const QUEUE: usize = 16 << 10;
@@ -220,10 +223,10 @@ fn identity(options: &MasterOptions, address: SocketAddr, id: Uuid) -> Identity 
 
 fn core_options(options: &MasterOptions, master_id: String, seed: u64) -> Options {
     Options {
-        agent_ping_timeout: options.agent_ping_timeout,
-        max_agent_ping_timeouts: options.max_agent_ping_timeouts,
+        agent_ping_timeout: options.agent_ping_timeout.max(SHORTEST),
+        max_agent_ping_timeouts: options.max_agent_ping_timeouts.max(1),
         agent_reregister_timeout: options.agent_reregister_timeout,
-        allocation_interval: options.allocation_interval,
+        allocation_interval: options.allocation_interval.max(SHORTEST),
         offer_timeout: options.offer_timeout,
         max_completed_frameworks: options.max_completed_frameworks,
         max_completed_tasks_per_framework: options.max_completed_tasks_per_framework,

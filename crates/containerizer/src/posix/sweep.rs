@@ -26,6 +26,11 @@ const ORPHANS_INTERVAL: Duration = Duration::from_secs(1);
 /// Containers that do not go are reported once this long after the order.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// After a look at all processes the sweeper rests so many times as long as it took, so that looking never takes more than
+/// a part of a processor, however many containers end; but not longer than this.
+const REST: u32 = 4;
+const LONGEST_REST: Duration = Duration::from_millis(50);
+
 /// What the sweeper is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -43,6 +48,8 @@ struct Sweeper {
     rounds: u32,
     last_order: Instant,
     reported: bool,
+    /// Until then the sweeper rests.
+    rests_until: Instant,
 }
 
 pub(super) fn start(
@@ -60,6 +67,7 @@ pub(super) fn start(
         rounds: 0,
         last_order: Instant::now(),
         reported: false,
+        rests_until: Instant::now(),
     };
     std::thread::Builder::new().name("sweep".to_owned()).spawn(move || sweeper.run(&orders))
 }
@@ -74,6 +82,7 @@ impl Sweeper {
             let mut signals = Vec::new();
             match first {
                 Ok(order) => {
+                    std::thread::sleep(self.rests_until.saturating_duration_since(Instant::now()));
                     // A look at all processes costs the same for one order and for a thousand.
                     for order in std::iter::once(order).chain(orders.try_iter()) {
                         match order {
@@ -88,7 +97,10 @@ impl Sweeper {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            let began = Instant::now();
             self.sweep(&signals);
+            let took = began.elapsed();
+            self.rests_until = began + took + (took * REST).min(LONGEST_REST);
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base::{Rng, Time, Uuid};
 use http_api::{ApiError, ServeOptions, serve_behind};
 use master_core::{MasterCore, OperatorCall, Options, Snapshot};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use transport::{Peers, PeersOptions, Upid, serve_messages};
@@ -112,7 +112,7 @@ impl MasterServer {
     pub async fn start(options: MasterOptions) -> Result<Self, StartError> {
         let wanted = SocketAddr::new(options.ip, options.port);
         let listen = |source| StartError::Listen { address: wanted, source };
-        let listener = TcpListener::bind(wanted).await.map_err(listen)?;
+        let listener = listener(wanted).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         let address = options.advertised(bound);
 
@@ -205,6 +205,16 @@ impl Drop for MasterServer {
         // The core's thread can say this as well, so that no longer having a sender does not say it.
         self.stop.send_replace(true);
     }
+}
+
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    // Connections inherit it: those whose other end has lost its power would stay for ever, for a connection that
+    // carries messages may be silent for as long as it likes.
+    socket.set_keepalive(true)?;
+    socket.bind(address)?;
+    socket.listen(1024)
 }
 
 fn identity(options: &MasterOptions, address: SocketAddr, id: Uuid) -> Identity {

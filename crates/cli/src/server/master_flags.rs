@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use master::{MasterOptions, MasterServer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::life::{ProcessFlags, set_logging_level, until_told_to_end};
 use crate::flags::{Duration, Weights};
@@ -108,9 +109,19 @@ impl MasterFlags {
     }
 }
 
+/// Takes as many open files as may be had: every agent holds two connections, and a shell usually grants 1024 at first.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("cannot open more than {:?} files: {error}", limit.current);
+    }
+}
+
 /// Serves until a signal ends it.
 pub(crate) async fn run(flags: MasterFlags) -> Result<()> {
     flags.process.begin()?;
+    raise_open_files();
     let server = MasterServer::start(flags.options())
         .await
         .with_context(|| format!("the master cannot start on {}:{}", flags.ip, flags.port))?;

@@ -19,12 +19,19 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         // Whoever read the output has seen enough.
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error:#}");
+    tell(format_args!("error: {error:#}"));
     if let Some(hint) = hint(error) {
-        eprintln!("hint: {hint}");
+        tell(format_args!("hint: {hint}"));
     }
     let usage = error.chain().any(|cause| cause.is::<AddressError>());
     ExitCode::from(if usage { USAGE } else { FAILED })
+}
+
+/// Says something on standard error. Where nobody listens any more, such as after the end of the terminal, there is
+/// still work to be done: it is not a reason to panic, as `eprintln!` does.
+pub(crate) fn tell(what: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 /// Whether output could not be written because its reader is gone.

@@ -8,6 +8,7 @@ mod cluster;
 mod demo;
 mod failure;
 mod flags;
+mod hangup;
 mod inspect;
 mod kill;
 mod logs;

@@ -7,7 +7,7 @@ use support::{Cluster, Process, is_alive, meseta, text, wait_until};
 
 #[test]
 fn everything_ends_with_it() {
-    for which in [Signal::INT, Signal::TERM] {
+    for which in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut cluster = Cluster::start(&["--agents", "2"]);
         let mut run = Process::start(&mut cluster.command(&["run", "echo $$; exec sleep 1000"]));
         let task: i64 = run.line().parse().unwrap();

@@ -19,6 +19,7 @@ use super::printer::{Printer, Stream, Style, event};
 use super::spec::Spec;
 use super::{NOT_RUN, Options, TIMED_OUT};
 use crate::cluster::{is_terminal, state_name};
+use crate::failure::tell;
 use crate::tail::Tail;
 use crate::view::Output;
 
@@ -150,7 +151,7 @@ impl Session {
                 }
             }
             Event::Disconnected { reason } if self.subscribed => {
-                eprintln!("meseta: lost the master ({reason}); looking for it");
+                tell(format_args!("meseta: lost the master ({reason}); looking for it"));
             }
             Event::Disconnected { .. } => {
                 // Whoever has no cluster is told at once, by the error that asking for anything gives.
@@ -158,9 +159,9 @@ impl Session {
             }
             Event::Offers(offers) => self.use_offers(offers).await?,
             Event::Update(status) => self.update(&status)?,
-            Event::CallFailed(error) => eprintln!("meseta: {error}"),
+            Event::CallFailed(error) => tell(format_args!("meseta: {error}")),
             Event::Error(message) => {
-                eprintln!("meseta: the master ended the run: {message}");
+                tell(format_args!("meseta: the master ended the run: {message}"));
                 return Ok(Some(NOT_RUN));
             }
             _ => {}
@@ -238,7 +239,7 @@ impl Session {
         }
         let expected = matches!(outcome, Outcome::Exited(_)) || (stopping && outcome == Outcome::Killed);
         if self.options.verbose || !expected {
-            eprintln!("meseta: {} {outcome}", instance.id);
+            tell(format_args!("meseta: {} {outcome}", instance.id));
         }
         instance.outcome = Some(outcome);
     }
@@ -276,7 +277,7 @@ impl Session {
                 Ok(())
             }
             Err(error) => {
-                eprintln!("meseta: some of the output is missing: {error:#}");
+                tell(format_args!("meseta: some of the output is missing: {error:#}"));
                 Ok(())
             }
         }
@@ -294,7 +295,7 @@ impl Session {
             self.note(&format!("killing {id}"));
             // Without a subscription the master kills them when the framework's time is over.
             if let Err(error) = self.calls.kill(TaskId { value: id }, None, None).await {
-                eprintln!("meseta: {error}");
+                tell(format_args!("meseta: {error}"));
             }
         }
         true
@@ -341,20 +342,18 @@ impl Session {
         }
         let wanted = self.spec.quantities;
         match self.largest {
-            None => eprintln!(
+            None => tell(format_args!(
                 "meseta: waiting for offers of {wanted}; nothing was offered yet (see `meseta agents`)"
-            ),
-            Some(largest) => {
-                eprintln!(
-                    "meseta: {waiting} waiting for offers of {wanted}; the largest offer had {largest}"
-                );
-            }
+            )),
+            Some(largest) => tell(format_args!(
+                "meseta: {waiting} waiting for offers of {wanted}; the largest offer had {largest}"
+            )),
         }
     }
 
     fn note(&self, what: &str) {
         if self.options.verbose {
-            eprintln!("meseta: {what}");
+            tell(format_args!("meseta: {what}"));
         }
     }
 

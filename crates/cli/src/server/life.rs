@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::hangup::Hangup;
+
 /// Flags of every server's process.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Logging")]
@@ -47,6 +49,8 @@ impl ProcessFlags {
         let colours = crate::view::colours(&std::io::stderr());
         let log = tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
+            // It would tell of a broken standard error on standard error, and panic.
+            .log_internal_errors(false)
             .with_ansi(colours)
             .with_env_filter(usual())
             .with_filter_reloading();
@@ -89,13 +93,15 @@ fn die_with(parent: i32) -> Result<()> {
     Ok(())
 }
 
-/// Waits for the signal to end, from the terminal or from a supervisor; its name.
+/// Waits for the signal to end, from the terminal, by its end, or from a supervisor; its name.
 pub(crate) async fn until_told_to_end() -> Result<&'static str> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = Hangup::listen()?;
     let name = tokio::select! {
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
+        () = hangup.next() => "SIGHUP",
     };
     tracing::info!("ending: {name}");
     Ok(name)

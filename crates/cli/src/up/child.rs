@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::layout::Layout;
+use crate::failure::tell;
 use crate::server::Announcement;
 
 /// How long a server may take to serve.
@@ -89,7 +90,7 @@ impl Child {
     /// Waits for its end, and brings it about when that takes too long.
     pub(super) async fn wait_or_kill(&mut self) {
         if tokio::time::timeout(END_PATIENCE, self.process.wait()).await.is_err() {
-            eprintln!("{} does not end; it is killed", self.name);
+            tell(format_args!("{} does not end; it is killed", self.name));
             self.kill().await;
         }
     }

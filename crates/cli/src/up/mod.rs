@@ -17,6 +17,8 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::demo;
+use crate::failure::tell;
+use crate::hangup::Hangup;
 use crate::view::{self, Output};
 use child::Child;
 use layout::Layout;
@@ -73,7 +75,7 @@ struct Cluster {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
+    hangup: Hangup,
 }
 
 impl Signals {
@@ -81,7 +83,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: Hangup::listen()?,
         })
     }
 
@@ -89,7 +91,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+            () = self.hangup.next() => {}
         }
     }
 }
@@ -147,7 +149,7 @@ impl Cluster {
         if !options.demo {
             self.present(options)?;
         } else {
-            eprintln!("one master and {} agents are up; the demo begins", self.agents.len());
+            tell(format_args!("one master and {} agents are up; the demo begins", self.agents.len()));
             let run = demo::run(self.masters()?, options.jobs, options.output);
             let code = tokio::select! {
                 code = run => code?,
@@ -203,7 +205,7 @@ impl Cluster {
             for (agent, gone) in self.agents.iter_mut().zip(&mut gone) {
                 if let (false, Some(status)) = (*gone, agent.ended()?) {
                     *gone = true;
-                    eprintln!("{} ended ({status}); the others go on", agent.name);
+                    tell(format_args!("{} ended ({status}); the others go on", agent.name));
                 }
             }
         }
@@ -216,7 +218,7 @@ impl Cluster {
             () = signals.next() => true,
         };
         if insisted {
-            eprintln!("killing what still runs");
+            tell(format_args!("killing what still runs"));
             for child in std::iter::once(&mut self.master).chain(&mut self.agents) {
                 child.kill().await;
             }

@@ -56,7 +56,7 @@ pub struct Peers<M> {
 struct Handle<M> {
     number: u64,
     queue: mpsc::Sender<Item<M>>,
-    task: tokio::task::AbortHandle,
+    task: tokio::task::JoinHandle<()>,
 }
 
 impl<M: Outgoing> Peers<M> {
@@ -89,7 +89,7 @@ impl<M: Outgoing> Peers<M> {
                 events: self.events.clone(),
                 options: self.options.clone(),
             };
-            Handle { number, queue: sender, task: self.runtime.spawn(link.run()).abort_handle() }
+            Handle { number, queue: sender, task: self.runtime.spawn(link.run()) }
         });
         match handle.queue.try_send(Item::Message(message)) {
             Ok(()) => Ok(()),
@@ -124,6 +124,21 @@ impl<M: Outgoing> Peers<M> {
     pub fn close(&mut self, peer: SocketAddr) {
         if let Some(handle) = self.links.remove(&peer) {
             handle.task.abort();
+        }
+    }
+
+    /// The end: what waits is still sent to all peers, as far as that takes no longer than `patience`.
+    pub async fn finish(mut self, patience: Duration) {
+        let tasks: Vec<_> = self.links.drain().map(|(_, handle)| handle.task).collect();
+        let late: Vec<_> = tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect();
+        let sent = async {
+            for task in tasks {
+                // One that was given up has nothing to send.
+                let _ = task.await;
+            }
+        };
+        if tokio::time::timeout(patience, sent).await.is_err() {
+            late.iter().for_each(tokio::task::AbortHandle::abort);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent_core::{
     AgentCore, ExecutorCall, ExecutorRefusal, ExecutorRequest, FromMaster, Input, Output, Pid, RequestId,
@@ -24,6 +24,9 @@ use crate::metrics::Counters;
 
 /// Most pieces of work that are handled before what came of them is carried out.
 const BATCH: usize = 256;
+
+/// How long what was said to the master before the end may take to get there.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What the thread needs beside the core.
 pub(crate) struct EngineOptions {
@@ -112,6 +115,8 @@ impl Engine {
         self.settle();
         loop {
             if let Some(reason) = self.terminated.take() {
+                // The last words among them, such as that this agent goes for good.
+                self.peers.finish(LAST_WORDS).await;
                 return Ended::Terminated(reason);
             }
             let deadline = self.deadline();

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{ContainerId, ExecutorId, FrameworkId, TaskId};
+use base::{ContainerId, ExecutorId, FrameworkId, TaskId, duration_text};
 use tracing::{info, warn};
 
 use crate::containers::End;
 use crate::core::{AgentCore, Step};
 use crate::output::{Output, ToMaster};
 use crate::state::{Executor, Owner, Queued, Termination};
-use crate::text::duration;
 use crate::timers::{Timer, Timers};
 use crate::types::{ExecutorInfo, ExecutorKind, ExecutorState, Reason, TaskState};
 use crate::{builtin, frameworks, registration, specs, status, views};
@@ -154,7 +153,7 @@ pub(crate) fn tell_exit(
 
 /// A custom executor has not subscribed in time.
 pub(crate) fn registration_timeout(core: &mut AgentCore, step: &mut Step<'_>, container: &ContainerId) {
-    let limit = duration(core.options.executor_registration_timeout);
+    let limit = duration_text(core.options.executor_registration_timeout);
     let Some(executor) = by_container(core, container) else { return };
     executor.timer = None;
     if executor.state != ExecutorState::Registering {

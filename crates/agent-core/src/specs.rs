@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use base::{ContainerId, ExecutorId, FrameworkId, TaskId};
+use base::{ContainerId, ExecutorId, FrameworkId, TaskId, duration_text};
 use resources::Resources;
 
 use crate::Options;
 use crate::core::AgentCore;
 use crate::state::{Executor, Framework};
-use crate::text::duration;
 use crate::types::{CommandInfo, ContainerKind, ContainerSpec, ExecutorKind, FrameworkInfo, TaskInfo};
 
 /// What Mesos gives where the operator says nothing.
@@ -47,7 +46,7 @@ pub(crate) fn of_executor(
         add_role(&mut environment, &task.resources);
     }
     if framework.info.checkpoint && executor.kind() == ExecutorKind::Custom {
-        set(&mut environment, "MESOS_RECOVERY_TIMEOUT", duration(core.options.recovery_timeout));
+        set(&mut environment, "MESOS_RECOVERY_TIMEOUT", duration_text(core.options.recovery_timeout));
         set(&mut environment, "MESOS_SUBSCRIPTION_BACKOFF_MAX", SUBSCRIPTION_BACKOFF);
     }
     let mut resources = executor.info.resources.clone();
@@ -124,7 +123,7 @@ fn common_environment(
     set(&mut environment, "MESOS_CHECKPOINT", if framework.info.checkpoint { "1" } else { "0" });
     set(&mut environment, "MESOS_DIRECTORY", sandbox.clone());
     set(&mut environment, "MESOS_EXECUTOR_ID", executor.info.executor_id.as_str());
-    set(&mut environment, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration(grace));
+    set(&mut environment, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration_text(grace));
     set(&mut environment, "MESOS_FRAMEWORK_ID", framework.info.id.as_str());
     set(&mut environment, "MESOS_HTTP_COMMAND_EXECUTOR", "0");
     set(&mut environment, "MESOS_SANDBOX", sandbox.clone());

@@ -1,26 +1,4 @@
-//! How Mesos writes durations and exit statuses; environments and messages show them.
-
-use std::time::Duration;
-
-/// The coarsest unit that needs no fraction: `5secs`, `15mins`, `1500ms`.
-pub(crate) fn duration(duration: Duration) -> String {
-    const UNITS: [(u128, &str); 8] = [
-        (7 * 24 * 3_600_000_000_000, "weeks"),
-        (24 * 3_600_000_000_000, "days"),
-        (3_600_000_000_000, "hrs"),
-        (60_000_000_000, "mins"),
-        (1_000_000_000, "secs"),
-        (1_000_000, "ms"),
-        (1_000, "us"),
-        (1, "ns"),
-    ];
-    let nanos = duration.as_nanos();
-    if nanos == 0 {
-        return "0ns".to_owned();
-    }
-    let unit = UNITS.iter().find(|(length, _)| nanos.is_multiple_of(*length));
-    unit.map_or_else(|| format!("{nanos}ns"), |(length, name)| format!("{}{name}", nanos / length))
-}
+//! How Mesos writes exit statuses; messages show them.
 
 /// A raw wait status in words, as the C library writes them: `exited with status 1`, `terminated with signal Killed`.
 pub(crate) fn wait_status(status: i32) -> String {
@@ -66,15 +44,6 @@ fn signal_name(signal: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_take_the_coarsest_unit_without_fraction() {
-        for (secs, text) in [(5, "5secs"), (900, "15mins"), (90, "90secs"), (7 * 86400, "1weeks"), (0, "0ns")]
-        {
-            assert_eq!(duration(Duration::from_secs(secs)), text);
-        }
-        assert_eq!(duration(Duration::from_millis(1500)), "1500ms");
-    }
 
     #[test]
     fn wait_statuses() {

@@ -9,10 +9,8 @@ use axum::http::StatusCode;
 use base::Time;
 use containerizer::PosixLauncher;
 use http_api::ApiError;
-use proto::v1;
-use serde::Serialize;
 
-use crate::convert::{MESOS_VERSION, SelfDescription};
+use crate::convert::SelfDescription;
 use crate::engine::{AgentView, CoreHandle};
 use crate::options::AgentOptions;
 
@@ -51,39 +49,4 @@ impl Shared {
 /// The answer while the agent goes down.
 pub(crate) fn gone_error(gone: &impl std::fmt::Display) -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, gone.to_string())
-}
-
-/// What `/version` and `GET_VERSION` say.
-#[derive(Serialize, Clone, Debug)]
-pub(crate) struct Version {
-    pub(crate) build_date: &'static str,
-    pub(crate) build_time: f64,
-    pub(crate) build_user: &'static str,
-    pub(crate) git_branch: &'static str,
-    pub(crate) git_sha: &'static str,
-    pub(crate) version: &'static str,
-}
-
-/// The version, in the form of Mesos; the build fields are those of Meseta's own version.
-pub(crate) const VERSION: Version = Version {
-    build_date: "",
-    build_time: 0.0,
-    build_user: "",
-    git_branch: "",
-    git_sha: concat!("meseta-", env!("CARGO_PKG_VERSION")),
-    version: MESOS_VERSION,
-};
-
-impl Version {
-    pub(crate) fn to_proto(&self) -> v1::VersionInfo {
-        v1::VersionInfo {
-            version: self.version.to_owned(),
-            build_date: Some(self.build_date.to_owned()),
-            build_time: Some(self.build_time),
-            build_user: Some(self.build_user.to_owned()),
-            git_sha: Some(self.git_sha.to_owned()),
-            git_branch: Some(self.git_branch.to_owned()),
-            git_tag: None,
-        }
-    }
 }

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base::duration_text;
+
 /// Options of an agent. Each is named as Mesos' flag, and has its default.
 #[derive(Clone, Debug)]
 pub struct AgentOptions {
@@ -108,11 +110,7 @@ impl AgentOptions {
 
     /// Where others reach an agent that listens on `bound`.
     pub(crate) fn advertised(&self, bound: SocketAddr) -> SocketAddr {
-        let ip = self.advertise_ip.unwrap_or_else(|| {
-            // Nobody can connect to "all addresses": what a connection to the outside would come from is ours.
-            if bound.ip().is_unspecified() { outgoing_address(bound.ip()) } else { bound.ip() }
-        });
-        SocketAddr::new(ip, self.advertise_port.unwrap_or(bound.port()))
+        transport::advertised(bound, self.advertise_ip, self.advertise_port)
     }
 
     /// Flags by name as they are in effect, sorted, as `/flags` shows them.
@@ -123,16 +121,16 @@ impl AgentOptions {
             FIXED_FLAGS.iter().map(|&(name, value)| text(name, value.to_owned())).collect();
         flags.extend([
             text("default_role", self.default_role.clone()),
-            text("executor_registration_timeout", format_duration(self.executor_registration_timeout)),
-            text("executor_shutdown_grace_period", format_duration(self.executor_shutdown_grace_period)),
-            text("fetcher_stall_timeout", format_duration(self.fetcher_stall_timeout)),
+            text("executor_registration_timeout", duration_text(self.executor_registration_timeout)),
+            text("executor_shutdown_grace_period", duration_text(self.executor_shutdown_grace_period)),
+            text("fetcher_stall_timeout", duration_text(self.fetcher_stall_timeout)),
             text(
                 "frameworks_home",
                 self.frameworks_home.as_ref().map_or_else(String::new, |p| p.display().to_string()),
             ),
-            text("gc_delay", format_duration(self.gc_delay)),
+            text("gc_delay", duration_text(self.gc_delay)),
             text("hostname", hostname.to_owned()),
-            text("http_heartbeat_interval", format_duration(self.http_heartbeat_interval)),
+            text("http_heartbeat_interval", duration_text(self.http_heartbeat_interval)),
             text("ip", self.ip.to_string()),
             text("master", self.master.clone()),
             text(
@@ -140,8 +138,8 @@ impl AgentOptions {
                 self.max_completed_executors_per_framework.to_string(),
             ),
             text("port", port.to_string()),
-            text("recovery_timeout", format_duration(self.recovery_timeout)),
-            text("registration_backoff_factor", format_duration(self.registration_backoff_factor)),
+            text("recovery_timeout", duration_text(self.recovery_timeout)),
+            text("registration_backoff_factor", duration_text(self.registration_backoff_factor)),
             text("switch_user", self.switch_user.to_string()),
             text("work_dir", self.work_dir.display().to_string()),
         ]);
@@ -181,33 +179,6 @@ const FIXED_FLAGS: [(&str, &str); 22] = [
     ("strict", "true"),
     ("version", "false"),
 ];
-
-fn outgoing_address(unspecified: IpAddr) -> IpAddr {
-    // Connecting a datagram socket sends nothing; it only chooses a route. The address is one reserved for examples.
-    let probe = std::net::UdpSocket::bind(SocketAddr::new(unspecified, 0))
-        .and_then(|socket| socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()));
-    match probe {
-        Ok(address) if !address.ip().is_unspecified() => address.ip(),
-        _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
-    }
-}
-
-/// A duration as Mesos writes it: in the largest unit that needs no fraction, such as `15secs`.
-fn format_duration(duration: Duration) -> String {
-    const UNITS: [(u128, &str); 8] = [
-        (604_800_000_000_000, "weeks"),
-        (86_400_000_000_000, "days"),
-        (3_600_000_000_000, "hrs"),
-        (60_000_000_000, "mins"),
-        (1_000_000_000, "secs"),
-        (1_000_000, "ms"),
-        (1_000, "us"),
-        (1, "ns"),
-    ];
-    let nanos = duration.as_nanos();
-    let whole = UNITS.iter().find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit));
-    whole.map_or_else(|| "0ns".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
-}
 
 #[cfg(test)]
 mod tests {

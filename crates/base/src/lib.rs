@@ -19,7 +19,7 @@ pub use id::{
 pub use index::{Index, IndexVec};
 pub use payload::Payload;
 pub use seed::Rng;
-pub use time::Time;
+pub use time::{Time, duration_text};
 pub use uuid::Uuid;
 
 // Used by `never!` in other crates, so that they need not name the logging library themselves.

@@ -64,9 +64,36 @@ impl fmt::Debug for Time {
     }
 }
 
+/// A duration as Mesos writes it: in the coarsest unit that needs no fraction, such as `5secs`, `15mins`, `1500ms`.
+#[must_use]
+pub fn duration_text(duration: Duration) -> String {
+    const UNITS: [(u128, &str); 8] = [
+        (7 * 24 * 3_600_000_000_000, "weeks"),
+        (24 * 3_600_000_000_000, "days"),
+        (3_600_000_000_000, "hrs"),
+        (60_000_000_000, "mins"),
+        (1_000_000_000, "secs"),
+        (1_000_000, "ms"),
+        (1_000, "us"),
+        (1, "ns"),
+    ];
+    let nanos = duration.as_nanos();
+    let whole = UNITS.iter().find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit));
+    whole.map_or_else(|| "0ns".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_as_mesos_writes_them() {
+        for (millis, text) in
+            [(15_000, "15secs"), (600_000, "10mins"), (1_209_600_000, "2weeks"), (1500, "1500ms"), (0, "0ns")]
+        {
+            assert_eq!(duration_text(Duration::from_millis(millis)), text);
+        }
+    }
 
     #[test]
     fn arithmetic_saturates() {

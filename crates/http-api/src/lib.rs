@@ -38,6 +38,7 @@ mod media;
 mod reply;
 mod server;
 mod stream;
+mod version;
 
 pub use body::{BODY_LIMIT, read_body};
 pub use call::decode_call;
@@ -49,3 +50,4 @@ pub use media::{
 pub use reply::{accepted, json_text, message, ok, with_jsonp};
 pub use server::{Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
 pub use stream::{EventStream, MESOS_STREAM_ID};
+pub use version::{MESOS_VERSION, VERSION, Version};

@@ -5,12 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use base::Time;
 use proto::v1;
 use proto::v1::master_info::capability::Type as Capability;
-use serde::Serialize;
 use serde_json::json;
 use transport::Upid;
-
-/// The version of Mesos whose protocol is spoken; clients and agents compare it.
-pub(crate) const MESOS_VERSION: &str = "1.12.0";
 
 /// Who this master is.
 #[derive(Clone, Debug)]
@@ -50,7 +46,7 @@ impl Identity {
             port: u32::from(address.port()),
             pid: Some(self.upid.to_string()),
             hostname: Some(self.hostname.clone()),
-            version: Some(MESOS_VERSION.to_owned()),
+            version: Some(http_api::MESOS_VERSION.to_owned()),
             address: Some(v1::Address {
                 hostname: Some(self.hostname.clone()),
                 ip: Some(address.ip().to_string()),
@@ -86,42 +82,6 @@ fn legacy_ip(ip: IpAddr) -> u32 {
     match ip {
         IpAddr::V4(ip) => u32::from_le_bytes(ip.octets()),
         IpAddr::V6(_) => 0,
-    }
-}
-
-/// What `/version` and `GET_VERSION` say.
-#[derive(Serialize, Clone, Debug)]
-pub(crate) struct Version {
-    build_date: &'static str,
-    build_time: f64,
-    build_user: &'static str,
-    git_branch: &'static str,
-    git_sha: &'static str,
-    version: &'static str,
-}
-
-/// The version, in the form of Mesos; the build fields are those of Meseta's own version.
-pub(crate) const VERSION: Version = Version {
-    build_date: "",
-    build_time: 0.0,
-    build_user: "",
-    git_branch: "",
-    git_sha: concat!("meseta-", env!("CARGO_PKG_VERSION")),
-    version: MESOS_VERSION,
-};
-
-impl Version {
-    /// `mesos.v1.VersionInfo`.
-    pub(crate) fn to_proto(&self) -> v1::VersionInfo {
-        v1::VersionInfo {
-            version: self.version.to_owned(),
-            build_date: Some(self.build_date.to_owned()),
-            build_time: Some(self.build_time),
-            build_user: Some(self.build_user.to_owned()),
-            git_sha: Some(self.git_sha.to_owned()),
-            git_branch: Some(self.git_branch.to_owned()),
-            git_tag: None,
-        }
     }
 }
 

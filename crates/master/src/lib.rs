@@ -24,5 +24,5 @@ mod v0;
 mod view;
 mod watch;
 
-pub use options::{MasterOptions, format_duration};
+pub use options::MasterOptions;
 pub use server::{MasterServer, StartError};

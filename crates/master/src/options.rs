@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base::duration_text;
+
 /// Options of a master. Each is named as Mesos' flag, and has its default.
 #[derive(Clone, Debug)]
 pub struct MasterOptions {
@@ -97,20 +99,16 @@ impl MasterOptions {
 
     /// Where others reach a master that listens on `bound`.
     pub(crate) fn advertised(&self, bound: SocketAddr) -> SocketAddr {
-        let ip = self.advertise_ip.unwrap_or_else(|| {
-            // Nobody can connect to "all addresses": what a connection to the outside would come from is ours.
-            if bound.ip().is_unspecified() { outgoing_address(bound.ip()) } else { bound.ip() }
-        });
-        SocketAddr::new(ip, self.advertise_port.unwrap_or(bound.port()))
+        transport::advertised(bound, self.advertise_ip, self.advertise_port)
     }
 
     /// Flags by name as they are in effect, sorted, as `/flags` shows them.
     #[must_use]
     pub fn flags(&self, port: u16, hostname: &str) -> Vec<(String, String)> {
         let mut flags = vec![
-            ("agent_ping_timeout", format_duration(self.agent_ping_timeout)),
-            ("agent_reregister_timeout", format_duration(self.agent_reregister_timeout)),
-            ("allocation_interval", format_duration(self.allocation_interval)),
+            ("agent_ping_timeout", duration_text(self.agent_ping_timeout)),
+            ("agent_reregister_timeout", duration_text(self.agent_reregister_timeout)),
+            ("allocation_interval", duration_text(self.allocation_interval)),
             ("hostname", hostname.to_owned()),
             ("ip", self.ip.to_string()),
             ("max_agent_ping_timeouts", self.max_agent_ping_timeouts.to_string()),
@@ -125,7 +123,7 @@ impl MasterOptions {
             ("advertise_ip", self.advertise_ip.map(|ip| ip.to_string())),
             ("advertise_port", self.advertise_port.map(|port| port.to_string())),
             ("cluster", self.cluster.clone()),
-            ("offer_timeout", self.offer_timeout.map(format_duration)),
+            ("offer_timeout", self.offer_timeout.map(duration_text)),
             ("roles", (!self.roles.is_empty()).then(|| self.roles.join(","))),
             ("work_dir", self.work_dir.as_ref().map(|dir| dir.display().to_string())),
         ];
@@ -154,46 +152,9 @@ const FIXED_FLAGS: [(&str, &str); 13] = [
     ("version", "false"),
 ];
 
-fn outgoing_address(unspecified: IpAddr) -> IpAddr {
-    // Connecting a datagram socket sends nothing; it only chooses a route. The address is one reserved for examples.
-    let probe = std::net::UdpSocket::bind(SocketAddr::new(unspecified, 0))
-        .and_then(|socket| socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()));
-    match probe {
-        Ok(address) if !address.ip().is_unspecified() => address.ip(),
-        _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
-    }
-}
-
-/// A duration as Mesos writes it: in the largest unit that needs no fraction, such as `15secs`.
-#[must_use]
-pub fn format_duration(duration: Duration) -> String {
-    const UNITS: [(u128, &str); 8] = [
-        (604_800_000_000_000, "weeks"),
-        (86_400_000_000_000, "days"),
-        (3_600_000_000_000, "hrs"),
-        (60_000_000_000, "mins"),
-        (1_000_000_000, "secs"),
-        (1_000_000, "ms"),
-        (1_000, "us"),
-        (1, "ns"),
-    ];
-    let nanos = duration.as_nanos();
-    let whole = UNITS.iter().find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit));
-    whole.map_or_else(|| "0ns".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_as_mesos_writes_them() {
-        for (seconds, text) in [(15.0, "15secs"), (600.0, "10mins"), (1_209_600.0, "2weeks"), (0.25, "250ms")]
-        {
-            assert_eq!(format_duration(Duration::from_secs_f64(seconds)), text);
-        }
-        assert_eq!(format_duration(Duration::ZERO), "0ns");
-    }
 
     #[test]
     fn the_advertised_address_can_be_reached() {

@@ -12,6 +12,7 @@
 //! connection took along is reported by number, never sent again.
 
 mod accept;
+mod advertise;
 mod head;
 mod link;
 mod peers;
@@ -20,6 +21,7 @@ mod receive;
 mod upid;
 
 pub use accept::{Accepted, accept, serve_messages};
+pub use advertise::advertised;
 pub use head::HeadError;
 pub use link::{Outgoing, PeerEvent};
 pub use peers::{Peers, PeersOptions, SendError};

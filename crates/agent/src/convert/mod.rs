@@ -13,4 +13,4 @@ pub(crate) use from_master::{UnusableMessage, from_master};
 pub(crate) use info::{executor_to_proto, framework_to_proto, task_of_executor};
 pub(crate) use status::{container_id_from_proto, container_id_to_proto};
 pub(crate) use task::{queued_to_proto, task_to_proto};
-pub(crate) use to_master::{MESOS_VERSION, SelfDescription, ToMasterMessage, capabilities};
+pub(crate) use to_master::{SelfDescription, ToMasterMessage, capabilities};

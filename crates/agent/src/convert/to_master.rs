@@ -14,9 +14,6 @@ use super::operation::{self, uuid};
 use super::status::update_to_proto;
 use super::task::task_to_proto;
 
-/// The version of Mesos whose protocol this agent speaks; masters check it.
-pub(crate) const MESOS_VERSION: &str = "1.12.0";
-
 /// What the agent says of itself and what never changes.
 #[derive(Clone, Debug)]
 pub(crate) struct SelfDescription {
@@ -111,7 +108,7 @@ impl Outgoing for ToMasterMessage {
             ToMaster::Register { checkpointed, resource_version } => put(&internal::RegisterSlaveMessage {
                 slave: self.own.v0(None),
                 checkpointed_resources: wire::resources_to_proto(checkpointed).into_iter().collect(),
-                version: Some(MESOS_VERSION.to_owned()),
+                version: Some(http_api::MESOS_VERSION.to_owned()),
                 agent_capabilities: capabilities(),
                 resource_version_uuid: Some(uuid(*resource_version)),
             }),
@@ -190,7 +187,7 @@ impl ToMasterMessage {
                 .iter()
                 .map(|framework| completed(framework, &what.agent_id, own))
                 .collect(),
-            version: Some(MESOS_VERSION.to_owned()),
+            version: Some(http_api::MESOS_VERSION.to_owned()),
             agent_capabilities: capabilities(),
             resource_version_uuid: Some(uuid(what.resource_version)),
         }

@@ -20,7 +20,8 @@ use http_api::{
 };
 use proto::v1::agent::{Call, Response as Reply, call, response};
 
-use crate::context::{Agent, Shared, VERSION};
+use crate::context::{Agent, Shared};
+use http_api::VERSION;
 
 /// The handler.
 pub(crate) async fn call(

@@ -14,10 +14,11 @@ use proto::v1::agent::response::get_containers::Container;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::context::{Agent, VERSION};
+use crate::context::Agent;
 use crate::libprocess::PROCESS;
 use crate::metrics::System;
 use crate::operator::running;
+use http_api::VERSION;
 
 /// All that the agent serves over HTTP.
 pub(crate) fn router(agent: &Agent) -> Router {

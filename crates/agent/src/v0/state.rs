@@ -8,10 +8,11 @@ use proto::v1;
 use resources::{Name, Resources, Role, Value as Amount};
 use serde_json::{Map, Value, json};
 
-use crate::context::{Shared, VERSION};
+use crate::context::Shared;
 use crate::convert::{capabilities, framework_to_proto, queued_to_proto, task_to_proto};
 use crate::metrics::used;
 use crate::operator::executor_info;
+use http_api::VERSION;
 
 pub(super) fn state(agent: &Shared, snapshot: &Snapshot) -> Value {
     let total = &snapshot.total;

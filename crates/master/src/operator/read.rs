@@ -9,10 +9,10 @@ use proto::v1::master::{Call, Response};
 use serde::{Serialize, Serializer};
 
 use super::{maintenance, quota, weights};
-use crate::context::VERSION;
 use crate::server::Master;
 use crate::view::roles::roles;
 use crate::view::state::{Agents, Executors, Frameworks, State, Tasks};
+use http_api::VERSION;
 
 /// Answers a call that changes nothing.
 pub(super) async fn read(master: &Master, call: Call, accept: Encoding) -> Result<HttpResponse, ApiError> {

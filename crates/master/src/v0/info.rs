@@ -8,9 +8,9 @@ use http_api::{ApiError, ok};
 use serde_json::json;
 
 use super::Query;
-use crate::context::VERSION;
 use crate::server::Master;
 use crate::view;
+use http_api::VERSION;
 
 /// `/health`: answers when the master can.
 pub(crate) async fn health() -> Response {

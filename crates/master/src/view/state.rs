@@ -10,8 +10,9 @@ use serde_json::json;
 use super::agent::AgentView;
 use super::framework::FrameworkView;
 use super::{agent, framework};
-use crate::context::{Identity, VERSION, Version};
+use crate::context::Identity;
 use crate::convert::{executor_to_proto, task_to_proto};
+use http_api::{VERSION, Version};
 
 /// All frameworks, those that ended included.
 pub(crate) fn every_framework(snapshot: &Snapshot) -> impl Iterator<Item = &Framework> {

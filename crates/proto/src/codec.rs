@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use crate::missing;
+use crate::missing::{self, Unfit};
 use crate::table::Described;
 
 /// Why bytes are not the message that they should be.
@@ -25,6 +25,12 @@ pub enum DecodeError {
         /// Such as `framework_id, executor_id.value`.
         fields: String,
     },
+    /// Messages are nested too deeply.
+    #[error("the messages in {message} are nested too deeply")]
+    TooDeep {
+        /// The full name of the message.
+        message: &'static str,
+    },
 }
 
 /// Decodes a message and checks that it has all its required fields, at any depth.
@@ -33,18 +39,22 @@ pub enum DecodeError {
 ///
 /// # Errors
 ///
-/// The bytes are malformed, or a required field is missing.
+/// The bytes are malformed or nested too deeply, or a required field is missing.
 pub fn decode<M: Message + Default + Described>(bytes: &[u8]) -> Result<M, DecodeError> {
     check::<M>(bytes)?;
     M::decode(bytes).map_err(|error| DecodeError::Malformed { message: M::FULL_NAME, source: Some(error) })
 }
 
 fn check<M: Described>(bytes: &[u8]) -> Result<(), DecodeError> {
-    let malformed = |_| DecodeError::Malformed { message: M::FULL_NAME, source: None };
-    if missing::satisfied(M::table(), bytes).map_err(malformed)? {
+    let unfit = |unfit| match unfit {
+        Unfit::Malformed => DecodeError::Malformed { message: M::FULL_NAME, source: None },
+        Unfit::TooDeep => DecodeError::TooDeep { message: M::FULL_NAME },
+    };
+    let depth = missing::depth_limit(M::FULL_NAME);
+    if missing::satisfied(M::table(), bytes, depth).map_err(unfit)? {
         return Ok(());
     }
-    let fields = missing::list(M::table(), bytes).map_err(malformed)?;
+    let fields = missing::list(M::table(), bytes, depth).map_err(unfit)?;
     if fields.is_empty() {
         return Ok(());
     }

@@ -64,10 +64,11 @@ pub fn from_slice<M: Message + Default + Described>(text: &[u8]) -> Result<M, Js
 /// The value is not this message.
 pub fn from_value<M: Message + Default + Described>(value: &serde_json::Value) -> Result<M, JsonError> {
     let serde_json::Value::Object(object) = value else { return Err(JsonError::NotAnObject) };
+    let depth = missing::depth_limit(M::FULL_NAME);
     let mut encoded = Vec::new();
     read::encode_object(M::table(), object, &mut encoded)?;
-    if !missing::satisfied(M::table(), &encoded).map_err(|_| JsonError::TooDeep)? {
-        let fields = missing::list(M::table(), &encoded).map_err(|_| JsonError::TooDeep)?;
+    if !missing::satisfied(M::table(), &encoded, depth).map_err(|_| JsonError::TooDeep)? {
+        let fields = missing::list(M::table(), &encoded, depth).map_err(|_| JsonError::TooDeep)?;
         if !fields.is_empty() {
             return Err(JsonError::Missing(fields.join(", ")));
         }

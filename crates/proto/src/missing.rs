@@ -7,18 +7,41 @@
 use std::borrow::Cow;
 
 use crate::table::{Field, MessageTable};
-use crate::wire_format::{MAX_DEPTH, Malformed, Reader, Value};
+use crate::wire_format::{Malformed, Reader, Value};
 
-/// Whether every part of the message has all required fields, at any depth.
-pub(crate) fn satisfied(table: &MessageTable, bytes: &[u8]) -> Result<bool, Malformed> {
-    satisfied_at(table, bytes, MAX_DEPTH)
+/// How deeply the messages of a call may be nested. Well below [`MAX_DEPTH`], because parts of calls come back inside
+/// other messages, which must be readable too.
+const MAX_CALL_DEPTH: u32 = 64;
+
+/// How deeply other messages may be nested: a little less than `prost` and C++ decode.
+const MAX_DEPTH: u32 = 96;
+
+/// Why a message was not looked at to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// It is not protobuf.
+    Malformed,
+    /// Its messages are nested too deeply.
+    TooDeep,
 }
 
-fn satisfied_at(table: &MessageTable, bytes: &[u8], depth: u32) -> Result<bool, Malformed> {
+impl From<Malformed> for Unfit {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+/// How deeply messages of the type with this full name may be nested.
+pub(crate) fn depth_limit(full_name: &str) -> u32 {
+    if full_name.ends_with(".Call") { MAX_CALL_DEPTH } else { MAX_DEPTH }
+}
+
+/// Whether every part of the message has all required fields, at any depth; `depth` is as far as it may be nested.
+pub(crate) fn satisfied(table: &MessageTable, bytes: &[u8], depth: u32) -> Result<bool, Unfit> {
     if !table.checked {
         return Ok(true);
     }
-    let depth = depth.checked_sub(1).ok_or(Malformed)?;
+    let depth = depth.checked_sub(1).ok_or(Unfit::TooDeep)?;
     let mut reader = Reader::new(bytes);
     let mut seen = 0;
     while let Some((number, value)) = reader.next_field()? {
@@ -28,7 +51,7 @@ fn satisfied_at(table: &MessageTable, bytes: &[u8], depth: u32) -> Result<bool, 
             seen |= field.required_bit;
         }
         if let (Some(inner), Value::Bytes(bytes)) = (field.message(), value)
-            && !satisfied_at(inner, bytes, depth)?
+            && !satisfied(inner, bytes, depth)?
         {
             return Ok(false);
         }
@@ -49,9 +72,9 @@ fn counts(field: &Field, value: Value<'_>) -> bool {
 
 /// The paths of all missing required fields, such as `subscribe.framework_info.user` or `tasks[0].name`: those of a
 /// message first, then those of the messages in it.
-pub(crate) fn list(table: &MessageTable, bytes: &[u8]) -> Result<Vec<String>, Malformed> {
+pub(crate) fn list(table: &MessageTable, bytes: &[u8], depth: u32) -> Result<Vec<String>, Unfit> {
     let mut missing = Vec::new();
-    list_at(table, bytes, "", MAX_DEPTH, &mut missing)?;
+    list_at(table, bytes, "", depth, &mut missing)?;
     Ok(missing)
 }
 
@@ -61,8 +84,8 @@ fn list_at(
     path: &str,
     depth: u32,
     missing: &mut Vec<String>,
-) -> Result<(), Malformed> {
-    let depth = depth.checked_sub(1).ok_or(Malformed)?;
+) -> Result<(), Unfit> {
+    let depth = depth.checked_sub(1).ok_or(Unfit::TooDeep)?;
     let mut seen = 0;
     let mut inner: Vec<Vec<Cow<'_, [u8]>>> = vec![Vec::new(); table.fields.len()];
     let mut reader = Reader::new(bytes);

@@ -125,9 +125,38 @@ fn nesting_has_a_limit() {
         })
     };
     assert!(proto::decode::<proto::v1::ContainerId>(&nested(50)).is_ok());
-    for depth in [101, 5_000] {
+    for depth in [96, 101, 5_000] {
         let result = proto::decode::<proto::v1::ContainerId>(&nested(depth));
-        assert!(matches!(result, Err(DecodeError::Malformed { .. })), "depth {depth}");
+        assert!(matches!(result, Err(DecodeError::TooDeep { .. })), "depth {depth}");
+    }
+}
+
+#[test]
+fn what_is_accepted_of_a_call_can_be_embedded_in_other_messages() {
+    let nested = |depth: usize| {
+        let parent =
+            (0..depth).fold(String::new(), |parent, _| format!(r#","parent":{{"value":"c"{parent}}}"#));
+        let status = format!(
+            r#"{{"task_id":{{"value":"t"}},"state":"TASK_RUNNING","container_status":{{"container_id":{{"value":"c"{parent}}}}}}}"#
+        );
+        format!(
+            r#"{{"executor_id":{{"value":"e"}},"framework_id":{{"value":"f"}},"type":"UPDATE","update":{{"status":{status}}}}}"#
+        )
+    };
+    let call: proto::v1::executor::Call = proto::json::from_slice(nested(50).as_bytes()).unwrap();
+    let status = call.update.clone().unwrap().status;
+    assert_eq!(proto::decode::<proto::v1::executor::Call>(&proto::encode(&call)).unwrap(), call);
+    let event = proto::v1::scheduler::Event {
+        r#type: Some(proto::v1::scheduler::event::Type::Update.into()),
+        update: Some(proto::v1::scheduler::event::Update { status }),
+        ..Default::default()
+    };
+    assert!(proto::decode::<proto::v1::scheduler::Event>(&proto::encode(&event)).is_ok());
+    let mut text = Vec::new();
+    proto::json::transcode::<proto::v1::scheduler::Event>(&proto::encode(&event), &mut text).unwrap();
+    for depth in [61, 90, 99, 110] {
+        let refused = proto::json::from_slice::<proto::v1::executor::Call>(nested(depth).as_bytes());
+        assert_eq!(refused.unwrap_err().to_string(), "Messages are nested too deeply", "depth {depth}");
     }
 }
 

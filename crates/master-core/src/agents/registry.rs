@@ -81,11 +81,15 @@ impl Agents {
     }
 
     pub(crate) fn remember_unreachable(&mut self, id: &AgentId, since: Time) {
-        remember(&mut self.unreachable, id, since);
+        if let Some(forgotten) = remember(&mut self.unreachable, id, since, MAX_REMEMBERED) {
+            self.unreachable_tasks.remove(&forgotten);
+            self.draining.remove(&forgotten);
+            self.deactivated.remove(&forgotten);
+        }
     }
 
     pub(crate) fn remember_gone(&mut self, id: &AgentId, since: Time) {
-        remember(&mut self.gone, id, since);
+        remember(&mut self.gone, id, since, MAX_REMEMBERED);
     }
 
     /// The framework's tasks on lost agents are no longer of interest.
@@ -97,14 +101,15 @@ impl Agents {
     }
 }
 
-/// Adds an entry; the oldest one gives way when they are too many.
-fn remember(map: &mut BTreeMap<AgentId, Time>, id: &AgentId, since: Time) {
+/// Adds an entry; the oldest one gives way, and is returned, when there are more than `limit`.
+fn remember(map: &mut BTreeMap<AgentId, Time>, id: &AgentId, since: Time, limit: usize) -> Option<AgentId> {
     map.insert(id.clone(), since);
-    if map.len() > MAX_REMEMBERED
-        && let Some(oldest) = map.iter().min_by_key(|(_, since)| **since).map(|(id, _)| id.clone())
-    {
-        map.remove(&oldest);
+    if map.len() <= limit {
+        return None;
     }
+    let oldest = map.iter().min_by_key(|(_, since)| **since).map(|(id, _)| id.clone())?;
+    map.remove(&oldest);
+    Some(oldest)
 }
 
 /// Takes an agent in, with what it brings.
@@ -123,4 +128,26 @@ pub(super) fn add(core: &mut MasterCore, now: Time, agent: Agent, out: &mut Vec<
     }
     ping::observe(core, now, &id, out);
     core.observe(out, || Observation::AgentAdded(Arc::clone(&core.agents.registered[&id])));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_an_agent_that_gives_way() {
+        let mut agents = Agents::default();
+        let oldest = AgentId::from("oldest");
+        agents.remember_unreachable(&oldest, Time::from_nanos(1));
+        agents.unreachable_tasks.insert(oldest.clone(), LostTasks::default());
+        agents.deactivated.insert(oldest.clone());
+        for number in 1..MAX_REMEMBERED {
+            agents.unreachable.insert(AgentId::from(format!("a{number}")), Time::from_nanos(2));
+        }
+        assert!(agents.is_known(&oldest));
+        agents.remember_unreachable(&AgentId::from("new"), Time::from_nanos(3));
+        assert_eq!(agents.unreachable.len(), MAX_REMEMBERED);
+        assert!(!agents.is_known(&oldest));
+        assert!(agents.unreachable_tasks.is_empty() && agents.deactivated.is_empty());
+    }
 }

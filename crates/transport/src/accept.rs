@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::timeout;
 
 use crate::head::{self, HeadError};
 use crate::receive::MAX_HEAD;
 use crate::{Ended, MessageConnection, Prefixed, Receiver};
 
-/// How long a new connection may take to say what it is for.
-const FIRST_HEAD: Duration = Duration::from_secs(600);
+/// How long a new connection may say nothing at all.
+const FIRST_BYTE: Duration = Duration::from_secs(600);
+
+/// How long it may take, once it has begun, to say what it is for.
+const FIRST_HEAD: Duration = Duration::from_secs(60);
 
 /// What a new connection is used for.
 pub enum Accepted<S> {
@@ -25,15 +29,23 @@ pub enum Accepted<S> {
 /// Reads the first request's head, as far as is needed to see what the connection is used for.
 ///
 /// # Errors
-/// Fails as reading from the stream fails.
+/// Fails as reading from the stream fails, and with [`io::ErrorKind::TimedOut`] when the head does not come: within 10
+/// minutes at all, and within 1 minute as a whole once it has begun.
 pub async fn accept<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<Accepted<S>> {
     let mut buffer = BytesMut::with_capacity(4096);
+    timeout(FIRST_BYTE, stream.read_buf(&mut buffer)).await??;
+    timeout(FIRST_HEAD, first_head(buffer, stream)).await?
+}
+
+async fn first_head<S: AsyncRead + Unpin>(mut buffer: BytesMut, mut stream: S) -> io::Result<Accepted<S>> {
+    let mut ended = buffer.is_empty();
     loop {
-        let count = stream.read_buf(&mut buffer).await?;
         match head::parse(&buffer, None) {
             Ok(Some(_)) => return Ok(Accepted::Messages(MessageConnection::new(buffer, stream))),
             // An end in the middle of a head, or an endless one, is for the HTTP server to answer.
-            Ok(None) if count > 0 && buffer.len() < MAX_HEAD => {}
+            Ok(None) if !ended && buffer.len() < MAX_HEAD => {
+                ended = stream.read_buf(&mut buffer).await? == 0;
+            }
             Ok(None) | Err(HeadError::NotAMessage | HeadError::Malformed(_)) => {
                 return Ok(Accepted::Http(Prefixed::new(buffer.freeze(), stream)));
             }
@@ -52,9 +64,9 @@ pub async fn serve_messages<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    match tokio::time::timeout(FIRST_HEAD, accept(stream)).await {
-        Ok(Ok(Accepted::Http(stream))) => Some(stream),
-        Ok(Ok(Accepted::Messages(messages))) => match messages.serve(max_body, &receiver).await {
+    match accept(stream).await {
+        Ok(Accepted::Http(stream)) => Some(stream),
+        Ok(Accepted::Messages(messages)) => match messages.serve(max_body, &receiver).await {
             Ok(Ended::Http(stream)) => Some(stream),
             Ok(Ended::Closed) => None,
             Err(error) => {
@@ -62,13 +74,29 @@ where
                 None
             }
         },
-        Ok(Err(error)) => {
+        Err(error) => {
             tracing::debug!(%peer, %error, "the connection ended");
             None
         }
-        Err(_) => {
-            tracing::debug!(%peer, "the connection said nothing");
-            None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_head_is_given_up_sooner_than_silence() {
+        for (said, limit) in [("", FIRST_BYTE), ("POST /master/mesos.X HTTP/1.1\r\n", FIRST_HEAD)] {
+            let (mut client, server) = tokio::io::duplex(1024);
+            client.write_all(said.as_bytes()).await.unwrap();
+            let start = Instant::now();
+            let error = accept(server).await.err().unwrap();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert!(start.elapsed() >= limit && start.elapsed() < limit + Duration::from_secs(1));
         }
     }
 }

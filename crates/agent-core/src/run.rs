@@ -1,5 +1,6 @@
 //! Launches: who may come, and where a task goes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base::{Uuid, validate_id};
@@ -25,10 +26,19 @@ struct Launch {
 
 /// Why tasks are not launched.
 struct Refusal {
+    /// The tasks' state; what tells the framework that they were dropped if unset.
+    state: Option<TaskState>,
     reason: Reason,
-    message: &'static str,
+    message: Cow<'static, str>,
     /// What else the master hears or the agent does.
     also: Also,
+}
+
+impl Refusal {
+    /// Nothing was tried.
+    fn dropping(reason: Reason, message: &'static str, also: Also) -> Self {
+        Self { state: None, reason, message: Cow::Borrowed(message), also }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,6 +91,7 @@ fn command_executor(task: &TaskInfo) -> ExecutorInfo {
         command: None,
         resources: resources::Resources::default(),
         shutdown_grace: None,
+        unsupported: None,
         body: base::Payload::default(),
     }
 }
@@ -113,7 +124,7 @@ fn place(core: &mut AgentCore, step: &mut Step<'_>, launch: Launch) {
         ExecutorState::Registering | ExecutorState::Running => None,
     });
     if let Some(message) = ending {
-        let refusal = Refusal { reason: Reason::ExecutorTerminated, message, also: Also::Nothing };
+        let refusal = Refusal::dropping(Reason::ExecutorTerminated, message, Also::Nothing);
         return drop_tasks(core, step, &launch, &refusal, false);
     }
     for task in &launch.tasks.tasks {
@@ -170,53 +181,62 @@ fn refusal(core: &mut AgentCore, launch: &Launch) -> Option<Refusal> {
     let also = if expected { Also::TellExit } else { Also::Nothing };
     if core.drain.is_some() {
         let message = "Task was received while agent was already draining";
-        return Some(Refusal { reason: Reason::AgentDraining, message, also });
+        return Some(Refusal::dropping(Reason::AgentDraining, message, also));
     }
     if launch.resource_version.is_some_and(|assumed| assumed != core.resource_version) {
-        return Some(Refusal {
-            reason: Reason::InvalidOffers,
-            message: "Task assumes outdated resource state",
-            also,
-        });
+        return Some(Refusal::dropping(Reason::InvalidOffers, "Task assumes outdated resource state", also));
     }
     let ids = [launch.framework.id.as_str(), launch.executor.executor_id.as_str()];
     if ids.iter().any(|id| validate_id(id).is_err()) {
         let message = "The framework's or the executor's id cannot name a directory";
-        return Some(Refusal { reason: Reason::TaskInvalid, message, also });
+        return Some(Refusal::dropping(Reason::TaskInvalid, message, also));
     }
     let here =
         core.executor(&launch.framework.id, &launch.executor.executor_id).map(|executor| executor.state);
     let refusal = match (launch.executor.kind, here, launch.launch_executor) {
-        (ExecutorKind::Command, Some(_), _) => Refusal {
-            reason: Reason::TaskInvalid,
-            message: "Cannot reuse an already existing executor for a command task",
-            also: Also::Nothing,
+        (ExecutorKind::Command, Some(_), _) => Refusal::dropping(
+            Reason::TaskInvalid,
+            "Cannot reuse an already existing executor for a command task",
+            Also::Nothing,
+        ),
+        (_, Some(state), Some(true)) => Refusal::dropping(
+            Reason::ExecutorTerminated,
+            "Master wants to launch executor, but one already exists",
+            if state == ExecutorState::Terminated { Also::TellExit } else { Also::ShutDown },
+        ),
+        (ExecutorKind::Custom | ExecutorKind::Default, None, Some(false)) => Refusal::dropping(
+            Reason::ExecutorTerminated,
+            "No executor is expected to launch and there is none running",
+            Also::Nothing,
+        ),
+        _ => Refusal {
+            state: Some(TaskState::Failed),
+            reason: Reason::ContainerLaunchFailed,
+            message: format!("Failed to launch container: {}", unsupported(launch)?).into(),
+            also,
         },
-        (_, Some(state), Some(true)) => Refusal {
-            reason: Reason::ExecutorTerminated,
-            message: "Master wants to launch executor, but one already exists",
-            also: if state == ExecutorState::Terminated { Also::TellExit } else { Also::ShutDown },
-        },
-        (ExecutorKind::Custom | ExecutorKind::Default, None, Some(false)) => Refusal {
-            reason: Reason::ExecutorTerminated,
-            message: "No executor is expected to launch and there is none running",
-            also: Also::Nothing,
-        },
-        _ => return None,
     };
     Some(refusal)
 }
 
+/// What containers would have to be given and cannot. A custom executor sees to its tasks' containers by itself.
+fn unsupported(launch: &Launch) -> Option<&str> {
+    let tasks: &[_] = if launch.executor.kind == ExecutorKind::Custom { &[] } else { &launch.tasks.tasks };
+    let of_tasks = tasks.iter().map(|task| &task.unsupported);
+    std::iter::once(&launch.executor.unsupported).chain(of_tasks).find_map(Option::as_deref)
+}
+
 /// Tells the framework that tasks were never launched.
 fn drop_tasks(core: &mut AgentCore, step: &mut Step<'_>, launch: &Launch, refusal: &Refusal, named: bool) {
-    let state = if launch.framework.partition_aware { TaskState::Dropped } else { TaskState::Lost };
+    let dropped = if launch.framework.partition_aware { TaskState::Dropped } else { TaskState::Lost };
+    let state = refusal.state.unwrap_or(dropped);
     for task in &launch.tasks.tasks {
-        warn!(framework = %launch.framework.id, task = %task.task_id, why = refusal.message, "not launching a task");
+        warn!(framework = %launch.framework.id, task = %task.task_id, why = &*refusal.message, "not launching a task");
         let executor_id = named.then(|| launch.executor.executor_id.clone());
         let mut dropped =
             status::new(core, step, task.task_id.clone(), executor_id, state, StatusSource::Agent);
         dropped.reason = Some(refusal.reason);
-        dropped.message = Some(refusal.message.into());
+        dropped.message = Some((&*refusal.message).into());
         updates::add(core, step, &launch.framework.id, dropped.into());
     }
 }

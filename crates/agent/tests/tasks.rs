@@ -361,3 +361,30 @@ async fn messages_that_make_no_sense_disturb_nobody() {
     assert_eq!(http(agent.address(), "GET", "/health", None).await.0, 200);
     agent.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_given_fails_and_does_not_run() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let agent = master.agent(options(master.address, work_dir.path())).await;
+    let ran = work_dir.path().join("ran");
+    let docker: v1::ContainerInfo =
+        proto::json::from_slice(br#"{"type":"DOCKER","docker":{"image":"busybox"}}"#).expect("a container");
+    let line = format!("touch {}", ran.display());
+    master.run(v1::TaskInfo { container: Some(docker), ..command_task("t", &line) });
+    let statuses = master.statuses().await;
+    assert_eq!(states(&statuses), ["TASK_FAILED"]);
+    assert_eq!(statuses[0].reason(), v1::task_status::Reason::ContainerLaunchFailed);
+    assert_eq!(statuses[0].source(), v1::task_status::Source::Agent);
+    let why = "Failed to launch container: this agent does not support containers of type DOCKER yet";
+    assert_eq!(statuses[0].message(), why);
+    let exited: internal::ExitedExecutorMessage = master.expect().await;
+    assert_eq!(exited.executor_id.value, "t");
+
+    let plain: v1::ContainerInfo = proto::json::from_slice(br#"{"type":"MESOS"}"#).expect("a container");
+    assert!(!ran.exists());
+    master.run(v1::TaskInfo { container: Some(plain), ..command_task("u", &line) });
+    assert_eq!(states(&master.statuses().await), RAN);
+    assert!(ran.exists());
+    agent.shutdown().await;
+}

@@ -29,6 +29,8 @@ pub struct ExecutorInfo {
     pub resources: Resources,
     /// How long it may take to shut down (`shutdown_grace_period`); the agent's own setting if unset.
     pub shutdown_grace: Option<std::time::Duration>,
+    /// What it or its command asks for that the server cannot give, in one line. It is then not launched.
+    pub unsupported: Option<std::sync::Arc<str>>,
     /// The whole message, encoded; empty for `Command`.
     pub body: Payload,
 }

@@ -25,6 +25,9 @@ pub struct TaskInfo {
     pub kill_grace: Option<Duration>,
     /// How long it may run; `None` also where the scheduler wrote zero.
     pub max_completion_time: Option<Duration>,
+    /// What it or its command asks for that the server cannot give, in one line. Unless a custom executor runs it, it is
+    /// then not launched.
+    pub unsupported: Option<Arc<str>>,
     /// The whole message, encoded.
     pub body: Payload,
 }

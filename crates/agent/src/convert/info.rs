@@ -8,6 +8,8 @@ use base::{FrameworkId, Payload};
 use proto::v1;
 use resources::Resources;
 
+use super::unsupported;
+
 /// The core's command executor appears to clients as Mesos' own, whose share of the resources these are.
 const COMMAND_EXECUTOR: &str = "/usr/libexec/mesos/mesos-executor";
 
@@ -86,6 +88,7 @@ pub(super) fn executor(info: &v1::ExecutorInfo) -> Result<ExecutorInfo, String> 
         command: info.command.as_ref().map(command),
         resources: resources(&info.resources)?,
         shutdown_grace: duration(info.shutdown_grace_period.as_ref()),
+        unsupported: unsupported::find(info.container.as_ref(), info.command.as_ref()),
         body: Payload::from(proto::encode(info)),
     })
 }
@@ -154,6 +157,7 @@ pub(super) fn task(info: &v1::TaskInfo) -> Result<TaskInfo, String> {
         command: info.command.as_ref().map(command),
         kill_grace: duration(info.kill_policy.as_ref().and_then(|policy| policy.grace_period.as_ref())),
         max_completion_time: duration(info.max_completion_time.as_ref()).filter(nonzero),
+        unsupported: unsupported::find(info.container.as_ref(), info.command.as_ref()),
         body: Payload::from(proto::encode(info)),
     })
 }

@@ -7,6 +7,7 @@ mod operation;
 mod status;
 mod task;
 mod to_master;
+mod unsupported;
 
 pub(crate) use executor::{call_from_proto, event_to_proto, heartbeat};
 pub(crate) use from_master::{UnusableMessage, from_master};

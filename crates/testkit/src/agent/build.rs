@@ -43,6 +43,7 @@ pub fn command_task(id: &str, command: &str) -> TaskInfo {
         command: Some(CommandInfo { value: Some(command.into()), shell: true, ..CommandInfo::default() }),
         kill_grace: None,
         max_completion_time: None,
+        unsupported: None,
         body: Payload::default(),
     }
 }
@@ -59,6 +60,7 @@ pub fn default_executor(id: &str) -> Arc<ExecutorInfo> {
         command: None,
         resources: Resources::parse("cpus:0.1;mem:32;disk:16").expect("well formed"),
         shutdown_grace: None,
+        unsupported: None,
         body: Payload::default(),
     })
 }

@@ -16,13 +16,30 @@ pub const BODY_LIMIT: usize = 32 << 20;
 const DRAIN_BYTES: usize = 64 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
+/// How long a body may bring nothing new.
+const BODY_PAUSE: Duration = Duration::from_secs(60);
+
 /// Reads a whole body. One that is announced to be over the limit is not read at all; one that turns out to be is not
 /// read further.
 ///
 /// # Errors
 ///
-/// `413` over the limit, `400` when the body breaks off.
-pub async fn read_body(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+/// `413` over the limit, `400` when the body breaks off, `408` when nothing more of it comes for a minute.
+pub async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    read_body_within(headers, body, limit, BODY_PAUSE).await
+}
+
+/// The same with another limit of the time in which nothing new comes.
+///
+/// # Errors
+///
+/// As [`read_body`].
+pub async fn read_body_within(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: usize,
+    pause: Duration,
+) -> Result<Bytes, ApiError> {
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
@@ -36,7 +53,8 @@ pub async fn read_body(headers: &HeaderMap, mut body: Body, limit: usize) -> Res
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut length = 0;
-    while let Some(frame) = body.frame().await {
+    let stalled = |_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "The rest of the body did not come in time");
+    while let Some(frame) = tokio::time::timeout(pause, body.frame()).await.map_err(stalled)? {
         let frame =
             frame.map_err(|error| ApiError::bad_request(format!("Failed to read the body: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
@@ -75,4 +93,38 @@ async fn drain(mut body: Body) {
     };
     // However it ends, nobody waits for it.
     let _ = tokio::time::timeout(DRAIN_TIME, drained).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::EventStream;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stalls_is_given_up_and_a_slow_one_is_not() {
+        let (pieces, received) = mpsc::channel::<&'static str>(1);
+        let body = Body::new(EventStream::new(received, |piece: &str, out: &mut Vec<u8>| {
+            out.extend_from_slice(piece.as_bytes());
+        }));
+        let sender = tokio::spawn(async move {
+            for piece in ["a", "b", "c"] {
+                tokio::time::sleep(Duration::from_millis(9)).await;
+                pieces.send(piece).await.unwrap();
+            }
+        });
+        let pause = Duration::from_millis(10);
+        let read = read_body_within(&HeaderMap::new(), body, 10, pause).await.unwrap();
+        assert_eq!(&read[..], b"abc");
+        sender.await.unwrap();
+
+        let (silent, received) = mpsc::channel::<Infallible>(1);
+        let body = Body::new(EventStream::new(received, |never: Infallible, _: &mut Vec<u8>| match never {}));
+        let error = read_body_within(&HeaderMap::new(), body, 10, pause).await.unwrap_err();
+        assert_eq!(error.status, StatusCode::REQUEST_TIMEOUT);
+        drop(silent);
+    }
 }

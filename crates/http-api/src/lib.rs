@@ -40,7 +40,7 @@ mod server;
 mod stream;
 mod version;
 
-pub use body::{BODY_LIMIT, read_body};
+pub use body::{BODY_LIMIT, read_body, read_body_within};
 pub use call::decode_call;
 pub use error::{ApiError, method_not_allowed, not_found};
 pub use form::{parse_form, value_of};
@@ -48,6 +48,6 @@ pub use media::{
     Encoding, RequestBody, ResponseBody, request_body, request_encoding, response_body, response_encoding,
 };
 pub use reply::{accepted, json_text, message, ok, with_jsonp};
-pub use server::{Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
+pub use server::{HangUp, Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
 pub use stream::{EventStream, MESOS_STREAM_ID};
 pub use version::{MESOS_VERSION, VERSION, Version};

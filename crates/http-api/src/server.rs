@@ -15,13 +15,26 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 /// The other end of the connection, among the extensions of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
+
+/// Ends the connection at once, with all that waits to be written to it; among the extensions of each request.
+///
+/// A client that does not read keeps the end of its stream from being seen, because nobody asks the stream for more.
+#[derive(Debug, Clone, Default)]
+pub struct HangUp(Arc<Notify>);
+
+impl HangUp {
+    /// Ends it; what is waiting is dropped, also on this side.
+    pub fn now(&self) {
+        self.0.notify_one();
+    }
+}
 
 /// Limits of a server.
 #[derive(Debug, Clone)]
@@ -116,7 +129,7 @@ async fn accept(
 }
 
 /// Serves the requests of one connection, for servers that accept connections themselves. Returns when the connection
-/// is closed, or, after being told to stop, when its requests are done or `stop_timeout` is over.
+/// is closed or hung up, or, after being told to stop, when its requests are done or `stop_timeout` is over.
 pub async fn serve_connection<S>(
     stream: S,
     peer: SocketAddr,
@@ -126,9 +139,12 @@ pub async fn serve_connection<S>(
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let hang_up = HangUp::default();
+    let told = Arc::clone(&hang_up.0);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(hang_up.clone());
         router.clone().oneshot(request)
     });
     // `pipeline_flush` stays off: with it, hyper buffers a body without a bound, and a client that does not read its
@@ -141,6 +157,7 @@ pub async fn serve_connection<S>(
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = told.notified() => return,
         () = stopped(&mut shutdown) => {
             connection.as_mut().graceful_shutdown();
             match tokio::time::timeout(options.stop_timeout, connection).await {

@@ -10,8 +10,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use http_api::{
-    ApiError, Encoding, EventStream, Peer, ServeOptions, accepted, decode_call, message, method_not_allowed,
-    not_found, parse_form, read_body, request_encoding, response_encoding, serve, value_of, with_jsonp,
+    ApiError, Encoding, EventStream, HangUp, Peer, ServeOptions, accepted, decode_call, message,
+    method_not_allowed, not_found, parse_form, read_body, request_encoding, response_encoding, serve,
+    value_of, with_jsonp,
 };
 use proto::recordio;
 use proto::v1::master::{Call, Response as Reply, response};
@@ -99,6 +100,27 @@ const JSON: &str = "Content-Type: application/json\r\n";
 fn status_and_body(answer: &str) -> (u16, &str) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no whole head in {answer:?}"));
     (head[9..12].parse().unwrap(), body)
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_hung_up_on() {
+    let (told, mut streams) = mpsc::channel::<(HangUp, mpsc::Sender<()>)>(1);
+    let endless = move |Extension(hang_up): Extension<HangUp>| async move {
+        let (events, received) = mpsc::channel(1000);
+        told.send((hang_up, events)).await.unwrap();
+        let encode = |(), out: &mut Vec<u8>| out.resize(out.len() + (1 << 20), b'x');
+        EventStream::new(received, encode).into_response(Encoding::Json, None)
+    };
+    let server = Server::start(Router::new().route("/", get(endless)), ServeOptions::default()).await;
+    let mut client = server.connect().await;
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let (hang_up, events) = timeout(PATIENCE, streams.recv()).await.unwrap().unwrap();
+    // More than any socket holds: the rest waits, and nobody asks for it.
+    while events.try_send(()).is_ok() {}
+    assert!(!events.is_closed());
+    hang_up.now();
+    timeout(PATIENCE, events.closed()).await.unwrap();
+    server.stop().await;
 }
 
 #[tokio::test]

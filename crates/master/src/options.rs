@@ -51,6 +51,8 @@ pub struct MasterOptions {
     pub http_heartbeat_interval: Duration,
     /// How many events may wait for one scheduler before it is disconnected for reading too slowly.
     pub event_queue: usize,
+    /// How many bytes these may have, roughly.
+    pub event_queue_bytes: usize,
     /// Longest request body, in bytes.
     pub max_request_bytes: usize,
     /// Makes the process' log follow `SET_LOGGING_LEVEL`: gets Mesos' level, 0 for the usual.
@@ -83,6 +85,7 @@ impl Default for MasterOptions {
             root_submissions: true,
             http_heartbeat_interval: Duration::from_secs(15),
             event_queue: 256 << 10,
+            event_queue_bytes: 256 << 20,
             max_request_bytes: 64 << 20,
             set_logging_level: None,
             seed: None,

@@ -12,5 +12,5 @@ mod timers;
 mod work;
 
 pub(crate) use run::{Engine, EngineOptions};
-pub(crate) use streams::StreamEvent;
+pub(crate) use streams::{Backlog, EventSender, StreamEvent};
 pub(crate) use work::{CoreHandle, Gone, Work};

@@ -10,7 +10,7 @@ use master_core::{ConnectionId, FrameworkInfo, OperatorCall, OperatorError, Stre
 use resources::Role;
 use tokio::sync::{mpsc, oneshot};
 
-use super::streams::StreamEvent;
+use super::streams::EventSender;
 use crate::watch::Watch;
 
 /// One piece of work for the core's thread.
@@ -22,7 +22,7 @@ pub(crate) enum Work {
         /// Its stream.
         connection: ConnectionId,
         /// Where its events go.
-        events: mpsc::Sender<StreamEvent>,
+        events: EventSender,
         /// The stream's id.
         stream: StreamId,
         /// Who it was before.

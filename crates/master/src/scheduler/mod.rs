@@ -5,11 +5,11 @@ mod events;
 mod stream;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use http_api::{
-    ApiError, MESOS_STREAM_ID, accepted, decode_call, read_body, request_encoding, response_encoding,
+    ApiError, HangUp, MESOS_STREAM_ID, accepted, decode_call, read_body, request_encoding, response_encoding,
 };
 use master_core::{Input, OperatorCall};
 use proto::v1::scheduler::Call;
@@ -25,6 +25,7 @@ pub(crate) use events::EventContext;
 /// Takes one call. All but SUBSCRIBE are answered before they are acted upon: what comes of them is told by events.
 pub(crate) async fn call(
     State(master): State<Master>,
+    Extension(hang_up): Extension<HangUp>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -40,7 +41,7 @@ pub(crate) async fn call(
             let message = "Subscribe calls should not include the 'Mesos-Stream-Id' header";
             return Err(ApiError::bad_request(message));
         }
-        return stream::subscribe(&master, call, accept).await;
+        return stream::subscribe(&master, call, accept, hang_up).await;
     }
     if call.r#type() == Type::ReconcileOperations {
         response_encoding(&headers)?;

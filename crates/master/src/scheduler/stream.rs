@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use base::FrameworkId;
-use http_api::{ApiError, Encoding, EventStream};
+use http_api::{ApiError, Encoding, EventStream, HangUp};
 use master_core::{ConnectionId, Input, SchedulerEvent};
 use proto::v1;
 use proto::v1::framework_info::capability::Type as Capability;
@@ -14,28 +14,38 @@ use wire::Format;
 
 use super::events::{EventWriter, Style};
 use crate::convert;
-use crate::engine::{CoreHandle, StreamEvent, Work};
+use crate::engine::{Backlog, CoreHandle, EventSender, StreamEvent, Work};
 use crate::server::Master;
 use crate::status::gone;
 
 /// Opens a stream. What is wrong with the subscription itself is told by an event, and ends the stream.
-pub(super) async fn subscribe(master: &Master, call: Call, accept: Encoding) -> Result<Response, ApiError> {
+pub(super) async fn subscribe(
+    master: &Master,
+    call: Call,
+    accept: Encoding,
+    hang_up: HangUp,
+) -> Result<Response, ApiError> {
     let Some(subscribe) = call.subscribe else {
         return Err(ApiError::bad_request("Expecting 'subscribe' to be present"));
     };
     let info = subscribe.framework_info;
     let connection = master.core.new_connection();
     let stream = master.new_uuid();
-    let (events, received) = mpsc::channel(master.options.event_queue);
+    let (queue, received) = mpsc::channel(master.options.event_queue);
+    let backlog = Arc::new(Backlog::new(master.options.event_queue_bytes));
     let refined = info.capabilities.iter().any(|each| each.r#type() == Capability::ReservationRefinement);
     let style = Style { encoding: accept, format: if refined { Format::Stack } else { Format::SingleRole } };
     let response = |goodbye: Option<Goodbye>| {
+        let backlog = Arc::clone(&backlog);
         let mut writer = EventWriter::new(style, Arc::clone(&master.events));
         let encode = move |event: StreamEvent, out: &mut Vec<u8>| {
             // Kept as long as the stream.
             let _ = &goodbye;
             match event {
-                StreamEvent::Event(event) => writer.append(out, &event),
+                StreamEvent::Event(event) => {
+                    backlog.taken(&event);
+                    writer.append(out, &event);
+                }
                 StreamEvent::Heartbeat => writer.append_heartbeat(out),
             }
         };
@@ -45,13 +55,13 @@ pub(super) async fn subscribe(master: &Master, call: Call, accept: Encoding) -> 
     if let Err(reason) = checked.and_then(|()| admit(&info, &master.options.roles)) {
         tracing::info!("refused the subscription of framework '{}': {reason}", info.name);
         // Cannot fail: the channel is new and empty.
-        let _ = events.try_send(StreamEvent::Event(SchedulerEvent::Error(reason)));
+        let _ = queue.try_send(StreamEvent::Event(SchedulerEvent::Error(reason)));
         return Ok(response(None));
     }
-    tokio::spawn(heartbeats(events.downgrade(), master.options.http_heartbeat_interval));
+    tokio::spawn(heartbeats(queue.downgrade(), master.options.http_heartbeat_interval));
     let work = Work::Subscribe {
         connection,
-        events,
+        events: EventSender { queue, backlog: Arc::clone(&backlog), hang_up },
         stream,
         framework_id: former_id(&info),
         info: Arc::new(convert::framework_info(info)),

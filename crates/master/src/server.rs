@@ -156,9 +156,8 @@ impl MasterServer {
         // The answer is of no interest: setting weights cannot fail, and the thread has just started.
         let _ = core.operator(OperatorCall::UpdateWeights(weights)).await;
         let (router, limit) = (crate::routes::router(&shared), shared.options.max_request_bytes);
-        let messages = core.clone();
-        let front =
-            move |stream, peer| serve_messages(stream, peer, limit, AgentInbox::new(messages.clone()));
+        let inbox = AgentInbox::new(core.clone());
+        let front = move |stream, peer| serve_messages(stream, peer, limit, inbox.clone());
         let accepting = tokio::spawn(serve_behind(listener, router, ServeOptions::default(), stopped, front));
         Ok(Self { address, id, stop, core, thread: Some(thread), accepting })
     }

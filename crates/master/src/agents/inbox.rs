@@ -9,6 +9,7 @@ use proto::{internal, v1};
 use transport::{Message, Receiver};
 
 use super::MASTER;
+use super::old_drivers::{OldDrivers, is_of_driver};
 use crate::convert::{self, ConvertError};
 use crate::engine::CoreHandle;
 
@@ -16,11 +17,12 @@ use crate::engine::CoreHandle;
 #[derive(Clone)]
 pub(crate) struct AgentInbox {
     core: CoreHandle,
+    old_drivers: Arc<OldDrivers>,
 }
 
 impl AgentInbox {
     pub(crate) fn new(core: CoreHandle) -> Self {
-        Self { core }
+        Self { core, old_drivers: Arc::default() }
     }
 }
 
@@ -36,6 +38,15 @@ impl Receiver for AgentInbox {
                 let pid = Pid::from(Arc::clone(from.text()));
                 // The server goes down: the agent will notice that its connection does.
                 let _ = self.core.input(Input::Agent { from: pid, message: input }).await;
+            }
+            Ok(None) if is_of_driver(message.name) => {
+                if self.old_drivers.is_news(from.text()) {
+                    tracing::warn!(
+                        "ignoring {} of {from}: the v0 driver protocol is not supported yet; schedulers can use the v1 \
+                         HTTP API at /api/v1/scheduler",
+                        message.name
+                    );
+                }
             }
             Ok(None) => {
                 tracing::debug!("ignoring {} of {from}: nothing is known of such messages", message.name)

@@ -1,6 +1,7 @@
 //! Messages from and to agents, over [`transport`].
 
 mod inbox;
+mod old_drivers;
 mod outbox;
 
 pub(crate) use inbox::AgentInbox;

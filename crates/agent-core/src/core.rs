@@ -74,6 +74,12 @@ impl AgentCore {
         }
     }
 
+    /// Whether its master has confirmed this agent and has not been lost since.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        self.registration.registered
+    }
+
     /// Takes one input at the time `now` and appends what is to be done to `out`. Times must not go back.
     pub fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
         let step = &mut Step { now, out };

@@ -388,3 +388,36 @@ async fn what_cannot_be_given_fails_and_does_not_run() {
     assert!(ran.exists());
     agent.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_is_there_but_does_not_ping_is_left_for_the_leader() {
+    use std::sync::{Arc, Mutex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let (mut old, mut new) = (FakeMaster::start().await, FakeMaster::start().await);
+    let front = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = front.local_addr().expect("bound");
+    let leader = Arc::new(Mutex::new(old.address));
+    let says = Arc::clone(&leader);
+    let answering = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = front.accept().await {
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).await;
+            let info = serde_json::json!({ "pid": format!("master@{}", says.lock().expect("not poisoned")) });
+            let answer = serde_json::json!({ "type": "GET_MASTER", "get_master": { "master_info": info } });
+            let _ = stream.write_all(format!("HTTP/1.0 200 OK\r\n\r\n{answer}").as_bytes()).await;
+        }
+    });
+    let agent = agent::AgentServer::start(options(address, work_dir.path())).await.expect("an agent");
+    old.point_at(&agent);
+    let _: internal::RegisterSlaveMessage = old.expect().await;
+    *leader.lock().expect("not poisoned") = new.address;
+    old.say(&internal::SlaveRegisteredMessage {
+        slave_id: AGENT_ID.into(),
+        connection: Some(internal::MasterSlaveConnection { total_ping_timeout_seconds: Some(0.1) }),
+    });
+    let reregister: internal::ReregisterSlaveMessage = new.expect().await;
+    assert_eq!(reregister.slave.id.map(|id| id.value).as_deref(), Some(AGENT_ID));
+    answering.abort();
+    agent.shutdown().await;
+}

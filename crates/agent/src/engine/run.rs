@@ -141,6 +141,8 @@ impl Engine {
                 self.follow_ups.push(Input::TimerFired);
             }
             self.settle();
+            // The core alone knows: it also gives up a master that is connected and does not ping any more.
+            self.registered.store(self.core.is_registered(), Ordering::Relaxed);
             for directory in self.containers.take_abandoned() {
                 self.counters.executors_ended += 1;
                 self.garbage.add(Instant::now(), directory);
@@ -191,14 +193,7 @@ impl Engine {
             Input::FromMaster { message: FromMaster::AcknowledgeStatus { uuid: Some(uuid), .. }, .. } => {
                 self.counters.updates.acknowledged(*uuid);
             }
-            Input::FromMaster {
-                from,
-                message: FromMaster::Registered { .. } | FromMaster::Reregistered { .. },
-            } if *from == self.master => self.registered.store(true, Ordering::Relaxed),
-            Input::MasterDetected(Some(master)) => {
-                self.master = master.clone();
-                self.registered.store(false, Ordering::Relaxed);
-            }
+            Input::MasterDetected(Some(master)) => self.master = master.clone(),
             _ => {}
         }
     }
@@ -226,7 +221,6 @@ impl Engine {
             PeerEvent::Lost { peer, unanswered, reason, .. } => {
                 tracing::warn!(%peer, unanswered, reason, "lost the connection to a peer");
                 if self.master.as_str().ends_with(&format!("@{peer}")) {
-                    self.registered.store(false, Ordering::Relaxed);
                     self.follow_ups.push(Input::PeerLost(self.master.clone()));
                 }
             }

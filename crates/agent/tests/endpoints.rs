@@ -176,7 +176,11 @@ async fn what_is_wrong_is_refused_as_in_mesos() {
     for (path, status, text) in gets {
         assert_eq!(http(address, "GET", &path, None).await, (status, text.to_owned()), "{path}");
     }
-    assert_eq!(http(address, "POST", "/health", None).await.0, 200);
+    for path in ["/health", "/state", "/slave(1)/flags", "/metrics/snapshot", "/files/debug.json"] {
+        for method in ["POST", "PUT"] {
+            assert_eq!(http(address, method, path, None).await.0, 200, "{method} {path}");
+        }
+    }
     agent.shutdown().await;
 }
 

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::any;
 use http_api::{ApiError, Encoding, EventStream, json_text, parse_form, value_of};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -22,12 +22,13 @@ use crate::operator::{blocking, resolve};
 const PIECE: usize = 64 << 10;
 
 pub(super) fn router() -> Router<Agent> {
-    let mut router = Router::new().route("/files/debug", get(debug));
+    let mut router = Router::new();
     for suffix in ["", ".json"] {
         router = router
-            .route(&format!("/files/read{suffix}"), get(read))
-            .route(&format!("/files/browse{suffix}"), get(browse))
-            .route(&format!("/files/download{suffix}"), get(download));
+            .route(&format!("/files/debug{suffix}"), any(debug))
+            .route(&format!("/files/read{suffix}"), any(read))
+            .route(&format!("/files/browse{suffix}"), any(browse))
+            .route(&format!("/files/download{suffix}"), any(download));
     }
     router
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{any, post};
 use http_api::{ApiError, json_text, method_not_allowed, not_found, parse_form, value_of, with_jsonp};
 use proto::v1::agent::response::get_containers::Container;
 use serde::Serialize;
@@ -29,22 +29,23 @@ pub(crate) fn router(agent: &Agent) -> Router {
                 "/api/v1/executor",
                 post(crate::executor_api::call).fallback(method_not_allowed(&["POST"])),
             )
+            // What only reads takes any method, as in Mesos.
             .route("/health", any(health))
-            .route("/version", get(version))
-            .route("/state", get(state))
-            .route("/state.json", get(state))
-            .route("/flags", get(flags))
-            .route("/containers", get(containers))
+            .route("/version", any(version))
+            .route("/state", any(state))
+            .route("/state.json", any(state))
+            .route("/flags", any(flags))
+            .route("/containers", any(containers))
     };
     let process = format!("/{PROCESS}");
     Router::new()
         .merge(api())
         .nest(&process, api())
         .nest(&process.replace('(', "%28").replace(')', "%29"), api())
-        .route("/metrics/snapshot", get(metrics))
-        .route("/monitor/statistics", get(statistics))
-        .route("/monitor/statistics.json", get(statistics))
-        .route("/system/stats.json", get(system))
+        .route("/metrics/snapshot", any(metrics))
+        .route("/monitor/statistics", any(statistics))
+        .route("/monitor/statistics.json", any(statistics))
+        .route("/system/stats.json", any(system))
         .merge(files::router())
         .fallback(not_found)
         .with_state(Arc::clone(agent))

@@ -30,8 +30,16 @@ const MAX_ANSWER: u64 = 64 << 10;
 /// The address that the operator gave, `host:port`, as a libprocess address.
 ///
 /// # Errors
-/// If the name cannot be resolved.
+/// If the name cannot be resolved, or is that of a service that knows the masters.
 pub(crate) async fn given(master: &str) -> io::Result<Pid> {
+    for (scheme, service) in [("zk://", "ZooKeeper"), ("etcd://", "etcd")] {
+        if master.starts_with(scheme) {
+            let why = format!(
+                "finding masters through {service} is not supported yet; give the address of one, HOST:PORT"
+            );
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
+    }
     let address = master.split_once('@').map_or(master, |(_, address)| address);
     let mut found = tokio::net::lookup_host(address).await?;
     let first = found.next().ok_or(io::ErrorKind::NotFound)?;
@@ -135,5 +143,10 @@ mod tests {
         let given = given("localhost:1").await.expect("it resolves");
         assert_eq!(leading(&given).await, given);
         assert!(super::given("no such host").await.is_err());
+        for service in ["zk://127.0.0.1:2181/mesos", "etcd://127.0.0.1:2379"] {
+            let error = super::given(service).await.expect_err("not supported");
+            assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+            assert!(error.to_string().ends_with("HOST:PORT"), "{error}");
+        }
     }
 }

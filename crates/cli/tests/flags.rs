@@ -86,6 +86,22 @@ fn the_agent_takes_every_spelling() {
     assert!(directory.path().join("work").is_dir());
 }
 
+#[test]
+fn an_agent_is_told_to_unregister_and_to_end() {
+    let (_master, master) = start(meseta().args(["master", "--ip=127.0.0.1", "--port=0"]));
+    let directory = tempfile::tempdir().unwrap();
+    let (agent, _) = start(
+        meseta()
+            .args(["agent", "--ip=127.0.0.1", "--port=0", "--resources=cpus:1;mem:100;disk:1"])
+            .args(["--master", &master])
+            .arg(format!("--work_dir={}", directory.path().display())),
+    );
+    agent.signal(rustix::process::Signal::USR1);
+    let (status, _, log) = agent.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("SIGUSR1"), "{log}");
+}
+
 fn refused(words: &[&str], code: i32, parts: &[&str]) {
     let output = meseta().args(words).output().unwrap();
     let err = text(&output.stderr);
@@ -111,6 +127,11 @@ fn bad_input_is_named() {
     refused(&["master", "--root_submissions=maybe"], 2, &["true or false, not `maybe`"]);
     refused(&["master", "--weights=a=-1"], 2, &["the weight -1 of a is not positive"]);
     refused(&["agent"], 2, &["--master"]);
+    refused(
+        &["agent", "--master=zk://a:2181/mesos", "--ip=127.0.0.1", "--port=0"],
+        2,
+        &["--master", "finding masters through zk is not supported yet", "HOST:PORT"],
+    );
     refused(
         &["agent", "--master=127.0.0.1:1", "--ip=127.0.0.1", "--port=0", "--resources=cpus:x"],
         1,

@@ -18,7 +18,7 @@ const END_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 #[derive(Args, Debug)]
 pub(crate) struct AgentFlags {
     /// Where the master is
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_master)]
     master: String,
     /// Address to listen on
     #[arg(long, default_value = "0.0.0.0", value_name = "ADDRESS")]
@@ -99,6 +99,16 @@ fn parse_variables(text: &str) -> Result<Variables, String> {
     serde_json::from_str(text)
         .map(Variables)
         .map_err(|error| format!("not a JSON object of strings: {error}"))
+}
+
+/// Takes what may name a master; whether it does is found out by resolving it.
+fn parse_master(text: &str) -> Result<String, String> {
+    match text.split_once("://") {
+        Some((service @ ("zk" | "etcd"), _)) => Err(format!(
+            "finding masters through {service} is not supported yet; give the address of one, HOST:PORT"
+        )),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 impl AgentFlags {

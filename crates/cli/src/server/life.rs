@@ -93,14 +93,17 @@ fn die_with(parent: i32) -> Result<()> {
     Ok(())
 }
 
-/// Waits for the signal to end, from the terminal, by its end, or from a supervisor; its name.
+/// Waits for the signal to end, from the terminal, by its end, or from a supervisor; its name. `SIGUSR1` is how operators
+/// of Mesos tell an agent to unregister and to end.
 pub(crate) async fn until_told_to_end() -> Result<&'static str> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut unregister = signal(SignalKind::user_defined1())?;
     let mut hangup = Hangup::listen()?;
     let name = tokio::select! {
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
+        _ = unregister.recv() => "SIGUSR1",
         () = hangup.next() => "SIGHUP",
     };
     tracing::info!("ending: {name}");

@@ -95,7 +95,7 @@ pub(crate) fn parse(
         match normalize(&command, server, &words[2..], environment) {
             Ok(flags) => words.splice(2.., flags).for_each(drop),
             Err(error) => {
-                eprintln!("error: {error}");
+                failure::tell(format_args!("error: {error}"));
                 return Err(failure::USAGE.into());
             }
         }

@@ -8,6 +8,7 @@ use proto::v1::Task;
 use sdk::Operator;
 
 use crate::cluster::{Connection, all_tasks, find_task, is_terminal, state_name};
+use crate::failure::tell;
 use crate::flags;
 
 /// Where operators ask a master to kill a task. Mesos has no such endpoint: there, only a task's framework may.
@@ -43,12 +44,12 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
     operator.post_form(PATH, &[("frameworkId", &task.framework_id.value), ("taskId", id)]).await?;
     if options.no_wait {
-        eprintln!("{id} is being killed");
+        tell(format_args!("{id} is being killed"));
         return Ok(());
     }
     match tokio::time::timeout(options.timeout.0, end_of(&operator, &task)).await {
         Ok(state) => {
-            eprintln!("{id} is {}", state?);
+            tell(format_args!("{id} is {}", state?));
             Ok(())
         }
         Err(_) => bail!("{id} has not ended after {} s; it may need more time", options.timeout.0.as_secs()),

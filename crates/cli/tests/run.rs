@@ -27,6 +27,8 @@ fn it_ends_as_the_command_ends() {
         (&["--timeout", "300ms", "sleep 100"], 124),
         (&["--cpus", "100000", "--timeout", "300ms", "true"], 124),
         (&["--instances", "3", "exit 4"], 4),
+        // Longer than any clock runs.
+        (&["--timeout", "10000000000000weeks", "exit 5"], 5),
     ] {
         let output = cluster.meseta(&[&["run"], words].concat());
         assert_eq!(output.status.code(), Some(code), "{words:?}: {}", text(&output.stderr));

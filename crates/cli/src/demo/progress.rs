@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::failure::tell;
+
 /// Shows how many of the jobs have ended, on standard error.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
@@ -26,7 +28,7 @@ impl Progress {
                 bar.inc(1);
             }
             None if self.ended.is_multiple_of((self.total / 4).max(1)) => {
-                eprintln!("{} of {} jobs have ended", self.ended, self.total);
+                tell(format_args!("{} of {} jobs have ended", self.ended, self.total));
             }
             None => {}
         }
@@ -36,7 +38,7 @@ impl Progress {
     pub(super) fn say(&self, what: &str) {
         match &self.bar {
             Some(bar) => bar.println(what),
-            None => eprintln!("{what}"),
+            None => tell(format_args!("{what}")),
         }
     }
 

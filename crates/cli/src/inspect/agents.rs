@@ -67,7 +67,10 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     match options.output {
         Output::Json => view::print_json(&rows),
         Output::Table if rows.is_empty() => {
-            eprintln!("no agents; start one with `meseta agent --master={}`", options.connection.master);
+            crate::failure::tell(format_args!(
+                "no agents; start one with `meseta agent --master={}`",
+                options.connection.master
+            ));
             Ok(())
         }
         Output::Table => view::print(&table(rows)),

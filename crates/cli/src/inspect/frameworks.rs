@@ -64,7 +64,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     match options.output {
         Output::Json => view::print_json(&rows),
         Output::Table if rows.is_empty() && !options.all => {
-            eprintln!("no frameworks; `--all` also lists those that have ended");
+            crate::failure::tell(format_args!("no frameworks; `--all` also lists those that have ended"));
             Ok(())
         }
         Output::Table => view::print(&table(rows)),

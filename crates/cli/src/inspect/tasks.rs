@@ -82,7 +82,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     match options.output {
         Output::Json => view::print_json(&rows),
         Output::Table if rows.is_empty() && !options.all => {
-            eprintln!("no tasks; `--all` also lists those that have ended");
+            crate::failure::tell(format_args!("no tasks; `--all` also lists those that have ended"));
             Ok(())
         }
         Output::Table => view::print(&table(rows)),

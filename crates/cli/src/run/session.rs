@@ -108,7 +108,8 @@ impl Session {
     pub(super) async fn run(mut self) -> Result<u8> {
         let mut signals = Signals::listen()?;
         let started = Instant::now();
-        let timeout = self.options.timeout().map(|timeout| started + timeout);
+        // A time that no clock reaches is no limit.
+        let timeout = self.options.timeout().and_then(|timeout| started.checked_add(timeout));
         while !self.is_done() {
             let deadline = match self.stop {
                 Some(stop) => Some(stop.deadline),

@@ -36,6 +36,16 @@ async fn the_leader_is_found_and_asked() {
 }
 
 #[tokio::test]
+async fn a_master_that_is_not_ready_is_passed_over() {
+    let waiting = Server::start(|_| Reply::Answer(503, "", "not yet\n".into())).await;
+    let leader = Server::start(|_| Reply::Answer(200, "", "{\"a\":1}".into())).await;
+    let state = operator(&[&waiting.address, &leader.address]).get("/state").await.unwrap();
+    assert_eq!(state["a"], 1);
+    let error = operator(&[&waiting.address]).get("/state").await.unwrap_err();
+    assert_eq!(error.status().unwrap(), 503);
+}
+
+#[tokio::test]
 async fn refusals_are_told_with_the_servers_words() {
     let server = Server::start(|_| Reply::Answer(403, "", "no\n".into())).await;
     let error = operator(&[&server.address]).agents().await.unwrap_err();

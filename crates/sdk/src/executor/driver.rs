@@ -30,7 +30,7 @@ pub(super) struct Driver {
     encoding: Encoding,
     ledger: Arc<Mutex<Ledger>>,
     events: mpsc::Sender<Event>,
-    orders: mpsc::UnboundedReceiver<Order>,
+    orders: mpsc::Receiver<Order>,
 }
 
 /// How one attempt, or one subscription, ended.
@@ -48,7 +48,7 @@ impl Driver {
         encoding: Encoding,
         ledger: Arc<Mutex<Ledger>>,
         events: mpsc::Sender<Event>,
-        orders: mpsc::UnboundedReceiver<Order>,
+        orders: mpsc::Receiver<Order>,
     ) -> Self {
         Self { environment, encoding, ledger, events, orders }
     }

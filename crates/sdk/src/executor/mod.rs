@@ -48,6 +48,9 @@ use ledger::Ledger;
 /// Events that may wait for the executor; then the connection is no longer read.
 const EVENTS: usize = 1024;
 
+/// Orders that may wait while the agent is away. Updates beyond them are sent from the ledger; messages are dropped.
+const ORDERS: usize = 16 << 10;
+
 /// A subscribed executor. Dropping it ends the connection.
 #[derive(Debug)]
 pub struct Executor {
@@ -61,7 +64,7 @@ pub struct Executor {
 #[derive(Clone, Debug)]
 pub struct Updates {
     ledger: Arc<Mutex<Ledger>>,
-    orders: mpsc::UnboundedSender<Order>,
+    orders: mpsc::Sender<Order>,
     /// How many updates the agent has not acknowledged.
     owed: watch::Receiver<usize>,
 }
@@ -92,7 +95,7 @@ impl Executor {
     #[must_use]
     pub fn start(environment: Environment, encoding: Encoding) -> Self {
         let (events_to, events) = mpsc::channel(EVENTS);
-        let (orders_to, orders) = mpsc::unbounded_channel();
+        let (orders_to, orders) = mpsc::channel(ORDERS);
         let (owed_to, owed) = watch::channel(0);
         let ledger = Arc::new(Mutex::new(Ledger::new(owed_to)));
         let driver = Driver::new(environment.clone(), encoding, Arc::clone(&ledger), events_to, orders);
@@ -149,13 +152,16 @@ impl Updates {
             status.timestamp = Some(now.as_secs_f64());
         }
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner).report(status.clone());
-        // Without a driver the executor has ended, and the agent knows.
-        let _ = self.orders.send(Order::Update(Box::new(status)));
+        // Without a driver the executor has ended, and the agent knows. Where too much waits, it is sent from the ledger.
+        let _ = self.orders.try_send(Order::Update(Box::new(status)));
     }
 
-    /// Sends bytes to the framework; whether they arrive is not promised.
+    /// Sends bytes to the framework; whether they arrive is not promised. They are dropped where too many wait for an
+    /// agent that is away.
     pub fn message(&self, data: impl Into<Bytes>) {
-        let _ = self.orders.send(Order::Message(data.into()));
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.orders.try_send(Order::Message(data.into())) {
+            tracing::debug!("dropped a message to the framework: {ORDERS} wait for the agent");
+        }
     }
 
     /// Waits until the agent has acknowledged all updates, for at most `limit`; says whether it has.
@@ -163,5 +169,27 @@ impl Updates {
         let mut owed = self.owed.clone();
         let all = owed.wait_for(|owed| *owed == 0);
         matches!(tokio::time::timeout(limit, all).await, Ok(Ok(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_an_agent_that_is_away_is_bounded_and_no_update_is_lost() {
+        let (owed_to, owed) = watch::channel(0);
+        let ledger = Arc::new(Mutex::new(Ledger::new(owed_to)));
+        let (orders, mut waiting) = mpsc::channel(2);
+        let updates = Updates { ledger: Arc::clone(&ledger), orders, owed };
+        for _ in 0..5 {
+            updates.message("m");
+            updates.update(&TaskId { value: "t".into() }, TaskState::TaskRunning, None);
+        }
+        assert!(matches!(waiting.try_recv(), Ok(Order::Message(_))));
+        assert!(matches!(waiting.try_recv(), Ok(Order::Update(_))));
+        assert!(waiting.try_recv().is_err());
+        assert_eq!(*updates.owed.borrow(), 5);
+        assert_eq!(ledger.lock().unwrap().subscribe().unacknowledged_updates.len(), 5);
     }
 }

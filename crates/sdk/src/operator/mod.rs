@@ -195,8 +195,13 @@ impl Operator {
                         break;
                     }
                 };
+                if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+                    // This one does not know the leader, or is not ready; another one may.
+                    trouble = refused(what, answer).await;
+                    break;
+                }
                 if answer.status != StatusCode::TEMPORARY_REDIRECT {
-                    return self.settle(what, answer).await;
+                    return settle(what, answer).await;
                 }
                 let location = answer.headers.get(http::header::LOCATION).and_then(|l| l.to_str().ok());
                 match location.and_then(Address::from_location) {
@@ -207,16 +212,20 @@ impl Operator {
         }
         Err(trouble)
     }
+}
 
-    async fn settle(&self, what: &str, answer: Answer) -> Result<(Address, Bytes), OperatorError> {
-        let peer = answer.peer.clone();
-        let status = answer.status;
-        if status.is_success() {
-            let body = exchange::within(TIMEOUT, &peer, answer.collect(MAX_ANSWER)).await?;
-            return Ok((peer, body));
-        }
-        Err(OperatorError::Refused { peer, what: what.to_owned(), status, message: answer.explain().await })
+async fn settle(what: &str, answer: Answer) -> Result<(Address, Bytes), OperatorError> {
+    if !answer.status.is_success() {
+        return Err(refused(what, answer).await);
     }
+    let peer = answer.peer.clone();
+    let body = exchange::within(TIMEOUT, &peer, answer.collect(MAX_ANSWER)).await?;
+    Ok((peer, body))
+}
+
+async fn refused(what: &str, answer: Answer) -> OperatorError {
+    let (peer, status) = (answer.peer.clone(), answer.status);
+    OperatorError::Refused { peer, what: what.to_owned(), status, message: answer.explain().await }
 }
 
 /// A value as forms have it: all but letters, digits and a few marks as `%XX`.

@@ -150,7 +150,7 @@ const FIXED_FLAGS: [(&str, &str); 13] = [
     ("framework_sorter", "drf"),
     ("logging_level", "INFO"),
     ("min_allocatable_resources", "cpus:0.01|mem:32"),
-    ("publish_per_framework_metrics", "true"),
+    ("publish_per_framework_metrics", "false"),
     ("role_sorter", "drf"),
     ("version", "false"),
 ];

@@ -67,7 +67,11 @@ fn endpoints() -> Router<Master> {
         .route("/machine/down", post_only(post(v0::maintenance::machines)))
         .route("/machine/up", post_only(post(v0::maintenance::machines)))
         .route("/files/read", any(v0::files::read))
+        .route("/files/read.json", any(v0::files::read))
         .route("/files/browse", any(v0::files::browse))
+        .route("/files/browse.json", any(v0::files::browse))
         .route("/files/download", any(v0::files::download))
+        .route("/files/download.json", any(v0::files::download))
         .route("/files/debug", any(v0::files::debug))
+        .route("/files/debug.json", any(v0::files::debug))
 }

@@ -22,6 +22,7 @@ mod output;
 mod reconciliation;
 mod snapshot;
 mod tasks;
+mod timers;
 mod types;
 
 pub use check::Broken;

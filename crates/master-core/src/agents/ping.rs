@@ -60,6 +60,11 @@ pub(crate) fn ping_due(
     ask(core, now, id, out);
 }
 
+/// Whether the timer belongs to the agent's present series.
+pub(crate) fn awaits_ping(core: &MasterCore, id: &AgentId, generation: u64) -> bool {
+    core.agents.observers.get(id).is_some_and(|observer| observer.generation == generation)
+}
+
 pub(crate) fn pong(core: &mut MasterCore, from: &Pid) {
     let Some(id) = core.agents.by_pid.get(from) else { return };
     if let Some(observer) = core.agents.observers.get_mut(id) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use master_core::{Input, Options, SchedulerCall, SchedulerEvent, TaskState};
+use master_core::{Input, Options, SchedulerCall, SchedulerEvent, TaskState, Timer};
 use testkit::master::{Master, framework_info, launch, resources, task};
 
 fn decline(offer: &master_core::Offer, seconds: u64) -> SchedulerCall {
@@ -90,8 +90,10 @@ fn an_unused_offer_is_withdrawn_if_there_is_a_timeout() {
     master.agent("h", "cpus:4;mem:4096");
     let scheduler = master.framework("f");
     let offer = master.offer(&scheduler);
+    assert!(master.core.awaited_timers()(&Timer::Offer(offer.id.clone())));
     master.advance(Duration::from_secs(10));
     assert!(matches!(master.next_event(&scheduler), Some(SchedulerEvent::Rescind(id)) if id == offer.id));
+    assert!(!master.core.awaited_timers()(&Timer::Offer(offer.id.clone())), "it can be forgotten");
 }
 
 #[test]

@@ -127,6 +127,9 @@ impl Engine {
             while let Some(timer) = self.timers.pop_due(now) {
                 self.core.handle(now, Input::Timer(timer), &mut self.outputs);
             }
+            if self.timers.are_many() {
+                self.timers.retain(self.core.awaited_timers());
+            }
             for work in batch.drain(..) {
                 if matches!(work, Work::Stop) {
                     return;

@@ -11,6 +11,8 @@ use master_core::Timer;
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(Time, u64, Timer)>>,
     set: u64,
+    /// How many were left when outdated ones were last forgotten.
+    kept: usize,
 }
 
 impl Timers {
@@ -18,6 +20,18 @@ impl Timers {
     pub(crate) fn set(&mut self, at: Time, timer: Timer) {
         self.set += 1;
         self.heap.push(Reverse((at, self.set, timer)));
+    }
+
+    /// Whether it is time to forget outdated ones: there are twice as many as were left the last time, and some.
+    pub(crate) fn are_many(&self) -> bool {
+        const SOME: usize = 1024;
+        self.heap.len() > SOME + 2 * self.kept
+    }
+
+    /// Forgets all timers of which nothing will come.
+    pub(crate) fn retain(&mut self, awaited: impl Fn(&Timer) -> bool) {
+        self.heap.retain(|Reverse((_, _, timer))| awaited(timer));
+        self.kept = self.heap.len();
     }
 
     /// When the next one fires.
@@ -50,5 +64,21 @@ mod tests {
         assert_eq!(timers.pop_due(at(2)), Some(Timer::Allocation));
         assert_eq!(timers.pop_due(at(2)), Some(Timer::AllocationInterval));
         assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn outdated_ones_do_not_pile_up() {
+        let mut timers = Timers::default();
+        timers.set(Time::from_nanos(5), Timer::Allocation);
+        let mut most = 0;
+        for number in 0..10_000 {
+            timers.set(Time::from_nanos(9), Timer::Offer(format!("o{number}").into()));
+            if timers.are_many() {
+                timers.retain(|timer| *timer == Timer::Allocation);
+            }
+            most = most.max(timers.heap.len());
+        }
+        assert!(most < 1100, "{most}");
+        assert_eq!(timers.pop_due(Time::from_nanos(5)), Some(Timer::Allocation));
     }
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
 use axum::http::StatusCode;
 use base::Time;
 use containerizer::PosixLauncher;
-use http_api::ApiError;
+use http_api::{ApiError, Logging};
 
 use crate::convert::SelfDescription;
 use crate::engine::{AgentView, CoreHandle};
@@ -26,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     pub(crate) start_time: Time,
     /// As set by `SET_LOGGING_LEVEL`; it is shown and has no other effect.
-    pub(crate) logging_level: AtomicU32,
+    pub(crate) logging: Logging,
 }
 
 impl Shared {

@@ -61,6 +61,8 @@ pub struct AgentOptions {
     pub adopt_orphans: bool,
     /// Seed of the core's random choices; drawn from the system where it is `None`.
     pub seed: Option<u64>,
+    /// Makes the process' log follow `SET_LOGGING_LEVEL`: gets Mesos' level, 0 for the usual.
+    pub set_logging_level: Option<fn(u32)>,
 }
 
 impl Default for AgentOptions {
@@ -91,6 +93,7 @@ impl Default for AgentOptions {
             event_queue: 16 << 10,
             adopt_orphans: false,
             seed: None,
+            set_logging_level: None,
         }
     }
 }

@@ -5,14 +5,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use agent_core::{AgentCore, Input, Options, Pid};
 use base::Time;
 use containerizer::{FetchLimits, Fetcher, PosixLauncher, PosixOptions};
-use http_api::{ServeOptions, serve_behind};
+use http_api::{Logging, ServeOptions, serve_behind};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -144,7 +144,7 @@ impl AgentServer {
             launcher,
             started: Instant::now(),
             start_time: Time::EPOCH + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-            logging_level: AtomicU32::new(0),
+            logging: Logging::new(options.set_logging_level),
             options,
         });
         let (stop, stopped) = watch::channel(false);

@@ -105,7 +105,7 @@ async fn the_operator_api_answers() {
     assert_eq!(call(address, &of("GET_RESOURCE_PROVIDERS")).await["type"], "GET_RESOURCE_PROVIDERS");
     let metrics = r#"{"type":"GET_METRICS","get_metrics":{"timeout":{"nanoseconds":5000000000}}}"#;
     assert!(call(address, metrics).await["get_metrics"]["metrics"].as_array().expect("metrics").len() > 60);
-    let set = r#"{"type":"SET_LOGGING_LEVEL","set_logging_level":{"level":1,"duration":{"nanoseconds":1}}}"#;
+    let set = r#"{"type":"SET_LOGGING_LEVEL","set_logging_level":{"level":1,"duration":{"nanoseconds":60000000000}}}"#;
     assert_eq!(http(address, "POST", "/api/v1", Some(set)).await.0, 200);
     assert_eq!(call(address, &of("GET_LOGGING_LEVEL")).await["get_logging_level"]["level"], 1);
     let containers =

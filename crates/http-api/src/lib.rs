@@ -34,6 +34,7 @@ mod body;
 mod call;
 mod error;
 mod form;
+mod logging;
 mod media;
 mod reply;
 mod server;
@@ -44,6 +45,7 @@ pub use body::{BODY_LIMIT, read_body, read_body_within};
 pub use call::decode_call;
 pub use error::{ApiError, method_not_allowed, not_found};
 pub use form::{parse_form, value_of};
+pub use logging::Logging;
 pub use media::{
     Encoding, RequestBody, ResponseBody, request_body, request_encoding, response_body, response_encoding,
 };

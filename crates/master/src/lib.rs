@@ -11,7 +11,6 @@ mod context;
 mod convert;
 mod directory;
 mod engine;
-mod logging;
 mod offers;
 mod operator;
 mod options;

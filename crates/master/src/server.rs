@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::{Rng, Time, Uuid};
-use http_api::{ApiError, ServeOptions, serve_behind};
+use http_api::{ApiError, Logging, ServeOptions, serve_behind};
 use master_core::{MasterCore, OperatorCall, Options, Snapshot};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
@@ -18,7 +18,6 @@ use crate::agents::{AgentInbox, MASTER};
 use crate::context::Identity;
 use crate::directory::Directory;
 use crate::engine::{CoreHandle, Engine, EngineOptions, Work};
-use crate::logging::Logging;
 use crate::options::MasterOptions;
 use crate::scheduler::EventContext;
 use crate::status::gone;

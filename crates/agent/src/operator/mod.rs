@@ -8,7 +8,7 @@ pub(crate) use containers::running;
 pub(crate) use files::{blocking, resolve};
 pub(crate) use reads::executor_info;
 
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -65,14 +65,13 @@ async fn answer(agent: &Shared, call: &Call, encoding: Encoding) -> Result<Respo
         },
         Type::GetMetrics => metrics(agent, call).await?,
         Type::GetLoggingLevel => Reply {
-            get_logging_level: Some(response::GetLoggingLevel {
-                level: agent.logging_level.load(Ordering::Relaxed),
-            }),
+            get_logging_level: Some(response::GetLoggingLevel { level: agent.logging.level() }),
             ..of(response::Type::GetLoggingLevel)
         },
         Type::SetLoggingLevel => {
             let set = call.set_logging_level.as_ref().ok_or_else(|| expecting("set_logging_level"))?;
-            agent.logging_level.store(set.level, Ordering::Relaxed);
+            let nanos = u64::try_from(set.duration.nanoseconds).unwrap_or(0);
+            agent.logging.set_for(set.level, Duration::from_nanos(nanos));
             return Ok(http_api::ok());
         }
         Type::ListFiles => files::list(agent, call).await?,

@@ -8,7 +8,7 @@ use agent::{AgentOptions, AgentServer};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
-use super::life::{ProcessFlags, until_told_to_end};
+use super::life::{ProcessFlags, set_logging_level, until_told_to_end};
 use crate::flags::Duration;
 
 /// How long the executors may take to end; those that take longer are killed.
@@ -114,6 +114,7 @@ fn parse_master(text: &str) -> Result<String, String> {
 impl AgentFlags {
     fn options(&self) -> AgentOptions {
         AgentOptions {
+            set_logging_level: Some(set_logging_level),
             master: self.master.clone(),
             ip: self.ip,
             port: self.port,

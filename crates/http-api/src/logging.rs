@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Mesos' levels: 0 is what is always logged, 1 and more say more and more.
 #[derive(Clone, Debug)]
-pub(crate) struct Logging {
+pub struct Logging {
     state: Arc<Mutex<Level>>,
     apply: Option<fn(u32)>,
 }
@@ -18,17 +18,20 @@ struct Level {
 
 impl Logging {
     /// Level 0. `apply` is told of each change, and makes the log follow.
-    pub(crate) fn new(apply: Option<fn(u32)>) -> Self {
+    #[must_use]
+    pub fn new(apply: Option<fn(u32)>) -> Self {
         Self { state: Arc::default(), apply }
     }
 
     /// The level now.
-    pub(crate) fn level(&self) -> u32 {
+    #[must_use]
+    pub fn level(&self) -> u32 {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).level
     }
 
-    /// Sets the level for a while; after that it is 0 again, unless it was set anew.
-    pub(crate) fn set_for(&self, level: u32, duration: Duration) {
+    /// Sets the level for a while; after that it is 0 again, unless it was set anew. To be called within a runtime, which
+    /// keeps the time.
+    pub fn set_for(&self, level: u32, duration: Duration) {
         let change = self.set(level);
         tracing::info!("the log's level is {level} for {duration:?}");
         let logging = self.clone();

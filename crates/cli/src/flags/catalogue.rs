@@ -58,7 +58,7 @@ const MASTER: &[(&str, &[&str])] = &[
     ("modules_dir", &[]),
     ("offer_constraints_re2_max_mem", &[]),
     ("offer_constraints_re2_max_program_size", &[]),
-    ("publish_per_framework_metrics", &["true"]),
+    ("publish_per_framework_metrics", &["true", "false"]),
     ("quorum", &["1"]),
     ("rate_limits", &[]),
     ("recovery_agent_removal_limit", &["100%"]),

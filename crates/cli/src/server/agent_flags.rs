@@ -8,7 +8,7 @@ use agent::{AgentOptions, AgentServer};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
-use super::life::{ProcessFlags, set_logging_level, until_told_to_end};
+use super::life::{EndSignals, ProcessFlags, set_logging_level};
 use crate::flags::Duration;
 
 /// How long the executors may take to end; those that take longer are killed.
@@ -150,19 +150,20 @@ impl AgentFlags {
 /// Serves until a signal ends it; its tasks end with it.
 pub(crate) async fn run(flags: AgentFlags) -> Result<()> {
     flags.process.begin()?;
+    let mut signals = EndSignals::listen()?;
     let server = AgentServer::start(flags.options())
         .await
         .with_context(|| format!("the agent cannot start on {}:{}", flags.ip, flags.port))?;
     flags.process.announce(server.address().to_string())?;
     let outcome = tokio::select! {
-        signal = until_told_to_end() => {
+        signal = signals.next() => {
             // The master hears of it, and the tasks get their grace periods.
-            server.unregister(format!("the agent got {}", signal?)).await;
+            server.unregister(format!("the agent got {}", signal)).await;
             tokio::select! {
                 _ = tokio::time::timeout(END_PATIENCE, server.terminated()) => {}
                 // Who asks twice does not want to wait. The parent of a local cluster passes on what a terminal has
                 // already sent to all.
-                _ = until_told_to_end(), if !flags.process.is_child() => {}
+                _ = signals.next(), if !flags.process.is_child() => {}
             }
             Ok(())
         }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::hangup::Hangup;
@@ -93,21 +93,38 @@ fn die_with(parent: i32) -> Result<()> {
     Ok(())
 }
 
-/// Waits for the signal to end, from the terminal, by its end, or from a supervisor; its name. `SIGUSR1` is how operators
-/// of Mesos tell an agent to unregister and to end.
-pub(crate) async fn until_told_to_end() -> Result<&'static str> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut unregister = signal(SignalKind::user_defined1())?;
-    let mut hangup = Hangup::listen()?;
-    let name = tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
-        _ = unregister.recv() => "SIGUSR1",
-        () = hangup.next() => "SIGHUP",
-    };
-    tracing::info!("ending: {name}");
-    Ok(name)
+/// The signals to end: from the terminal, by its end, or from a supervisor. `SIGUSR1` is how operators of Mesos tell an
+/// agent to unregister and to end.
+pub(crate) struct EndSignals {
+    interrupt: Signal,
+    terminate: Signal,
+    unregister: Signal,
+    hangup: Hangup,
+}
+
+impl EndSignals {
+    /// From here on none of them ends the process by itself. To be called before anything is started that has to be ended in
+    /// order.
+    pub(crate) fn listen() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            unregister: signal(SignalKind::user_defined1())?,
+            hangup: Hangup::listen()?,
+        })
+    }
+
+    /// Waits for one; its name.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        let name = tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.unregister.recv() => "SIGUSR1",
+            () = self.hangup.next() => "SIGHUP",
+        };
+        tracing::info!("ending: {name}");
+        name
+    }
 }
 
 /// Changes what is logged: level 0 is what the flags say, any other adds the details.

@@ -8,7 +8,7 @@ use clap::Args;
 use master::{MasterOptions, MasterServer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::life::{ProcessFlags, set_logging_level, until_told_to_end};
+use super::life::{EndSignals, ProcessFlags, set_logging_level};
 use crate::flags::{Duration, Weights};
 
 /// The flags of `meseta master`, named as Mesos' where Mesos has them.
@@ -121,13 +121,14 @@ fn raise_open_files() {
 /// Serves until a signal ends it.
 pub(crate) async fn run(flags: MasterFlags) -> Result<()> {
     flags.process.begin()?;
+    let mut signals = EndSignals::listen()?;
     raise_open_files();
     let server = MasterServer::start(flags.options())
         .await
         .with_context(|| format!("the master cannot start on {}:{}", flags.ip, flags.port))?;
     flags.process.announce(server.address().to_string())?;
     tokio::select! {
-        told = until_told_to_end() => { told?; }
+        _ = signals.next() => {}
         () = server.ended() => bail!("the master has ended by itself; its log says why"),
     }
     server.shutdown().await;

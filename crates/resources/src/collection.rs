@@ -222,6 +222,24 @@ impl Resources {
         self.filter(|r| !r.is_revocable())
     }
 
+    /// Those that several tasks may use at once.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        self.filter(Resource::is_shared)
+    }
+
+    /// Those that one task has for itself.
+    #[must_use]
+    pub fn non_shared(&self) -> Self {
+        self.filter(|r| !r.is_shared())
+    }
+
+    /// Persistent volumes.
+    #[must_use]
+    pub fn persistent_volumes(&self) -> Self {
+        self.filter(Resource::is_persistent_volume)
+    }
+
     /// Those of one name.
     #[must_use]
     pub fn named(&self, name: &Name) -> Self {

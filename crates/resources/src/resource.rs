@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::detail::PLAIN;
-use crate::{Details, DiskKind, Name, Reservation, ReservationKind, Role, Scalar, Value};
+use crate::{Details, Disk, DiskKind, Name, Reservation, ReservationKind, Role, Scalar, Value};
 
 /// So much of something. Cloning is cheap: details are shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,6 +75,29 @@ impl Resource {
             unreserved.set_details(Details { reservations: Vec::new(), ..self.details().clone() });
         }
         unreserved
+    }
+
+    /// The same resource as it was before its last reservation; itself if it has none.
+    #[must_use]
+    pub fn without_last_reservation(&self) -> Self {
+        let mut popped = self.clone();
+        if let [rest @ .., _] = self.reservations() {
+            popped.set_details(Details { reservations: rest.to_vec(), ..self.details().clone() });
+        }
+        popped
+    }
+
+    /// The disk space that a persistent volume is made of. Only volumes are shared, so this is not.
+    #[must_use]
+    pub fn without_volume(&self) -> Self {
+        let mut stripped = self.clone();
+        let details = self.details();
+        if details.disk.is_some() || details.shared {
+            let source = details.disk.as_ref().and_then(|disk| disk.source.clone());
+            let disk = source.map(|source| Disk { source: Some(source), persistence: None, volume: None });
+            stripped.set_details(Details { disk, shared: false, ..details.clone() });
+        }
+        stripped
     }
 
     /// What is special about it.

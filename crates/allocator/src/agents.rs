@@ -1,13 +1,14 @@
 //! Agents coming, changing and going.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base::{AgentId, FrameworkId};
 use resources::{Name, Resources, Scalar};
 
 use crate::frameworks::FrameworkIx;
 use crate::tree::{ClientIx, Sign};
-use crate::{AgentSpec, Allocator};
+use crate::{AgentSpec, AgentTraits, Allocator};
 
 base::index_type!(
     /// An agent.
@@ -20,9 +21,12 @@ pub(crate) struct Agent {
     pub(crate) total: Resources,
     /// What is neither offered nor allocated; allocated to nobody.
     pub(crate) available: Resources,
-    /// What is offered or allocated, by framework; allocated to its roles. Never empty.
-    pub(crate) used: BTreeMap<FrameworkIx, Resources>,
+    /// What each framework holds; never nothing.
+    pub(crate) held: BTreeMap<FrameworkIx, Held>,
+    pub(crate) traits: Arc<AgentTraits>,
     pub(crate) active: bool,
+    /// Nothing of it is offered while it is not in the whitelist.
+    pub(crate) whitelisted: bool,
     pub(crate) remote: bool,
     pub(crate) has_gpus: bool,
     /// Something may be new here since the last allocation.
@@ -31,12 +35,32 @@ pub(crate) struct Agent {
     pub(crate) overcommitted: bool,
 }
 
+/// What a framework holds of an agent, allocated to its roles.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Held {
+    pub(crate) offered: Resources,
+    pub(crate) used: Resources,
+}
+
+impl Held {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.offered.is_empty() && self.used.is_empty()
+    }
+
+    /// Offered or used.
+    pub(crate) fn all(&self) -> Resources {
+        let mut all = self.offered.clone();
+        all += &self.used;
+        all
+    }
+}
+
 impl Agent {
     /// Computes anew what is free.
     pub(crate) fn recount(&mut self) {
         let mut used = Resources::new();
-        for resources in self.used.values() {
-            used += resources.clone().unallocated();
+        for held in self.held.values() {
+            used += held.all().unallocated();
         }
         self.overcommitted = !self.total.contains(&used);
         self.available = self.total.clone();
@@ -47,6 +71,7 @@ impl Agent {
         self.has_gpus = spec.total.scalar(&Name::Gpus).is_some_and(Scalar::is_positive);
         self.total = spec.total;
         self.remote = spec.remote;
+        self.traits = spec.traits;
         self.recount();
     }
 }
@@ -61,14 +86,17 @@ impl Allocator {
             id: id.clone(),
             total: Resources::new(),
             available: Resources::new(),
-            used: BTreeMap::new(),
+            held: BTreeMap::new(),
+            traits: Arc::default(),
             active: true,
+            whitelisted: true,
             remote: false,
             has_gpus: false,
             dirty: false,
             overcommitted: false,
         };
         agent.set(spec);
+        agent.whitelisted = self.is_whitelisted(&agent.traits);
         let at = self.agents.insert(agent);
         self.agent_index.insert(id.clone(), at);
         for (framework, resources) in used {
@@ -87,14 +115,16 @@ impl Allocator {
             self.untrack_total(&old);
         }
         self.agents[at].set(spec);
+        self.agents[at].whitelisted = self.is_whitelisted(&self.agents[at].traits);
         self.mark(at);
     }
 
     /// An agent is gone; what was used there is forgotten.
     pub fn remove_agent(&mut self, id: &AgentId) {
         let Some(at) = self.agent_index.remove(id) else { return };
-        for (framework, resources) in std::mem::take(&mut self.agents[at].used) {
-            self.untrack(framework, &resources);
+        for (framework, held) in std::mem::take(&mut self.agents[at].held) {
+            self.untrack_offered(framework, &held.offered);
+            self.untrack(framework, &held.all());
             self.forget_unused_framework(framework);
         }
         self.clear_filters_at(at);
@@ -106,12 +136,26 @@ impl Allocator {
         self.agents.remove(at);
     }
 
-    fn untrack_total(&mut self, total: &Resources) {
+    pub(crate) fn untrack_total(&mut self, total: &Resources) {
         self.tree.track_total(total, Sign::Minus);
         // Reservations count against limits: without these there may be room for something held back elsewhere.
         if total.iter().any(resources::Resource::is_reserved) {
             self.mark_all();
         }
+    }
+
+    /// Offers only what is on agents of these names; `None` lets all agents pass.
+    pub fn set_whitelist(&mut self, hostnames: Option<BTreeSet<String>>) {
+        self.whitelist = hostnames;
+        let agents: Vec<_> = self.agents.iter().map(|(at, agent)| (at, Arc::clone(&agent.traits))).collect();
+        for (at, traits) in agents {
+            self.agents[at].whitelisted = self.is_whitelisted(&traits);
+            self.mark(at);
+        }
+    }
+
+    fn is_whitelisted(&self, traits: &AgentTraits) -> bool {
+        self.whitelist.as_ref().is_none_or(|names| names.contains(&traits.hostname))
     }
 
     /// Offers an agent's resources again.

@@ -16,7 +16,6 @@ pub(crate) struct Portion {
     pub(crate) resources: Resources,
     /// Limits of the role held something back.
     pub(crate) cut: bool,
-    pub(crate) worth_offering: bool,
 }
 
 impl Allocator {
@@ -64,7 +63,10 @@ impl Allocator {
         for at in marked {
             self.agents[at].dirty = false;
         }
-        agents.retain(|at| self.agents[*at].active && !self.agents[*at].available.is_empty());
+        agents.retain(|at| {
+            let agent = &self.agents[*at];
+            agent.active && agent.whitelisted && !agent.available.is_empty()
+        });
         agents
     }
 
@@ -78,7 +80,7 @@ impl Allocator {
             }
             let (role, framework) = (self.tree.clients[client].role, self.tree.clients[client].framework);
             let capabilities = self.frameworks[framework].capabilities;
-            if self.can_have(at, capabilities).is_err() {
+            if self.can_have(at, client).is_err() {
                 continue;
             }
             if !portion.as_ref().is_some_and(|p| p.role == role && p.capabilities == capabilities) {
@@ -91,7 +93,9 @@ impl Allocator {
                 walk.skip_role();
                 continue;
             };
-            if !found.worth_offering || self.tree.clients[client].filters.block(at, &found.resources) {
+            if !self.is_worth_offering(client, &found.resources)
+                || self.tree.clients[client].filters.block(at, &found.resources)
+            {
                 continue;
             }
             if let Some(portion) = portion.take() {
@@ -104,14 +108,18 @@ impl Allocator {
         }
     }
 
-    /// Whether something of an agent may be offered at all to those who can understand `capabilities`.
-    pub(crate) fn can_have(&self, at: AgentIx, capabilities: Capabilities) -> Result<(), Obstacle> {
-        let agent = &self.agents[at];
+    /// Whether something of an agent may be offered at all to a client.
+    pub(crate) fn can_have(&self, at: AgentIx, client: ClientIx) -> Result<(), Obstacle> {
+        let (agent, client) = (&self.agents[at], &self.tree.clients[client]);
+        let capabilities = self.frameworks[client.framework].capabilities;
         if self.options.filter_gpu_agents && agent.has_gpus && !capabilities.gpu_resources {
             return Err(Obstacle::KeptForGpus);
         }
         if agent.remote && !capabilities.region_aware {
             return Err(Obstacle::OtherRegion);
+        }
+        if client.constraints.as_ref().is_some_and(|c| !c.permits(&agent.traits)) {
+            return Err(Obstacle::Constrained);
         }
         Ok(())
     }
@@ -130,12 +138,12 @@ impl Allocator {
                 && (capabilities.reservation_refinement || !r.has_refined_reservations())
         });
         let (resources, cut) = self.within_limits(role, understood);
-        let worth_offering = self.is_worth_offering(&resources);
-        Some(Portion { role, capabilities, resources, cut, worth_offering })
+        Some(Portion { role, capabilities, resources, cut })
     }
 
-    fn is_worth_offering(&self, resources: &Resources) -> bool {
-        let least = &self.options.min_allocatable;
+    pub(crate) fn is_worth_offering(&self, client: ClientIx, resources: &Resources) -> bool {
+        let least =
+            self.tree.clients[client].min_allocatable.as_ref().unwrap_or(&self.options.min_allocatable);
         !resources.is_empty() && (least.is_empty() || least.iter().any(|least| has(resources, least)))
     }
 
@@ -145,9 +153,10 @@ impl Allocator {
         let agent = &mut self.agents[at];
         agent.available -= &resources;
         let resources = resources.allocated_to(&role);
-        *agent.used.entry(by).or_default() += &resources;
+        agent.held.entry(by).or_default().offered += &resources;
         let id = agent.id.clone();
         self.tree.track(client, &resources, Sign::Plus, true);
+        self.tree.track_offered(client, &resources, Sign::Plus);
         Offerable { framework: self.frameworks[by].id.clone(), role, agent: id, resources }
     }
 }

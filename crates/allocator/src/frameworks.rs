@@ -114,7 +114,10 @@ impl Allocator {
                 self.revive_client(client);
             }
             self.tree.clients[client].subscribed = true;
-            self.tree.clients[client].suppressed = suppressed;
+            let c = &mut self.tree.clients[client];
+            c.suppressed = suppressed;
+            c.min_allocatable = spec.min_allocatable.get(role).cloned();
+            c.constraints = spec.constraints.get(role).cloned();
         }
         self.unsubscribe_others(at, &spec.roles);
         self.refresh_wanting(at);
@@ -190,7 +193,7 @@ impl Allocator {
     /// Forgets a framework that is gone and uses nothing.
     pub(crate) fn forget_unused_framework(&mut self, at: FrameworkIx) {
         let framework = &self.frameworks[at];
-        if framework.present || self.agents.iter().any(|(_, agent)| agent.used.contains_key(&at)) {
+        if framework.present || self.agents.iter().any(|(_, agent)| agent.held.contains_key(&at)) {
             return;
         }
         for client in framework.clients.clone() {

@@ -12,6 +12,7 @@
 
 mod agents;
 mod amounts;
+mod constraints;
 mod cycle;
 mod filters;
 mod frameworks;
@@ -20,12 +21,15 @@ mod options;
 mod recover;
 mod slab;
 mod state;
+mod traits;
 mod tree;
 mod view;
 mod walk;
 mod why;
 
-pub use options::{AgentSpec, Capabilities, FrameworkSpec, Offerable, Options};
+pub use constraints::{Condition, Constraints};
+pub use options::{AgentSpec, Capabilities, FrameworkSpec, Offerable, Options, Quota};
 pub use state::Allocator;
+pub use traits::{AgentTraits, AttributeValue};
 pub use view::RoleView;
 pub use why::{Obstacle, Why};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use resources::{Name, Resource, Resources, Role, Scalar, Value};
 
-use crate::Allocator;
 use crate::tree::{DEFAULT_WEIGHT_MILLIONTHS, RoleIx, is_free_for_all};
+use crate::{Allocator, Quota};
 
 impl Allocator {
     /// Sets how much a role counts against its siblings: one of weight 2 gets twice as much. Weights are above zero;
@@ -22,11 +22,11 @@ impl Allocator {
         self.mark_all();
     }
 
-    /// Sets a role's limits; a name without an entry has none, an empty map takes all limits away. What the role has
-    /// already stays with it.
-    pub fn set_limits(&mut self, role: &Role, limits: BTreeMap<Name, Scalar>) {
+    /// Sets what is kept for a role and what it may have; an empty quota takes both away. What the role has already
+    /// stays with it.
+    pub fn set_quota(&mut self, role: &Role, quota: Quota) {
         let at = self.tree.ensure(role);
-        self.tree.roles[at].limits = limits;
+        self.tree.roles[at].quota = quota;
         self.tree.roles[at].held_back = false;
         self.tree.forget_unused(at);
         self.mark_all();
@@ -35,7 +35,7 @@ impl Allocator {
     /// What of `resources` may still be offered in a role: reservations and what is no scalar pass, the rest is cut to
     /// what the limits leave. Also whether something was cut.
     pub(crate) fn within_limits(&self, role: RoleIx, resources: Resources) -> (Resources, bool) {
-        if self.tree.path(role).all(|node| node.limits.is_empty()) {
+        if self.tree.path(role).all(|node| node.quota.limits.is_empty()) {
             return (resources, false);
         }
         let mut left: BTreeMap<Name, Option<Scalar>> = BTreeMap::new();
@@ -73,7 +73,7 @@ impl Allocator {
             .filter_map(|node| {
                 let consumed =
                     ix.map_or(Scalar::ZERO, |ix| node.reserved.get(ix) + node.unreserved_used.get(ix));
-                node.limits.get(name).map(|limit| limit.saturating_sub(consumed))
+                node.quota.limits.get(name).map(|limit| limit.saturating_sub(consumed))
             })
             .min()
     }
@@ -83,7 +83,7 @@ impl Allocator {
         let mut next = Some(role);
         while let Some(at) = next {
             let node = &mut self.tree.roles[at];
-            node.held_back |= !node.limits.is_empty();
+            node.held_back |= !node.quota.limits.is_empty();
             next = node.parent;
         }
     }

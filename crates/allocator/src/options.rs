@@ -1,10 +1,13 @@
 //! What the allocator is told about the cluster, its frameworks and its agents.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::{AgentId, FrameworkId, Rng};
 use resources::{Name, Quantities, Resources, Role, Scalar};
+
+use crate::{AgentTraits, Constraints};
 
 /// How the allocator behaves.
 #[derive(Clone, Debug)]
@@ -20,6 +23,10 @@ pub struct Options {
     /// A declined offer does not come back to the same framework before this time, even if it asked for no delay;
     /// without it a framework that declines everything would be offered the same again at once, for ever.
     pub min_refusal: Duration,
+    /// How much of the cluster, as a dominant share, may be outstanding in offers to one framework while others want
+    /// offers too: one that neither uses nor declines its offers would keep everybody else waiting. `None` bounds
+    /// nobody, as in Mesos.
+    pub max_offered_share: Option<f64>,
 }
 
 impl Options {
@@ -35,6 +42,7 @@ impl Options {
             filter_gpu_agents: true,
             fairness_excluded: BTreeSet::new(),
             min_refusal: Duration::from_millis(250),
+            max_offered_share: None,
         }
     }
 }
@@ -64,6 +72,11 @@ pub struct FrameworkSpec {
     pub suppressed: BTreeSet<Role>,
     /// What it can understand.
     pub capabilities: Capabilities,
+    /// For some roles, what offers must have at least one of instead of [`Options::min_allocatable`]; as there, an
+    /// empty list lets everything pass.
+    pub min_allocatable: BTreeMap<Role, Vec<Quantities>>,
+    /// For some roles, of which agents it wants offers at all.
+    pub constraints: BTreeMap<Role, Arc<Constraints>>,
 }
 
 /// An agent as the allocator sees it.
@@ -73,6 +86,26 @@ pub struct AgentSpec {
     pub total: Resources,
     /// In another region than the master's.
     pub remote: bool,
+    /// What frameworks may choose it by.
+    pub traits: Arc<AgentTraits>,
+}
+
+/// How much a role, with all roles below it, is kept for, and how much it may have. Names without an entry have no
+/// guarantee or no limit.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Quota {
+    /// So much is held back for it from those who have no claim to it.
+    pub guarantees: BTreeMap<Name, Scalar>,
+    /// It is offered no more.
+    pub limits: BTreeMap<Name, Scalar>,
+}
+
+impl Quota {
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.guarantees.is_empty() && self.limits.is_empty()
+    }
 }
 
 /// Resources that are now offered: taken from the agent until they are recovered.

@@ -1,4 +1,4 @@
-//! Resources on their way between available and used, other than by offers.
+//! Resources on their way between available, offered and used, other than by an allocation.
 
 use std::time::Duration;
 
@@ -13,11 +13,39 @@ use crate::tree::Sign;
 /// Refusals do not last longer, as in Mesos.
 const LONGEST_REFUSAL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// As what a framework holds something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum As {
+    Offered,
+    Used,
+}
+
 impl Allocator {
-    /// A framework no longer uses `resources` (allocated to its roles): a task ended, an offer was rescinded. They are
-    /// available to all at once.
+    /// A framework accepted an offer and uses `resources` of it (allocated to its roles).
+    pub fn transition_to_allocated(
+        &mut self,
+        framework: &FrameworkId,
+        agent: &AgentId,
+        resources: &Resources,
+    ) {
+        let Some((at, by)) = self.find(framework, agent) else { return };
+        let Some(held) = self.agents[at].held.get_mut(&by) else { return };
+        let refused = held.offered.subtract(resources);
+        if never!(refused.is_err(), "{framework} uses of {agent} what it was not offered: {refused:?}") {
+            return;
+        }
+        held.used += resources;
+        self.untrack_offered(by, resources);
+    }
+
+    /// A framework no longer uses `resources` (allocated to its roles): a task ended. They are available to all at once.
     pub fn recover(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
-        self.give_back(framework, agent, resources);
+        self.give_back(framework, agent, resources, As::Used);
+    }
+
+    /// An offer of `resources` (allocated to a role of the framework) was rescinded. They are available to all at once.
+    pub fn recover_offered(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
+        self.give_back(framework, agent, resources, As::Offered);
     }
 
     /// A framework declined an offer: `resources` are available again, but as long as `refuse` says, and for
@@ -44,7 +72,7 @@ impl Allocator {
         resources: &Resources,
         refuse: Duration,
     ) {
-        let Some((at, by)) = self.give_back(framework, agent, resources) else { return };
+        let Some((at, by)) = self.give_back(framework, agent, resources, As::Offered) else { return };
         if refuse.is_zero() || !self.frameworks.get(by).is_some_and(|f| f.present && f.active) {
             return;
         }
@@ -68,11 +96,11 @@ impl Allocator {
         }
     }
 
-    /// An operation has changed what a framework uses on an agent, and with it what the agent has: `from` became `to`,
-    /// both allocated to the framework's roles.
+    /// An operation has changed what a framework was offered on an agent or uses there, and with it what the agent has:
+    /// `from` became `to`, both allocated to the framework's roles. What is offered is looked at first.
     ///
     /// # Errors
-    /// The framework does not use `from`; nothing is changed.
+    /// The framework holds no `from`; nothing is changed.
     pub fn convert(
         &mut self,
         framework: &FrameworkId,
@@ -81,25 +109,59 @@ impl Allocator {
         to: &Resources,
     ) -> Result<(), NotContained> {
         let none = || NotContained { have: Resources::new(), wanted: from.clone() };
-        let &at = self.agent_index.get(agent).ok_or_else(none)?;
-        let &by = self.framework_index.get(framework).ok_or_else(none)?;
-        let used = self.agents[at].used.get_mut(&by).ok_or_else(none)?;
-        used.subtract(from)?;
-        *used += to;
-        if used.is_empty() {
-            self.agents[at].used.remove(&by);
+        let (at, by) = self.find(framework, agent).ok_or_else(none)?;
+        let held = self.agents[at].held.get_mut(&by).ok_or_else(none)?;
+        let is_offered = held.offered.contains(from);
+        let holding = if is_offered { &mut held.offered } else { &mut held.used };
+        holding.subtract(from)?;
+        *holding += to;
+        if held.is_empty() {
+            self.agents[at].held.remove(&by);
         }
         for (part, sign) in [(to, Sign::Plus), (from, Sign::Minus)] {
             for (client, part) in self.split(by, part) {
                 self.tree.track(client, &part, sign, false);
+                if is_offered {
+                    self.tree.track_offered(client, &part, sign);
+                }
             }
-            self.tree.track_total(&part.clone().unallocated(), sign);
         }
-        let agent = &mut self.agents[at];
-        agent.total -= &from.clone().unallocated();
-        agent.total += to.clone().unallocated();
-        agent.recount();
+        self.convert_total(at, &from.clone().unallocated(), &to.clone().unallocated());
         Ok(())
+    }
+
+    /// An operator's operation has changed what is free on an agent: `from` became `to`, both allocated to nobody.
+    ///
+    /// # Errors
+    /// `from` is not free there; nothing is changed.
+    pub fn convert_available(
+        &mut self,
+        agent: &AgentId,
+        from: &Resources,
+        to: &Resources,
+    ) -> Result<(), NotContained> {
+        let none = || NotContained { have: Resources::new(), wanted: from.clone() };
+        let &at = self.agent_index.get(agent).ok_or_else(none)?;
+        let free = &self.agents[at].available;
+        if !free.contains(from) {
+            return Err(NotContained { have: free.clone(), wanted: from.clone() });
+        }
+        self.convert_total(at, from, to);
+        self.mark(at);
+        Ok(())
+    }
+
+    fn convert_total(&mut self, at: AgentIx, from: &Resources, to: &Resources) {
+        self.tree.track_total(to, Sign::Plus);
+        self.untrack_total(from);
+        let agent = &mut self.agents[at];
+        agent.total -= from;
+        agent.total += to;
+        agent.recount();
+    }
+
+    fn find(&self, framework: &FrameworkId, agent: &AgentId) -> Option<(AgentIx, FrameworkIx)> {
+        Some((*self.agent_index.get(agent)?, *self.framework_index.get(framework)?))
     }
 
     /// Counts `resources` as used. What is available has to be recounted afterwards.
@@ -112,7 +174,7 @@ impl Allocator {
             return;
         }
         let by = self.framework(framework);
-        *self.agents[at].used.entry(by).or_default() += resources;
+        self.agents[at].held.entry(by).or_default().used += resources;
         for (client, part) in self.split(by, resources) {
             self.tree.track(client, &part, Sign::Plus, false);
         }
@@ -123,26 +185,32 @@ impl Allocator {
         framework: &FrameworkId,
         agent: &AgentId,
         resources: &Resources,
+        held_as: As,
     ) -> Option<(AgentIx, FrameworkIx)> {
         if resources.is_empty() {
             return None;
         }
-        let &at = self.agent_index.get(agent)?;
-        let &by = self.framework_index.get(framework)?;
-        let entry = self.agents[at].used.get_mut(&by)?;
-        let refused = entry.subtract(resources);
-        if never!(refused.is_err(), "{framework} gives back on {agent} what it does not use: {refused:?}") {
+        let (at, by) = self.find(framework, agent)?;
+        let held = self.agents[at].held.get_mut(&by)?;
+        let refused = match held_as {
+            As::Offered => held.offered.subtract(resources),
+            As::Used => held.used.subtract(resources),
+        };
+        if never!(refused.is_err(), "{framework} gives back on {agent} what it does not hold: {refused:?}") {
             return None;
         }
-        let nothing_left = entry.is_empty();
+        let nothing_left = held.is_empty();
         let agent = &mut self.agents[at];
         if nothing_left {
-            agent.used.remove(&by);
+            agent.held.remove(&by);
         }
         if agent.overcommitted {
             agent.recount();
         } else {
             agent.available += resources.clone().unallocated();
+        }
+        if held_as == As::Offered {
+            self.untrack_offered(by, resources);
         }
         self.untrack(by, resources);
         self.mark(at);
@@ -152,7 +220,14 @@ impl Allocator {
         Some((at, by))
     }
 
-    /// Counts `resources` as no longer used by a framework.
+    /// Counts `resources` as no longer offered to a framework; see [`Allocator::untrack`].
+    pub(crate) fn untrack_offered(&mut self, by: FrameworkIx, resources: &Resources) {
+        for (client, part) in self.split(by, resources) {
+            self.tree.track_offered(client, &part, Sign::Minus);
+        }
+    }
+
+    /// Counts `resources` as no longer held by a framework.
     pub(crate) fn untrack(&mut self, by: FrameworkIx, resources: &Resources) {
         for (client, part) in self.split(by, resources) {
             self.tree.track(client, &part, Sign::Minus, false);

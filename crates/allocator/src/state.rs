@@ -1,13 +1,13 @@
 //! The allocator's state and what of it must always hold.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base::{AgentId, FrameworkId, Time, never};
 use resources::Resources;
 
 use crate::Options;
 use crate::agents::{Agent, AgentIx};
-use crate::amounts::Names;
+use crate::amounts::{Amounts, Names};
 use crate::filters::Expiries;
 use crate::frameworks::{Framework, FrameworkIx};
 use crate::slab::Slab;
@@ -24,6 +24,8 @@ pub struct Allocator {
     pub(crate) framework_index: HashMap<FrameworkId, FrameworkIx>,
     pub(crate) agents: Slab<AgentIx, Agent>,
     pub(crate) agent_index: HashMap<AgentId, AgentIx>,
+    /// The names of the agents that may be offered; `None` if all may.
+    pub(crate) whitelist: Option<BTreeSet<String>>,
     pub(crate) expiries: Expiries,
     /// Agents that may have something new to offer.
     pub(crate) dirty: Vec<AgentIx>,
@@ -42,6 +44,7 @@ impl Allocator {
             framework_index: HashMap::new(),
             agents: Slab::new(),
             agent_index: HashMap::new(),
+            whitelist: None,
             expiries: Expiries::default(),
             dirty: Vec::new(),
             all_dirty: false,
@@ -76,13 +79,16 @@ impl Allocator {
     /// Verifies what must hold at any time; costs as much as the cluster is large. For tests.
     pub fn check(&self) {
         let mut used_by_all = Resources::new();
+        let mut offered = Resources::new();
         for (_, agent) in self.agents.iter() {
             let mut sum = agent.available.clone();
-            for (framework, used) in &agent.used {
+            for (framework, held) in &agent.held {
                 never!(self.frameworks.get(*framework).is_none(), "{} is used by nobody", agent.id);
-                never!(used.is_empty(), "{} keeps nothing for someone", agent.id);
-                sum += used.clone().unallocated();
-                used_by_all += used;
+                never!(held.is_empty(), "{} keeps nothing for someone", agent.id);
+                let all = held.all();
+                sum += all.clone().unallocated();
+                used_by_all += &all;
+                offered += &held.offered;
             }
             let conserved = agent.overcommitted || sum == agent.total;
             never!(!conserved, "{} has {} but should have {}", agent.id, sum, agent.total);
@@ -93,6 +99,13 @@ impl Allocator {
         let counted = self.tree.names.quantities(&root.subtree.amounts);
         let used = used_by_all.quantities();
         never!(counted != used, "roles have {counted} but {used} is used");
+        let mut counted = Amounts::default();
+        for (_, client) in self.tree.clients.iter() {
+            counted.add(&client.offered);
+        }
+        let counted = self.tree.names.quantities(&counted);
+        let offered = offered.quantities();
+        never!(counted != offered, "frameworks have offers of {counted} but {offered} is offered");
         let filters: usize = self.tree.clients.iter().map(|(_, c)| c.filters.len()).sum();
         never!(filters != self.expiries.len(), "{filters} refusals, of which {} end", self.expiries.len());
         self.tree.check();

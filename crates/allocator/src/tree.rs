@@ -4,15 +4,17 @@
 //! child roles and, beside them, the frameworks of the role itself taken together. Only what has someone to serve is in
 //! an order at all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use base::{FrameworkId, never};
-use resources::{Name, Resource, Resources, Role, Scalar};
+use resources::{Quantities, Resource, Resources, Role};
 
 use crate::amounts::{Amounts, Names};
 use crate::filters::Filters;
 use crate::frameworks::FrameworkIx;
 use crate::slab::Slab;
+use crate::{Constraints, Quota};
 
 base::index_type!(
     /// A role.
@@ -56,7 +58,7 @@ pub(crate) struct RoleNode {
     pub(crate) parent: Option<RoleIx>,
     children: usize,
     pub(crate) weight_millionths: u64,
-    pub(crate) limits: BTreeMap<Name, Scalar>,
+    pub(crate) quota: Quota,
     /// Used by the frameworks right in this role.
     pub(crate) own: Usage,
     /// Used in this role and all below.
@@ -90,6 +92,12 @@ pub(crate) struct Client {
     pub(crate) subscribed: bool,
     pub(crate) suppressed: bool,
     pub(crate) usage: Usage,
+    /// What of its usage is offers that it has not answered.
+    pub(crate) offered: Amounts,
+    /// What offers must have at least one of, if not what the options say.
+    pub(crate) min_allocatable: Option<Vec<Quantities>>,
+    /// Of which agents it wants offers at all.
+    pub(crate) constraints: Option<Arc<Constraints>>,
     pub(crate) filters: Filters,
     key: Option<ClientKey>,
 }
@@ -117,7 +125,7 @@ impl RoleNode {
             parent,
             children: 0,
             weight_millionths: DEFAULT_WEIGHT_MILLIONTHS,
-            limits: BTreeMap::new(),
+            quota: Quota::default(),
             own: Usage::default(),
             subtree: Usage::default(),
             reserved: Amounts::default(),
@@ -137,7 +145,7 @@ impl RoleNode {
             && self.children == 0
             && self.clients.is_empty()
             && self.weight_millionths == DEFAULT_WEIGHT_MILLIONTHS
-            && self.limits.is_empty()
+            && self.quota.is_empty()
             && self.reserved.is_zero()
             && self.subtree.amounts.is_zero()
     }
@@ -211,6 +219,9 @@ impl Tree {
             subscribed: false,
             suppressed: false,
             usage: Usage::default(),
+            offered: Amounts::default(),
+            min_allocatable: None,
+            constraints: None,
             filters: Filters::default(),
             key: None,
         });
@@ -264,6 +275,12 @@ impl Tree {
             self.place_client(at, true);
         }
         self.place_path(role);
+    }
+
+    /// Counts what is offered to a client, or is no longer; beside [`Tree::track`].
+    pub(crate) fn track_offered(&mut self, at: ClientIx, resources: &Resources, sign: Sign) {
+        let amounts = self.names.amounts(resources, |_| true);
+        apply(&mut self.clients[at].offered, &amounts, sign);
     }
 
     /// Counts what an agent brings or takes with it, reservations too.

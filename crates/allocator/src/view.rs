@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use base::{AgentId, FrameworkId, Time};
-use resources::{Name, Quantities, Resources, Role, Scalar};
+use resources::{Quantities, Resources, Role};
 
-use crate::Allocator;
+use crate::agents::Held;
 use crate::tree::DEFAULT_WEIGHT_MILLIONTHS;
+use crate::{Allocator, Quota};
 
 /// A role that someone has, or for which something is set or reserved.
 #[derive(Clone, PartialEq, Debug)]
@@ -15,8 +16,8 @@ pub struct RoleView {
     pub role: Role,
     /// How much it counts against its siblings.
     pub weight: f64,
-    /// How much it may have at most; empty without limits.
-    pub limits: BTreeMap<Name, Scalar>,
+    /// What is kept for it, and how much it may have at most.
+    pub quota: Quota,
     /// The frameworks that are subscribed to it.
     pub frameworks: Vec<FrameworkId>,
     /// What is offered or allocated to the frameworks right in this role.
@@ -51,7 +52,7 @@ impl Allocator {
                 Some(RoleView {
                     role: node.role.clone(),
                     weight: ratio(node.weight_millionths, DEFAULT_WEIGHT_MILLIONTHS),
-                    limits: node.limits.clone(),
+                    quota: node.quota.clone(),
                     frameworks,
                     used: names.quantities(&own.own.amounts),
                     reserved,
@@ -79,11 +80,21 @@ impl Allocator {
         self.agent_index.get(agent).map(|at| &self.agents[*at].total)
     }
 
-    /// What is offered or allocated to a framework on an agent.
+    /// What is offered to a framework on an agent, or used by it.
     #[must_use]
-    pub fn used(&self, framework: &FrameworkId, agent: &AgentId) -> Option<&Resources> {
+    pub fn used(&self, framework: &FrameworkId, agent: &AgentId) -> Option<Resources> {
+        self.held(framework, agent).map(Held::all)
+    }
+
+    /// What is offered to a framework on an agent and not answered yet.
+    #[must_use]
+    pub fn offered(&self, framework: &FrameworkId, agent: &AgentId) -> Option<&Resources> {
+        self.held(framework, agent).map(|held| &held.offered)
+    }
+
+    fn held(&self, framework: &FrameworkId, agent: &AgentId) -> Option<&Held> {
         let by = self.framework_index.get(framework)?;
-        self.agent_index.get(agent).and_then(|at| self.agents[*at].used.get(by))
+        self.agent_index.get(agent).and_then(|at| self.agents[*at].held.get(by))
     }
 
     /// What all agents have together.

@@ -7,19 +7,23 @@ use resources::Role;
 
 use crate::Allocator;
 use crate::agents::AgentIx;
-use crate::tree::Client;
+use crate::tree::ClientIx;
 
 /// What stands between a framework in one of its roles and an agent's resources.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Obstacle {
     /// The agent is deactivated.
     AgentInactive,
+    /// The agent is not in the whitelist.
+    NotWhitelisted,
     /// All the agent has is offered or used.
     NothingFree,
     /// The agent has GPUs and the framework does not say that it can use them.
     KeptForGpus,
     /// The agent is in another region and the framework does not say that it knows regions.
     OtherRegion,
+    /// The framework's constraints for the role leave the agent out.
+    Constrained,
     /// What is free is reserved for other roles.
     ReservedForOthers,
     /// The role, or one above it, has all that its limits allow.
@@ -55,30 +59,30 @@ impl Allocator {
         let Some(framework) = self.framework_index.get(framework).map(|at| &self.frameworks[*at]) else {
             return BTreeMap::new();
         };
-        let clients = framework.clients.iter().map(|client| &self.tree.clients[*client]);
-        let subscribed = clients.filter(|client| client.subscribed);
+        let clients = framework.clients.iter().map(|at| (*at, &self.tree.clients[*at]));
+        let subscribed = clients.filter(|(_, client)| client.subscribed);
         subscribed
-            .map(|client| {
+            .map(|(at, client)| {
                 let why = if !framework.active {
                     Why::Inactive
                 } else if client.suppressed {
                     Why::Suppressed
                 } else {
-                    self.why_of(client)
+                    self.why_of(at)
                 };
                 (self.tree.roles[client.role].role.clone(), why)
             })
             .collect()
     }
 
-    fn why_of(&self, client: &Client) -> Why {
+    fn why_of(&self, client: ClientIx) -> Why {
         let mut counts = BTreeMap::new();
         let mut first_refusal_ends: Option<Time> = None;
         for (at, _) in self.agents.iter() {
             let obstacle = self.obstacle(client, at);
             *counts.entry(obstacle).or_default() += 1;
             if obstacle == Obstacle::Refused
-                && let Some(until) = client.filters.until(at)
+                && let Some(until) = self.tree.clients[client].filters.until(at)
             {
                 first_refusal_ends = Some(first_refusal_ends.map_or(until, |first| first.min(until)));
             }
@@ -86,23 +90,32 @@ impl Allocator {
         Why::Agents { counts, first_refusal_ends }
     }
 
-    fn obstacle(&self, client: &Client, at: AgentIx) -> Obstacle {
+    fn obstacle(&self, client: ClientIx, at: AgentIx) -> Obstacle {
         let agent = &self.agents[at];
         if !agent.active {
             return Obstacle::AgentInactive;
         }
-        let capabilities = self.frameworks[client.framework].capabilities;
-        if let Err(obstacle) = self.can_have(at, capabilities) {
+        if !agent.whitelisted {
+            return Obstacle::NotWhitelisted;
+        }
+        if let Err(obstacle) = self.can_have(at, client) {
             return obstacle;
         }
         if agent.available.is_empty() {
             return Obstacle::NothingFree;
         }
-        match self.portion(at, client.role, capabilities) {
+        let c = &self.tree.clients[client];
+        let capabilities = self.frameworks[c.framework].capabilities;
+        match self.portion(at, c.role, capabilities) {
             None => Obstacle::ReservedForOthers,
-            Some(portion) if !portion.worth_offering && portion.cut => Obstacle::AtLimit,
-            Some(portion) if !portion.worth_offering => Obstacle::TooLittle,
-            Some(portion) if client.filters.block(at, &portion.resources) => Obstacle::Refused,
+            Some(portion) if !self.is_worth_offering(client, &portion.resources) => {
+                if portion.cut {
+                    Obstacle::AtLimit
+                } else {
+                    Obstacle::TooLittle
+                }
+            }
+            Some(portion) if c.filters.block(at, &portion.resources) => Obstacle::Refused,
             Some(_) => Obstacle::Waiting,
         }
     }

@@ -3,15 +3,16 @@
 //! New agents, new frameworks and revived ones are served as soon as the inputs at hand are handled. What becomes free
 //! is gathered for a moment first: offers of many small pieces cost everyone more than the wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use allocator::{AgentSpec, Allocator, Capabilities, FrameworkSpec, Offerable};
+use allocator::{AgentSpec, AgentTraits, Allocator, Capabilities, FrameworkSpec, Offerable, Quota};
 use base::{AgentId, FrameworkId, Rng, Time};
-use resources::{Resources, Role};
+use resources::{NotContained, Resources, Role};
 
 use crate::options::Options;
-use crate::types::{Agent, Framework, QuotaLimits};
+use crate::types::{Agent, Framework};
 
 /// The allocator, and when it is asked.
 #[derive(Debug)]
@@ -19,8 +20,8 @@ pub(crate) struct Allocation {
     allocator: Allocator,
     /// Weights that were set.
     pub(crate) weights: BTreeMap<Role, f64>,
-    /// Limits that were set.
-    pub(crate) limits: BTreeMap<Role, QuotaLimits>,
+    /// Quotas that were set.
+    pub(crate) quotas: BTreeMap<Role, Quota>,
     /// Something happened that must not wait.
     urgent: bool,
     /// Something became free.
@@ -41,11 +42,14 @@ fn framework_spec(framework: &Framework) -> FrameworkSpec {
             shared_resources: capabilities.shared_resources,
             reservation_refinement: capabilities.reservation_refinement,
         },
+        min_allocatable: BTreeMap::new(),
+        constraints: BTreeMap::new(),
     }
 }
 
 fn agent_spec(agent: &Agent) -> AgentSpec {
-    AgentSpec { total: agent.total.clone(), remote: false }
+    let traits = AgentTraits { hostname: agent.info.hostname.clone(), ..AgentTraits::default() };
+    AgentSpec { total: agent.total.clone(), remote: false, traits: Arc::new(traits) }
 }
 
 impl Allocation {
@@ -54,7 +58,7 @@ impl Allocation {
         Self {
             allocator: Allocator::new(allocator::Options::new(rng)),
             weights: BTreeMap::new(),
-            limits: BTreeMap::new(),
+            quotas: BTreeMap::new(),
             urgent: false,
             freed: false,
             timer: false,
@@ -135,7 +139,65 @@ impl Allocation {
         self.allocator.deactivate_agent(id);
     }
 
-    /// Gives back what a framework was offered or used.
+    /// A framework uses what it was offered.
+    pub(crate) fn transition_to_allocated(
+        &mut self,
+        framework: &FrameworkId,
+        agent: &AgentId,
+        resources: &Resources,
+    ) {
+        if !resources.is_empty() {
+            self.allocator.transition_to_allocated(framework, agent, resources);
+        }
+    }
+
+    /// Gives back an offer that was not answered.
+    pub(crate) fn recover_offered(
+        &mut self,
+        framework: &FrameworkId,
+        agent: &AgentId,
+        resources: &Resources,
+    ) {
+        if !resources.is_empty() {
+            self.allocator.recover_offered(framework, agent, resources);
+            self.freed = true;
+        }
+    }
+
+    /// An operation has changed what a framework was offered or uses, and with it what the agent has.
+    ///
+    /// # Errors
+    /// The framework holds no `from`; nothing is changed.
+    pub(crate) fn convert(
+        &mut self,
+        framework: &FrameworkId,
+        agent: &AgentId,
+        from: &Resources,
+        to: &Resources,
+    ) -> Result<(), NotContained> {
+        self.allocator.convert(framework, agent, from, to)
+    }
+
+    /// An operator's operation has changed what is free on an agent.
+    ///
+    /// # Errors
+    /// `from` is not free there; nothing is changed.
+    pub(crate) fn convert_available(
+        &mut self,
+        agent: &AgentId,
+        from: &Resources,
+        to: &Resources,
+    ) -> Result<(), NotContained> {
+        self.freed = true;
+        self.allocator.convert_available(agent, from, to)
+    }
+
+    pub(crate) fn set_whitelist(&mut self, hostnames: Option<BTreeSet<String>>) {
+        self.allocator.set_whitelist(hostnames);
+        self.urgent = true;
+    }
+
+    /// Gives back what a framework used.
     pub(crate) fn recover(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
         if !resources.is_empty() {
             self.allocator.recover(framework, agent, resources);
@@ -188,12 +250,12 @@ impl Allocation {
         self.urgent = true;
     }
 
-    pub(crate) fn set_limits(&mut self, role: &Role, limits: QuotaLimits) {
-        self.allocator.set_limits(role, limits.clone());
-        if limits.is_empty() {
-            self.limits.remove(role);
+    pub(crate) fn set_quota(&mut self, role: &Role, quota: Quota) {
+        self.allocator.set_quota(role, quota.clone());
+        if quota.is_empty() {
+            self.quotas.remove(role);
         } else {
-            self.limits.insert(role.clone(), limits);
+            self.quotas.insert(role.clone(), quota);
         }
         self.urgent = true;
     }

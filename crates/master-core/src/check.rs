@@ -139,7 +139,7 @@ impl MasterCore {
         let mut sum = Resources::new();
         for (framework_id, taken) in &by_framework {
             let counted = self.allocation.inner().used(framework_id, id);
-            ensure(counted == Some(taken), || {
+            ensure(counted.as_ref() == Some(taken), || {
                 format!("{framework_id} holds {taken} of {id} but the allocator counts {counted:?}")
             })?;
             sum += taken.clone().unallocated();

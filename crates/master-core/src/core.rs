@@ -189,7 +189,12 @@ impl MasterCore {
             unreachable: self.agents.unreachable.iter().map(|(id, since)| (id.clone(), *since)).collect(),
             gone: self.agents.gone.iter().map(|(id, since)| (id.clone(), *since)).collect(),
             weights: self.allocation.weights.clone(),
-            quota_limits: self.allocation.limits.clone(),
+            quota_limits: self
+                .allocation
+                .quotas
+                .iter()
+                .map(|(role, quota)| (role.clone(), quota.limits.clone()))
+                .collect(),
             metrics: self.metrics.clone(),
         }
     }

@@ -1,5 +1,6 @@
 //! Calls of operators, and those of schedulers that wait for an answer.
 
+use allocator::Quota;
 use base::Time;
 
 use crate::core::MasterCore;
@@ -54,7 +55,7 @@ pub(crate) fn operator(
         }
         OperatorCall::UpdateQuota(limits) => {
             for (role, limits) in limits {
-                core.allocation.set_limits(&role, limits);
+                core.allocation.set_quota(&role, Quota { limits, ..Quota::default() });
             }
             Ok(())
         }

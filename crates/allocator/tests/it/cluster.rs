@@ -50,7 +50,7 @@ impl Cluster {
     }
 
     pub(crate) fn agent(&mut self, id: &str, total: &str) {
-        let spec = AgentSpec { total: res(total), remote: false };
+        let spec = AgentSpec { total: res(total), ..AgentSpec::default() };
         self.allocator.add_agent(&ag(id), spec, &[]);
         self.allocator.check();
     }
@@ -81,11 +81,18 @@ impl Cluster {
     }
 
     pub(crate) fn recover(&mut self, o: &Offerable) {
-        self.allocator.recover(&o.framework, &o.agent, &o.resources);
+        self.allocator.recover_offered(&o.framework, &o.agent, &o.resources);
         self.allocator.check();
     }
 
+    /// Withdraws a part of an offer.
     pub(crate) fn recover_part(&mut self, o: &Offerable, part: &str) {
+        self.allocator.recover_offered(&o.framework, &o.agent, &res(part).allocated_to(&o.role));
+        self.allocator.check();
+    }
+
+    /// Ends a task.
+    pub(crate) fn end(&mut self, o: &Offerable, part: &str) {
         self.allocator.recover(&o.framework, &o.agent, &res(part).allocated_to(&o.role));
         self.allocator.check();
     }
@@ -99,7 +106,9 @@ impl Cluster {
     /// Takes `part` of an offer for tasks and gives the rest back with a refusal.
     pub(crate) fn accept(&mut self, o: &Offerable, part: &str, seconds: u64) {
         let mut rest = o.resources.clone();
-        rest.subtract(&res(part).allocated_to(&o.role)).expect("part of the offer");
+        let used = res(part).allocated_to(&o.role);
+        rest.subtract(&used).expect("part of the offer");
+        self.allocator.transition_to_allocated(&o.framework, &o.agent, &used);
         let refuse = Duration::from_secs(seconds);
         self.allocator.recover_leftover(self.now, &o.framework, &o.agent, &rest, refuse);
         self.allocator.check();

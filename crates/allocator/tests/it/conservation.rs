@@ -1,6 +1,6 @@
 //! Random histories: nothing is lost, nothing is given twice. `Cluster` checks after each step.
 
-use allocator::{AgentSpec, Capabilities, FrameworkSpec, Offerable};
+use allocator::{AgentSpec, Capabilities, FrameworkSpec, Offerable, Quota};
 use base::Rng;
 use resources::{Name, Resources, Role, Scalar};
 
@@ -67,12 +67,16 @@ impl History {
                 let total = res(TOTALS[self.below(TOTALS.len())]);
                 if self.cluster.allocator.total(&agent).is_none() {
                     self.outstanding.retain(|o| o.agent != agent);
-                    self.cluster.allocator.add_agent(&agent, AgentSpec { total, remote: false }, &[]);
+                    self.cluster.allocator.add_agent(
+                        &agent,
+                        AgentSpec { total, ..AgentSpec::default() },
+                        &[],
+                    );
                 }
             }
             9 => {
                 let total = res(TOTALS[self.below(TOTALS.len())]);
-                self.cluster.allocator.update_agent(&agent, AgentSpec { total, remote: false });
+                self.cluster.allocator.update_agent(&agent, AgentSpec { total, ..AgentSpec::default() });
             }
             10 if self.below(4) == 0 => {
                 self.cluster.allocator.remove_agent(&agent);
@@ -80,7 +84,8 @@ impl History {
             }
             11 => {
                 let limits = if self.below(2) == 0 { vec![(Name::Cpus, Scalar::whole(3))] } else { vec![] };
-                self.cluster.allocator.set_limits(&role, limits.into_iter().collect());
+                let limits = limits.into_iter().collect();
+                self.cluster.allocator.set_quota(&role, Quota { limits, ..Quota::default() });
             }
             12 => {
                 let weight = 1.0 + self.rng.unit();

@@ -72,7 +72,7 @@ fn more_than_was_declined_is_offered() {
     let offer = cluster.offer();
     cluster.accept(&offer, "cpus:1;mem:100", 3600);
     assert_eq!(cluster.offers(), []);
-    cluster.recover_part(&offer, "cpus:1;mem:100");
+    cluster.end(&offer, "cpus:1;mem:100");
     assert_eq!(cluster.offered(), ["A * S: cpus:4; mem:400"]);
 }
 
@@ -101,7 +101,7 @@ fn a_decline_without_delay_still_waits_a_little() {
     let options = Options { min_refusal: Duration::from_millis(250), ..Options::new(Rng::new(1)) };
     let mut allocator = Allocator::new(options);
     allocator.add_framework(&fw("A"), spec(&["*"]), true);
-    let agent = allocator::AgentSpec { total: res("cpus:1;mem:100"), remote: false };
+    let agent = allocator::AgentSpec { total: res("cpus:1;mem:100"), ..allocator::AgentSpec::default() };
     allocator.add_agent(&ag("S"), agent, &[]);
     let now = Time::from_secs_f64(1.0);
     let offers = allocator.allocate(now);

@@ -49,7 +49,7 @@ fn an_inactive_agent_gives_nothing() {
 fn what_an_agent_reports_as_used_counts_for_frameworks_still_to_come() {
     let mut cluster = Cluster::new();
     let used = [(fw("A"), res("cpus:3;mem:300").allocated_to(&Role::from("r")))];
-    let spec_of_agent = AgentSpec { total: res("cpus:4;mem:400"), remote: false };
+    let spec_of_agent = AgentSpec { total: res("cpus:4;mem:400"), ..AgentSpec::default() };
     cluster.allocator.add_agent(&ag("S"), spec_of_agent, &used);
     cluster.allocator.check();
     cluster.framework("A", &["r"]);
@@ -70,7 +70,7 @@ fn what_a_removed_framework_uses_stays_used_until_recovered() {
     cluster.allocator.check();
     cluster.framework("B", &["r"]);
     assert_eq!(cluster.offered(), ["B r S: cpus:3; mem:300"]);
-    cluster.recover_part(&offer, "cpus:1;mem:100");
+    cluster.end(&offer, "cpus:1;mem:100");
     assert_eq!(cluster.offered(), ["B r S: cpus:1; mem:100"]);
     assert_eq!(cluster.allocator.used(&fw("A"), &ag("S")), None);
     assert_eq!(cluster.allocator.roles().len(), 1);
@@ -113,7 +113,7 @@ fn an_agent_that_grows_offers_the_difference() {
     cluster.framework("A", &["r"]);
     cluster.agent("S", "cpus:4;mem:400");
     cluster.offer();
-    let more = AgentSpec { total: res("cpus:6;mem:400"), remote: false };
+    let more = AgentSpec { total: res("cpus:6;mem:400"), ..AgentSpec::default() };
     cluster.allocator.update_agent(&ag("S"), more);
     assert_eq!(cluster.offered(), ["A r S: cpus:2"]);
 }
@@ -124,7 +124,7 @@ fn an_agent_that_shrinks_below_its_use_offers_nothing_until_enough_came_back() {
     cluster.framework("A", &["r"]);
     cluster.agent("S", "cpus:4;mem:400");
     let offer = cluster.offer();
-    let less = AgentSpec { total: res("cpus:2;mem:400"), remote: false };
+    let less = AgentSpec { total: res("cpus:2;mem:400"), ..AgentSpec::default() };
     cluster.allocator.update_agent(&ag("S"), less);
     cluster.allocator.check();
     cluster.recover_part(&offer, "cpus:2");
@@ -181,7 +181,7 @@ fn an_operation_changes_what_is_used_and_what_there_is() {
     assert!(cluster.allocator.convert(&fw("A"), &ag("S"), &res("cpus:9"), &to).is_err());
     now_used -= &from;
     now_used += to;
-    cluster.allocator.recover(&fw("A"), &ag("S"), &now_used);
+    cluster.allocator.recover_offered(&fw("A"), &ag("S"), &now_used);
     cluster.framework("B", &["b"]);
     cluster.allocator.suppress(&fw("A"), []);
     assert_eq!(cluster.offered(), ["B b S: cpus:3; mem:400"]);

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use allocator::Quota;
 use resources::{Name, Role, Scalar};
 
 use crate::cluster::{Cluster, ag, fw};
 
 fn limit(cluster: &mut Cluster, role: &str, cpus: i64) {
-    cluster.allocator.set_limits(&Role::from(role), BTreeMap::from([(Name::Cpus, Scalar::whole(cpus))]));
+    let limits = BTreeMap::from([(Name::Cpus, Scalar::whole(cpus))]);
+    cluster.allocator.set_quota(&Role::from(role), Quota { limits, ..Quota::default() });
     cluster.allocator.check();
 }
 
@@ -46,7 +48,7 @@ fn a_higher_limit_takes_effect_at_once_and_none_lets_everything_pass() {
     assert_eq!(cluster.offered(), ["A a S: cpus:1; mem:400"]);
     limit(&mut cluster, "a", 2);
     assert_eq!(cluster.offered(), ["A a S: cpus:1"]);
-    cluster.allocator.set_limits(&Role::from("a"), BTreeMap::new());
+    cluster.allocator.set_quota(&Role::from("a"), Quota::default());
     assert_eq!(cluster.offered(), ["A a S: cpus:2"]);
 }
 

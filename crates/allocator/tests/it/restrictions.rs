@@ -47,7 +47,7 @@ fn agents_with_gpus_are_kept_for_those_who_can_use_them() {
 fn agents_of_other_regions_are_for_those_who_know_regions() {
     let mut cluster = Cluster::new();
     cluster.framework("A", &["*"]);
-    let far = AgentSpec { total: res("cpus:4;mem:400"), remote: true };
+    let far = AgentSpec { total: res("cpus:4;mem:400"), remote: true, ..AgentSpec::default() };
     cluster.allocator.add_agent(&ag("S"), far, &[]);
     assert_eq!(cluster.offers(), []);
     cluster.capable("R", "*", Capabilities { region_aware: true, ..Capabilities::default() });
@@ -60,7 +60,7 @@ fn revocable_resources_are_for_those_who_can_lose_them() {
     let mut total = res("mem:400");
     let revocable = Details { revocable: true, ..Details::default() };
     total.add(Resource::scalar("cpus", Scalar::whole(2)).with_details(revocable));
-    cluster.allocator.add_agent(&ag("S"), AgentSpec { total, remote: false }, &[]);
+    cluster.allocator.add_agent(&ag("S"), AgentSpec { total, ..AgentSpec::default() }, &[]);
     cluster.framework("A", &["*"]);
     assert_eq!(cluster.offered(), ["A * S: mem:400"]);
     cluster.capable("R", "*", Capabilities { revocable_resources: true, ..Capabilities::default() });

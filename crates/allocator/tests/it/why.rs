@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use allocator::{AgentSpec, Obstacle, Why};
+use allocator::{AgentSpec, Obstacle, Quota, Why};
 use resources::{Name, Role, Scalar};
 
 use crate::cluster::{Cluster, ag, fw, res};
@@ -35,7 +35,11 @@ fn of_agents() {
     let mut cluster = Cluster::new();
     cluster.framework("A", &["a"]);
     cluster.agent("gpus", "cpus:1;mem:100;gpus:1");
-    cluster.allocator.add_agent(&ag("far"), AgentSpec { total: res("cpus:1;mem:100"), remote: true }, &[]);
+    cluster.allocator.add_agent(
+        &ag("far"),
+        AgentSpec { total: res("cpus:1;mem:100"), remote: true, ..AgentSpec::default() },
+        &[],
+    );
     cluster.agent("others", "cpus(b):1;mem(b):100");
     cluster.agent("crumbs", "mem:1");
     cluster.agent("off", "cpus:1;mem:100");
@@ -69,7 +73,7 @@ fn of_limits() {
     let mut cluster = Cluster::new();
     cluster.framework("A", &["a/x"]);
     let limits = [(Name::Cpus, Scalar::whole(1)), (Name::Mem, Scalar::whole(100))];
-    cluster.allocator.set_limits(&Role::from("a"), limits.into());
+    cluster.allocator.set_quota(&Role::from("a"), Quota { limits: limits.into(), ..Quota::default() });
     cluster.agent("S", "cpus:2;mem:200");
     cluster.offer();
     assert_eq!(counts(&cluster, "A"), [(Obstacle::AtLimit, 1)]);

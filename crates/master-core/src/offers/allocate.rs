@@ -20,7 +20,7 @@ pub(crate) fn allocate(core: &mut MasterCore, now: Time, out: &mut Vec<Output>) 
         let agent = core.agents.get(&offerable.agent).filter(|agent| agent.active);
         let (true, Some(agent)) = (framework, agent) else {
             // The allocator was told of both before, so this is only for safety.
-            core.allocation.recover(&offerable.framework, &offerable.agent, &offerable.resources);
+            core.allocation.recover_offered(&offerable.framework, &offerable.agent, &offerable.resources);
             continue;
         };
         let id = OfferId::from(format!("{}-O{}", core.options.master_id, core.next_offer));

@@ -25,7 +25,7 @@ pub(super) fn take(
 /// Ends an offer; its scheduler is not told.
 pub(super) fn discard(core: &mut MasterCore, framework_id: &FrameworkId, offer_id: &OfferId) {
     if let Some(offer) = take(core, framework_id, offer_id) {
-        core.allocation.recover(framework_id, &offer.agent_id, &offer.resources);
+        core.allocation.recover_offered(framework_id, &offer.agent_id, &offer.resources);
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) fn subtract_used(agent: &mut Agent, framework_id: &FrameworkId, resou
 
 /// Enters a task that is launched. Its resources are already the framework's, out of an offer.
 pub(super) fn add_task(core: &mut MasterCore, task: Task, out: &mut Vec<Output>) {
+    core.allocation.transition_to_allocated(&task.framework_id, &task.agent_id, &task.resources);
     if let Some(agent) = core.agents.get_mut(&task.agent_id) {
         add_used(agent, &task.framework_id, &task.resources);
         agent.tasks.entry(task.framework_id.clone()).or_default().insert(task.task_id.clone());
@@ -117,6 +118,7 @@ pub(super) fn add_executor(
     framework_id: &FrameworkId,
     executor: &Arc<ExecutorInfo>,
 ) {
+    core.allocation.transition_to_allocated(framework_id, agent_id, &executor.resources);
     let Some(agent) = core.agents.get_mut(agent_id) else { return };
     add_used(agent, framework_id, &executor.resources);
     let of_framework: &mut BTreeMap<_, _> = agent.executors.entry(framework_id.clone()).or_default();

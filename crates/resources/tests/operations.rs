@@ -226,7 +226,7 @@ fn kinds() {
     let names = OperationKind::ALL.map(OperationKind::as_str);
     assert_eq!(names[..5], ["RESERVE", "UNRESERVE", "CREATE", "DESTROY", "GROW_VOLUME"]);
     let speculative = OperationKind::ALL.into_iter().filter(|kind| kind.is_speculative()).count();
-    assert_eq!(speculative, 4);
+    assert_eq!(speculative, 6);
 }
 
 proptest! {

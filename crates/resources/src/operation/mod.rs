@@ -114,7 +114,7 @@ impl OperationKind {
     /// convert is not there for anyone until they have finished.
     #[must_use]
     pub fn is_speculative(self) -> bool {
-        matches!(self, Self::Reserve | Self::Unreserve | Self::Create | Self::Destroy)
+        !matches!(self, Self::CreateDisk | Self::DestroyDisk)
     }
 }
 

@@ -7,6 +7,7 @@
 //! Scalars are fixed-point with three decimals, as Mesos rounds them, so adding and subtracting is exact. The text forms
 //! read and written here are those of Mesos, because people and error messages show them.
 
+mod checkpoint;
 mod collection;
 mod detail;
 mod disk;
@@ -21,23 +22,28 @@ mod ranges;
 mod reservation;
 mod resource;
 mod role;
+mod rules;
 mod scalar;
 mod set;
 mod validate;
 mod value;
 
+pub use checkpoint::CheckpointError;
 pub use collection::Resources;
 pub use detail::Details;
 pub use disk::{Disk, DiskKind, DiskSource, Mode, Persistence, Root, Volume};
 pub use error::{NotContained, ParseError, ResourceError, RoleError};
 pub use name::Name;
-pub use operation::{Conversion, ConversionError, Operation, OperationKind};
+pub use operation::{
+    Conversion, ConversionError, OnAgent, Operation, OperationError, OperationKind, Requester,
+};
 pub use parse::{parse_value, parse_value_or_text};
 pub use quantities::Quantities;
 pub use ranges::{Range, Ranges};
 pub use reservation::{Label, Labels, Reservation, ReservationKind};
 pub use resource::Resource;
 pub use role::{Role, is_strict_subrole, validate_role};
+pub use rules::{MixtureError, RuleError, VolumeError, duplicate_persistence_id, validate_use};
 pub use scalar::Scalar;
 pub use set::Set;
 pub use validate::validate;

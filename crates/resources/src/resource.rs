@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::detail::PLAIN;
-use crate::{Details, Disk, DiskKind, Name, Reservation, ReservationKind, Role, Scalar, Value};
+use crate::{Details, Disk, DiskKind, DiskSource, Name, Reservation, ReservationKind, Role, Scalar, Value};
 
 /// So much of something. Cloning is cheap: details are shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -163,6 +163,18 @@ impl Resource {
     #[must_use]
     pub fn is_persistent_volume(&self) -> bool {
         self.details().disk.as_ref().is_some_and(|disk| disk.persistence.is_some())
+    }
+
+    /// Where it comes from, if it is a disk that says so.
+    #[must_use]
+    pub fn disk_source(&self) -> Option<&DiskSource> {
+        self.details().disk.as_ref()?.source.as_ref()
+    }
+
+    /// Which kind of disk it is, if it is one that has a source.
+    #[must_use]
+    pub fn disk_kind(&self) -> Option<DiskKind> {
+        self.disk_source().map(|source| source.kind)
     }
 
     /// Whether there is nothing of it.

@@ -1,12 +1,17 @@
 //! Operations: what can be done to resources other than using them up.
 //!
-//! An [`Operation`] says what somebody wants, [`Conversion`]s what has to change for it.
+//! An [`Operation`] says what somebody wants, [`Conversion`]s what has to change for it. Whether they may is for
+//! [`Operation::validate`] to say, which knows of the agent and of who asks.
 
 mod conversion;
+mod error;
+mod validate;
 
 use std::sync::Arc;
 
 pub use conversion::{Conversion, ConversionError};
+pub use error::OperationError;
+pub use validate::{OnAgent, Requester};
 
 use crate::{DiskKind, Resource, Resources, Role, Scalar};
 

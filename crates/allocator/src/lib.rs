@@ -27,7 +27,7 @@ mod view;
 mod walk;
 mod why;
 
-pub use constraints::{Condition, Constraints};
+pub use constraints::{Condition, Constraints, Pattern, PatternError, Predicate, RegexLimits, Selector};
 pub use options::{AgentSpec, Capabilities, FrameworkSpec, Offerable, Options, Quota};
 pub use state::Allocator;
 pub use traits::{AgentTraits, AttributeValue};

@@ -7,6 +7,7 @@
 mod calls;
 mod framework;
 mod invalid;
+mod operation;
 mod operator;
 mod resource;
 mod task;
@@ -14,6 +15,7 @@ mod task;
 pub use calls::{validate_agent_call, validate_executor_call, validate_master_call, validate_scheduler_call};
 pub use framework::{framework_roles, validate_framework_info, validate_suppressed_roles};
 pub use invalid::Invalid;
+pub use operation::{operation_from_proto, operation_to_proto};
 pub use operator::{validate_quota_config, validate_weight};
 pub use resource::{
     Format, ResourceError, append_resources, resource_from_proto, resource_to, resources_from_flag,

@@ -54,9 +54,15 @@ fn agent_spec(agent: &Agent) -> AgentSpec {
 
 impl Allocation {
     pub(crate) fn new(options: &Options) -> Self {
-        let rng = Rng::new(options.seed).child("allocator");
+        let options = allocator::Options {
+            min_allocatable: options.min_allocatable.clone(),
+            filter_gpu_agents: options.filter_gpu_agents,
+            fairness_excluded: options.fairness_excluded.clone(),
+            max_offered_share: options.max_offered_share,
+            ..allocator::Options::new(Rng::new(options.seed).child("allocator"))
+        };
         Self {
-            allocator: Allocator::new(allocator::Options::new(rng)),
+            allocator: Allocator::new(options),
             weights: BTreeMap::new(),
             quotas: BTreeMap::new(),
             urgent: false,

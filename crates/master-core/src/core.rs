@@ -88,6 +88,7 @@ impl MasterCore {
             Input::Agent { from, message } => self.agent_message(now, from, message, out),
             Input::AgentDisconnected(pid) => agents::disconnected(self, now, &pid, out),
             Input::Timer(timer) => self.timer(now, timer, out),
+            Input::Whitelist(hostnames) => self.allocation.set_whitelist(hostnames),
             Input::Allocate => offers::allocate(self, now, out),
         }
         if self.allocation.take_timer() {
@@ -189,12 +190,7 @@ impl MasterCore {
             unreachable: self.agents.unreachable.iter().map(|(id, since)| (id.clone(), *since)).collect(),
             gone: self.agents.gone.iter().map(|(id, since)| (id.clone(), *since)).collect(),
             weights: self.allocation.weights.clone(),
-            quota_limits: self
-                .allocation
-                .quotas
-                .iter()
-                .map(|(role, quota)| (role.clone(), quota.limits.clone()))
-                .collect(),
+            quotas: self.allocation.quotas.clone(),
             metrics: self.metrics.clone(),
         }
     }

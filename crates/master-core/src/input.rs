@@ -1,5 +1,6 @@
 //! All that can reach the core.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, Payload};
@@ -55,6 +56,8 @@ pub enum Input {
     AgentDisconnected(Pid),
     /// A timer has fired.
     Timer(Timer),
+    /// Only agents of these hosts are to be offered from now on, or all (`None`).
+    Whitelist(Option<BTreeSet<String>>),
     /// The inputs that were at hand are all handled: hand out what has become free. To be given after each batch for
     /// which [`crate::MasterCore::wants_allocation`] says so.
     Allocate,

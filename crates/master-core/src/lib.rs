@@ -25,6 +25,7 @@ mod tasks;
 mod timers;
 mod types;
 
+pub use allocator::Quota;
 pub use check::Broken;
 pub use core::MasterCore;
 pub use input::{FromAgent, Input, Timer};

@@ -95,8 +95,7 @@ pub(crate) fn status_update(
         core.drop("UpdateOperationStatusMessage", from, "the agent is not registered", out);
         return;
     };
-    if let Some(status_uuid) = update.status.uuid {
-        let operation_uuid = update.operation_uuid;
+    if let (Some(status_uuid), Some(operation_uuid)) = (update.status.uuid, update.operation_uuid) {
         send_agent(agent, ToAgent::AcknowledgeOperation { status_uuid, operation_uuid }, out);
     }
     let framework = update.framework_id.and_then(|id| core.frameworks.get(&id));

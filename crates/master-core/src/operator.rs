@@ -53,11 +53,22 @@ pub(crate) fn operator(
             }
             Ok(())
         }
-        OperatorCall::UpdateQuota(limits) => {
-            for (role, limits) in limits {
-                core.allocation.set_quota(&role, Quota { limits, ..Quota::default() });
+        OperatorCall::UpdateQuota { quotas, .. } => {
+            for (role, quota) in quotas {
+                core.allocation.set_quota(&role, quota);
             }
             Ok(())
+        }
+        OperatorCall::SetQuota { role, guarantee, .. } => {
+            core.allocation.set_quota(&role, Quota { guarantees: guarantee.clone(), limits: guarantee });
+            Ok(())
+        }
+        OperatorCall::RemoveQuota(role) => {
+            core.allocation.set_quota(&role, Quota::default());
+            Ok(())
+        }
+        OperatorCall::ApplyOperation { .. } => {
+            Err(OperatorError::BadRequest("No agent found with specified ID".to_owned()))
         }
     }
 }

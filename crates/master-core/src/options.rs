@@ -1,6 +1,9 @@
 //! What can be set.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use resources::{Name, Quantities, Scalar};
 
 /// What can be set; the names are those of Mesos' flags.
 #[derive(Clone, Debug)]
@@ -22,6 +25,14 @@ pub struct Options {
     pub allocation_delay: Duration,
     /// How long an offer stands; `None` for ever.
     pub offer_timeout: Option<Duration>,
+    /// The largest share of the cluster on offer to one framework while others want it; `None` without limit.
+    pub max_offered_share: Option<f64>,
+    /// What an offer has at least: one of these; anything if there are none.
+    pub min_allocatable: Vec<Quantities>,
+    /// Resources that do not count in shares.
+    pub fairness_excluded: BTreeSet<Name>,
+    /// Whether agents with GPUs are kept for frameworks that say that they can use them.
+    pub filter_gpu_agents: bool,
     /// How many ended frameworks are kept.
     pub max_completed_frameworks: usize,
     /// How many ended tasks of each framework are kept.
@@ -45,6 +56,13 @@ impl Options {
             allocation_interval: Duration::from_secs(1),
             allocation_delay: Duration::from_millis(50),
             offer_timeout: None,
+            max_offered_share: None,
+            min_allocatable: vec![
+                Quantities::from_iter([(Name::Cpus, Scalar::from_thousandths(10))]),
+                Quantities::from_iter([(Name::Mem, Scalar::whole(32))]),
+            ],
+            fairness_excluded: BTreeSet::new(),
+            filter_gpu_agents: true,
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1000,
             max_unreachable_tasks_per_framework: 1000,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Payload, TaskId, Time, Uuid};
+use resources::{Operation, Resources};
 
 use crate::input::Timer;
 use crate::types::{
@@ -174,6 +175,23 @@ pub enum ToAgent {
         /// Which status.
         uuid: Uuid,
     },
+    /// `ApplyOperationMessage`.
+    ApplyOperation {
+        /// Whose, unless an operator's.
+        framework_id: Option<FrameworkId>,
+        /// By which its framework wants to hear of it.
+        id: Option<OperationId>,
+        /// What.
+        operation: Arc<Operation>,
+        /// Under which name master and agent know it.
+        uuid: Uuid,
+        /// The version of the agent's resources.
+        resource_version: Uuid,
+    },
+    /// `CheckpointResourcesMessage`, to an agent that takes no operations: all of its reservations and volumes.
+    CheckpointResources(Resources),
+    /// `ReconcileOperationsMessage`: operations, by their uuids, that the agent did not mention.
+    ReconcileOperations(Vec<Uuid>),
     /// `AcknowledgeOperationStatusMessage`.
     AcknowledgeOperation {
         /// Which status.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use allocator::Quota;
 use base::{AgentId, Time};
 use resources::Role;
 
 use crate::metrics::Metrics;
-use crate::types::{Agent, Framework, QuotaLimits};
+use crate::types::{Agent, Framework};
 
 /// All that the master knows, at one moment. Offers and tasks are within their frameworks, executors within their
 /// agents. Making one costs a reference count for each framework and agent.
@@ -27,8 +28,8 @@ pub struct Snapshot {
     pub gone: Vec<(AgentId, Time)>,
     /// Weights that were set.
     pub weights: BTreeMap<Role, f64>,
-    /// Limits that were set.
-    pub quota_limits: BTreeMap<Role, QuotaLimits>,
+    /// Quotas that were set.
+    pub quotas: BTreeMap<Role, Quota>,
     /// The counters.
     pub metrics: Metrics,
 }

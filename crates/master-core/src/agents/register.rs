@@ -55,6 +55,7 @@ pub(super) fn new_agent(now: Time, id: AgentId, pid: Pid, message: RegisterAgent
         tasks: BTreeMap::new(),
         killed_tasks: BTreeSet::new(),
         executors: BTreeMap::new(),
+        operations: BTreeMap::new(),
         offers: BTreeMap::new(),
         used: BTreeMap::new(),
     }

@@ -84,6 +84,8 @@ pub(crate) fn new_framework(
         unreachable_tasks: BTreeMap::new(),
         unreachable_order: VecDeque::new(),
         completed_tasks: Ring::new(core.options.max_completed_tasks_per_framework),
+        operations: BTreeMap::new(),
+        operation_ids: BTreeMap::new(),
         offers: BTreeMap::new(),
     }
 }

@@ -41,7 +41,7 @@ fn count(core: &mut MasterCore, operations: &[AcceptOperation]) {
         match operation {
             AcceptOperation::Launch(tasks) if tasks.is_empty() => core.metrics.messages_decline_offers += 1,
             AcceptOperation::Launch(_) => core.metrics.messages_launch_tasks += 1,
-            AcceptOperation::LaunchGroup { .. } | AcceptOperation::Unsupported { .. } => {}
+            AcceptOperation::LaunchGroup { .. } | AcceptOperation::Apply { .. } => {}
         }
     }
 }
@@ -70,7 +70,7 @@ fn refuse_all(
             AcceptOperation::LaunchGroup { tasks, .. } => {
                 tasks.iter().map(|task| (task.task_id.clone(), task.agent_id.clone())).collect()
             }
-            AcceptOperation::Unsupported { id: operation_id, .. } => {
+            AcceptOperation::Apply { id: operation_id, .. } => {
                 let message = format!("Operation attempted with invalid offers: {why}");
                 operations::refuse(core, id, operation_id, message, out);
                 continue;
@@ -110,8 +110,8 @@ fn use_offers(
             AcceptOperation::LaunchGroup { executor, tasks, refused } => {
                 tasks::launch_group(core, now, &mut launch, executor, tasks, refused, out);
             }
-            AcceptOperation::Unsupported { id: operation_id, kind } => {
-                let message = format!("{kind} operations are not supported by this master");
+            AcceptOperation::Apply { id: operation_id, kind, .. } => {
+                let message = format!("{} operations are not supported by this master", kind.as_str());
                 operations::refuse(core, id, operation_id, message, out);
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, Payload, TaskId, Time, Uuid};
 use resources::Resources;
 
-use crate::types::{ExecutorInfo, Pid};
+use crate::types::{ExecutorInfo, Operation, Pid};
 
 /// What an agent can do, as far as the master decides upon it; the whole list is in [`Agent::capabilities_body`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -17,8 +17,15 @@ pub struct AgentCapabilities {
     pub multi_role: bool,
     /// Knows refined reservations.
     pub reservation_refinement: bool,
-    /// Has resource providers, and so carries out operations itself.
+    /// Has resource providers, and so carries out operations itself. One that has not is told all of its reservations
+    /// and volumes instead.
     pub resource_provider: bool,
+    /// Tells how operations on its own resources stand.
+    pub agent_operation_feedback: bool,
+    /// Knows roles within roles.
+    pub hierarchical_role: bool,
+    /// Can make volumes larger and smaller.
+    pub resize_volume: bool,
     /// Can be drained.
     pub agent_draining: bool,
     /// Takes limits of tasks.
@@ -103,6 +110,8 @@ pub struct Agent {
     pub killed_tasks: BTreeSet<(FrameworkId, TaskId)>,
     /// Executors on it, by framework; those of command tasks are the agent's own affair and not here.
     pub executors: BTreeMap<FrameworkId, BTreeMap<ExecutorId, Arc<ExecutorInfo>>>,
+    /// Operations on it that are under way, or whose end is not acknowledged.
+    pub operations: BTreeMap<Uuid, Arc<Operation>>,
     /// Offers of it, and to whom.
     pub offers: BTreeMap<OfferId, FrameworkId>,
     /// What tasks and executors on it take, by framework, allocated to roles.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use allocator::Quota;
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Payload, TaskId, Uuid};
-use resources::{Name, Role, Scalar};
+use resources::{Name, Operation, OperationKind, Role, Scalar};
 
 use crate::types::{DrainConfig, ExecutorInfo, FrameworkInfo, TaskInfo};
 
@@ -35,12 +36,15 @@ pub enum AcceptOperation {
         /// What is wrong with the group as described, in one line.
         refused: Option<String>,
     },
-    /// An operation that is not carried out.
-    Unsupported {
+    /// Change resources.
+    Apply {
         /// By which the scheduler wants to hear of it.
         id: Option<OperationId>,
-        /// Its type's name, such as `RESERVE`.
-        kind: String,
+        /// Of which kind the operation is.
+        kind: OperationKind,
+        /// What to do, with resources allocated as the scheduler says or not at all; or what is wrong with these
+        /// resources in themselves, in one line.
+        operation: Result<Operation, String>,
     },
 }
 
@@ -148,10 +152,6 @@ impl SchedulerCall {
     }
 }
 
-/// Most of each resource that a role may take; what is not named is without limit.
-/// An empty map takes all limits away.
-pub type QuotaLimits = BTreeMap<Name, Scalar>;
-
 /// A call that changes something and waits for its answer: those of operators, and UPDATE_FRAMEWORK.
 #[derive(Clone, PartialEq, Debug)]
 pub enum OperatorCall {
@@ -188,8 +188,33 @@ pub enum OperatorCall {
     ReactivateAgent(AgentId),
     /// Sets weights of roles.
     UpdateWeights(Vec<(Role, f64)>),
-    /// Sets limits of roles.
-    UpdateQuota(Vec<(Role, QuotaLimits)>),
+    /// Sets guarantees and limits of roles; empty ones take the quota of a role away.
+    UpdateQuota {
+        /// Of which roles, and how much.
+        quotas: Vec<(Role, Quota)>,
+        /// Even if a role already takes more than its limit, or there is not enough for all guarantees.
+        force: bool,
+    },
+    /// Sets what is guaranteed to a role that has no quota yet, which is also all that it may have.
+    SetQuota {
+        /// Which role.
+        role: Role,
+        /// How much.
+        guarantee: BTreeMap<Name, Scalar>,
+        /// Even if there is not enough for all guarantees.
+        force: bool,
+    },
+    /// Takes the quota of a role away.
+    RemoveQuota(Role),
+    /// Changes resources of an agent that nobody uses; offers of them are withdrawn.
+    ApplyOperation {
+        /// Of which agent.
+        agent_id: AgentId,
+        /// What to do.
+        operation: Operation,
+        /// Who wants it.
+        principal: Option<Arc<str>>,
+    },
 }
 
 /// Why an operator's call was refused: what is answered, in one line.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{FrameworkId, OfferId, Payload, Ring, TaskId, Time};
+use base::{AgentId, FrameworkId, OfferId, OperationId, Payload, Ring, TaskId, Time, Uuid};
 use resources::Role;
 
 use crate::types::{ConnectionId, Offer, StreamId, Task};
@@ -84,6 +84,10 @@ pub struct Framework {
     pub unreachable_order: VecDeque<TaskId>,
     /// Its tasks that ended, newest last.
     pub completed_tasks: Ring<Arc<Task>>,
+    /// Its operations, and on which agents: there they are whole.
+    pub operations: BTreeMap<Uuid, AgentId>,
+    /// Those of them that have a name of its own.
+    pub operation_ids: BTreeMap<OperationId, Uuid>,
     /// Its offers.
     pub offers: BTreeMap<OfferId, Arc<Offer>>,
 }

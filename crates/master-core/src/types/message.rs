@@ -6,7 +6,8 @@ use base::{AgentId, ExecutorId, FrameworkId, Payload, TaskId, Uuid};
 use resources::Resources;
 
 use crate::types::{
-    AgentCapabilities, AgentInfo, ExecutorInfo, FrameworkInfo, OperationStatus, Task, TaskState, TaskStatus,
+    AgentCapabilities, AgentInfo, ExecutorInfo, FrameworkInfo, Operation, OperationStatus, Task, TaskState,
+    TaskStatus,
 };
 
 /// `RegisterSlaveMessage`.
@@ -86,15 +87,21 @@ pub struct UpdateAgent {
     pub oversubscribed: Option<Resources>,
     /// The version of its resources.
     pub resource_version: Option<Uuid>,
+    /// The operations that it knows, with `agent_id` set, if the message says something about them.
+    pub operations: Option<Vec<Arc<Operation>>>,
 }
 
 /// `UpdateOperationStatusMessage`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct UpdateOperation {
+    /// Where.
+    pub agent_id: Option<AgentId>,
     /// Whose operation, unless an operator's.
     pub framework_id: Option<FrameworkId>,
-    /// The operation's uuid.
-    pub operation_uuid: Uuid,
-    /// How it stands.
+    /// The operation's uuid; it is missing in an answer to a framework's question that the master passed on.
+    pub operation_uuid: Option<Uuid>,
+    /// How it stands, for its scheduler.
     pub status: OperationStatus,
+    /// The newest status that the agent knows, where it says.
+    pub latest_status: Option<OperationStatus>,
 }

@@ -13,7 +13,7 @@ mod status;
 mod task;
 
 pub use agent::{Agent, AgentCapabilities, AgentInfo, Drain, DrainConfig, DrainState};
-pub use call::{AcceptOperation, OperatorCall, OperatorError, QuotaLimits, RefusedTask, SchedulerCall};
+pub use call::{AcceptOperation, OperatorCall, OperatorError, RefusedTask, SchedulerCall};
 pub use framework::{Framework, FrameworkCapabilities, FrameworkInfo};
 pub use ids::{ConnectionId, Pid, RequestId, StreamId};
 pub use message::{
@@ -21,7 +21,7 @@ pub use message::{
     UpdateOperation,
 };
 pub use offer::Offer;
-pub use operation::{OperationState, OperationStatus};
+pub use operation::{Operation, OperationState, OperationStatus};
 pub use state::TaskState;
 pub use status::{Reason, Source, TaskStatus};
 pub use task::{ExecutorInfo, ExecutorKind, Task, TaskBody, TaskInfo};

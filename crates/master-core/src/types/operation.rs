@@ -1,6 +1,27 @@
-//! Operations on resources. Until they are carried out, only their refusal is told.
+//! Operations on resources: what is kept of one from its acceptance until its end is acknowledged.
 
-use base::{AgentId, OperationId, Payload, Uuid};
+use std::sync::Arc;
+
+use base::{AgentId, FrameworkId, OperationId, Payload, Uuid};
+
+/// An operation on an agent's resources that is under way, or whose end is not acknowledged yet.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Operation {
+    /// Under which name master and agent know it.
+    pub uuid: Uuid,
+    /// By which its framework wants to hear of it. Without one nobody but the master takes note of its statuses.
+    pub id: Option<OperationId>,
+    /// Whose, unless an operator's.
+    pub framework_id: Option<FrameworkId>,
+    /// Where.
+    pub agent_id: AgentId,
+    /// What; a framework's with its resources allocated to a role.
+    pub info: Arc<resources::Operation>,
+    /// The newest status that the agent knows, which may be ahead of what was reported.
+    pub latest_status: Arc<OperationStatus>,
+    /// What was reported, oldest first.
+    pub statuses: Vec<Arc<OperationStatus>>,
+}
 
 /// How an operation stands, numbered as on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -54,6 +75,29 @@ impl OperationState {
     pub const fn number(self) -> i32 {
         self as i32
     }
+
+    /// The name on the wire, such as `OPERATION_FINISHED`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unsupported => "OPERATION_UNSUPPORTED",
+            Self::Pending => "OPERATION_PENDING",
+            Self::Finished => "OPERATION_FINISHED",
+            Self::Failed => "OPERATION_FAILED",
+            Self::Error => "OPERATION_ERROR",
+            Self::Dropped => "OPERATION_DROPPED",
+            Self::Unreachable => "OPERATION_UNREACHABLE",
+            Self::GoneByOperator => "OPERATION_GONE_BY_OPERATOR",
+            Self::Recovering => "OPERATION_RECOVERING",
+            Self::Unknown => "OPERATION_UNKNOWN",
+        }
+    }
+
+    /// Whether an operation in this state has ended for good.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Finished | Self::Failed | Self::Error | Self::Dropped | Self::GoneByOperator)
+    }
 }
 
 /// A status of an operation, for its scheduler.
@@ -65,10 +109,10 @@ pub struct OperationStatus {
     pub state: OperationState,
     /// Why, in one line.
     pub message: Option<String>,
-    /// To be repeated in the acknowledgement.
+    /// To be repeated in the acknowledgement; only statuses that their agent repeats have it.
     pub uuid: Option<Uuid>,
     /// On which agent.
     pub agent_id: Option<AgentId>,
-    /// The `mesos.v1.OperationStatus` as an agent sent it.
+    /// The `mesos.v1.OperationStatus` as an agent sent it, if these fields are what it says.
     pub body: Option<Payload>,
 }

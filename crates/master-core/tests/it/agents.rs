@@ -154,6 +154,7 @@ fn what_an_agent_can_spare_is_offered_to_those_who_take_it() {
             agent_id: agent.clone(),
             oversubscribed: Some(spare.clone()),
             resource_version: None,
+            operations: None,
         }))
     };
     master.from_agent(&pid, update(&spare));

@@ -7,6 +7,7 @@ use master_core::{
     AcceptOperation, ExecutorKind, FromAgent, OperationState, Reason, RefusedTask, SchedulerCall,
     SchedulerEvent, TaskState, ToAgent,
 };
+use resources::OperationKind;
 use testkit::master::{
     Master, Scheduler, executor, framework_info, launch, resources, status, task, task_with_executor,
 };
@@ -255,9 +256,10 @@ fn one_wrong_task_refuses_the_group() {
 #[test]
 fn an_operation_that_is_not_carried_out_is_refused_and_the_rest_goes_on() {
     let mut s = scene();
-    let reserve = |id: Option<&str>| AcceptOperation::Unsupported {
+    let reserve = |id: Option<&str>| AcceptOperation::Apply {
         id: id.map(Into::into),
-        kind: "RESERVE".to_owned(),
+        kind: OperationKind::Reserve,
+        operation: Err("no".to_owned()),
     };
     s.accept([reserve(Some("op1")), reserve(None), launch([task("t", &s.agent, "cpus:1;mem:32")])]);
     let Some(SchedulerEvent::UpdateOperationStatus(status)) = s.master.next_event(&s.scheduler) else {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base::Uuid;
 use master_core::{
-    DrainConfig, DrainState, FromAgent, OperatorCall, OperatorError, SchedulerCall, SchedulerEvent,
+    DrainConfig, DrainState, FromAgent, OperatorCall, OperatorError, Quota, SchedulerCall, SchedulerEvent,
     TaskState, ToAgent,
 };
 use testkit::master::{Master, framework_info, launch, resources, status, task};
@@ -104,11 +104,17 @@ fn limits_hold_a_role_back() {
     master.agent("h", "cpus:4;mem:4096");
     let limits = resources("cpus:1;mem:1024").quantities();
     let limits = limits.iter().map(|(name, amount)| (name.clone(), amount)).collect();
-    assert_eq!(master.operator(OperatorCall::UpdateQuota(vec![("*".into(), limits)])), Ok(()));
+    assert_eq!(
+        master.operator(OperatorCall::UpdateQuota {
+            quotas: vec![("*".into(), Quota { limits, ..Quota::default() })],
+            force: false,
+        }),
+        Ok(())
+    );
     assert_eq!(master.operator(OperatorCall::UpdateWeights(vec![("web".into(), 2.0)])), Ok(()));
     let scheduler = master.framework("f");
     let offer = master.offer(&scheduler);
     assert_eq!(offer.resources.clone().unallocated(), resources("cpus:1;mem:1024"));
     let snapshot = master.core.snapshot(master.now);
-    assert_eq!((snapshot.weights.len(), snapshot.quota_limits.len()), (1, 1));
+    assert_eq!((snapshot.weights.len(), snapshot.quotas.len()), (1, 1));
 }

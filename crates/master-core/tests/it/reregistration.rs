@@ -276,7 +276,9 @@ fn a_status_of_an_operation_of_another_master_is_acknowledged() {
     let uuid = base::Uuid::from_bytes([5; 16]);
     let update = master_core::UpdateOperation {
         framework_id: Some(s.scheduler.id.clone()),
-        operation_uuid: uuid,
+        agent_id: Some(s.agent.clone()),
+        operation_uuid: Some(uuid),
+        latest_status: None,
         status: master_core::OperationStatus {
             operation_id: None,
             state: master_core::OperationState::Dropped,

@@ -123,30 +123,28 @@ fn update_agent(message: internal::UpdateSlaveMessage) -> Result<UpdateAgent, Co
         agent_id: message.slave_id.value.into(),
         oversubscribed,
         resource_version: message.resource_version_uuid.and_then(|uuid| base::Uuid::from_slice(&uuid.value)),
+        operations: None,
     })
 }
 
-/// States that an operation can be in which the master did not have carried out.
-fn operation_state(number: i32) -> Option<OperationState> {
-    use OperationState::{Dropped, Error, GoneByOperator, Recovering, Unknown, Unreachable};
-    [Error, Dropped, Unreachable, GoneByOperator, Recovering, Unknown]
-        .into_iter()
-        .find(|s| s.number() == number)
+/// A status of an operation; `None` where it is in a state that we do not know.
+fn update_operation(message: &internal::UpdateOperationStatusMessage) -> Option<UpdateOperation> {
+    Some(UpdateOperation {
+        agent_id: message.slave_id.as_ref().map(|id| id.value.as_str().into()),
+        framework_id: message.framework_id.as_ref().map(|id| id.value.as_str().into()),
+        operation_uuid: message.operation_uuid.as_ref().and_then(|uuid| base::Uuid::from_slice(&uuid.value)),
+        status: operation_status(&message.status)?,
+        latest_status: message.latest_status.as_ref().and_then(operation_status),
+    })
 }
 
-/// A status of an operation; `None` where it cannot be one of ours: it has no uuid, or a state that we do not know.
-fn update_operation(message: &internal::UpdateOperationStatusMessage) -> Option<UpdateOperation> {
-    let status: &v1::OperationStatus = &message.status;
-    Some(UpdateOperation {
-        framework_id: message.framework_id.as_ref().map(|id| id.value.as_str().into()),
-        operation_uuid: base::Uuid::from_slice(&message.operation_uuid.as_ref()?.value)?,
-        status: OperationStatus {
-            operation_id: status.operation_id.as_ref().map(|id| id.value.as_str().into()),
-            state: operation_state(status.state)?,
-            message: status.message.clone(),
-            uuid: status.uuid.as_ref().and_then(|uuid| base::Uuid::from_slice(&uuid.value)),
-            agent_id: status.agent_id.as_ref().map(|id| id.value.as_str().into()),
-            body: Some(proto::encode(status).into()),
-        },
+fn operation_status(status: &v1::OperationStatus) -> Option<OperationStatus> {
+    Some(OperationStatus {
+        operation_id: status.operation_id.as_ref().map(|id| id.value.as_str().into()),
+        state: OperationState::from_number(status.state)?,
+        message: status.message.clone(),
+        uuid: status.uuid.as_ref().and_then(|uuid| base::Uuid::from_slice(&uuid.value)),
+        agent_id: status.agent_id.as_ref().map(|id| id.value.as_str().into()),
+        body: Some(proto::encode(status).into()),
     })
 }

@@ -55,6 +55,9 @@ pub(crate) fn name(message: &ToAgent) -> &'static str {
         ToAgent::RunTaskGroup { .. } => "mesos.internal.RunTaskGroupMessage",
         ToAgent::KillTask { .. } => "mesos.internal.KillTaskMessage",
         ToAgent::Acknowledge { .. } => "mesos.internal.StatusUpdateAcknowledgementMessage",
+        ToAgent::ApplyOperation { .. } => "mesos.internal.ApplyOperationMessage",
+        ToAgent::CheckpointResources(_) => "mesos.internal.CheckpointResourcesMessage",
+        ToAgent::ReconcileOperations(_) => "mesos.internal.ReconcileOperationsMessage",
         ToAgent::AcknowledgeOperation { .. } => "mesos.internal.AcknowledgeOperationStatusMessage",
         ToAgent::Message { .. } => "mesos.internal.FrameworkToExecutorMessage",
         ToAgent::ShutdownFramework(_) => "mesos.internal.ShutdownFrameworkMessage",
@@ -115,6 +118,28 @@ fn encode(message: &ToAgent, ping_timeout_secs: f64, w: &mut Writer<'_>) {
         ToAgent::Acknowledge { agent_id, framework_id, task_id, uuid } => {
             w.id(1, agent_id.as_str()).id(2, framework_id.as_str()).id(3, task_id.as_str());
             w.bytes(4, uuid.as_bytes());
+        }
+        ToAgent::ApplyOperation { framework_id, id, uuid, resource_version, .. } => {
+            if let Some(framework_id) = framework_id {
+                w.id(1, framework_id.as_str());
+            }
+            w.embed(2, |w| {
+                if let Some(id) = id {
+                    w.id(9, id.as_str());
+                }
+            });
+            w.uuid(3, *uuid);
+            resource_version_uuid(w, 4, Some(*resource_version));
+        }
+        ToAgent::CheckpointResources(resources) => {
+            w.resources(1, resources, Format::Stack);
+        }
+        ToAgent::ReconcileOperations(operations) => {
+            for uuid in operations {
+                w.embed(1, |w| {
+                    w.uuid(1, *uuid);
+                });
+            }
         }
         ToAgent::AcknowledgeOperation { status_uuid, operation_uuid } => {
             w.uuid(1, *status_uuid).uuid(2, *operation_uuid);

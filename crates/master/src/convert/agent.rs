@@ -140,7 +140,10 @@ fn known(capabilities: &[Capability]) -> AgentCapabilities {
             Type::ResourceProvider => known.resource_provider = true,
             Type::AgentDraining => known.agent_draining = true,
             Type::TaskResourceLimits => known.task_resource_limits = true,
-            Type::Unknown | Type::HierarchicalRole | Type::ResizeVolume | Type::AgentOperationFeedback => {}
+            Type::HierarchicalRole => known.hierarchical_role = true,
+            Type::ResizeVolume => known.resize_volume = true,
+            Type::AgentOperationFeedback => known.agent_operation_feedback = true,
+            Type::Unknown => {}
         }
     }
     known

@@ -26,7 +26,10 @@ pub(super) async fn change(master: &Master, call: Call) -> Result<Response, ApiE
             return Ok(ok());
         }
         Type::UpdateWeights => weights::update(&call.update_weights.ok_or_else(missing)?.weight_infos)?,
-        Type::UpdateQuota => quota::update(&call.update_quota.ok_or_else(missing)?.quota_configs)?,
+        Type::UpdateQuota => {
+            let update = call.update_quota.ok_or_else(missing)?;
+            quota::update(&update.quota_configs, update.force.unwrap_or_default())?
+        }
         Type::Teardown => {
             OperatorCall::Teardown(call.teardown.ok_or_else(missing)?.framework_id.value.into())
         }

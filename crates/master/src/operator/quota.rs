@@ -1,62 +1,62 @@
-//! Limits of roles. Guarantees are not supported: what a role may take at most can be set, not what is kept for it.
+//! Quotas of roles: what is kept for them, and what they may take at most.
+
+use std::collections::BTreeMap;
 
 use http_api::ApiError;
-use master_core::{OperatorCall, QuotaLimits, Snapshot};
-use proto::MapEntry as _;
+use master_core::{OperatorCall, Quota, Snapshot};
+use proto::MapEntry;
 use proto::v1;
-use proto::v1::quota::quota_config::LimitsEntry;
 use proto::v1::quota::{QuotaConfig, QuotaStatus};
 use resources::{Name, Role, Scalar};
 
-/// The limits that were set.
+/// The quotas that were set.
 pub(crate) fn status(snapshot: &Snapshot) -> QuotaStatus {
-    let configs = snapshot.quota_limits.iter().map(|(role, limits)| QuotaConfig {
+    let configs = snapshot.quotas.iter().map(|(role, quota)| QuotaConfig {
         role: role.to_string(),
-        limits: limits.iter().map(|(name, amount)| entry(name, *amount)).collect(),
-        ..Default::default()
+        guarantees: quota.guarantees.iter().map(|(name, amount)| entry(name, *amount).into()).collect(),
+        limits: quota.limits.iter().map(|(name, amount)| entry(name, *amount).into()).collect(),
     });
     QuotaStatus { configs: configs.collect(), infos: Vec::new() }
 }
 
-fn entry(name: &Name, amount: Scalar) -> LimitsEntry {
-    (name.to_string(), v1::value::Scalar { value: amount.to_f64() }).into()
+fn entry(name: &Name, amount: Scalar) -> (String, v1::value::Scalar) {
+    (name.to_string(), v1::value::Scalar { value: amount.to_f64() })
 }
 
-/// The call that sets limits.
-pub(crate) fn update(configs: &[QuotaConfig]) -> Result<OperatorCall, ApiError> {
-    let limits = configs.iter().map(|config| {
+/// The call that sets quotas.
+pub(crate) fn update(configs: &[QuotaConfig], force: bool) -> Result<OperatorCall, ApiError> {
+    let quotas = configs.iter().map(|config| {
         wire::validate_quota_config(config)
             .map_err(|error| ApiError::bad_request(format!("Invalid QuotaConfig: {error}")))?;
-        if config.guarantees.iter().any(|entry| entry.value.as_ref().is_some_and(|value| value.value > 0.0)) {
-            return Err(ApiError::not_implemented("Quota guarantees are not supported yet, only limits"));
-        }
-        // Of entries with the same name the last counts.
-        let limits: QuotaLimits = config
-            .limits
-            .iter()
-            .map(|entry| {
-                (Name::from(entry.key()), Scalar::from_f64(entry.value().map_or(0.0, |scalar| scalar.value)))
-            })
-            .collect();
-        Ok((Role::from(config.role.as_str()), limits))
+        let quota = Quota { guarantees: amounts(&config.guarantees), limits: amounts(&config.limits) };
+        Ok((Role::from(config.role.as_str()), quota))
     });
-    limits.collect::<Result<_, _>>().map(OperatorCall::UpdateQuota)
+    Ok(OperatorCall::UpdateQuota { quotas: quotas.collect::<Result<_, ApiError>>()?, force })
+}
+
+/// Of entries with the same name the last counts.
+fn amounts<E>(entries: &[E]) -> BTreeMap<Name, Scalar>
+where
+    E: MapEntry<Value = v1::value::Scalar>,
+{
+    let amount = |entry: &E| entry.value().map_or(0.0, |scalar| scalar.value);
+    entries.iter().map(|entry| (Name::from(entry.key()), Scalar::from_f64(amount(entry)))).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     #[test]
-    fn limits_yes_guarantees_no() {
-        let entry = || ("cpus", v1::value::Scalar { value: 3.0 });
-        let mut config = QuotaConfig { role: "a".into(), limits: vec![entry().into()], ..Default::default() };
-        let limits = BTreeMap::from([(Name::Cpus, Scalar::whole(3))]);
-        let call = update(std::slice::from_ref(&config)).unwrap();
-        assert_eq!(call, OperatorCall::UpdateQuota(vec![("a".into(), limits)]));
-        config.guarantees = vec![entry().into()];
-        assert_eq!(update(&[config]).unwrap_err().status, 501);
+    fn guarantees_and_limits() {
+        let entry = |value| ("cpus", v1::value::Scalar { value });
+        let config = QuotaConfig {
+            role: "a".into(),
+            guarantees: vec![entry(2.0).into()],
+            limits: vec![entry(3.0).into()],
+        };
+        let quota = |amount| BTreeMap::from([(Name::Cpus, Scalar::whole(amount))]);
+        let quotas = vec![("a".into(), Quota { guarantees: quota(2), limits: quota(3) })];
+        assert_eq!(update(&[config], true).unwrap(), OperatorCall::UpdateQuota { quotas, force: true });
     }
 }

@@ -11,6 +11,7 @@ use proto::v1::offer::Operation;
 use proto::v1::offer::operation::{LaunchGroup, Type as OperationType};
 use proto::v1::scheduler::Call;
 use proto::v1::scheduler::call::{self, Type};
+use resources::OperationKind;
 
 use crate::convert;
 
@@ -141,21 +142,30 @@ fn accept(framework_id: &FrameworkId, accept: call::Accept) -> SchedulerCall {
     SchedulerCall::Accept {
         offer_ids: ids(accept.offer_ids),
         refuse: refuse(accept.filters.as_ref()),
-        operations: accept.operations.into_iter().map(|each| operation(framework_id, each)).collect(),
+        operations: accept.operations.into_iter().filter_map(|each| operation(framework_id, each)).collect(),
     }
 }
 
-fn operation(framework_id: &FrameworkId, operation: Operation) -> AcceptOperation {
-    let kind = operation.r#type();
-    let id = operation.id.map(|id| id.value.into());
-    match (kind, operation.launch, operation.launch_group) {
-        (OperationType::Launch, Some(launch), _) => AcceptOperation::Launch(
-            launch.task_infos.into_iter().map(|task| launched(framework_id, task)).collect(),
-        ),
-        (OperationType::LaunchGroup, _, Some(group)) => launch_group(framework_id, group)
-            .unwrap_or_else(|| AcceptOperation::Unsupported { id, kind: kind.as_str_name().to_owned() }),
-        _ => AcceptOperation::Unsupported { id, kind: kind.as_str_name().to_owned() },
-    }
+/// What the core is to do; nothing of an operation of a kind that we do not know, as in Mesos.
+fn operation(framework_id: &FrameworkId, operation: Operation) -> Option<AcceptOperation> {
+    let id = operation.id.as_ref().map(|id| id.value.as_str().into());
+    let kind = match operation.r#type() {
+        OperationType::Unknown => return None,
+        OperationType::Launch => {
+            let tasks = operation.launch?.task_infos.into_iter();
+            return Some(AcceptOperation::Launch(tasks.map(|task| launched(framework_id, task)).collect()));
+        }
+        OperationType::LaunchGroup => return launch_group(framework_id, operation.launch_group?),
+        OperationType::Reserve => OperationKind::Reserve,
+        OperationType::Unreserve => OperationKind::Unreserve,
+        OperationType::Create => OperationKind::Create,
+        OperationType::Destroy => OperationKind::Destroy,
+        OperationType::GrowVolume => OperationKind::GrowVolume,
+        OperationType::ShrinkVolume => OperationKind::ShrinkVolume,
+        OperationType::CreateDisk => OperationKind::CreateDisk,
+        OperationType::DestroyDisk => OperationKind::DestroyDisk,
+    };
+    Some(AcceptOperation::Apply { id, kind, operation: Err("Operation not supported".to_owned()) })
 }
 
 /// Executors belong to the framework that launches them, whether it says so or not.

@@ -157,16 +157,10 @@ pub(crate) async fn remove_quota(
         return Err(ApiError::method_not_allowed(&["GET", "POST", "DELETE"], &method));
     }
     let role = resources::Role::from(role);
-    if !master.snapshot().await?.quota_limits.contains_key(&role) {
+    if !master.snapshot().await?.quotas.contains_key(&role) {
         let message =
             format!("Failed to remove quota for path '/master/quota/{role}': Role '{role}' has no quota set");
         return Err(ApiError::bad_request(message));
     }
-    answer(
-        master
-            .core
-            .operator(OperatorCall::UpdateQuota(vec![(role, Default::default())]))
-            .await
-            .map_err(gone)?,
-    )
+    answer(master.core.operator(OperatorCall::RemoveQuota(role)).await.map_err(gone)?)
 }

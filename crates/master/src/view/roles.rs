@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use master_core::{QuotaLimits, Snapshot};
+use master_core::Snapshot;
 use proto::v1;
 use resources::{Name, Quantities, Resources, Role, Scalar};
 use serde_json::{Map, json};
@@ -24,7 +24,7 @@ pub(crate) struct RoleInfo {
     /// Its weight, where one was set.
     pub(crate) weight: Option<f64>,
     /// The most that it may take, where limits were set.
-    pub(crate) limits: Option<QuotaLimits>,
+    pub(crate) limits: Option<BTreeMap<Name, Scalar>>,
 }
 
 /// The weight of a role for which none was set.
@@ -53,8 +53,8 @@ pub(crate) fn roles(snapshot: &Snapshot) -> BTreeMap<Role, RoleInfo> {
     for (role, weight) in &snapshot.weights {
         roles.entry(role.clone()).or_default().weight = Some(*weight);
     }
-    for (role, limits) in &snapshot.quota_limits {
-        roles.entry(role.clone()).or_default().limits = Some(limits.clone());
+    for (role, quota) in &snapshot.quotas {
+        roles.entry(role.clone()).or_default().limits = Some(quota.limits.clone());
     }
     roles
 }

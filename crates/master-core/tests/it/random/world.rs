@@ -302,7 +302,7 @@ impl World {
                 config: DrainConfig { max_grace_period: None, mark_gone },
             },
             2 => OperatorCall::DeactivateAgent(id),
-            3 => OperatorCall::UpdateQuota(vec![("web".into(), BTreeMap::new())]),
+            3 => OperatorCall::RemoveQuota("web".into()),
             4 => OperatorCall::UpdateWeights(vec![("web".into(), 3.0)]),
             _ => OperatorCall::ReactivateAgent(id),
         };

@@ -1,10 +1,10 @@
 //! Rules for the resources of a task or an executor together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use resources::{Name, Quantities, Resource, Resources, Value};
+use resources::{Name, Quantities, Resource, Resources, Value, duplicate_persistence_id, validate_use};
 
-use crate::invalid::{Checked, check_id, ensure, invalid};
+use crate::invalid::{Checked, Invalid, ensure, invalid};
 
 /// How to speak of those who use resources.
 #[derive(Clone, Copy, Debug)]
@@ -57,19 +57,7 @@ pub(super) fn check_together(total: &Resources, words: Words) -> Checked {
 }
 
 fn check_each(resources: &Resources) -> Checked {
-    check_gpus(resources).map_err(|error| error.within("Invalid 'gpus' resource"))?;
-    for resource in resources.iter() {
-        check_disk(resource).map_err(|error| error.within("Invalid DiskInfo"))?;
-    }
-    for resource in resources.iter() {
-        if resource.is_dynamically_reserved() && resource.is_revocable() {
-            return invalid(format!(
-                "Invalid ReservationInfo: Dynamically reserved resource {resource} cannot be created from revocable \
-                 resources"
-            ));
-        }
-    }
-    Ok(())
+    validate_use(resources.iter()).map_err(|error| Invalid::new(error.to_string()))
 }
 
 /// A GPU is had whole.
@@ -78,33 +66,12 @@ pub(crate) fn check_gpus(resources: &Resources) -> Checked {
     ensure(gpus.thousandths() % 1000 == 0, "The 'gpus' resource must be an unsigned integer")
 }
 
-fn check_disk(resource: &Resource) -> Checked {
-    let Some(disk) = &resource.details().disk else { return Ok(()) };
-    let Some(persistence) = &disk.persistence else {
-        ensure(disk.volume.is_none(), "Non-persistent volume not supported")?;
-        return ensure(disk.source.is_some(), "DiskInfo is set but empty");
-    };
-    ensure(!resource.is_revocable(), "Persistent volumes cannot be created from revocable resources")?;
-    ensure(resource.is_reserved(), "Persistent volumes cannot be created from unreserved resources")?;
-    let Some(volume) = &disk.volume else {
-        return invalid("Expecting 'volume' to be set for persistent volume");
-    };
-    ensure(volume.host_path.is_none(), "Expecting 'host_path' to be unset for persistent volume")?;
-    check_id(&persistence.id).map_err(|error| error.within("Invalid persistence ID for persistent volume"))
-}
-
 /// Persistence ids are unique for a role on an agent.
 fn check_unique_volumes(resources: &Resources) -> Checked {
-    let mut seen = BTreeSet::new();
-    for volume in resources.iter() {
-        let persistence = volume.details().disk.as_ref().and_then(|disk| disk.persistence.as_ref());
-        if let Some(persistence) = persistence
-            && !seen.insert((volume.reservation_role(), &persistence.id))
-        {
-            return invalid(format!("Persistence ID '{}' is not unique", persistence.id));
-        }
+    match duplicate_persistence_id(resources.iter()) {
+        Some(id) => invalid(format!("Persistence ID '{id}' is not unique")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Resources that name no role get that of their offer; of those that do, all name the same.

@@ -1,8 +1,9 @@
-//! `meseta-bench`: how fast the real servers are, and what they use. Prints the workload with the figures.
+//! `meseta-bench`: how fast the real servers and the allocator are, and what they use. Prints the workload with the figures.
 //!
-//! The servers are the `meseta` beside this program, started as processes of their own on loopback; see
-//! `docs/performance.md`.
+//! The servers are the `meseta` beside this program, started as processes of their own on loopback; the allocator is
+//! called. See `docs/performance.md`.
 
+mod allocator;
 mod emulated;
 mod latency;
 mod report;
@@ -24,6 +25,8 @@ enum Benchmark {
     Throughput(throughput::Options),
     /// Accept to TASK_RUNNING, one task at a time on a real agent; memory of master and agent.
     Latency(latency::Options),
+    /// The allocator by itself, on the workloads of Mesos' own allocator benchmarks and on ours.
+    Allocator(allocator::Options),
 }
 
 fn main() -> Result<()> {
@@ -33,6 +36,10 @@ fn main() -> Result<()> {
         match options.benchmark {
             Benchmark::Throughput(options) => throughput::run(&options).await,
             Benchmark::Latency(options) => latency::run(&options).await,
+            Benchmark::Allocator(options) => {
+                allocator::run(&options);
+                Ok(())
+            }
         }
     })
 }

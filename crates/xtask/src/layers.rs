@@ -27,9 +27,10 @@ const TABLE: &[(u8, &str, May)] = &[
     (3, "master-core", Only(&["base", "resources", "allocator"])),
     (3, "agent-core", Only(&["base", "resources"])),
     (4, "store", Only(&["base"])),
+    (3, "init", Only(&[])),
     (4, "transport", Only(&["base", "proto"])),
     (4, "http-api", Only(&["base", "proto"])),
-    (4, "containerizer", Only(&["base", "resources"])),
+    (4, "containerizer", Only(&["base", "resources", "init"])),
     (
         5,
         "master",

@@ -1,0 +1,63 @@
+//! Waiting: for the task, for orphans, and for signals that are to be passed on.
+
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
+use rustix::io::Errno;
+use rustix::process::WaitOptions;
+
+use crate::run::{Failure, Trying};
+
+/// What is waited for.
+pub(crate) struct Waiting {
+    pub(crate) task: Pid,
+    /// Signals go to everybody in our namespace, not only to the task's group.
+    pub(crate) owns_pids: bool,
+}
+
+/// Holds all signals back, so that each is taken where we ask for it. To be called before anybody is forked.
+pub(crate) fn hold_signals() -> Result<(), Failure> {
+    SigSet::all().thread_block().trying(|| "cannot hold signals back")
+}
+
+/// Lets signals in again, for a task.
+pub(crate) fn release_signals() -> nix::Result<()> {
+    SigSet::empty().thread_set_mask()
+}
+
+impl Waiting {
+    /// Waits until the task ended, and calls `begin` before. Returns its wait status as `wait(2)` gives it.
+    pub(crate) fn until_ended(&self, begin: impl FnOnce()) -> Result<i32, Failure> {
+        begin();
+        loop {
+            if let Some(status) = self.reap()? {
+                return Ok(status);
+            }
+            match SigSet::all().wait() {
+                // There are signals of which nix has no name; they are the task's library's own affair.
+                Ok(Signal::SIGCHLD) | Err(_) => {}
+                Ok(signal) => self.pass_on(signal),
+            }
+        }
+    }
+
+    /// Waits for everybody who ended.
+    fn reap(&self) -> Result<Option<i32>, Failure> {
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if pid.as_raw_pid() == self.task.as_raw() => {
+                    return Ok(Some(status.as_raw()));
+                }
+                Ok(None) => return Ok(None),
+                // An orphan.
+                Ok(Some(_)) | Err(Errno::INTR) => {}
+                Err(error) => return Err(Failure::new("cannot wait for the task", error)),
+            }
+        }
+    }
+
+    fn pass_on(&self, signal: Signal) {
+        let group = if self.owns_pids { Pid::from_raw(-1) } else { Pid::from_raw(-self.task.as_raw()) };
+        // Nobody is there any more: then its end is what comes next.
+        let _ = kill(group, signal);
+    }
+}

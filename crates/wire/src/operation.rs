@@ -73,12 +73,14 @@ fn part<'a, T>(
     })
 }
 
+/// Of several, Mesos says which one is wrong.
 fn all(resources: &[proto::v1::Resource]) -> Result<Vec<Resource>, Invalid> {
-    resources.iter().map(one).collect()
+    let read = |resource| resource_from_proto(resource).map_err(|error| Invalid::new(error.to_string()));
+    resources.iter().map(read).collect()
 }
 
 fn one(resource: &proto::v1::Resource) -> Result<Resource, Invalid> {
-    resource_from_proto(resource).map_err(|error| Invalid::new(error.to_string()))
+    resource_from_proto(resource).map_err(|error| Invalid::new(error.reason))
 }
 
 fn disk_kind(kind: SourceType) -> DiskKind {
@@ -240,5 +242,10 @@ mod tests {
             read(negative).unwrap_err(),
             "Resource 'cpus:-1' is invalid: Invalid scalar resource: value <= 0"
         );
+        let shrink = format!(
+            r#"{{"type":"SHRINK_VOLUME","shrink_volume":{{"volume":{},"subtract":{{"value":1}}}}}}"#,
+            DISK.replace("4.0", "-4")
+        );
+        assert_eq!(read(&shrink).unwrap_err(), "Invalid scalar resource: value <= 0");
     }
 }

@@ -67,6 +67,11 @@ pub enum OperationError {
          to be made to unallocated resources"
     )]
     OperatorReservedAllocated,
+    #[error(
+        "A persistent volume {0} cannot be reserved for another role. Please destroy the persistent volume first then \
+         reserve the resource"
+    )]
+    ReservedVolume(Box<Resource>),
     #[error("Invalid reservation resources: {0}")]
     ReservationMixture(MixtureError),
     #[error(

@@ -94,6 +94,10 @@ fn validate_reserve(
         else {
             return Err(OperationError::NotDynamic(Box::new(resource.clone())));
         };
+        // Mesos lets a volume change its role, and with it the place where its data is looked for.
+        if resource.is_persistent_volume() {
+            return Err(OperationError::ReservedVolume(Box::new(resource.clone())));
+        }
         let role = &reservation.role;
         if !agent.hierarchical_role && role.as_str().contains('/') {
             return Err(OperationError::ReservedInHierarchy {

@@ -22,6 +22,7 @@ mod status;
 mod v0;
 mod view;
 mod watch;
+mod whitelist;
 
-pub use options::MasterOptions;
+pub use options::{FaultDomain, MasterOptions};
 pub use server::{MasterServer, StartError};

@@ -5,6 +5,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base::duration_text;
+use resources::{Name, Quantities, Scalar};
+
+/// Where a machine is, as far as failures go: machines of a zone fail together, those of a region are near each other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FaultDomain {
+    /// The region, such as `eu-central-1`.
+    pub region: String,
+    /// The zone within it, such as `eu-central-1a`.
+    pub zone: String,
+}
 
 /// Options of a master. Each is named as Mesos' flag, and has its default.
 #[derive(Clone, Debug)]
@@ -35,8 +45,27 @@ pub struct MasterOptions {
     pub agent_reregister_timeout: Duration,
     /// How often everything that is free is offered.
     pub allocation_interval: Duration,
-    /// How long a framework may hold an offer; for ever where it is `None`.
+    /// How long a framework may hold an offer; for ever where it is `None`, as in Mesos where nothing is said.
     pub offer_timeout: Option<Duration>,
+    /// The largest share of the cluster that may be on offer to one framework while others want it, between 0 and 1;
+    /// without limit where it is `None`. Mesos has nothing like it.
+    pub max_offered_share: Option<f64>,
+    /// What an offer has to have at least: one of these. Any is good enough where there are none.
+    pub min_allocatable_resources: Vec<Quantities>,
+    /// Names of resources that do not count in shares.
+    pub fair_sharing_excluded_resource_names: Vec<String>,
+    /// Whether agents with GPUs are offered only to frameworks that say that they can use them.
+    pub filter_gpu_resources: bool,
+    /// A file that names the hosts whose agents are offered, one a line; those of all agents are where it is `None`.
+    pub whitelist: Option<PathBuf>,
+    /// Where this master is. Agents of other regions are offered only to frameworks that know about regions.
+    pub domain: Option<FaultDomain>,
+    /// Whether agents have to say where they are.
+    pub require_agent_domain: bool,
+    /// How much memory a regular expression in offer constraints may take, in bytes.
+    pub offer_constraints_re2_max_mem: u64,
+    /// How long the program of such a regular expression may be.
+    pub offer_constraints_re2_max_program_size: u32,
     /// How many ended frameworks are remembered.
     pub max_completed_frameworks: usize,
     /// How many ended tasks of each framework are remembered.
@@ -77,7 +106,19 @@ impl Default for MasterOptions {
             max_agent_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(600),
             allocation_interval: Duration::from_secs(1),
-            offer_timeout: None,
+            offer_timeout: Some(Duration::from_secs(300)),
+            max_offered_share: None,
+            min_allocatable_resources: vec![
+                [(Name::Cpus, Scalar::from_thousandths(10))].into_iter().collect(),
+                [(Name::Mem, Scalar::whole(32))].into_iter().collect(),
+            ],
+            fair_sharing_excluded_resource_names: Vec::new(),
+            filter_gpu_resources: true,
+            whitelist: None,
+            domain: None,
+            require_agent_domain: false,
+            offer_constraints_re2_max_mem: 4096,
+            offer_constraints_re2_max_program_size: 100,
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1000,
             max_unreachable_tasks_per_framework: 1000,
@@ -112,6 +153,7 @@ impl MasterOptions {
             ("agent_ping_timeout", duration_text(self.agent_ping_timeout)),
             ("agent_reregister_timeout", duration_text(self.agent_reregister_timeout)),
             ("allocation_interval", duration_text(self.allocation_interval)),
+            ("filter_gpu_resources", self.filter_gpu_resources.to_string()),
             ("hostname", hostname.to_owned()),
             ("ip", self.ip.to_string()),
             ("max_agent_ping_timeouts", self.max_agent_ping_timeouts.to_string()),
@@ -119,15 +161,26 @@ impl MasterOptions {
             ("max_completed_tasks_per_framework", self.max_completed_tasks_per_framework.to_string()),
             ("max_operator_event_stream_subscribers", self.max_operator_event_stream_subscribers.to_string()),
             ("max_unreachable_tasks_per_framework", self.max_unreachable_tasks_per_framework.to_string()),
+            ("min_allocatable_resources", sets_text(&self.min_allocatable_resources)),
+            ("offer_constraints_re2_max_mem", bytes_text(self.offer_constraints_re2_max_mem)),
+            (
+                "offer_constraints_re2_max_program_size",
+                self.offer_constraints_re2_max_program_size.to_string(),
+            ),
             ("port", port.to_string()),
+            ("require_agent_domain", self.require_agent_domain.to_string()),
             ("root_submissions", self.root_submissions.to_string()),
         ];
         let optional = [
             ("advertise_ip", self.advertise_ip.map(|ip| ip.to_string())),
             ("advertise_port", self.advertise_port.map(|port| port.to_string())),
             ("cluster", self.cluster.clone()),
+            ("domain", self.domain.as_ref().map(FaultDomain::to_json)),
+            ("fair_sharing_excluded_resource_names", listed(&self.fair_sharing_excluded_resource_names)),
+            ("max_offered_share", self.max_offered_share.map(|share| share.to_string())),
             ("offer_timeout", self.offer_timeout.map(duration_text)),
-            ("roles", (!self.roles.is_empty()).then(|| self.roles.join(","))),
+            ("roles", listed(&self.roles)),
+            ("whitelist", self.whitelist.as_ref().map(|path| path.display().to_string())),
             ("work_dir", self.work_dir.as_ref().map(|dir| dir.display().to_string())),
         ];
         flags.extend(optional.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))));
@@ -138,18 +191,50 @@ impl MasterOptions {
     }
 }
 
+impl FaultDomain {
+    /// A `mesos.v1.DomainInfo` in JSON, as the flag is given.
+    fn to_json(&self) -> String {
+        let (region, zone) = (&self.region, &self.zone);
+        serde_json::json!({ "fault_domain": { "region": { "name": region }, "zone": { "name": zone } } })
+            .to_string()
+    }
+}
+
+/// A list with commas, if there is anything in it.
+fn listed(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| names.join(","))
+}
+
+/// Sets of quantities as the flag has them: `cpus:1;mem:32|disk:1`.
+fn sets_text(sets: &[Quantities]) -> String {
+    let set = |set: &Quantities| {
+        let amounts: Vec<_> = set.iter().map(|(name, amount)| format!("{name}:{amount}")).collect();
+        amounts.join(";")
+    };
+    sets.iter().map(set).collect::<Vec<_>>().join("|")
+}
+
+/// A number of bytes in the largest unit that leaves no rest.
+fn bytes_text(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+    let (mut amount, mut unit) = (bytes, 0);
+    while amount > 0 && amount.is_multiple_of(1024) && unit + 1 < UNITS.len() {
+        amount /= 1024;
+        unit += 1;
+    }
+    format!("{amount}{}", UNITS[unit])
+}
+
 /// Flags of Mesos that clients read and that are not options here.
-const FIXED_FLAGS: [(&str, &str); 13] = [
+const FIXED_FLAGS: [(&str, &str); 11] = [
     ("allocator", "hierarchical"),
     ("authenticate_agents", "false"),
     ("authenticate_frameworks", "false"),
     ("authenticate_http_frameworks", "false"),
     ("authenticate_http_readonly", "false"),
     ("authenticate_http_readwrite", "false"),
-    ("filter_gpu_resources", "true"),
     ("framework_sorter", "drf"),
     ("logging_level", "INFO"),
-    ("min_allocatable_resources", "cpus:0.01|mem:32"),
     ("publish_per_framework_metrics", "false"),
     ("role_sorter", "drf"),
     ("version", "false"),
@@ -158,6 +243,29 @@ const FIXED_FLAGS: [(&str, &str); 13] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flags_are_shown_as_they_are_given() {
+        let options = MasterOptions {
+            domain: Some(FaultDomain { region: "r".into(), zone: "z".into() }),
+            fair_sharing_excluded_resource_names: vec!["gpus".into(), "ports".into()],
+            ..MasterOptions::default()
+        };
+        let flags = options.flags(1, "h");
+        let shown = |name: &str| flags.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+        for (name, expected) in [
+            ("min_allocatable_resources", "cpus:0.01|mem:32"),
+            ("offer_constraints_re2_max_mem", "4KB"),
+            ("offer_constraints_re2_max_program_size", "100"),
+            ("fair_sharing_excluded_resource_names", "gpus,ports"),
+            ("domain", r#"{"fault_domain":{"region":{"name":"r"},"zone":{"name":"z"}}}"#),
+            ("offer_timeout", "5mins"),
+        ] {
+            assert_eq!(shown(name), Some(expected), "{name}");
+        }
+        assert!(flags.is_sorted() && shown("whitelist").is_none());
+        assert_eq!(["0B", "1000B", "1MB"], [0, 1000, 1 << 20].map(bytes_text).as_slice());
+    }
 
     #[test]
     fn the_advertised_address_can_be_reached() {

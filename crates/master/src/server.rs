@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base::{Rng, Time, Uuid};
 use http_api::{ApiError, Logging, ServeOptions, serve_behind};
 use master_core::{MasterCore, OperatorCall, Options, Snapshot};
+use resources::Name;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -23,6 +24,7 @@ use crate::scheduler::EventContext;
 use crate::status::gone;
 use crate::view::metrics::{Metrics, ServerFigures, metrics};
 use crate::watch::Watchers;
+use crate::whitelist;
 
 /// The shortest time between two of what comes back for ever: with none, there would be time for nothing else.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -154,6 +156,9 @@ impl MasterServer {
             shared.options.weights.iter().map(|(role, weight)| (role.as_str().into(), *weight)).collect();
         // The answer is of no interest: setting weights cannot fail, and the thread has just started.
         let _ = core.operator(OperatorCall::UpdateWeights(weights)).await;
+        if let Some(path) = shared.options.whitelist.clone() {
+            tokio::spawn(whitelist::watch(path, core.clone(), stopped.clone()));
+        }
         let (router, limit) = (crate::routes::router(&shared), shared.options.max_request_bytes);
         let inbox = AgentInbox::new(core.clone());
         let front = move |stream, peer| serve_messages(stream, peer, limit, inbox.clone());
@@ -236,6 +241,14 @@ fn core_options(options: &MasterOptions, master_id: String, seed: u64) -> Option
         agent_reregister_timeout: options.agent_reregister_timeout,
         allocation_interval: options.allocation_interval.max(SHORTEST),
         offer_timeout: options.offer_timeout,
+        max_offered_share: options.max_offered_share,
+        min_allocatable: options.min_allocatable_resources.clone(),
+        fairness_excluded: options
+            .fair_sharing_excluded_resource_names
+            .iter()
+            .map(|name| Name::from(name.as_str()))
+            .collect(),
+        filter_gpu_agents: options.filter_gpu_resources,
         max_completed_frameworks: options.max_completed_frameworks,
         max_completed_tasks_per_framework: options.max_completed_tasks_per_framework,
         max_unreachable_tasks_per_framework: options.max_unreachable_tasks_per_framework,

@@ -7,9 +7,11 @@
 //! asked; it may be given with the one value that describes what Meseta does anyway.
 
 mod catalogue;
+mod domain;
 mod normalize;
 mod values;
 
 pub(crate) use catalogue::Server;
+pub(crate) use domain::Domain;
 pub(crate) use normalize::normalize;
-pub(crate) use values::{Duration, Weights};
+pub(crate) use values::{Bound, Bytes, Duration, PositiveDuration, QuantitySets, Share, Weights};

@@ -152,9 +152,15 @@ fn switched(spelled: &str, negated: bool, value: Option<&str>) -> Result<String,
     Ok((value != negated).to_string())
 }
 
+/// Flags that name a file which is read again and again: `file://PATH` is its path.
+const PATHS: [&str; 1] = ["whitelist"];
+
 /// The text of the file that a value `file://PATH` names; any other value as it is.
 fn from_file(long: &str, value: String) -> Result<String, FlagError> {
     let Some(path) = value.strip_prefix("file://") else { return Ok(value) };
+    if PATHS.contains(&long) {
+        return Ok(path.to_owned());
+    }
     let text = std::fs::read_to_string(path)
         .map_err(|error| FlagError(format!("--{long}={value}: the file cannot be read: {error}")))?;
     Ok(text.trim_end_matches('\n').to_owned())
@@ -169,6 +175,7 @@ mod tests {
         Command::new("agent")
             .arg(Arg::new("work_dir").long("work-dir"))
             .arg(Arg::new("port").long("port"))
+            .arg(Arg::new("whitelist").long("whitelist"))
             .arg(
                 Arg::new("switch_user")
                     .long("switch-user")
@@ -243,6 +250,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "/from/file\n").unwrap();
         check(&[&format!("--work_dir=file://{}", file.path().display())], &[], &["--work-dir=/from/file"]);
+        check(&["--whitelist=file:///a/list"], &[], &["--whitelist=/a/list"]);
         refuse(&["--work_dir=file:///nosuch"], &[], "--work-dir=file:///nosuch: the file cannot be read");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use resources::{Name, Quantities, Scalar};
+
 /// A duration: `15secs`, `1.5mins`, and also `15s`, `10m`, `2h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Duration(pub(crate) std::time::Duration);
@@ -52,6 +54,98 @@ impl FromStr for Weights {
     }
 }
 
+/// What may be without limit: a value, or `none`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Bound<T>(pub(crate) Option<T>);
+
+impl<T: FromStr<Err = String>> FromStr for Bound<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" { Ok(Self(None)) } else { text.parse().map(|value| Self(Some(value))) }
+    }
+}
+
+/// A duration that is not nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PositiveDuration(pub(crate) std::time::Duration);
+
+impl FromStr for PositiveDuration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Duration(duration) = text.parse()?;
+        if duration.is_zero() { Err("it must be greater than zero".to_owned()) } else { Ok(Self(duration)) }
+    }
+}
+
+/// A share of the whole: over 0 and not over 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Share(pub(crate) f64);
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share <= 1.0);
+        share.map(Self).ok_or_else(|| format!("`{text}` is no share; write a number over 0 and not over 1"))
+    }
+}
+
+/// A number of bytes: `4KB`, `1GB`, `100B`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fail = || format!("`{text}` is no number of bytes; write it as in 4KB, 10MB or 100B");
+        let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(fail)?;
+        let (number, unit) = text.split_at(split);
+        let power = match unit.to_ascii_uppercase().as_str() {
+            "B" => 0,
+            "KB" => 10,
+            "MB" => 20,
+            "GB" => 30,
+            "TB" => 40,
+            _ => return Err(fail()),
+        };
+        let number: u64 = number.parse().map_err(|_| fail())?;
+        number.checked_mul(1 << power).map(Self).ok_or_else(fail)
+    }
+}
+
+/// Sets of quantities, of which one is enough: `cpus:1;mem:32|disk:1`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct QuantitySets(pub(crate) Vec<Quantities>);
+
+impl FromStr for QuantitySets {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sets = text.split('|').filter(|set| !set.is_empty());
+        sets.map(quantities).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn quantities(text: &str) -> Result<Quantities, String> {
+    let one = |entry: &str| {
+        let (name, amount) = entry
+            .split_once(':')
+            .filter(|(name, amount)| !name.trim().is_empty() && !amount.contains(':'))
+            .ok_or_else(|| format!("`{entry}` is not of the form NAME:AMOUNT"))?;
+        let fail = || format!("the amount `{amount}` of {name} is no number of at least 0");
+        let amount: f64 = amount.trim().parse().map_err(|_| fail())?;
+        if amount.is_finite() && amount >= 0.0 {
+            Ok((Name::from(name.trim()), Scalar::from_f64(amount)))
+        } else {
+            Err(fail())
+        }
+    };
+    text.split(';').filter(|entry| !entry.is_empty()).map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +167,39 @@ mod tests {
         assert_eq!("a=2,b=0.5".parse(), Ok(Weights(vec![("a".into(), 2.0), ("b".into(), 0.5)])));
         for text in ["a", "a=x", "a=0", "a=-1", "a=inf"] {
             assert!(text.parse::<Weights>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bounds_shares_and_bytes() {
+        assert_eq!("none".parse(), Ok(Bound::<PositiveDuration>(None)));
+        let minute = PositiveDuration(std::time::Duration::from_secs(60));
+        assert_eq!("1mins".parse(), Ok(Bound(Some(minute))));
+        assert!("0secs".parse::<Bound<PositiveDuration>>().unwrap_err().contains("greater than zero"));
+        assert_eq!("0.25".parse(), Ok(Share(0.25)));
+        for text in ["0", "1.5", "-1", "NaN", "x"] {
+            assert!(text.parse::<Share>().is_err(), "{text}");
+        }
+        assert_eq!(
+            ["4KB", "7B", "1mb"].map(|text| text.parse()),
+            [Ok(Bytes(4096)), Ok(Bytes(7)), Ok(Bytes(1 << 20))]
+        );
+        for text in ["4", "KB", "1.5KB", "-1KB", "1XB", "99999999999TB"] {
+            assert!(text.parse::<Bytes>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sets_of_quantities() {
+        let shown = |text: &str| {
+            let sets: QuantitySets = text.parse().unwrap();
+            sets.0.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(shown("cpus:0.01|mem:32"), ["cpus:0.01", "mem:32"]);
+        assert_eq!(shown("disk:1|cpus:1; mem:32;ports:1"), ["disk:1", "cpus:1; mem:32; ports:1"]);
+        assert!(shown("").is_empty());
+        for text in ["cpus", "cpus:1:2", ":1", "cpus:x", "cpus:-1", "ports:[1-2]"] {
+            assert!(text.parse::<QuantitySets>().is_err(), "{text}");
         }
     }
 }

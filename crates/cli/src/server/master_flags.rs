@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use master::{MasterOptions, MasterServer};
+use master::{FaultDomain, MasterOptions, MasterServer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::life::{EndSignals, ProcessFlags, set_logging_level};
-use crate::flags::{Duration, Weights};
+use crate::flags::{Bound, Bytes, Domain, Duration, PositiveDuration, QuantitySets, Share, Weights};
 
 /// The flags of `meseta master`, named as Mesos' where Mesos has them.
 #[derive(Args, Debug)]
@@ -45,9 +45,33 @@ pub(crate) struct MasterFlags {
     /// How often everything that is free is offered
     #[arg(long, default_value = "1secs", value_name = "DURATION", help_heading = "Sharing")]
     allocation_interval: Duration,
-    /// How long a framework may hold an offer; for ever without this
-    #[arg(long, value_name = "DURATION", help_heading = "Sharing")]
-    offer_timeout: Option<Duration>,
+    /// How long a framework may hold an offer; `none` is for ever, as in Mesos where this is not given
+    #[arg(long, default_value = "5mins", value_name = "DURATION", help_heading = "Sharing")]
+    offer_timeout: Bound<PositiveDuration>,
+    /// The largest share of the cluster that is on offer to one framework while others want it; `none` is no limit, as
+    /// in Mesos
+    #[arg(long, default_value = "none", value_name = "SHARE", help_heading = "Sharing")]
+    max_offered_share: Bound<Share>,
+    /// What an offer has to have at least, such as cpus:1;mem:32|disk:1: one of the sets between the bars
+    #[arg(long, default_value = "cpus:0.01|mem:32", value_name = "SETS", help_heading = "Sharing")]
+    min_allocatable_resources: QuantitySets,
+    /// Resources that do not count in shares, such as gpus, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Sharing")]
+    fair_sharing_excluded_resource_names: Vec<String>,
+    /// Whether agents with GPUs are offered only to frameworks that say that they can use them
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true)]
+    #[arg(value_name = "BOOL", help_heading = "Sharing")]
+    filter_gpu_resources: bool,
+    /// File with the host names of the agents to be offered, one a line; it is read again every 5 seconds
+    #[arg(long, value_name = "FILE", help_heading = "Sharing")]
+    whitelist: Option<PathBuf>,
+    /// Most memory that a regular expression in offer constraints may take
+    #[arg(long, default_value = "4KB", value_name = "BYTES", help_heading = "Sharing")]
+    offer_constraints_re2_max_mem: Bytes,
+    /// Longest program that a regular expression in offer constraints may have
+    #[arg(long, default_value_t = 100, value_name = "SIZE", help_heading = "Sharing")]
+    offer_constraints_re2_max_program_size: u32,
     /// Whether frameworks may run tasks as root
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true)]
@@ -63,6 +87,15 @@ pub(crate) struct MasterFlags {
     /// How long an agent whose connection broke may take to come back
     #[arg(long, default_value = "10mins", value_name = "DURATION", help_heading = "Agents")]
     agent_reregister_timeout: Duration,
+
+    /// Where this master is: {"fault_domain":{"region":{"name":"R"},"zone":{"name":"Z"}}}, or the path of a file with it
+    #[arg(long, value_name = "JSON", help_heading = "Agents")]
+    domain: Option<Domain>,
+    /// Whether agents have to say where they are
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true)]
+    #[arg(value_name = "BOOL", help_heading = "Agents")]
+    require_agent_domain: bool,
 
     /// How many ended frameworks are remembered
     #[arg(long, default_value_t = 50, value_name = "COUNT", help_heading = "Memory")]
@@ -91,12 +124,25 @@ impl MasterFlags {
             advertise_port: self.advertise_port,
             work_dir: self.work_dir.clone(),
             cluster: self.cluster.clone(),
-            roles: self.roles.iter().filter(|role| !role.is_empty()).cloned().collect(),
+            roles: filled(&self.roles),
             weights: self.weights.clone().map(|weights| weights.0).unwrap_or_default(),
             agent_ping_timeout: self.agent_ping_timeout.0,
             max_agent_ping_timeouts: self.max_agent_ping_timeouts,
             allocation_interval: self.allocation_interval.0,
-            offer_timeout: self.offer_timeout.map(|timeout| timeout.0),
+            offer_timeout: self.offer_timeout.0.map(|timeout| timeout.0),
+            max_offered_share: self.max_offered_share.0.map(|share| share.0),
+            min_allocatable_resources: self.min_allocatable_resources.0.clone(),
+            fair_sharing_excluded_resource_names: filled(&self.fair_sharing_excluded_resource_names),
+            filter_gpu_resources: self.filter_gpu_resources,
+            // An old way to say that there is none.
+            whitelist: self.whitelist.clone().filter(|path| path.as_os_str() != "*"),
+            domain: self
+                .domain
+                .clone()
+                .map(|domain| FaultDomain { region: domain.region, zone: domain.zone }),
+            require_agent_domain: self.require_agent_domain,
+            offer_constraints_re2_max_mem: self.offer_constraints_re2_max_mem.0,
+            offer_constraints_re2_max_program_size: self.offer_constraints_re2_max_program_size,
             max_completed_frameworks: self.max_completed_frameworks,
             max_completed_tasks_per_framework: self.max_completed_tasks_per_framework,
             max_unreachable_tasks_per_framework: self.max_unreachable_tasks_per_framework,
@@ -107,6 +153,11 @@ impl MasterFlags {
             ..MasterOptions::default()
         }
     }
+}
+
+/// The entries of a list with commas that have something in them.
+fn filled(entries: &[String]) -> Vec<String> {
+    entries.iter().filter(|entry| !entry.is_empty()).cloned().collect()
 }
 
 /// Takes as many open files as may be had: every agent holds two connections, and a shell usually grants 1024 at first.

@@ -162,7 +162,7 @@ impl Allocator {
 }
 
 /// Whether there is as much as `least` of everything; of ranges and sets the elements are counted.
-fn has(resources: &Resources, least: &Quantities) -> bool {
+pub(crate) fn has(resources: &Resources, least: &Quantities) -> bool {
     least.iter().all(|(name, wanted)| {
         let have: i128 = resources
             .iter()

@@ -45,6 +45,11 @@ impl Filters {
         self.by_agent.get(&agent)?.iter().map(|f| f.until).max()
     }
 
+    /// What of the agent is refused, and until when.
+    pub(crate) fn refusals(&self, agent: AgentIx) -> impl Iterator<Item = (&Resources, Time)> {
+        self.by_agent.get(&agent).into_iter().flatten().map(|filter| (&filter.resources, filter.until))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_agent.values().map(Vec::len).sum()
     }

@@ -32,4 +32,7 @@ pub use options::{AgentSpec, Capabilities, FrameworkSpec, Offerable, Options, Qu
 pub use state::Allocator;
 pub use traits::{AgentTraits, AttributeValue};
 pub use view::RoleView;
-pub use why::{Obstacle, Why};
+pub use why::{
+    Change, ClientState, Detail, Finding, GuaranteeOpen, Level, LimitReached, Obstacle, Place, Refusal,
+    RoleCounts, Who, WhyClient, WhyFramework, WhyRole,
+};

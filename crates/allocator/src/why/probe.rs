@@ -1,0 +1,130 @@
+//! One agent, for one framework in one of its roles: all that stands in between, and what would be offered without it.
+
+use base::Time;
+use resources::{Quantities, Resource, Resources};
+
+use super::types::Obstacle;
+use crate::agents::AgentIx;
+use crate::cycle::has;
+use crate::tree::{Client, ClientIx};
+use crate::{Allocator, Capabilities};
+
+/// A set of obstacles.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub(super) struct Obstacles(u16);
+
+impl Obstacles {
+    pub(super) fn add(&mut self, obstacle: Obstacle) {
+        self.0 |= 1 << obstacle as u16;
+    }
+
+    pub(super) fn has(self, obstacle: Obstacle) -> bool {
+        self.0 & (1 << obstacle as u16) != 0
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = Obstacle> {
+        Obstacle::ALL.into_iter().filter(move |obstacle| self.has(*obstacle))
+    }
+}
+
+/// What is between a client and an agent.
+#[derive(Clone, Debug)]
+pub(super) struct Probe {
+    pub(super) obstacles: Obstacles,
+    /// What is free for the role, without what the framework cannot use unless there is nothing else.
+    pub(super) base: Resources,
+    /// The part of it that limits let pass.
+    pub(super) within_limits: Resources,
+}
+
+impl Allocator {
+    /// Looks at an agent for all clients of a role that can understand the same things and ask for the same least.
+    /// What depends on the client is left to [`Allocator::probe_client`].
+    pub(super) fn probe(&self, client: ClientIx, at: AgentIx) -> Probe {
+        let client = &self.tree.clients[client];
+        let agent = &self.agents[at];
+        let capabilities = self.capabilities(client);
+        let mut obstacles = Obstacles::default();
+        for (there, obstacle) in [
+            (!agent.active, Obstacle::AgentInactive),
+            (!agent.whitelisted, Obstacle::NotWhitelisted),
+            (
+                self.options.filter_gpu_agents && agent.has_gpus && !capabilities.gpu_resources,
+                Obstacle::KeptForGpus,
+            ),
+            (agent.remote && !capabilities.region_aware, Obstacle::OtherRegion),
+        ] {
+            if there {
+                obstacles.add(obstacle);
+            }
+        }
+        let nothing = |mut obstacles: Obstacles, obstacle| {
+            obstacles.add(obstacle);
+            Probe { obstacles, base: Resources::new(), within_limits: Resources::new() }
+        };
+        if agent.available.is_empty() {
+            return nothing(obstacles, Obstacle::NothingFree);
+        }
+        let for_role = agent.available.allocatable_to(&self.tree.roles[client.role].role);
+        if for_role.is_empty() {
+            return nothing(obstacles, Obstacle::ReservedForOthers);
+        }
+        let least = self.least(client);
+        let mut base = for_role.filter(|resource| understands(capabilities, resource));
+        if !is_enough(&base, least) {
+            let all_is_enough = is_enough(&for_role, least);
+            obstacles.add(if all_is_enough { Obstacle::NotUnderstood } else { Obstacle::TooLittle });
+            base = for_role;
+        }
+        // Where the least is missed anyhow, the question is only whether something is left.
+        let least = if obstacles.has(Obstacle::TooLittle) { &[] } else { least };
+        let (within_limits, _) = self.within_limits(client.role, base.clone());
+        if !is_enough(&within_limits, least) {
+            obstacles.add(Obstacle::AtLimit);
+        }
+        Probe { obstacles, base, within_limits }
+    }
+
+    /// Adds to what was found for the role what is the client's own: its constraints and refusals.
+    pub(super) fn probe_client(&self, probe: &Probe, at: (ClientIx, AgentIx), now: Time) -> Obstacles {
+        let (client, agent) = (&self.tree.clients[at.0], at.1);
+        let mut obstacles = probe.obstacles;
+        if client.constraints.as_ref().is_some_and(|c| !c.permits(&self.agents[agent].traits)) {
+            obstacles.add(Obstacle::Constrained);
+        }
+        // If less is offered than now, because a limit is raised just a little, a refusal is the more in the way.
+        if !probe.base.is_empty()
+            && client
+                .filters
+                .refusals(agent)
+                .any(|(refused, until)| until > now && refused.contains(&probe.within_limits))
+        {
+            obstacles.add(Obstacle::Refused);
+        }
+        obstacles
+    }
+
+    pub(super) fn capabilities(&self, client: &Client) -> Capabilities {
+        self.frameworks[client.framework].capabilities
+    }
+
+    /// What offers to a client must have at least one of.
+    pub(super) fn least<'a>(&'a self, client: &'a Client) -> &'a [Quantities] {
+        client.min_allocatable.as_deref().unwrap_or(&self.options.min_allocatable)
+    }
+}
+
+fn understands(capabilities: Capabilities, resource: &Resource) -> bool {
+    (capabilities.shared_resources || !resource.is_shared())
+        && (capabilities.revocable_resources || !resource.is_revocable())
+        && (capabilities.reservation_refinement || !resource.has_refined_reservations())
+}
+
+/// Whether something of it can be offered.
+pub(super) fn is_enough(resources: &Resources, least: &[Quantities]) -> bool {
+    !resources.is_empty() && (least.is_empty() || least.iter().any(|least| has(resources, least)))
+}

@@ -198,6 +198,11 @@ impl Allocation {
         self.allocator.convert_available(agent, from, to)
     }
 
+    /// What of an agent nobody was offered or uses.
+    pub(crate) fn available(&self, agent: &AgentId) -> Option<&Resources> {
+        self.allocator.available(agent)
+    }
+
     pub(crate) fn set_whitelist(&mut self, hostnames: Option<BTreeSet<String>>) {
         self.allocator.set_whitelist(hostnames);
         self.urgent = true;

@@ -21,7 +21,14 @@ impl std::fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), Broken> {
+/// Shared resources once, however many have them.
+fn once(resources: &Resources) -> Resources {
+    let mut once = resources.non_shared();
+    once.extend(resources.iter().filter(|resource| resource.is_shared()).cloned());
+    once
+}
+
+pub(crate) fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(Broken(message())) }
 }
 
@@ -78,6 +85,17 @@ impl MasterCore {
                 format!("offer {offer_id} is of an agent that does not offer it")
             })?;
         }
+        for (uuid, agent_id) in &framework.operations {
+            let operation = self.agents.get(agent_id).and_then(|agent| agent.operations.get(uuid));
+            ensure(operation.is_some_and(|operation| operation.framework_id.as_ref() == Some(id)), || {
+                format!("operation {uuid} of {id} is not on its agent {agent_id}")
+            })?;
+        }
+        for (operation_id, uuid) in &framework.operation_ids {
+            ensure(framework.operations.contains_key(uuid), || {
+                format!("{operation_id} of {id} is the name of no operation")
+            })?;
+        }
         for task_id in framework.unreachable_tasks.keys() {
             ensure(framework.unreachable_order.contains(task_id), || {
                 format!("{task_id} has no place in line")
@@ -121,6 +139,7 @@ impl MasterCore {
                 format!("{id}: {framework_id} is said to use {used} but uses {expected}")
             })?;
         }
+        self.check_operations(agent)?;
         self.check_allocation(agent)
     }
 
@@ -149,14 +168,16 @@ impl MasterCore {
             sum += used.clone().unallocated();
             sum
         });
-        if agent.offers.is_empty() && !agent.total.contains(&used) {
-            return Ok(());
-        }
-        ensure(agent.total.contains(&sum), || format!("{sum} of {id} is taken but it has {}", agent.total))?;
-        let mut rest = agent.total.clone();
-        rest -= &sum;
-        ensure(self.allocation.inner().available(id) == Some(&rest), || {
-            format!("the rest of {id} is not {rest}")
+        let smaller = agent.offers.is_empty() && !agent.total.contains(&once(&used));
+        let sum = if smaller { used } else { sum };
+        ensure(smaller || agent.total.contains(&once(&sum)), || {
+            format!("{sum} of {id} is taken but it has {}", agent.total)
+        })?;
+        let mut rest = agent.total.non_shared();
+        rest -= &sum.non_shared();
+        let available = self.allocation.inner().available(id).map(Resources::non_shared);
+        ensure(available.as_ref() == Some(&rest), || {
+            format!("the rest of {id} is not {rest} but {available:?}")
         })
     }
 

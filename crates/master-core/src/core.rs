@@ -7,6 +7,7 @@ use crate::allocation::Allocation;
 use crate::frameworks::{self, Frameworks};
 use crate::input::{FromAgent, Input, Timer};
 use crate::metrics::Metrics;
+use crate::operations::Operations;
 use crate::options::Options;
 use crate::output::{Observation, Output, SchedulerEvent, ToAgent};
 use crate::snapshot::Snapshot;
@@ -20,6 +21,7 @@ pub struct MasterCore {
     pub(crate) frameworks: Frameworks,
     pub(crate) agents: Agents,
     pub(crate) allocation: Allocation,
+    pub(crate) operations: Operations,
     pub(crate) metrics: Metrics,
     pub(crate) next_offer: u64,
     watched: bool,
@@ -33,6 +35,7 @@ impl MasterCore {
             frameworks: Frameworks::new(&options),
             agents: Agents::default(),
             allocation: Allocation::new(&options),
+            operations: Operations::new(options.seed),
             metrics: Metrics::default(),
             next_offer: 0,
             watched: false,
@@ -132,8 +135,8 @@ impl MasterCore {
             SchedulerCall::Acknowledge { agent_id, task_id, uuid } => {
                 tasks::acknowledge(self, now, id, agent_id, task_id, uuid, out);
             }
-            SchedulerCall::AcknowledgeOperationStatus { operation_id, .. } => {
-                operations::acknowledge(self, id, &operation_id, out);
+            SchedulerCall::AcknowledgeOperationStatus { operation_id, agent_id, uuid } => {
+                operations::acknowledge(self, now, id, &operation_id, agent_id, uuid, out);
             }
             SchedulerCall::Reconcile(tasks) => reconciliation::reconcile(self, now, id, tasks, out),
             SchedulerCall::ReconcileOperations(operations) => {
@@ -151,7 +154,7 @@ impl MasterCore {
             FromAgent::Register(message) => agents::register(self, now, from, *message, out),
             FromAgent::Reregister(message) => agents::reregister(self, now, from, *message, out),
             FromAgent::Unregister(agent_id) => agents::unregister(self, now, &from, &agent_id, out),
-            FromAgent::Update(message) => agents::update(self, *message, out),
+            FromAgent::Update(message) => agents::update(self, now, *message, out),
             FromAgent::StatusUpdate(update) => tasks::status_update(self, update, out),
             FromAgent::ExitedExecutor { agent_id, framework_id, executor_id, status } => {
                 tasks::exited_executor(self, agent_id, &framework_id, executor_id, status, out);
@@ -159,7 +162,7 @@ impl MasterCore {
             FromAgent::ExecutorMessage { agent_id, framework_id, executor_id, data } => {
                 tasks::message_from_executor(self, agent_id, &framework_id, executor_id, data, out);
             }
-            FromAgent::OperationStatus(update) => operations::status_update(self, &from, *update, out),
+            FromAgent::OperationStatus(update) => operations::status_update(self, now, &from, *update, out),
             FromAgent::Pong => agents::pong(self, &from),
         }
     }

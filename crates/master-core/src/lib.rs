@@ -30,6 +30,7 @@ pub use check::Broken;
 pub use core::MasterCore;
 pub use input::{FromAgent, Input, Timer};
 pub use metrics::Metrics;
+pub use operations::OperationCounts;
 pub use options::Options;
 pub use output::{Directory, FrameworkRef, Observation, Output, SchedulerEvent, ToAgent};
 pub use snapshot::Snapshot;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::operations::OperationCounts;
 use crate::types::{Reason, Source, TaskState};
 
 macro_rules! counters {
@@ -12,6 +13,8 @@ macro_rules! counters {
             $($(#[$doc])* pub $field: u64,)+
             /// Tasks that came to a terminal state for a reason, by state, source and reason number.
             pub task_reasons: BTreeMap<(TaskState, Option<Source>, Reason), u64>,
+            /// Operations, by kind and state.
+            pub operations: OperationCounts,
         }
 
         impl Metrics {
@@ -86,9 +89,13 @@ counters! {
     valid_status_update_acknowledgements "master/valid_status_update_acknowledgements",
     /// Acknowledgements that were dropped.
     invalid_status_update_acknowledgements "master/invalid_status_update_acknowledgements",
-    /// Statuses of operations; none is expected yet.
+    /// Statuses of known operations.
+    valid_operation_status_updates "master/valid_operation_status_updates",
+    /// All other statuses of operations.
     invalid_operation_status_updates "master/invalid_operation_status_updates",
-    /// Acknowledgements of operations; none is expected yet.
+    /// Acknowledgements of operations that were sent on.
+    valid_operation_status_update_acknowledgements "master/valid_operation_status_update_acknowledgements",
+    /// Acknowledgements of operations that were dropped.
     invalid_operation_status_update_acknowledgements "master/invalid_operation_status_update_acknowledgements",
     /// Agents that registered.
     agent_registrations "master/slave_registrations",
@@ -124,8 +131,6 @@ counters! {
     tasks_gone "master/tasks_gone",
     /// Tasks on agents that were declared gone.
     tasks_gone_by_operator "master/tasks_gone_by_operator",
-    /// Operations that were refused.
-    operations_error "master/operations/error",
     /// Allocation passes.
     allocation_runs "allocator/mesos/allocation_runs",
 }

@@ -6,7 +6,7 @@ use base::Time;
 use crate::core::MasterCore;
 use crate::output::Output;
 use crate::types::{OperatorCall, OperatorError};
-use crate::{agents, frameworks, tasks};
+use crate::{agents, frameworks, operations, tasks};
 
 pub(crate) fn operator(
     core: &mut MasterCore,
@@ -67,8 +67,8 @@ pub(crate) fn operator(
             core.allocation.set_quota(&role, Quota::default());
             Ok(())
         }
-        OperatorCall::ApplyOperation { .. } => {
-            Err(OperatorError::BadRequest("No agent found with specified ID".to_owned()))
+        OperatorCall::ApplyOperation { agent_id, operation, principal } => {
+            operations::apply_for_operator(core, now, &agent_id, operation, principal.as_ref(), out)
         }
     }
 }

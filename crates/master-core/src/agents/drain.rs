@@ -76,14 +76,21 @@ pub(crate) fn reactivate(core: &mut MasterCore, id: &AgentId) -> Result<(), Oper
 pub(super) fn resume_drain(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
     let (Some(drain), Some(agent)) = (core.agents.draining.get(id), core.agents.get(id)) else { return };
     send_agent(agent, ToAgent::Drain(drain.config), out);
-    check_drained(core, now, id, out);
+    // One that carries out operations has yet to tell which ones it knows.
+    if !agent.capabilities.resource_provider {
+        check_drained(core, now, id, out);
+    }
 }
 
-/// Looks whether the last task of an agent that is drained is gone.
+/// Looks whether the last task and the last operation of an agent that is drained are gone.
 pub(crate) fn check_drained(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
     let Some(drain) = core.agents.draining.get_mut(id) else { return };
     if drain.state == DrainState::Drained
-        || core.agents.registered.get(id).is_none_or(|agent| !agent.tasks.is_empty())
+        || core
+            .agents
+            .registered
+            .get(id)
+            .is_none_or(|agent| !agent.tasks.is_empty() || !agent.operations.is_empty())
     {
         return;
     }

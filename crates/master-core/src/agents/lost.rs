@@ -7,8 +7,8 @@ use base::{AgentId, ExecutorId, FrameworkId, TaskId, Time};
 use crate::core::{MasterCore, send, send_agent};
 use crate::input::Timer;
 use crate::output::{Observation, Output, SchedulerEvent, ToAgent};
-use crate::types::{Pid, Reason, TaskState};
-use crate::{offers, tasks};
+use crate::types::{OperationState, Pid, Reason, TaskState};
+use crate::{offers, operations, tasks};
 
 /// Why the tasks of an agent that goes are lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +19,17 @@ pub(crate) enum Loss {
     Gone,
     /// It left, or another came to its address.
     Removed,
+}
+
+impl Loss {
+    /// What the schedulers of the agent's operations are told.
+    fn of_operations(self) -> Option<(OperationState, &'static str)> {
+        match self {
+            Self::Unreachable => Some((OperationState::Unreachable, "Agent was marked unreachable")),
+            Self::Gone => Some((OperationState::GoneByOperator, "Agent has been marked gone")),
+            Self::Removed => None,
+        }
+    }
 }
 
 /// The connection to an agent broke. Tasks of frameworks with checkpoints may still run; others die with the agent.
@@ -183,6 +194,7 @@ fn take_out(
     for framework_id in with_executors {
         remove_executors(core, id, &framework_id);
     }
+    operations::lose_all(core, id, loss.of_operations(), out);
     core.allocation.remove_agent(id);
     core.agents.observers.remove(id);
     core.agents.reregistration.remove(id);

@@ -56,6 +56,7 @@ pub(super) fn new_agent(now: Time, id: AgentId, pid: Pid, message: RegisterAgent
         killed_tasks: BTreeSet::new(),
         executors: BTreeMap::new(),
         operations: BTreeMap::new(),
+        unapplied: BTreeSet::new(),
         offers: BTreeMap::new(),
         used: BTreeMap::new(),
     }

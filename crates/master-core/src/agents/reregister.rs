@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::{AgentId, ExecutorId, FrameworkId, TaskId, Time};
+use resources::Resources;
 
 use super::drain::resume_drain;
 use super::register::new_agent;
 use super::{lost, registry};
 use crate::core::{MasterCore, send, send_agent};
 use crate::frameworks::{self, framework_ref};
-use crate::offers;
 use crate::output::{FrameworkRef, Output, SchedulerEvent, ToAgent};
-use crate::tasks;
 use crate::types::{
-    ArchivedFramework, ExecutorInfo, FrameworkInfo, Pid, Reason, ReconciledTask, ReregisterAgent, Task,
+    Agent, ArchivedFramework, ExecutorInfo, FrameworkInfo, Pid, Reason, ReconciledTask, ReregisterAgent, Task,
 };
+use crate::{offers, operations, tasks};
 
 pub(crate) fn reregister(
     core: &mut MasterCore,
@@ -102,8 +102,10 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     agent.capabilities = message.agent.capabilities;
     agent.capabilities_body = message.agent.capabilities_body;
     agent.resource_version = message.agent.resource_version;
-    let resized = agent.total != message.agent.total;
-    agent.total = message.agent.total;
+    let former_total = agent.total.clone();
+    agent.total = total_of(agent, message.agent.total);
+    operations::find_unapplied(agent, &former_total);
+    let resized = agent.total != former_total;
     agent.reregistered_time = Some(now);
     let was_connected = std::mem::replace(&mut agent.connected, true);
     if former != from {
@@ -136,6 +138,18 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     }
     resume_drain(core, now, &id, out);
     tell_frameworks(core, &id, &message.frameworks, out);
+    if let Some(agent) = core.agents.get(&id).filter(|agent| !agent.capabilities.resource_provider) {
+        operations::checkpoint(agent, out);
+    }
+}
+
+/// What an agent that comes back has. One that takes no operations learns its reservations and volumes from the master,
+/// and may have missed some.
+fn total_of(agent: &Agent, told: Resources) -> Resources {
+    if agent.capabilities.resource_provider {
+        return told;
+    }
+    agent.info.resources.with_checkpointed(&agent.total.checkpointed()).unwrap_or(told)
 }
 
 /// Whoever was at an agent's address before is not there any more.

@@ -1,13 +1,15 @@
-//! Agents tell of changes: resources that may be taken back, the version of their resources.
+//! Agents tell of changes: resources that may be taken back, the version of their resources, their operations.
 
+use base::{AgentId, Time};
 use resources::Resources;
 
+use super::drain::check_drained;
 use crate::core::MasterCore;
-use crate::offers;
 use crate::output::Output;
 use crate::types::UpdateAgent;
+use crate::{offers, operations};
 
-pub(crate) fn update(core: &mut MasterCore, message: UpdateAgent, out: &mut Vec<Output>) {
+pub(crate) fn update(core: &mut MasterCore, now: Time, message: UpdateAgent, out: &mut Vec<Output>) {
     core.metrics.messages_update_agent += 1;
     let id = message.agent_id;
     let Some(agent) = core.agents.get_mut(&id) else {
@@ -17,9 +19,19 @@ pub(crate) fn update(core: &mut MasterCore, message: UpdateAgent, out: &mut Vec<
     if message.resource_version.is_some() {
         agent.resource_version = message.resource_version;
     }
-    let Some(oversubscribed) = message.oversubscribed else { return };
+    if let Some(told) = message.operations {
+        operations::reported(core, &id, told, out);
+    }
+    if let Some(oversubscribed) = message.oversubscribed {
+        oversubscribe(core, &id, &oversubscribed, out);
+    }
+    check_drained(core, now, &id, out);
+}
+
+fn oversubscribe(core: &mut MasterCore, id: &AgentId, oversubscribed: &Resources, out: &mut Vec<Output>) {
+    let Some(agent) = core.agents.get_mut(id) else { return };
     let mut total: Resources = agent.total.non_revocable();
-    total += &oversubscribed;
+    total += oversubscribed;
     if total == agent.total {
         return;
     }
@@ -27,5 +39,5 @@ pub(crate) fn update(core: &mut MasterCore, message: UpdateAgent, out: &mut Vec<
     let agent = agent.clone();
     core.allocation.update_agent(&agent);
     // What was offered may not be there any more.
-    offers::rescind_revocable(core, &id, out);
+    offers::rescind_revocable(core, id, out);
 }

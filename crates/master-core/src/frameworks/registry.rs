@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base::{FrameworkId, Ring, Time};
 
 use crate::core::MasterCore;
+use crate::operations;
 use crate::options::Options;
 use crate::output::{Directory, FrameworkRef, Observation, Output};
 use crate::types::{ConnectionId, Framework, FrameworkInfo};
@@ -103,9 +104,10 @@ pub(crate) fn recover(
     framework.recovered = true;
     core.allocation.add_framework(&framework);
     let framework = Arc::new(framework);
-    core.frameworks.registered.insert(id.clone(), Arc::clone(&framework));
+    core.frameworks.registered.insert(id.clone(), framework);
+    operations::adopt(core, id);
     out.push(Output::Directory(Directory::Disconnected(id.clone())));
-    core.observe(out, || Observation::FrameworkAdded(framework));
+    core.observe(out, || Observation::FrameworkAdded(Arc::clone(&core.frameworks.registered[id])));
 }
 
 /// What messages to agents say of a framework.

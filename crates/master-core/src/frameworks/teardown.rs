@@ -7,7 +7,7 @@ use base::{AgentId, ExecutorId, FrameworkId, TaskId, Time};
 use crate::core::{MasterCore, send_agent};
 use crate::output::{Directory, Observation, Output, ToAgent};
 use crate::types::{Reason, Task, TaskState, TaskStatus};
-use crate::{agents, offers, tasks};
+use crate::{agents, offers, operations, tasks};
 
 /// TEARDOWN, by the scheduler or an operator.
 pub(crate) fn teardown(core: &mut MasterCore, now: Time, id: &FrameworkId, out: &mut Vec<Output>) {
@@ -41,6 +41,7 @@ pub(super) fn remove(core: &mut MasterCore, now: Time, id: &FrameworkId, out: &m
     ended.active = false;
     ended.recovered = false;
     ended.unregistered_time = Some(now);
+    operations::disown(ended);
     core.frameworks.completed.push(Arc::clone(&framework));
     out.push(Output::Directory(Directory::Removed(id.clone())));
     core.observe(out, || Observation::FrameworkRemoved(framework));

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{FrameworkId, OfferId, Time};
-use resources::Resources;
 
-use super::remove::{discard, take};
+use super::accepted::Accepted;
+use super::remove::discard;
 use super::validate::acceptable;
 use crate::core::MasterCore;
 use crate::operations;
 use crate::output::Output;
-use crate::tasks::{self, Launch};
+use crate::tasks;
 use crate::types::{AcceptOperation, Offer, Reason, TaskState};
 
 pub(crate) fn accept(
@@ -70,9 +70,9 @@ fn refuse_all(
             AcceptOperation::LaunchGroup { tasks, .. } => {
                 tasks.iter().map(|task| (task.task_id.clone(), task.agent_id.clone())).collect()
             }
-            AcceptOperation::Apply { id: operation_id, .. } => {
+            AcceptOperation::Apply { id: operation_id, kind, .. } => {
                 let message = format!("Operation attempted with invalid offers: {why}");
-                operations::refuse(core, id, operation_id, message, out);
+                operations::refuse(core, id, operation_id, kind, message, out);
                 continue;
             }
         };
@@ -92,30 +92,29 @@ fn use_offers(
     refuse: Duration,
     out: &mut Vec<Output>,
 ) {
-    let Some(first) = offers.first() else { return };
-    let (agent_id, role) = (first.agent_id.clone(), first.role.clone());
-    let mut remaining = Resources::new();
-    for offer in offers {
-        take(core, id, &offer.id);
-        remaining += &offer.resources;
-    }
-    let mut launch = Launch { framework_id: id, agent_id: &agent_id, role: &role, remaining };
+    let Some(mut accepted) = Accepted::take(core, id, offers) else { return };
+    // What is wrong in itself is refused before anything happens, as in Mesos.
+    let mut admitted = Vec::with_capacity(operations.len());
     for operation in operations {
+        if operations::admit(core, id, &accepted.agent_id, &operation, out) {
+            admitted.push(operation);
+        }
+    }
+    for operation in admitted {
         match operation {
             AcceptOperation::Launch(tasks) => {
                 for task in tasks {
-                    tasks::launch(core, now, &mut launch, task, out);
+                    tasks::launch(core, now, &mut accepted, task, out);
                 }
             }
             AcceptOperation::LaunchGroup { executor, tasks, refused } => {
-                tasks::launch_group(core, now, &mut launch, executor, tasks, refused, out);
+                tasks::launch_group(core, now, &mut accepted, executor, tasks, refused, out);
             }
-            AcceptOperation::Apply { id: operation_id, kind, .. } => {
-                let message = format!("{} operations are not supported by this master", kind.as_str());
-                operations::refuse(core, id, operation_id, message, out);
+            AcceptOperation::Apply { id, operation: Ok(operation), .. } => {
+                operations::apply(core, &mut accepted, id, operation, out);
             }
+            AcceptOperation::Apply { operation: Err(_), .. } => {}
         }
     }
-    let remaining = launch.remaining;
-    core.allocation.recover_leftover(now, id, &agent_id, &remaining, refuse);
+    accepted.give_back(core, now, refuse);
 }

@@ -1,11 +1,13 @@
 //! Offers that end without being used.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use base::{AgentId, FrameworkId, OfferId};
-use resources::Role;
+use base::{AgentId, FrameworkId, OfferId, Time};
+use resources::{Resource, Resources, Role};
 
 use crate::core::{MasterCore, send};
+use crate::operations;
 use crate::output::{Output, SchedulerEvent};
 use crate::types::Offer;
 
@@ -37,6 +39,23 @@ pub(super) fn rescind(
     out: &mut Vec<Output>,
 ) {
     discard(core, framework_id, offer_id);
+    if let Some(framework) = core.frameworks.get(framework_id) {
+        send(framework, SchedulerEvent::Rescind(offer_id.clone()), out);
+    }
+}
+
+/// Ends an offer because someone else needs what it has; its scheduler is told, and not offered the same again before
+/// `refuse` is over.
+pub(crate) fn rescind_for(
+    core: &mut MasterCore,
+    now: Time,
+    framework_id: &FrameworkId,
+    offer_id: &OfferId,
+    refuse: Duration,
+    out: &mut Vec<Output>,
+) {
+    let Some(offer) = take(core, framework_id, offer_id) else { return };
+    core.allocation.decline(now, framework_id, &offer.agent_id, &offer.resources, refuse);
     if let Some(framework) = core.frameworks.get(framework_id) {
         send(framework, SchedulerEvent::Rescind(offer_id.clone()), out);
     }
@@ -93,13 +112,29 @@ pub(crate) fn rescind_of_agent(core: &mut MasterCore, id: &AgentId, out: &mut Ve
 
 /// Withdraws the offers of an agent that hold what may be taken back.
 pub(crate) fn rescind_revocable(core: &mut MasterCore, id: &AgentId, out: &mut Vec<Output>) {
+    rescind_those(core, id, |resources| !resources.revocable().is_empty(), out);
+}
+
+/// Withdraws the offers of an agent that hold volumes which are about to be destroyed: shared ones are offered to many.
+pub(crate) fn rescind_of_volumes(
+    core: &mut MasterCore,
+    id: &AgentId,
+    volumes: &[Resource],
+    out: &mut Vec<Output>,
+) {
+    rescind_those(core, id, |resources| operations::holds_any(resources, volumes), out);
+}
+
+fn rescind_those(
+    core: &mut MasterCore,
+    id: &AgentId,
+    which: impl Fn(&Resources) -> bool,
+    out: &mut Vec<Output>,
+) {
     for (framework_id, offer_id) in offers_of(core, id) {
-        let revocable = core
-            .frameworks
-            .get(&framework_id)
-            .and_then(|framework| framework.offers.get(&offer_id))
-            .is_some_and(|offer| !offer.resources.revocable().is_empty());
-        if revocable {
+        let framework = core.frameworks.get(&framework_id);
+        let offer = framework.and_then(|framework| framework.offers.get(&offer_id));
+        if offer.is_some_and(|offer| which(&offer.resources)) {
             rescind(core, &framework_id, &offer_id, out);
         }
     }

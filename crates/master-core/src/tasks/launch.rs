@@ -3,26 +3,17 @@
 use std::sync::Arc;
 
 use base::{AgentId, FrameworkId, TaskId, Time};
-use resources::{Resources, Role};
+use resources::Role;
 
 use super::books::{add_executor, add_task};
 use super::validate::Place;
 use crate::core::{MasterCore, send, send_agent};
 use crate::frameworks::framework_ref;
+use crate::offers::Accepted;
 use crate::output::{Output, SchedulerEvent, ToAgent};
 use crate::types::{
     ExecutorInfo, Reason, RefusedTask, Source, Task, TaskBody, TaskInfo, TaskState, TaskStatus,
 };
-
-/// Where the operations of one ACCEPT work.
-pub(crate) struct Launch<'a> {
-    pub(crate) framework_id: &'a FrameworkId,
-    pub(crate) agent_id: &'a AgentId,
-    /// To which the offers were made.
-    pub(crate) role: &'a Role,
-    /// What is left of them.
-    pub(crate) remaining: Resources,
-}
 
 /// Why a task is not launched.
 pub(crate) struct Refusal<'a> {
@@ -65,14 +56,14 @@ pub(crate) fn refuse(
 pub(crate) fn launch(
     core: &mut MasterCore,
     now: Time,
-    launch: &mut Launch<'_>,
+    accepted: &mut Accepted<'_>,
     task: Result<Arc<TaskInfo>, RefusedTask>,
     out: &mut Vec<Output>,
 ) {
     let refused = match task {
         Ok(mut task) => {
-            allocate(Arc::make_mut(&mut task), launch.role);
-            match try_launch(core, launch, &task, out) {
+            allocate(Arc::make_mut(&mut task), &accepted.role);
+            match try_launch(core, accepted, &task, out) {
                 Ok(()) => return,
                 Err(message) => {
                     RefusedTask { task_id: task.task_id.clone(), agent_id: task.agent_id.clone(), message }
@@ -83,7 +74,7 @@ pub(crate) fn launch(
     };
     let refusal =
         Refusal { state: TaskState::Error, reason: Reason::TASK_INVALID, message: &refused.message };
-    refuse(core, now, launch.framework_id, refused.task_id, refused.agent_id, &refusal, out);
+    refuse(core, now, accepted.framework_id, refused.task_id, refused.agent_id, &refusal, out);
 }
 
 /// Allocates what a task asks for to the role of the offer.
@@ -96,16 +87,16 @@ fn allocate(task: &mut TaskInfo, role: &Role) {
 
 fn try_launch(
     core: &mut MasterCore,
-    launch: &mut Launch<'_>,
+    accepted: &mut Accepted<'_>,
     task: &Arc<TaskInfo>,
     out: &mut Vec<Output>,
 ) -> Result<(), String> {
-    let (framework_id, agent_id) = (launch.framework_id, launch.agent_id);
-    let (Some(framework), Some(agent)) = (core.frameworks.get(framework_id), core.agents.get(agent_id))
+    let (framework_id, agent_id) = (accepted.framework_id, accepted.agent_id.clone());
+    let (Some(framework), Some(agent)) = (core.frameworks.get(framework_id), core.agents.get(&agent_id))
     else {
         return Err(format!("Agent {agent_id} is no longer registered"));
     };
-    let place = Place { framework, agent, available: &launch.remaining };
+    let place = Place { framework, agent, available: &accepted.available() };
     place.check_task(task)?;
     let launch_executor = task.executor.as_ref().is_none_or(|executor| place.launches(executor));
     let message = ToAgent::RunTask {
@@ -116,24 +107,28 @@ fn try_launch(
     };
     send_agent(agent, message, out);
 
-    launch.remaining -= &task.resources;
-    if let Some(executor) = task.executor.as_ref().filter(|_| launch_executor) {
-        launch.remaining -= &executor.resources;
-        add_executor(core, agent_id, framework_id, executor);
-    }
     let executor = task.executor.as_ref();
-    add_task(core, new_task(launch, task, executor), out);
+    let mut consumed = task.resources.clone();
+    let launched = executor.filter(|_| launch_executor);
+    if let Some(executor) = launched {
+        consumed += &executor.resources;
+    }
+    accepted.consume(core, &consumed);
+    if let Some(executor) = launched {
+        add_executor(core, &agent_id, framework_id, executor);
+    }
+    add_task(core, new_task(accepted, task, executor), out);
     Ok(())
 }
 
-fn new_task(launch: &Launch<'_>, task: &TaskInfo, executor: Option<&Arc<ExecutorInfo>>) -> Task {
+fn new_task(accepted: &Accepted<'_>, task: &TaskInfo, executor: Option<&Arc<ExecutorInfo>>) -> Task {
     Task {
         task_id: task.task_id.clone(),
-        framework_id: launch.framework_id.clone(),
-        agent_id: launch.agent_id.clone(),
+        framework_id: accepted.framework_id.clone(),
+        agent_id: accepted.agent_id.clone(),
         executor_id: executor.map(|executor| executor.executor_id.clone()),
         name: task.name.clone(),
-        role: launch.role.clone(),
+        role: accepted.role.clone(),
         resources: task.resources.clone(),
         state: TaskState::Staging,
         status_update_state: None,
@@ -147,44 +142,44 @@ fn new_task(launch: &Launch<'_>, task: &TaskInfo, executor: Option<&Arc<Executor
 pub(crate) fn launch_group(
     core: &mut MasterCore,
     now: Time,
-    launch: &mut Launch<'_>,
+    accepted: &mut Accepted<'_>,
     mut executor: Arc<ExecutorInfo>,
     mut tasks: Vec<Arc<TaskInfo>>,
     refused: Option<String>,
     out: &mut Vec<Output>,
 ) {
-    Arc::make_mut(&mut executor).resources.allocate(launch.role);
+    Arc::make_mut(&mut executor).resources.allocate(&accepted.role);
     for task in &mut tasks {
-        allocate(Arc::make_mut(task), launch.role);
+        allocate(Arc::make_mut(task), &accepted.role);
     }
     let ids: Vec<(TaskId, AgentId)> =
         tasks.iter().map(|task| (task.task_id.clone(), task.agent_id.clone())).collect();
     let result = match refused {
         Some(message) => Err(message),
-        None => try_launch_group(core, launch, executor, tasks, out),
+        None => try_launch_group(core, accepted, executor, tasks, out),
     };
     if let Err(message) = result {
         let refusal =
             Refusal { state: TaskState::Error, reason: Reason::TASK_GROUP_INVALID, message: &message };
         for (task_id, agent_id) in ids {
-            refuse(core, now, launch.framework_id, task_id, agent_id, &refusal, out);
+            refuse(core, now, accepted.framework_id, task_id, agent_id, &refusal, out);
         }
     }
 }
 
 fn try_launch_group(
     core: &mut MasterCore,
-    launch: &mut Launch<'_>,
+    accepted: &mut Accepted<'_>,
     executor: Arc<ExecutorInfo>,
     tasks: Vec<Arc<TaskInfo>>,
     out: &mut Vec<Output>,
 ) -> Result<(), String> {
-    let (framework_id, agent_id) = (launch.framework_id, launch.agent_id);
-    let (Some(framework), Some(agent)) = (core.frameworks.get(framework_id), core.agents.get(agent_id))
+    let (framework_id, agent_id) = (accepted.framework_id, accepted.agent_id.clone());
+    let (Some(framework), Some(agent)) = (core.frameworks.get(framework_id), core.agents.get(&agent_id))
     else {
         return Err(format!("Agent {agent_id} is no longer registered"));
     };
-    let place = Place { framework, agent, available: &launch.remaining };
+    let place = Place { framework, agent, available: &accepted.remaining };
     let total = place.check_group(&executor, tasks.iter().map(AsRef::as_ref))?;
     let launch_executor = place.launches(&executor);
     let message = ToAgent::RunTaskGroup {
@@ -196,12 +191,12 @@ fn try_launch_group(
     };
     send_agent(agent, message, out);
 
-    launch.remaining -= &total;
+    accepted.consume(core, &total);
     if launch_executor {
-        add_executor(core, agent_id, framework_id, &executor);
+        add_executor(core, &agent_id, framework_id, &executor);
     }
     for task in &tasks {
-        add_task(core, new_task(launch, task, Some(&executor)), out);
+        add_task(core, new_task(accepted, task, Some(&executor)), out);
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ pub struct Agent {
     pub capabilities_body: Payload,
     /// The version of its resources.
     pub resource_version: Option<Uuid>,
-    /// What it has now.
+    /// What it has now, with the changes of operations that are under way.
     pub total: Resources,
     /// Whether its connection stands.
     pub connected: bool,
@@ -112,6 +112,9 @@ pub struct Agent {
     pub executors: BTreeMap<FrameworkId, BTreeMap<ExecutorId, Arc<ExecutorInfo>>>,
     /// Operations on it that are under way, or whose end is not acknowledged.
     pub operations: BTreeMap<Uuid, Arc<Operation>>,
+    /// Those of them that are under way, and whose changes are not in `total`: the agent told what it has before they
+    /// arrived.
+    pub unapplied: BTreeSet<Uuid>,
     /// Offers of it, and to whom.
     pub offers: BTreeMap<OfferId, FrameworkId>,
     /// What tasks and executors on it take, by framework, allocated to roles.

@@ -17,6 +17,8 @@ pub struct Operation {
     pub agent_id: AgentId,
     /// What; a framework's with its resources allocated to a role.
     pub info: Arc<resources::Operation>,
+    /// In which order the master sent it to its agent; 0 for one that it knows of only from there.
+    pub number: u64,
     /// The newest status that the agent knows, which may be ahead of what was reported.
     pub latest_status: Arc<OperationStatus>,
     /// What was reported, oldest first.

@@ -268,7 +268,7 @@ fn an_operation_that_is_not_carried_out_is_refused_and_the_rest_goes_on() {
     assert_eq!((status.state, status.uuid), (OperationState::Error, None));
     s.master.expect_silence(&s.scheduler);
     assert_eq!(s.master.messages_to(&s.pid).len(), 1);
-    assert_eq!(s.master.core.metrics().operations_error, 2);
+    assert_eq!(s.master.core.metrics().operations.get(OperationKind::Reserve, OperationState::Error), 2);
 }
 
 #[test]

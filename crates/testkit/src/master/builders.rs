@@ -51,7 +51,7 @@ pub fn agent_info(hostname: &str, total: &str) -> Arc<AgentInfo> {
     })
 }
 
-/// The registration of an agent.
+/// The registration of an agent that can do all that agents can.
 #[must_use]
 pub fn register(hostname: &str, total: &str) -> RegisterAgent {
     RegisterAgent {
@@ -61,11 +61,15 @@ pub fn register(hostname: &str, total: &str) -> RegisterAgent {
         capabilities: AgentCapabilities {
             multi_role: true,
             reservation_refinement: true,
+            resource_provider: true,
+            agent_operation_feedback: true,
+            hierarchical_role: true,
+            resize_volume: true,
             agent_draining: true,
-            ..AgentCapabilities::default()
+            task_resource_limits: true,
         },
         capabilities_body: Payload::default(),
-        resource_version: None,
+        resource_version: Some(Uuid::from_bytes([1; 16])),
     }
 }
 

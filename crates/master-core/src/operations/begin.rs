@@ -1,0 +1,72 @@
+//! The beginning of an operation that may be carried out: the master counts its changes as made, and tells the agent.
+
+use std::sync::Arc;
+
+use base::{AgentId, FrameworkId, OperationId, never};
+use resources::{Operation as Info, Resource};
+
+use super::books;
+use crate::core::{MasterCore, send_agent};
+use crate::output::{Output, ToAgent};
+use crate::types::{Agent, Operation, OperationState, OperationStatus};
+
+/// Begins an operation. The allocator counts its changes already.
+pub(super) fn begin(
+    core: &mut MasterCore,
+    framework_id: Option<&FrameworkId>,
+    agent_id: &AgentId,
+    id: Option<OperationId>,
+    info: Info,
+    out: &mut Vec<Output>,
+) {
+    let uuid = core.operations.rng.uuid();
+    let Some(agent) = core.agents.get_mut(agent_id) else { return };
+    let applied = agent.total.apply(&info.clone().unallocated());
+    if never!(applied.is_err(), "{agent_id} does not have what was offered of it: {applied:?}") {
+        return;
+    }
+    let version = agent.resource_version.filter(|_| agent.capabilities.resource_provider);
+    let Some(resource_version) = version else {
+        checkpoint(agent, out);
+        return;
+    };
+    let info = Arc::new(info);
+    let status = OperationStatus {
+        operation_id: id.clone(),
+        state: OperationState::Pending,
+        message: None,
+        uuid: None,
+        agent_id: Some(agent_id.clone()),
+        body: None,
+    };
+    let message = ToAgent::ApplyOperation {
+        framework_id: framework_id.cloned(),
+        id: id.clone(),
+        operation: Arc::clone(&info),
+        uuid,
+        resource_version,
+    };
+    send_agent(agent, message, out);
+    let number = core.operations.next_number();
+    let operation = Operation {
+        uuid,
+        id,
+        framework_id: framework_id.cloned(),
+        agent_id: agent_id.clone(),
+        info,
+        number,
+        latest_status: Arc::new(status),
+        statuses: Vec::new(),
+    };
+    books::add(core, operation);
+}
+
+/// Tells an agent that takes no operations all of its reservations and volumes. One that knows no refined reservations
+/// is told nothing if it would have some: they cannot be written in its words.
+pub(crate) fn checkpoint(agent: &Agent, out: &mut Vec<Output>) {
+    let checkpointed = agent.total.checkpointed();
+    let refined = checkpointed.iter().any(Resource::has_refined_reservations);
+    if agent.capabilities.reservation_refinement || !refined {
+        send_agent(agent, ToAgent::CheckpointResources(checkpointed), out);
+    }
+}

@@ -1,9 +1,9 @@
 //! One side of the recorded conversation between Mesos' master and agent, played to the other side under test.
 //!
 //! The recording is of one agent and nine frameworks: a task that ends, one that is killed, two task groups, operations
-//! on resources, reconciliation, a framework that ends while its task runs, an agent that restarts. What is not
-//! replayed, because Meseta does not have it yet: the two frameworks of operations ([`SKIPPED_FRAMEWORKS`]), and what
-//! follows the drain of the agent.
+//! on resources, reconciliation, a framework that ends while its task runs, an agent that restarts, is drained and
+//! is marked gone. What is not replayed, because Meseta does not have it yet: the two frameworks of operations
+//! ([`SKIPPED_FRAMEWORKS`]).
 
 pub mod as_agent;
 pub mod as_master;
@@ -23,9 +23,6 @@ pub const MASTER_ID: &str = "d8e34835-e67b-45ff-a610-2418b2b547d2";
 
 /// Frameworks that reserve and create: their launches and operations are left out, their end is not.
 pub const SKIPPED_FRAMEWORKS: [u32; 2] = [4, 5];
-
-/// The first message of the drain; the replay ends before it.
-const DRAIN: &str = "DrainSlaveMessage";
 
 /// Who sent a recorded message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +65,6 @@ pub fn recorded() -> Result<Vec<Recorded>> {
         let from = text("from")?.split('@').next().unwrap_or_default().to_owned();
         let (to, name) = text("path")?.trim_start_matches('/').split_once('/').context("no message name")?;
         let name = short(name).to_owned();
-        if name == DRAIN {
-            break;
-        }
         let side = match from.as_str() {
             "master" | "slave-observer(1)" => Side::Master,
             "slave(1)" => Side::Agent,
@@ -134,14 +128,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_recording_can_be_read_and_ends_before_the_drain() {
+    fn the_recording_can_be_read_and_ends_with_the_agent() {
         let messages = recorded().unwrap();
         assert!(messages.len() > 70, "{}", messages.len());
-        assert!(messages.iter().all(|m| !m.name.contains("Operation") && m.name != "ShutdownMessage"));
+        assert!(messages.iter().all(|m| !m.name.contains("Operation")));
+        assert_eq!(messages.last().unwrap().name, "ShutdownMessage");
         let launches = messages.iter().filter(|m| m.name == "RunTaskMessage").count();
         assert_eq!(launches, 5);
         let ends = messages.iter().filter(|m| m.name == "ShutdownFrameworkMessage").count();
-        assert_eq!(ends, 8);
+        assert_eq!(ends, 9);
     }
 
     #[test]

@@ -178,7 +178,7 @@ impl MasterCore {
             }
             Timer::Allocation => offers::allocation_due(self, now, out),
             Timer::AllocationInterval => offers::allocation_interval(self, now, out),
-            Timer::Offer(offer_id) => offers::offer_due(self, &offer_id, out),
+            Timer::Offer(framework_id, id) => offers::offer_due(self, &framework_id, &id, out),
         }
     }
 

@@ -118,6 +118,6 @@ pub enum Timer {
     Allocation,
     /// Filters may have run out.
     AllocationInterval,
-    /// An offer was not used in time.
-    Offer(OfferId),
+    /// A framework has not used an offer in time.
+    Offer(FrameworkId, OfferId),
 }

@@ -19,6 +19,7 @@ mod operations;
 mod operator;
 mod options;
 mod output;
+mod quota;
 mod reconciliation;
 mod snapshot;
 mod tasks;

@@ -1,12 +1,11 @@
 //! Calls of operators, and those of schedulers that wait for an answer.
 
-use allocator::Quota;
 use base::Time;
 
 use crate::core::MasterCore;
 use crate::output::Output;
 use crate::types::{OperatorCall, OperatorError};
-use crate::{agents, frameworks, operations, tasks};
+use crate::{agents, frameworks, operations, quota, tasks};
 
 pub(crate) fn operator(
     core: &mut MasterCore,
@@ -53,20 +52,9 @@ pub(crate) fn operator(
             }
             Ok(())
         }
-        OperatorCall::UpdateQuota { quotas, .. } => {
-            for (role, quota) in quotas {
-                core.allocation.set_quota(&role, quota);
-            }
-            Ok(())
-        }
-        OperatorCall::SetQuota { role, guarantee, .. } => {
-            core.allocation.set_quota(&role, Quota { guarantees: guarantee.clone(), limits: guarantee });
-            Ok(())
-        }
-        OperatorCall::RemoveQuota(role) => {
-            core.allocation.set_quota(&role, Quota::default());
-            Ok(())
-        }
+        OperatorCall::UpdateQuota { quotas, force } => quota::update(core, quotas, force, out),
+        OperatorCall::SetQuota { role, guarantee, force } => quota::set(core, &role, guarantee, force, out),
+        OperatorCall::RemoveQuota(role) => quota::remove(core, &role),
         OperatorCall::ApplyOperation { agent_id, operation, principal } => {
             operations::apply_for_operator(core, now, &agent_id, operation, principal.as_ref(), out)
         }

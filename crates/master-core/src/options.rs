@@ -44,7 +44,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Mesos' defaults.
+    /// Mesos' defaults, but that offers do not stand for ever.
     #[must_use]
     pub fn new(master_id: String, seed: u64) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Options {
             agent_reregister_timeout: Duration::from_secs(600),
             allocation_interval: Duration::from_secs(1),
             allocation_delay: Duration::from_millis(50),
-            offer_timeout: None,
+            offer_timeout: Some(Duration::from_secs(300)),
             max_offered_share: None,
             min_allocatable: vec![
                 Quantities::from_iter([(Name::Cpus, Scalar::from_thousandths(10))]),

@@ -41,7 +41,8 @@ pub(crate) fn allocate(core: &mut MasterCore, now: Time, out: &mut Vec<Output>) 
             pid: agent.pid.clone(),
         });
         if let Some(timeout) = core.options.offer_timeout {
-            out.push(Output::SetTimer { at: now + timeout, timer: Timer::Offer(id.clone()) });
+            let timer = Timer::Offer(offer.framework_id.clone(), id.clone());
+            out.push(Output::SetTimer { at: now + timeout, timer });
         }
         if let Some(agent) = core.agents.get_mut(&offer.agent_id) {
             agent.offers.insert(id.clone(), offerable.framework.clone());
@@ -72,10 +73,14 @@ pub(crate) fn allocation_interval(core: &mut MasterCore, now: Time, out: &mut Ve
 }
 
 /// An offer was neither used nor declined in time.
-pub(crate) fn offer_due(core: &mut MasterCore, offer_id: &OfferId, out: &mut Vec<Output>) {
-    let holder =
-        core.frameworks.registered.values().find(|framework| framework.offers.contains_key(offer_id));
-    if let Some(framework_id) = holder.map(|framework| framework.id.clone()) {
-        rescind(core, &framework_id, offer_id, out);
+pub(crate) fn offer_due(
+    core: &mut MasterCore,
+    framework_id: &FrameworkId,
+    offer_id: &OfferId,
+    out: &mut Vec<Output>,
+) {
+    let framework = core.frameworks.get(framework_id);
+    if framework.is_some_and(|framework| framework.offers.contains_key(offer_id)) {
+        rescind(core, framework_id, offer_id, out);
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn discard(core: &mut MasterCore, framework_id: &FrameworkId, offer_i
 }
 
 /// Ends an offer and tells its scheduler.
-pub(super) fn rescind(
+pub(crate) fn rescind(
     core: &mut MasterCore,
     framework_id: &FrameworkId,
     offer_id: &OfferId,

@@ -90,10 +90,13 @@ fn an_unused_offer_is_withdrawn_if_there_is_a_timeout() {
     master.agent("h", "cpus:4;mem:4096");
     let scheduler = master.framework("f");
     let offer = master.offer(&scheduler);
-    assert!(master.core.awaited_timers()(&Timer::Offer(offer.id.clone())));
+    assert!(master.core.awaited_timers()(&Timer::Offer(scheduler.id.clone(), offer.id.clone())));
     master.advance(Duration::from_secs(10));
     assert!(matches!(master.next_event(&scheduler), Some(SchedulerEvent::Rescind(id)) if id == offer.id));
-    assert!(!master.core.awaited_timers()(&Timer::Offer(offer.id.clone())), "it can be forgotten");
+    assert!(
+        !master.core.awaited_timers()(&Timer::Offer(scheduler.id.clone(), offer.id.clone())),
+        "it can be forgotten"
+    );
 }
 
 #[test]

@@ -57,10 +57,10 @@ mod tests {
         let at = Time::from_nanos;
         let mut timers = Timers::default();
         timers.set(at(2), Timer::Allocation);
-        timers.set(at(1), Timer::Offer("o".into()));
+        timers.set(at(1), Timer::Offer("f".into(), "o".into()));
         timers.set(at(2), Timer::AllocationInterval);
         assert_eq!(timers.pop_due(at(0)), None);
-        assert_eq!(timers.pop_due(at(2)), Some(Timer::Offer("o".into())));
+        assert_eq!(timers.pop_due(at(2)), Some(Timer::Offer("f".into(), "o".into())));
         assert_eq!(timers.pop_due(at(2)), Some(Timer::Allocation));
         assert_eq!(timers.pop_due(at(2)), Some(Timer::AllocationInterval));
         assert_eq!(timers.next(), None);
@@ -72,7 +72,7 @@ mod tests {
         timers.set(Time::from_nanos(5), Timer::Allocation);
         let mut most = 0;
         for number in 0..10_000 {
-            timers.set(Time::from_nanos(9), Timer::Offer(format!("o{number}").into()));
+            timers.set(Time::from_nanos(9), Timer::Offer("f".into(), format!("o{number}").into()));
             if timers.are_many() {
                 timers.retain(|timer| *timer == Timer::Allocation);
             }

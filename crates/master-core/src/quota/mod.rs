@@ -1,0 +1,124 @@
+//! Quotas: how much a role, with all roles below it, is kept for, and how much it may have.
+//!
+//! The allocator sees to it that quotas are kept; here is decided which may be set, and offers are withdrawn that are in
+//! the way of new ones.
+
+mod consumption;
+mod rescind;
+mod tree;
+
+use std::collections::BTreeMap;
+
+use allocator::Quota;
+use resources::{Name, Quantities, Role, Scalar};
+
+use self::consumption::consumed;
+use self::tree::Guarantees;
+use crate::core::MasterCore;
+use crate::output::Output;
+use crate::types::OperatorError;
+
+type Answer = Result<(), OperatorError>;
+
+fn amounts(of: &BTreeMap<Name, Scalar>) -> Quantities {
+    of.iter().map(|(name, amount)| (name.clone(), *amount)).collect()
+}
+
+/// Whether amounts are within limits; what has no limit is.
+fn within(limits: &BTreeMap<Name, Scalar>, amounts: &Quantities) -> bool {
+    limits.iter().all(|(name, limit)| amounts.get(name) <= *limit)
+}
+
+/// What all agents have, those that are away for a moment too.
+fn capacity(core: &MasterCore) -> Quantities {
+    core.agents.registered.values().fold(Quantities::new(), |mut sum, agent| {
+        sum += &agent.total.non_revocable().quantities();
+        sum
+    })
+}
+
+/// UPDATE_QUOTA.
+pub(crate) fn update(
+    core: &mut MasterCore,
+    quotas: Vec<(Role, Quota)>,
+    force: bool,
+    out: &mut Vec<Output>,
+) -> Answer {
+    check_update(core, &quotas, force)
+        .map_err(|why| OperatorError::BadRequest(format!("Invalid QuotaConfig: {why}")))?;
+    for (role, quota) in &quotas {
+        core.allocation.set_quota(role, quota.clone());
+    }
+    for (role, quota) in &quotas {
+        rescind::enforce(core, role, quota, out);
+    }
+    Ok(())
+}
+
+fn check_update(core: &MasterCore, quotas: &[(Role, Quota)], force: bool) -> Result<(), String> {
+    for (role, quota) in quotas.iter().filter(|_| !force) {
+        let consumed = consumed(core, role);
+        if !within(&quota.limits, &consumed) {
+            return Err(format!(
+                "Role '{role}' is already consuming '{consumed}'; this is more than the requested limits '{}' (use \
+                 'force' flag to bypass this check)",
+                amounts(&quota.limits)
+            ));
+        }
+    }
+    let mut all = Guarantees::new(&core.allocation.quotas);
+    for (role, quota) in quotas {
+        all.set(role, quota);
+    }
+    all.check()?;
+    let (total, capacity) = (all.total(), capacity(core));
+    if force || capacity.contains(&total) {
+        return Ok(());
+    }
+    Err(format!(
+        "total quota guarantees '{total}' exceed cluster capacity '{capacity}' (use 'force' flag to bypass this check)"
+    ))
+}
+
+/// SET_QUOTA: what is guaranteed is also the limit.
+pub(crate) fn set(
+    core: &mut MasterCore,
+    role: &Role,
+    guarantee: BTreeMap<Name, Scalar>,
+    force: bool,
+    out: &mut Vec<Output>,
+) -> Answer {
+    let invalid =
+        |why: String| OperatorError::BadRequest(format!("Failed to validate set quota request: {why}"));
+    if core.allocation.quotas.contains_key(role) {
+        return Err(invalid(format!("Cannot set quota for role '{role}' which already has quota")));
+    }
+    let quota = Quota { limits: guarantee.clone(), guarantees: guarantee };
+    let mut all = Guarantees::new(&core.allocation.quotas);
+    all.set(role, &quota);
+    all.check().map_err(invalid)?;
+    let (total, capacity) = (all.total(), capacity(core));
+    if !force && !capacity.contains(&total) {
+        return Err(OperatorError::Conflict(format!(
+            "Quota guarantees overcommit the cluster (use 'force' to bypass this check): Total quota guarantees \
+             '{total}' exceed cluster capacity '{capacity}'"
+        )));
+    }
+    let guarantee = amounts(&quota.guarantees);
+    core.allocation.set_quota(role, quota);
+    rescind::make_room(core, role, &guarantee, out);
+    Ok(())
+}
+
+/// REMOVE_QUOTA.
+pub(crate) fn remove(core: &mut MasterCore, role: &Role) -> Answer {
+    let refused = |why: String| OperatorError::BadRequest(format!("Failed to remove quota: {why}"));
+    if !core.allocation.quotas.contains_key(role) {
+        return Err(refused(format!("Role '{role}' has no quota set")));
+    }
+    let mut all = Guarantees::new(&core.allocation.quotas);
+    all.set(role, &Quota::default());
+    all.check().map_err(refused)?;
+    core.allocation.set_quota(role, Quota::default());
+    Ok(())
+}

@@ -56,7 +56,7 @@ pub(crate) fn operator(
         OperatorCall::SetQuota { role, guarantee, force } => quota::set(core, &role, guarantee, force, out),
         OperatorCall::RemoveQuota(role) => quota::remove(core, &role),
         OperatorCall::ApplyOperation { agent_id, operation, principal } => {
-            operations::apply_for_operator(core, now, &agent_id, operation, principal.as_ref(), out)
+            operations::apply_for_operator(core, &agent_id, operation, principal.as_ref(), out)
         }
     }
 }

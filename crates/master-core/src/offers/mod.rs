@@ -12,6 +12,6 @@ pub(crate) use accepted::Accepted;
 pub(crate) use allocate::{allocate, allocation_due, allocation_interval, offer_due};
 pub(crate) use decline::{decline, revive, suppress};
 pub(crate) use remove::{
-    deactivate_agent, discard_of_framework, rescind, rescind_for, rescind_of_agent, rescind_of_role,
-    rescind_of_volumes, rescind_revocable,
+    deactivate_agent, discard_of_framework, rescind, rescind_of_agent, rescind_of_role, rescind_of_volumes,
+    rescind_revocable,
 };

@@ -1,9 +1,8 @@
 //! Offers that end without being used.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use base::{AgentId, FrameworkId, OfferId, Time};
+use base::{AgentId, FrameworkId, OfferId};
 use resources::{Resource, Resources, Role};
 
 use crate::core::{MasterCore, send};
@@ -39,23 +38,6 @@ pub(crate) fn rescind(
     out: &mut Vec<Output>,
 ) {
     discard(core, framework_id, offer_id);
-    if let Some(framework) = core.frameworks.get(framework_id) {
-        send(framework, SchedulerEvent::Rescind(offer_id.clone()), out);
-    }
-}
-
-/// Ends an offer because someone else needs what it has; its scheduler is told, and not offered the same again before
-/// `refuse` is over.
-pub(crate) fn rescind_for(
-    core: &mut MasterCore,
-    now: Time,
-    framework_id: &FrameworkId,
-    offer_id: &OfferId,
-    refuse: Duration,
-    out: &mut Vec<Output>,
-) {
-    let Some(offer) = take(core, framework_id, offer_id) else { return };
-    core.allocation.decline(now, framework_id, &offer.agent_id, &offer.resources, refuse);
     if let Some(framework) = core.frameworks.get(framework_id) {
         send(framework, SchedulerEvent::Rescind(offer_id.clone()), out);
     }

@@ -1,9 +1,8 @@
 //! Operations that an operator wants: on what nobody uses.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use base::{AgentId, FrameworkId, OfferId, Time, never};
+use base::{AgentId, FrameworkId, OfferId, never};
 use resources::{Conversion, Operation, OperationKind, Requester, Resources};
 
 use super::apply::{describe, on_agent};
@@ -13,13 +12,9 @@ use crate::offers;
 use crate::output::Output;
 use crate::types::OperatorError;
 
-/// How long what was offered is not offered again to the same framework, should the operation leave something of it.
-const REFUSED: Duration = Duration::from_secs(5);
-
 /// Carries out an operation on what is free on an agent, and on what is offered of it if need be.
 pub(crate) fn apply_for_operator(
     core: &mut MasterCore,
-    now: Time,
     agent_id: &AgentId,
     operation: Operation,
     principal: Option<&Arc<str>>,
@@ -41,7 +36,7 @@ pub(crate) fn apply_for_operator(
         OperatorError::BadRequest(format!("Invalid {} operation: {error}", kind.as_str()))
     })?;
     for (framework_id, offer_id) in in_the_way(core, agent_id, &conversions)? {
-        offers::rescind_for(core, now, &framework_id, &offer_id, REFUSED, out);
+        offers::rescind(core, &framework_id, &offer_id, out);
     }
     if let Operation::Destroy { volumes } = &operation {
         offers::rescind_of_volumes(core, agent_id, volumes, out);

@@ -5,9 +5,13 @@
 mod builders;
 mod drive;
 mod expect;
+mod operations;
 
 pub use builders::{
     agent_info, executor, framework_info, launch, register, resources, running, status, task,
     task_with_executor,
 };
 pub use drive::{Master, Scheduler};
+pub use operations::{
+    Applied, apply, apply_as, create, destroy, reserve, reserved, shared, unreserve, volume,
+};

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use allocator::{AgentSpec, Allocator, Capabilities, FrameworkSpec, Offerable, Options};
+use allocator::{AgentSpec, Allocator, Capabilities, FrameworkSpec, Offerable, Options, Quota};
 use base::{AgentId, FrameworkId, Rng, Time};
-use resources::{Resources, Role};
+use resources::{Details, Disk, Name, Persistence, Reservation, Resource, Resources, Role, Scalar};
 
 /// An allocator that is checked after each call, with a clock.
 pub(crate) struct Cluster {
@@ -33,6 +33,44 @@ pub(crate) fn ag(id: &str) -> AgentId {
     id.into()
 }
 
+/// `text`, allocated to a role.
+pub(crate) fn held(text: &str, role: &str) -> Resources {
+    res(text).allocated_to(&Role::from(role))
+}
+
+/// `text` with other details.
+pub(crate) fn detailed(text: &str, details: &Details) -> Resources {
+    res(text).map(|r| r.clone().with_details(details.clone()))
+}
+
+pub(crate) fn revocable(text: &str) -> Resources {
+    detailed(text, &Details { revocable: true, ..Details::default() })
+}
+
+/// `text` with a stack of dynamic reservations.
+pub(crate) fn reserved(text: &str, stack: &[&str]) -> Resources {
+    let reservations = stack.iter().map(|role| Reservation::dynamic(Role::from(*role), None)).collect();
+    detailed(text, &Details { reservations, ..Details::default() })
+}
+
+/// A persistent volume of `mb`, reserved for a role.
+pub(crate) fn volume(mb: i64, role: &str, id: &str, shared: bool) -> Resource {
+    let persistence = Some(Persistence { id: id.into(), principal: None });
+    Resource::scalar("disk", Scalar::whole(mb)).with_details(Details {
+        reservations: vec![Reservation::fixed(Role::from(role))],
+        disk: Some(Disk { persistence, ..Disk::default() }),
+        shared,
+        ..Details::default()
+    })
+}
+
+/// What each of `text` amounts to; texts without anything stand for nothing.
+fn amounts(text: &str) -> impl Iterator<Item = (Name, Scalar)> {
+    // Resources of zero are dropped when they are read, and here they mean something.
+    let pairs = text.split(';').filter_map(|part| part.split_once(':'));
+    pairs.map(|(name, amount)| (name.into(), Scalar::from_f64(amount.parse().expect("an amount of a test"))))
+}
+
 impl Cluster {
     pub(crate) fn new() -> Self {
         let options = Options { min_refusal: Duration::ZERO, ..Options::new(Rng::new(1)) };
@@ -53,6 +91,52 @@ impl Cluster {
         let spec = AgentSpec { total: res(total), ..AgentSpec::default() };
         self.allocator.add_agent(&ag(id), spec, &[]);
         self.allocator.check();
+    }
+
+    /// An agent that joins with something in use: framework, role, what.
+    pub(crate) fn agent_using(&mut self, id: &str, total: &str, used: &[(&str, &str, &str)]) {
+        let used: Vec<_> = used.iter().map(|(id, role, text)| (fw(id), held(text, role))).collect();
+        let spec = AgentSpec { total: res(total), ..AgentSpec::default() };
+        self.allocator.add_agent(&ag(id), spec, &used);
+        self.allocator.check();
+    }
+
+    /// An agent with what cannot be said in a text.
+    pub(crate) fn agent_with(&mut self, id: &str, total: Resources) {
+        let spec = AgentSpec { total, ..AgentSpec::default() };
+        self.allocator.add_agent(&ag(id), spec, &[]);
+        self.allocator.check();
+    }
+
+    /// An agent that has other resources from now on.
+    pub(crate) fn agent_now(&mut self, id: &str, total: Resources) {
+        self.allocator.update_agent(&ag(id), AgentSpec { total, ..AgentSpec::default() });
+        self.allocator.check();
+    }
+
+    /// A role's quota: what is guaranteed, and what limits it.
+    pub(crate) fn quota(&mut self, role: &str, guarantees: &str, limits: &str) {
+        let quota = Quota { guarantees: amounts(guarantees).collect(), limits: amounts(limits).collect() };
+        self.allocator.set_quota(&Role::from(role), quota);
+        self.allocator.check();
+    }
+
+    pub(crate) fn weight(&mut self, role: &str, weight: f64) {
+        self.allocator.set_weight(&Role::from(role), weight);
+        self.allocator.check();
+    }
+
+    /// An operation of a framework: on what it was offered, or uses.
+    pub(crate) fn convert(&mut self, id: &str, agent: &str, role: &str, from: &Resources, to: &Resources) {
+        let role = Role::from(role);
+        let (from, to) = (from.clone().allocated_to(&role), to.clone().allocated_to(&role));
+        self.allocator.convert(&fw(id), &ag(agent), &from, &to).expect("the framework holds it");
+        self.allocator.check();
+    }
+
+    /// The share of a role, for people to read; `None` if nobody knows the role.
+    pub(crate) fn share(&self, role: &str) -> Option<f64> {
+        self.allocator.roles().iter().find(|r| r.role == Role::from(role)).map(|r| r.share)
     }
 
     /// What is offered now.

@@ -186,3 +186,48 @@ fn a_refusal_that_covers_others_takes_their_place() {
     }
     assert_eq!(cluster.allocator.active_filters()[&Role::star()], 1);
 }
+
+#[test]
+fn refusals_in_force_are_counted_by_role() {
+    let mut cluster = Cluster::new();
+    cluster.agent("S", "cpus:2;mem:1024");
+    for (id, role) in [("F1", "a"), ("F2", "b"), ("F3", "a")] {
+        cluster.framework(id, &[role]);
+        let offer = cluster.offer();
+        assert_eq!(offer.framework, fw(id));
+        cluster.decline(&offer, 100);
+    }
+    let filters = cluster.allocator.active_filters();
+    assert_eq!(filters, [(Role::from("a"), 2), (Role::from("b"), 1)].into());
+    cluster.wait(100);
+    cluster.offers();
+    assert!(cluster.allocator.active_filters().is_empty());
+}
+
+#[test]
+fn refusals_are_forgotten_when_the_agent_is_not_what_it_was() {
+    let mut cluster = one_by_one();
+    let offer = cluster.offer();
+    cluster.decline(&offer, 3600);
+    assert_eq!(cluster.offers(), []);
+    cluster.allocator.clear_filters(&ag("S"));
+    cluster.allocator.check();
+    assert_eq!(cluster.offer(), offer);
+}
+
+#[test]
+fn a_refusal_is_of_one_role_only() {
+    let mut cluster = Cluster::new();
+    cluster.framework("A", &["a", "b"]);
+    cluster.allocator.suppress(&fw("A"), [&Role::from("a")]);
+    cluster.agent("S", "cpus:2;mem:1024");
+    let offer = cluster.offer();
+    assert_eq!(offer.role, Role::from("b"));
+    cluster.decline(&offer, 86_400);
+    assert_eq!(cluster.offers(), []);
+    cluster.allocator.revive(&fw("A"), [&Role::from("a")]);
+    let offer = cluster.offer();
+    assert_eq!(offer.role, Role::from("a"));
+    cluster.decline(&offer, 86_400);
+    assert_eq!(cluster.offers(), []);
+}

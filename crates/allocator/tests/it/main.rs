@@ -3,8 +3,12 @@
 mod cluster;
 mod conservation;
 mod fairness;
+mod filling;
 mod filters;
 mod lifecycle;
 mod limits;
+mod order;
+mod paper;
+mod properties;
 mod restrictions;
 mod why;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use allocator::{AgentSpec, AgentTraits, Allocator, Capabilities, FrameworkSpec, Offerable, Quota};
+use allocator::{AgentSpec, Allocator, Capabilities, FrameworkSpec, Offerable, Quota};
 use base::{AgentId, FrameworkId, Rng, Time};
 use resources::{NotContained, Resources, Role};
 
@@ -18,6 +18,8 @@ use crate::types::{Agent, Framework};
 #[derive(Debug)]
 pub(crate) struct Allocation {
     allocator: Allocator,
+    /// The master's region.
+    region: Option<String>,
     /// Weights that were set.
     pub(crate) weights: BTreeMap<Role, f64>,
     /// Quotas that were set.
@@ -42,18 +44,21 @@ fn framework_spec(framework: &Framework) -> FrameworkSpec {
             shared_resources: capabilities.shared_resources,
             reservation_refinement: capabilities.reservation_refinement,
         },
-        min_allocatable: BTreeMap::new(),
-        constraints: BTreeMap::new(),
+        min_allocatable: framework.info.min_allocatable.clone(),
+        constraints: framework.offer_constraints.roles.clone(),
     }
 }
 
-fn agent_spec(agent: &Agent) -> AgentSpec {
-    let traits = AgentTraits { hostname: agent.info.hostname.clone(), ..AgentTraits::default() };
-    AgentSpec { total: agent.total.clone(), remote: false, traits: Arc::new(traits) }
+/// An agent without a region is where the master is, and so are all agents of a master without one.
+fn agent_spec(agent: &Agent, region: Option<&str>) -> AgentSpec {
+    let traits = Arc::clone(&agent.info.traits);
+    let remote = traits.region.as_deref().zip(region).is_some_and(|(theirs, ours)| theirs != ours);
+    AgentSpec { total: agent.total.clone(), remote, traits }
 }
 
 impl Allocation {
     pub(crate) fn new(options: &Options) -> Self {
+        let region = options.region.clone();
         let options = allocator::Options {
             min_allocatable: options.min_allocatable.clone(),
             filter_gpu_agents: options.filter_gpu_agents,
@@ -63,6 +68,7 @@ impl Allocation {
         };
         Self {
             allocator: Allocator::new(options),
+            region,
             weights: BTreeMap::new(),
             quotas: BTreeMap::new(),
             urgent: false,
@@ -122,12 +128,12 @@ impl Allocation {
     pub(crate) fn add_agent(&mut self, agent: &Agent) {
         let used: Vec<(FrameworkId, Resources)> =
             agent.used.iter().map(|(framework, used)| (framework.clone(), used.clone())).collect();
-        self.allocator.add_agent(&agent.id, agent_spec(agent), &used);
+        self.allocator.add_agent(&agent.id, agent_spec(agent, self.region.as_deref()), &used);
         self.urgent = true;
     }
 
     pub(crate) fn update_agent(&mut self, agent: &Agent) {
-        self.allocator.update_agent(&agent.id, agent_spec(agent));
+        self.allocator.update_agent(&agent.id, agent_spec(agent, self.region.as_deref()));
         self.urgent = true;
     }
 

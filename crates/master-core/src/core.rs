@@ -78,8 +78,21 @@ impl MasterCore {
     /// Takes one input and appends what is to be done about it.
     pub fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
         match input {
-            Input::Subscribe { connection, stream, framework_id, info, suppressed_roles } => {
-                let request = frameworks::Subscription { connection, stream, info, suppressed_roles };
+            Input::Subscribe {
+                connection,
+                stream,
+                framework_id,
+                info,
+                suppressed_roles,
+                offer_constraints,
+            } => {
+                let request = frameworks::Subscription {
+                    connection,
+                    stream,
+                    info,
+                    suppressed_roles,
+                    offer_constraints,
+                };
                 frameworks::subscribe(self, now, framework_id, request, out);
             }
             Input::SchedulerGone(connection) => frameworks::scheduler_gone(self, now, connection, out),

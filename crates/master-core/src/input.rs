@@ -7,8 +7,8 @@ use base::{AgentId, ExecutorId, FrameworkId, OfferId, Payload};
 use resources::Role;
 
 use crate::types::{
-    ConnectionId, FrameworkInfo, OperatorCall, Pid, RegisterAgent, RequestId, ReregisterAgent, SchedulerCall,
-    StatusUpdate, StreamId, UpdateAgent, UpdateOperation,
+    ConnectionId, FrameworkInfo, OfferConstraints, OperatorCall, Pid, RegisterAgent, RequestId,
+    ReregisterAgent, SchedulerCall, StatusUpdate, StreamId, UpdateAgent, UpdateOperation,
 };
 
 /// One input. All have passed what can be checked without the master's state.
@@ -26,6 +26,8 @@ pub enum Input {
         info: Arc<FrameworkInfo>,
         /// For which of its roles it wants no offers.
         suppressed_roles: Vec<Role>,
+        /// Of which agents it wants offers, or what is wrong with that.
+        offer_constraints: Result<Arc<OfferConstraints>, String>,
     },
     /// A scheduler's stream is over.
     SchedulerGone(ConnectionId),

@@ -26,7 +26,9 @@ mod tasks;
 mod timers;
 mod types;
 
-pub use allocator::Quota;
+pub use allocator::{
+    AgentTraits, AttributeValue, Condition, Constraints, Pattern, Predicate, Quota, RegexLimits, Selector,
+};
 pub use check::Broken;
 pub use core::MasterCore;
 pub use input::{FromAgent, Input, Timer};

@@ -14,8 +14,8 @@ pub(crate) fn operator(
     out: &mut Vec<Output>,
 ) -> Result<(), OperatorError> {
     match call {
-        OperatorCall::UpdateFramework { framework_id, info, suppressed_roles } => {
-            frameworks::update_framework(core, &framework_id, info, suppressed_roles, out)
+        OperatorCall::UpdateFramework { framework_id, info, suppressed_roles, offer_constraints } => {
+            frameworks::update_framework(core, &framework_id, info, suppressed_roles, offer_constraints, out)
         }
         OperatorCall::Teardown(id) => {
             if core.frameworks.get(&id).is_none() {

@@ -33,6 +33,8 @@ pub struct Options {
     pub fairness_excluded: BTreeSet<Name>,
     /// Whether agents with GPUs are kept for frameworks that say that they can use them.
     pub filter_gpu_agents: bool,
+    /// The master's region. Agents of other regions are kept for frameworks that say that they know regions.
+    pub region: Option<String>,
     /// How many ended frameworks are kept.
     pub max_completed_frameworks: usize,
     /// How many ended tasks of each framework are kept.
@@ -63,6 +65,7 @@ impl Options {
             ],
             fairness_excluded: BTreeSet::new(),
             filter_gpu_agents: true,
+            region: None,
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1000,
             max_unreachable_tasks_per_framework: 1000,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base::duration_text;
+use master_core::RegexLimits;
 use resources::{Name, Quantities, Scalar};
 
 /// Where a machine is, as far as failures go: machines of a zone fail together, those of a region are near each other.
@@ -144,6 +145,15 @@ impl MasterOptions {
     /// Where others reach a master that listens on `bound`.
     pub(crate) fn advertised(&self, bound: SocketAddr) -> SocketAddr {
         transport::advertised(bound, self.advertise_ip, self.advertise_port)
+    }
+
+    /// How much a regular expression in offer constraints may cost.
+    pub(crate) fn regex_limits(&self) -> RegexLimits {
+        RegexLimits {
+            max_mem: self.offer_constraints_re2_max_mem,
+            max_program_size: usize::try_from(self.offer_constraints_re2_max_program_size)
+                .unwrap_or(usize::MAX),
+        }
     }
 
     /// Flags by name as they are in effect, sorted, as `/flags` shows them.

@@ -249,6 +249,7 @@ fn core_options(options: &MasterOptions, master_id: String, seed: u64) -> Option
             .map(|name| Name::from(name.as_str()))
             .collect(),
         filter_gpu_agents: options.filter_gpu_resources,
+        region: options.domain.as_ref().map(|domain| domain.region.clone()),
         max_completed_frameworks: options.max_completed_frameworks,
         max_completed_tasks_per_framework: options.max_completed_tasks_per_framework,
         max_unreachable_tasks_per_framework: options.max_unreachable_tasks_per_framework,

@@ -1,11 +1,12 @@
 //! What a framework says of itself. What is wrong there is told by an ERROR event, not by a status code.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto::MapEntry;
 use proto::v1::framework_info::capability;
+use proto::v1::scheduler::OfferConstraints;
 use proto::v1::{FrameworkInfo, OfferFilters};
-use resources::validate_role;
+use resources::{Quantities, Role, Scalar, validate_role};
 
 use crate::Invalid;
 use crate::invalid::{Checked, check_amount, check_id, general, invalid};
@@ -38,6 +39,43 @@ pub fn validate_suppressed_roles(info: &FrameworkInfo, suppressed: &[String]) ->
     }
     let foreign: Vec<_> = foreign.into_iter().collect();
     invalid(format!("Suppressed roles {{ {} }} are not contained in the set of roles", foreign.join(", ")))
+}
+
+/// Checks that offer constraints are for roles of the framework.
+///
+/// # Errors
+/// The first that is not.
+pub fn validate_offer_constraints_roles(
+    info: &FrameworkInfo,
+    constraints: &OfferConstraints,
+) -> Result<(), Invalid> {
+    let roles: BTreeSet<&str> = framework_roles(info).collect();
+    match constraints.role_constraints.iter().map(MapEntry::key).find(|role| !roles.contains(role)) {
+        None => Ok(()),
+        Some(role) => invalid(format!(
+            "Offer constraints specify `role_constraints` for a role '{role}'not contained in the set of roles"
+        )),
+    }
+}
+
+/// What offers to a framework must have at least one of, for the roles for which it says so: of what was checked by
+/// [`validate_framework_info`].
+#[must_use]
+pub fn min_allocatable(info: &FrameworkInfo) -> BTreeMap<Role, Vec<Quantities>> {
+    let filters = info.offer_filters.iter().filter_map(|entry| {
+        let least = entry.value()?.min_allocatable_resources.as_ref()?;
+        let least = least.quantities.iter().map(|quantities| {
+            let amounts = quantities.quantities.iter();
+            amounts
+                .map(|entry| {
+                    let amount = entry.value().map_or(0.0, |scalar| scalar.value);
+                    (entry.key().into(), Scalar::from_f64(amount))
+                })
+                .collect()
+        });
+        Some((Role::from(entry.key()), least.collect()))
+    });
+    filters.collect()
 }
 
 /// The roles that a framework is subscribed to: those it lists if it knows of several, else its one.
@@ -171,6 +209,35 @@ mod tests {
         check(
             &filters(r#"{"quantities":{"cpus":{"value":-1}}}"#),
             "Invalid resource quantity for 'cpus': Negative values not supported",
+        );
+    }
+
+    #[test]
+    fn filters_are_read_by_role() {
+        let least = min_allocatable(&info(
+            r#","offer_filters":{"a":{"min_allocatable_resources":{"quantities":[
+                {"quantities":{"cpus":{"value":1},"mem":{"value":32}}},{"quantities":{"gpus":{"value":1}}}]}},
+                "b":{"min_allocatable_resources":{}},"c":{}}"#,
+        ));
+        let shown: Vec<String> = least.iter().map(|(role, least)| format!("{role} {least:?}")).collect();
+        assert_eq!(shown, ["a [cpus:1; mem:32, gpus:1]", "b []"]);
+    }
+
+    #[test]
+    fn offer_constraints_are_for_own_roles() {
+        let check = |fields: &str, role: &str| {
+            let constraints = proto::json::from_slice(
+                format!(r#"{{"role_constraints":{{"{role}":{{"groups":[]}}}}}}"#).as_bytes(),
+            );
+            validate_offer_constraints_roles(&info(fields), &constraints.unwrap())
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(check("", "*"), Ok(()));
+        assert_eq!(check(&format!(r#","roles":["a"]{MULTI}"#), "a"), Ok(()));
+        assert_eq!(
+            check("", "a"),
+            Err("Offer constraints specify `role_constraints` for a role 'a'not contained in the set of roles"
+                .to_owned())
         );
     }
 

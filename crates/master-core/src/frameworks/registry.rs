@@ -78,6 +78,7 @@ pub(crate) fn new_framework(
         active: false,
         recovered: false,
         suppressed_roles: BTreeSet::new(),
+        offer_constraints: Arc::default(),
         registered_time: now,
         reregistered_time: None,
         unregistered_time: None,

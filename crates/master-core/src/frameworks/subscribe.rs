@@ -10,7 +10,7 @@ use super::update::{apply_update, check_roles, check_user, keep_immutable, tell_
 use crate::core::MasterCore;
 use crate::offers;
 use crate::output::{Directory, Observation, Output, SchedulerEvent};
-use crate::types::{ConnectionId, FrameworkInfo, StreamId};
+use crate::types::{ConnectionId, FrameworkInfo, OfferConstraints, StreamId};
 
 /// A scheduler's wish to be subscribed.
 pub(crate) struct Subscription {
@@ -18,6 +18,7 @@ pub(crate) struct Subscription {
     pub(crate) stream: StreamId,
     pub(crate) info: Arc<FrameworkInfo>,
     pub(crate) suppressed_roles: Vec<Role>,
+    pub(crate) offer_constraints: Result<Arc<OfferConstraints>, String>,
 }
 
 pub(crate) fn subscribe(
@@ -51,8 +52,9 @@ fn try_subscribe(
         return Err("Framework has been removed".to_owned());
     }
     check_roles(&request.info, &request.suppressed_roles)?;
+    let constraints = request.offer_constraints.clone()?;
     let Some(id) = framework_id else {
-        subscribe_new(core, now, request, out);
+        subscribe_new(core, now, (request, constraints), out);
         return Ok(());
     };
     if let Some(framework) = core.frameworks.get(&id) {
@@ -61,14 +63,20 @@ fn try_subscribe(
         // The master that gave the id is gone, and no agent has told of the framework yet.
         super::recover(core, now, &id, &request.info, out);
     }
-    subscribe_known(core, now, &id, request, out);
+    subscribe_known(core, now, &id, (request, constraints), out);
     Ok(())
 }
 
-fn subscribe_new(core: &mut MasterCore, now: Time, request: Subscription, out: &mut Vec<Output>) {
+fn subscribe_new(
+    core: &mut MasterCore,
+    now: Time,
+    (request, constraints): (Subscription, Arc<OfferConstraints>),
+    out: &mut Vec<Output>,
+) {
     let id = core.frameworks.new_id(&core.options);
     let mut framework = new_framework(core, now, id.clone(), request.info);
     framework.suppressed_roles = request.suppressed_roles.into_iter().collect();
+    framework.offer_constraints = constraints;
     framework.connection = Some((request.connection, request.stream));
     framework.active = true;
     core.allocation.add_framework(&framework);
@@ -82,10 +90,10 @@ fn subscribe_known(
     core: &mut MasterCore,
     now: Time,
     id: &FrameworkId,
-    request: Subscription,
+    (request, constraints): (Subscription, Arc<OfferConstraints>),
     out: &mut Vec<Output>,
 ) {
-    apply_update(core, id, request.info, request.suppressed_roles);
+    apply_update(core, id, request.info, request.suppressed_roles, constraints);
     // Its former scheduler, if there is one, must not answer these any more; the new one does not know of them.
     offers::discard_of_framework(core, id);
     let Some(framework) = core.frameworks.get_mut(id) else { return };

@@ -11,7 +11,7 @@ use crate::core::{MasterCore, send_agent};
 use crate::offers;
 use crate::options::Options;
 use crate::output::{Observation, Output, ToAgent};
-use crate::types::{FrameworkInfo, OperatorError};
+use crate::types::{FrameworkInfo, OfferConstraints, OperatorError};
 
 /// Whether the framework's user may run anything here.
 pub(super) fn check_user(options: &Options, info: &FrameworkInfo) -> Result<(), String> {
@@ -75,12 +75,13 @@ pub(crate) fn update_framework(
     id: &FrameworkId,
     info: Box<FrameworkInfo>,
     suppressed_roles: Vec<Role>,
+    offer_constraints: Result<Arc<OfferConstraints>, String>,
     out: &mut Vec<Output>,
 ) -> Result<(), OperatorError> {
     let Some(framework) = core.frameworks.get(id) else {
         return Err(OperatorError::BadRequest("Framework cannot be found".to_owned()));
     };
-    check_user(&core.options, &info)
+    let constraints = check_user(&core.options, &info)
         .map_err(|error| format!("Supplied FrameworkInfo is not valid: {error}"))
         .and_then(|()| {
             check_update(&framework.info, &info)
@@ -88,12 +89,13 @@ pub(crate) fn update_framework(
         })
         .and_then(|()| {
             check_roles(&info, &suppressed_roles)
+                .and(offer_constraints)
                 .map_err(|error| format!("'UpdateFramework' call is not valid: {error}"))
         })
         .map_err(OperatorError::BadRequest)?;
     let changed = *framework.info != *info;
     let lost: Vec<Role> = framework.info.roles.difference(&info.roles).cloned().collect();
-    apply_update(core, id, Arc::from(info), suppressed_roles);
+    apply_update(core, id, Arc::from(info), suppressed_roles, constraints);
     for role in lost {
         offers::rescind_of_role(core, id, &role, out);
     }
@@ -109,10 +111,12 @@ pub(super) fn apply_update(
     id: &FrameworkId,
     info: Arc<FrameworkInfo>,
     suppressed_roles: Vec<Role>,
+    offer_constraints: Arc<OfferConstraints>,
 ) {
     let Some(framework) = core.frameworks.get_mut(id) else { return };
     framework.info = info;
     framework.suppressed_roles = suppressed_roles.into_iter().collect();
+    framework.offer_constraints = offer_constraints;
     core.allocation.update_framework(framework);
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use allocator::AgentTraits;
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, Payload, TaskId, Time, Uuid};
 use resources::Resources;
 
@@ -39,6 +40,8 @@ pub struct AgentInfo {
     pub hostname: String,
     /// Its port.
     pub port: u16,
+    /// What frameworks may choose it by: its host again, its attributes and its fault domain.
+    pub traits: Arc<AgentTraits>,
     /// What it has, as given at its start.
     pub resources: Resources,
     /// The `mesos.v1.AgentInfo` without `id` and `resources`, the v0 field `checkpoint` included.

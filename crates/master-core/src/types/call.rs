@@ -8,7 +8,7 @@ use allocator::Quota;
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Payload, TaskId, Uuid};
 use resources::{Name, Operation, OperationKind, Role, Scalar};
 
-use crate::types::{DrainConfig, ExecutorInfo, FrameworkInfo, TaskInfo};
+use crate::types::{DrainConfig, ExecutorInfo, FrameworkInfo, OfferConstraints, TaskInfo};
 
 /// A task whose description alone already shows that it is wrong.
 #[derive(Clone, PartialEq, Debug)]
@@ -163,6 +163,8 @@ pub enum OperatorCall {
         info: Box<FrameworkInfo>,
         /// For which of its roles it wants no offers.
         suppressed_roles: Vec<Role>,
+        /// Of which agents it wants offers, or what is wrong with that.
+        offer_constraints: Result<Arc<OfferConstraints>, String>,
     },
     /// Ends a framework and all its tasks.
     Teardown(FrameworkId),

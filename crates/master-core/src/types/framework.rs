@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use allocator::Constraints;
 use base::{AgentId, FrameworkId, OfferId, OperationId, Payload, Ring, TaskId, Time, Uuid};
-use resources::Role;
+use resources::{Quantities, Role};
 
 use crate::types::{ConnectionId, Offer, StreamId, Task};
 
@@ -48,11 +49,22 @@ pub struct FrameworkInfo {
     pub failover_timeout: Duration,
     /// Whether its tasks outlive a restart of their agent.
     pub checkpoint: bool,
+    /// For some of its roles, what offers must have at least one of, instead of what the master says.
+    pub min_allocatable: BTreeMap<Role, Vec<Quantities>>,
     /// The `mesos.v1.FrameworkInfo` without `id`.
     pub body: Payload,
     /// `user` and `checkpoint` are those of an earlier subscription and not those in `body`, for they cannot change:
     /// whoever passes `body` on writes them behind it.
     pub kept: bool,
+}
+
+/// Of which agents a framework wants offers.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct OfferConstraints {
+    /// For some of its roles; of all agents for the others.
+    pub roles: BTreeMap<Role, Arc<Constraints>>,
+    /// The `mesos.v1.scheduler.OfferConstraints`.
+    pub body: Payload,
 }
 
 /// A framework.
@@ -70,6 +82,8 @@ pub struct Framework {
     pub recovered: bool,
     /// For which of its roles it wants no offers now.
     pub suppressed_roles: BTreeSet<Role>,
+    /// Of which agents it wants offers.
+    pub offer_constraints: Arc<OfferConstraints>,
     /// When it subscribed first.
     pub registered_time: Time,
     /// When it subscribed last, if more than once.

@@ -14,7 +14,7 @@ mod task;
 
 pub use agent::{Agent, AgentCapabilities, AgentInfo, Drain, DrainConfig, DrainState};
 pub use call::{AcceptOperation, OperatorCall, OperatorError, RefusedTask, SchedulerCall};
-pub use framework::{Framework, FrameworkCapabilities, FrameworkInfo};
+pub use framework::{Framework, FrameworkCapabilities, FrameworkInfo, OfferConstraints};
 pub use ids::{ConnectionId, Pid, RequestId, StreamId};
 pub use message::{
     ArchivedFramework, ReconciledTask, RegisterAgent, ReregisterAgent, StatusUpdate, UpdateAgent,

@@ -1,5 +1,6 @@
 //! Subscription, failover, going away, teardown.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use master_core::{
@@ -115,6 +116,7 @@ fn what_must_not_change_does_not() {
         framework_id: scheduler.id.clone(),
         info: Box::new(info),
         suppressed_roles: Vec::new(),
+        offer_constraints: Ok(Arc::default()),
     };
     let message = "FrameworkInfo update is not valid: Updating 'FrameworkInfo.user' is unsupported; attempted to \
                    update from 'root' to 'nobody'";
@@ -138,6 +140,7 @@ fn foreign_roles_cannot_be_suppressed() {
         framework_id: scheduler.id.clone(),
         info: Box::new(framework_info("f")),
         suppressed_roles: vec!["web".into()],
+        offer_constraints: Ok(Arc::default()),
     };
     let message =
         "'UpdateFramework' call is not valid: Suppressed roles { web } are not contained in the set of roles";
@@ -156,6 +159,7 @@ fn an_update_that_drops_a_role_withdraws_its_offers() {
         framework_id: scheduler.id.clone(),
         info: Box::new(info),
         suppressed_roles: Vec::new(),
+        offer_constraints: Ok(Arc::default()),
     };
     assert_eq!(master.operator(call), Ok(()));
     assert!(matches!(master.next_event(&scheduler), Some(SchedulerEvent::Rescind(id)) if id == offer.id));

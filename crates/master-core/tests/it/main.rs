@@ -1,6 +1,7 @@
 //! The master's core, scenario by scenario. The recorded behaviour is that of Apache Mesos 1.12.
 
 mod agents;
+mod choosy;
 mod frameworks;
 mod launch;
 mod offers;

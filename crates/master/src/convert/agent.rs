@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use base::{FrameworkId, Payload, Uuid};
 use master_core::{
-    AgentCapabilities, AgentInfo, ArchivedFramework, FrameworkInfo, RegisterAgent, ReregisterAgent,
+    AgentCapabilities, AgentInfo, AgentTraits, ArchivedFramework, AttributeValue, FrameworkInfo,
+    RegisterAgent, ReregisterAgent,
 };
 use proto::v1::agent_info::Capability;
 use proto::v1::agent_info::capability::Type;
+use proto::v1::value::Type as ValueType;
 use proto::{internal, v0, v1};
-use resources::Resources;
+use resources::{Range, Ranges, Resources, Scalar, Set};
 
 use super::task::{carried, executor_info, recovered};
 use super::{framework_info, payload};
@@ -106,6 +108,7 @@ fn described(
     let info = AgentInfo {
         hostname: slave.hostname.clone(),
         port: u16::try_from(slave.port()).unwrap_or_default(),
+        traits: Arc::new(traits(&slave)),
         resources,
         body: payload(&slave),
     };
@@ -117,6 +120,40 @@ fn described(
         capabilities_body: capabilities_body.into(),
         resource_version: resource_version.and_then(|uuid| Uuid::from_slice(&uuid.value)),
     })
+}
+
+/// What frameworks may choose an agent by.
+fn traits(slave: &v0::SlaveInfo) -> AgentTraits {
+    let domain = slave.domain.as_ref().and_then(|domain| domain.fault_domain.as_ref());
+    let attributes = slave.attributes.iter();
+    AgentTraits {
+        hostname: slave.hostname.clone(),
+        region: domain.map(|domain| domain.region.name.clone()),
+        zone: domain.map(|domain| domain.zone.name.clone()),
+        attributes: attributes.map(|each| (each.name.clone(), attribute_value(each))).collect(),
+    }
+}
+
+/// The value of an attribute; an empty one where it does not make sense.
+fn attribute_value(attribute: &v1::Attribute) -> AttributeValue {
+    match attribute.r#type() {
+        ValueType::Scalar => {
+            let scalar = attribute.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
+            AttributeValue::Scalar(Scalar::from_f64(scalar))
+        }
+        ValueType::Ranges => {
+            let ranges = attribute.ranges.iter().flat_map(|ranges| &ranges.range);
+            let ranges = Ranges::new(ranges.map(|range| Range { begin: range.begin, end: range.end }));
+            AttributeValue::Ranges(ranges.unwrap_or_default())
+        }
+        ValueType::Set => {
+            let items = attribute.set.iter().flat_map(|set| &set.item);
+            AttributeValue::Set(Set::new(items.map(String::as_str)))
+        }
+        ValueType::Text => {
+            AttributeValue::Text(attribute.text.as_ref().map(|text| text.value.clone()).unwrap_or_default())
+        }
+    }
 }
 
 /// What an agent has when the changes that it remembers are made to what it was started with: each reserved resource or

@@ -28,6 +28,7 @@ pub(crate) fn framework_info(mut info: v1::FrameworkInfo) -> FrameworkInfo {
         // What is out of range was refused before; a framework recovered from an agent keeps nothing senseless.
         failover_timeout: Duration::try_from_secs_f64(info.failover_timeout()).unwrap_or_default(),
         checkpoint: info.checkpoint(),
+        min_allocatable: wire::min_allocatable(&info),
         body: payload(&info),
         kept: false,
     }

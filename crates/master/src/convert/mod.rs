@@ -3,11 +3,13 @@
 
 mod agent;
 mod framework;
+mod offer_constraints;
 mod status;
 mod task;
 
 pub(crate) use agent::{ConvertError, agent_capabilities_to_proto, register, reregister};
 pub(crate) use framework::framework_info;
+pub(crate) use offer_constraints::offer_constraints;
 pub(crate) use status::{status_to_proto, status_update, write_status};
 pub(crate) use task::{executor_info, executor_to_proto, task_info, task_to_proto};
 

@@ -148,9 +148,24 @@ impl Engine {
                 }
                 self.core.handle(now, input, &mut self.outputs);
             }
-            Work::Subscribe { connection, events, stream, framework_id, info, suppressed_roles } => {
+            Work::Subscribe {
+                connection,
+                events,
+                stream,
+                framework_id,
+                info,
+                suppressed_roles,
+                offer_constraints,
+            } => {
                 self.streams.open(connection, events);
-                let input = Input::Subscribe { connection, stream, framework_id, info, suppressed_roles };
+                let input = Input::Subscribe {
+                    connection,
+                    stream,
+                    framework_id,
+                    info,
+                    suppressed_roles,
+                    offer_constraints,
+                };
                 self.core.handle(now, input, &mut self.outputs);
             }
             Work::Operator(call, reply) => {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base::FrameworkId;
 use master_core::Input;
 use master_core::Snapshot;
-use master_core::{ConnectionId, FrameworkInfo, OperatorCall, OperatorError, StreamId};
+use master_core::{ConnectionId, FrameworkInfo, OfferConstraints, OperatorCall, OperatorError, StreamId};
 use resources::Role;
 use tokio::sync::{mpsc, oneshot};
 
@@ -31,6 +31,8 @@ pub(crate) enum Work {
         info: Arc<FrameworkInfo>,
         /// For which roles it wants no offers.
         suppressed_roles: Vec<Role>,
+        /// Of which agents it wants offers, or what is wrong with that.
+        offer_constraints: Result<Arc<OfferConstraints>, String>,
     },
     /// A call that waits for its answer.
     Operator(OperatorCall, oneshot::Sender<Result<(), OperatorError>>),

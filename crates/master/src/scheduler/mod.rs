@@ -75,10 +75,16 @@ async fn update_framework(master: &Master, call: Call) -> Result<Response, ApiEr
         .map_err(|error| error.to_string())
         .and_then(|()| stream::admit(&update.framework_info, &master.options.roles))
         .map_err(|error| ApiError::bad_request(format!("Supplied FrameworkInfo is not valid: {error}")))?;
+    let offer_constraints = convert::offer_constraints(
+        &update.framework_info,
+        update.offer_constraints.as_ref(),
+        master.options.regex_limits(),
+    );
     let call = OperatorCall::UpdateFramework {
         framework_id,
         info: Box::new(convert::framework_info(update.framework_info)),
         suppressed_roles: update.suppressed_roles.into_iter().map(Into::into).collect(),
+        offer_constraints,
     };
     answer(master.core.operator(call).await.map_err(gone)?)
 }

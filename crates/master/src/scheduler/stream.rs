@@ -59,6 +59,11 @@ pub(super) async fn subscribe(
         return Ok(response(None));
     }
     tokio::spawn(heartbeats(queue.downgrade(), master.options.http_heartbeat_interval));
+    let offer_constraints = convert::offer_constraints(
+        &info,
+        subscribe.offer_constraints.as_ref(),
+        master.options.regex_limits(),
+    );
     let work = Work::Subscribe {
         connection,
         events: EventSender { queue, backlog: Arc::clone(&backlog), hang_up },
@@ -66,6 +71,7 @@ pub(super) async fn subscribe(
         framework_id: former_id(&info),
         info: Arc::new(convert::framework_info(info)),
         suppressed_roles: subscribe.suppressed_roles.into_iter().map(Into::into).collect(),
+        offer_constraints,
     };
     master.core.send(work).await.map_err(gone)?;
     Ok(response(Some(Goodbye { core: master.core.clone(), connection })))

@@ -29,6 +29,11 @@ pub(crate) fn info(framework: &Framework) -> v1::FrameworkInfo {
     info
 }
 
+/// Of which agents a framework wants offers, as it said it.
+fn offer_constraints(framework: &Framework) -> v1::scheduler::OfferConstraints {
+    proto::Message::decode(framework.offer_constraints.body.as_bytes()).unwrap_or_default()
+}
+
 /// A framework for `GET_FRAMEWORKS`.
 pub(crate) fn to_proto(framework: &Framework, agents: &[Arc<Agent>]) -> get_frameworks::Framework {
     let registered = time_info(framework.registered_time);
@@ -43,7 +48,7 @@ pub(crate) fn to_proto(framework: &Framework, agents: &[Arc<Agent>]) -> get_fram
         offers: framework.offers.values().map(|offer| offer_to_proto(offer)).collect(),
         allocated_resources: wire::resources_to_endpoint(&used(framework, agents)),
         offered_resources: wire::resources_to_endpoint(&offered(framework)),
-        offer_constraints: Some(v1::scheduler::OfferConstraints::default()),
+        offer_constraints: Some(offer_constraints(framework)),
         ..Default::default()
     }
 }
@@ -187,7 +192,8 @@ impl FrameworkView {
                 .collect(),
             executors: executors(framework, agents),
             labels: info.labels.map(|labels| labels.labels),
-            offer_constraints: json!({}),
+            offer_constraints: serde_json::from_slice(&proto::json::to_vec(&offer_constraints(framework)))
+                .unwrap_or_else(|_| json!({})),
         }
     }
 }

@@ -18,12 +18,15 @@ pub struct Scheduler {
 /// What a scheduler says of itself.
 pub struct Subscription {
     pub info: Value,
+    /// Of which agents it wants offers.
+    pub offer_constraints: Option<Value>,
 }
 
 impl Default for Subscription {
     fn default() -> Self {
         let capabilities = json!([{ "type": "MULTI_ROLE" }, { "type": "RESERVATION_REFINEMENT" }]);
-        Self { info: json!({ "user": "root", "name": "test", "roles": ["*"], "capabilities": capabilities }) }
+        let info = json!({ "user": "root", "name": "test", "roles": ["*"], "capabilities": capabilities });
+        Self { info, offer_constraints: None }
     }
 }
 
@@ -47,6 +50,9 @@ impl Scheduler {
     /// Opens the stream only.
     pub async fn open(address: SocketAddr, subscription: Subscription) -> Self {
         let mut call = json!({ "type": "SUBSCRIBE", "subscribe": { "framework_info": subscription.info } });
+        if let Some(constraints) = subscription.offer_constraints {
+            call["subscribe"]["offer_constraints"] = constraints;
+        }
         if let Some(id) = subscription.info.get("id") {
             call["framework_id"] = id.clone();
         }

@@ -1,13 +1,14 @@
 //! Descriptions of frameworks, agents and tasks, as short as a scenario wants them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::{AgentId, FrameworkId, Payload, TaskId, Time, Uuid};
 use master_core::{
-    AcceptOperation, AgentCapabilities, AgentInfo, ExecutorInfo, ExecutorKind, FrameworkCapabilities,
-    FrameworkInfo, Offer, RegisterAgent, Source, StatusUpdate, Task, TaskBody, TaskInfo, TaskState,
-    TaskStatus,
+    AcceptOperation, AgentCapabilities, AgentInfo, AgentTraits, ExecutorInfo, ExecutorKind,
+    FrameworkCapabilities, FrameworkInfo, Offer, RegisterAgent, Source, StatusUpdate, Task, TaskBody,
+    TaskInfo, TaskState, TaskStatus,
 };
 use resources::{Resources, Role};
 
@@ -35,6 +36,7 @@ pub fn framework_info(name: &str) -> FrameworkInfo {
         },
         failover_timeout: Duration::from_secs(60),
         checkpoint: true,
+        min_allocatable: BTreeMap::new(),
         body: Payload::from(name.as_bytes()),
         kept: false,
     }
@@ -46,6 +48,7 @@ pub fn agent_info(hostname: &str, total: &str) -> Arc<AgentInfo> {
     Arc::new(AgentInfo {
         hostname: hostname.to_owned(),
         port: 5051,
+        traits: Arc::new(AgentTraits { hostname: hostname.to_owned(), ..AgentTraits::default() }),
         resources: resources(total),
         body: Payload::from(hostname.as_bytes()),
     })

@@ -178,6 +178,7 @@ impl Master {
             framework_id: id.cloned(),
             info: Arc::new(info),
             suppressed_roles: Vec::new(),
+            offer_constraints: Ok(Arc::default()),
         });
         Scheduler { id: id.cloned().unwrap_or_else(|| "".into()), connection, stream }
     }

@@ -1,5 +1,6 @@
 //! The master's state, and the way of an input through it.
 
+use allocator::Allocator;
 use base::{FrameworkId, Time};
 
 use crate::agents::{self, Agents};
@@ -67,6 +68,12 @@ impl MasterCore {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// The allocator, for what it tells about frameworks and roles.
+    #[must_use]
+    pub fn allocator(&self) -> &Allocator {
+        self.allocation.inner()
     }
 
     /// The counters.

@@ -19,6 +19,7 @@ mod routes;
 mod scheduler;
 mod server;
 mod status;
+mod timings;
 mod v0;
 mod view;
 mod watch;

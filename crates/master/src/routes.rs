@@ -40,10 +40,10 @@ fn endpoints() -> Router<Master> {
         .route("/roles.json", any(v0::state::roles))
         .route("/teardown", post_only(post(v0::change::teardown)))
         .route("/tasks/kill", post_only(post(v0::change::kill)))
-        .route("/reserve", post_only(post(v0::change::reserve)))
-        .route("/unreserve", post_only(post(v0::change::reserve)))
-        .route("/create-volumes", post_only(post(v0::change::volumes)))
-        .route("/destroy-volumes", post_only(post(v0::change::volumes)))
+        .route("/reserve", post_only(post(v0::resources::reserve)))
+        .route("/unreserve", post_only(post(v0::resources::unreserve)))
+        .route("/create-volumes", post_only(post(v0::resources::create_volumes)))
+        .route("/destroy-volumes", post_only(post(v0::resources::destroy_volumes)))
         .route(
             "/weights",
             get(v0::change::weights)

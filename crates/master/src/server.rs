@@ -18,11 +18,12 @@ use transport::{Peers, PeersOptions, Upid, serve_messages};
 use crate::agents::{AgentInbox, MASTER};
 use crate::context::Identity;
 use crate::directory::Directory;
-use crate::engine::{CoreHandle, Engine, EngineOptions, Work};
+use crate::engine::{Allocations, CoreHandle, Engine, EngineOptions, Work};
 use crate::options::MasterOptions;
 use crate::scheduler::EventContext;
 use crate::status::gone;
 use crate::view::metrics::{Metrics, ServerFigures, metrics};
+use crate::view::sharing::Sharing;
 use crate::watch::Watchers;
 use crate::whitelist;
 
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) events: Arc<EventContext>,
     pub(crate) started: Instant,
     pub(crate) logging: Logging,
+    allocations: Arc<Allocations>,
     random: Mutex<Rng>,
 }
 
@@ -69,13 +71,17 @@ impl Shared {
 
     /// All metrics.
     pub(crate) async fn metrics(&self) -> Result<Metrics, ApiError> {
-        let snapshot = self.snapshot().await?;
+        let asked = self.core.ask(|core, now| (core.snapshot(now), Sharing::of(core.allocator())));
+        let (snapshot, sharing) = asked.await.map_err(gone)?;
+        let now = Instant::now();
         let figures = ServerFigures {
             uptime: self.started.elapsed(),
             watchers: self.watchers.count(),
             queued: self.core.queued(),
+            allocation_run: self.allocations.run.statistics(now),
+            allocation_run_latency: self.allocations.latency.statistics(now),
         };
-        self.blocking(move || metrics(&snapshot, &figures)).await
+        self.blocking(move || metrics(&snapshot, &sharing, &figures)).await
     }
 }
 
@@ -122,6 +128,7 @@ impl MasterServer {
         let identity = identity(&options, address, Rng::new(seed).child("master id").uuid());
         let directory = Arc::new(Directory::default());
         let watchers = Arc::new(Watchers::new(options.max_operator_event_stream_subscribers));
+        let allocations = Arc::new(Allocations::default());
         let (queue, work) = mpsc::channel(QUEUE);
         let core = CoreHandle::new(queue);
         let core_options = core_options(&options, identity.id.clone(), seed);
@@ -132,6 +139,7 @@ impl MasterServer {
             directory: Arc::clone(&directory),
             watchers: Arc::clone(&watchers),
             total_ping_timeout: core_options.total_ping_timeout(),
+            allocations: Arc::clone(&allocations),
         };
         let (stop, stopped) = watch::channel(false);
         let thread = spawn_core(core_options, engine_options, work, stop.clone())?;
@@ -150,6 +158,7 @@ impl MasterServer {
             watchers,
             started: Instant::now(),
             logging,
+            allocations,
             random: Mutex::new(random),
         });
         let weights =

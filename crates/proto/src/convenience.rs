@@ -1,4 +1,32 @@
-//! Conversions that make the generated types pleasant: ids from strings, map entries from pairs.
+//! Conversions that make the generated types pleasant: ids from strings, map entries from pairs, operations from their
+//! parts.
+
+use crate::v1::offer::{Operation, operation};
+
+/// Conversions of the part of an operation into the operation: its type follows from the part.
+macro_rules! operations {
+    ($($part:ident $field:ident,)+) => {$(
+        impl From<operation::$part> for Operation {
+            fn from(part: operation::$part) -> Self {
+                let kind = Some(operation::Type::$part.into());
+                Self { r#type: kind, $field: Some(part), ..Self::default() }
+            }
+        }
+    )+};
+}
+
+operations! {
+    Launch launch,
+    LaunchGroup launch_group,
+    Reserve reserve,
+    Unreserve unreserve,
+    Create create,
+    Destroy destroy,
+    GrowVolume grow_volume,
+    ShrinkVolume shrink_volume,
+    CreateDisk create_disk,
+    DestroyDisk destroy_disk,
+}
 
 /// An entry of a map field, which is a list of entries on the wire and in the generated types.
 ///

@@ -19,7 +19,7 @@ pub use framework::{
 };
 pub use invalid::Invalid;
 pub use operation::{operation_from_proto, operation_to_proto};
-pub use operator::{validate_quota_config, validate_weight};
+pub use operator::{validate_quota_config, validate_quota_request, validate_weight};
 pub use resource::{
     Format, ResourceError, append_resources, resource_from_proto, resource_to, resources_from_flag,
     resources_from_proto, resources_to, resources_to_endpoint, resources_to_proto, validate_resource,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use base::Payload;
+use base::{AgentId, Payload};
 use bytes::Bytes;
-use master_core::{FromAgent, Input, OperationState, OperationStatus, Pid, UpdateAgent, UpdateOperation};
-use proto::{internal, v1};
+use master_core::{FromAgent, Input, Pid, UpdateAgent, UpdateOperation};
+use proto::internal;
 use transport::{Message, Receiver};
 
 use super::MASTER;
@@ -119,11 +119,19 @@ fn update_agent(message: internal::UpdateSlaveMessage) -> Result<UpdateAgent, Co
         message.update_oversubscribed_resources.unwrap_or(!message.oversubscribed_resources.is_empty());
     let oversubscribed =
         speaks.then(|| wire::resources_from_proto(&message.oversubscribed_resources)).transpose()?;
+    let agent_id = AgentId::from(message.slave_id.value);
+    let operations = message.operations.map(|known| {
+        let known = known.operations.iter();
+        known
+            .filter_map(|operation| convert::reported_operation(&agent_id, operation))
+            .map(Arc::new)
+            .collect()
+    });
     Ok(UpdateAgent {
-        agent_id: message.slave_id.value.into(),
+        agent_id,
         oversubscribed,
         resource_version: message.resource_version_uuid.and_then(|uuid| base::Uuid::from_slice(&uuid.value)),
-        operations: None,
+        operations,
     })
 }
 
@@ -133,18 +141,7 @@ fn update_operation(message: &internal::UpdateOperationStatusMessage) -> Option<
         agent_id: message.slave_id.as_ref().map(|id| id.value.as_str().into()),
         framework_id: message.framework_id.as_ref().map(|id| id.value.as_str().into()),
         operation_uuid: message.operation_uuid.as_ref().and_then(|uuid| base::Uuid::from_slice(&uuid.value)),
-        status: operation_status(&message.status)?,
-        latest_status: message.latest_status.as_ref().and_then(operation_status),
-    })
-}
-
-fn operation_status(status: &v1::OperationStatus) -> Option<OperationStatus> {
-    Some(OperationStatus {
-        operation_id: status.operation_id.as_ref().map(|id| id.value.as_str().into()),
-        state: OperationState::from_number(status.state)?,
-        message: status.message.clone(),
-        uuid: status.uuid.as_ref().and_then(|uuid| base::Uuid::from_slice(&uuid.value)),
-        agent_id: status.agent_id.as_ref().map(|id| id.value.as_str().into()),
-        body: Some(proto::encode(status).into()),
+        status: convert::operation_status(&message.status)?,
+        latest_status: message.latest_status.as_ref().and_then(convert::operation_status),
     })
 }

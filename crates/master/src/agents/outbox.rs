@@ -7,6 +7,7 @@ use master_core::{DrainConfig, ExecutorInfo, FrameworkRef, ReconciledTask, TaskI
 use transport::Outgoing;
 use wire::Format;
 
+use crate::convert::operation_info_to_proto;
 use crate::pb::Writer;
 
 /// How a scheduler that speaks HTTP is written where a libprocess address is expected: Mesos' text of "no process".
@@ -119,16 +120,11 @@ fn encode(message: &ToAgent, ping_timeout_secs: f64, w: &mut Writer<'_>) {
             w.id(1, agent_id.as_str()).id(2, framework_id.as_str()).id(3, task_id.as_str());
             w.bytes(4, uuid.as_bytes());
         }
-        ToAgent::ApplyOperation { framework_id, id, uuid, resource_version, .. } => {
+        ToAgent::ApplyOperation { framework_id, id, operation, uuid, resource_version } => {
             if let Some(framework_id) = framework_id {
                 w.id(1, framework_id.as_str());
             }
-            w.embed(2, |w| {
-                if let Some(id) = id {
-                    w.id(9, id.as_str());
-                }
-            });
-            w.uuid(3, *uuid);
+            w.message(2, &operation_info_to_proto(id.as_ref(), operation)).uuid(3, *uuid);
             resource_version_uuid(w, 4, Some(*resource_version));
         }
         ToAgent::CheckpointResources(resources) => {

@@ -11,7 +11,7 @@ use proto::v1::agent_info::Capability;
 use proto::v1::agent_info::capability::Type;
 use proto::v1::value::Type as ValueType;
 use proto::{internal, v0, v1};
-use resources::{Range, Ranges, Resources, Scalar, Set};
+use resources::{CheckpointError, Range, Ranges, Scalar, Set};
 
 use super::task::{carried, executor_info, recovered};
 use super::{framework_info, payload};
@@ -24,8 +24,8 @@ pub(crate) enum ConvertError {
     #[error("invalid resources: {0}")]
     Resources(#[from] wire::ResourceError),
     /// The agent remembers changes of resources that it does not have.
-    #[error("checkpointed resources {0} are not contained in the agent's resources")]
-    Checkpointed(String),
+    #[error(transparent)]
+    Checkpointed(#[from] CheckpointError),
     /// An agent that reregisters has to say who it is.
     #[error("the agent's id is missing")]
     NoId,
@@ -98,7 +98,7 @@ fn described(
     resource_version: Option<&v1::Uuid>,
 ) -> Result<RegisterAgent, ConvertError> {
     let resources = wire::resources_from_proto(&std::mem::take(&mut slave.resources))?;
-    let total = apply_checkpointed(&resources, &wire::resources_from_proto(checkpointed)?)?;
+    let total = resources.with_checkpointed(&wire::resources_from_proto(checkpointed)?)?;
     slave.id = None;
     let mut capabilities_body = Vec::new();
     let mut list = Writer::new(&mut capabilities_body);
@@ -154,18 +154,6 @@ fn attribute_value(attribute: &v1::Attribute) -> AttributeValue {
             AttributeValue::Text(attribute.text.as_ref().map(|text| text.value.clone()).unwrap_or_default())
         }
     }
-}
-
-/// What an agent has when the changes that it remembers are made to what it was started with: each reserved resource or
-/// volume takes the place of the plain one that it was made from.
-fn apply_checkpointed(total: &Resources, checkpointed: &Resources) -> Result<Resources, ConvertError> {
-    let mut total = total.clone();
-    for changed in checkpointed.iter() {
-        let plain = Resources::from_iter([changed.to_unreserved()]);
-        total.subtract(&plain).map_err(|_| ConvertError::Checkpointed(changed.to_string()))?;
-        total.add(changed.clone());
-    }
-    Ok(total)
 }
 
 fn known(capabilities: &[Capability]) -> AgentCapabilities {

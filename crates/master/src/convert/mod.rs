@@ -4,12 +4,16 @@
 mod agent;
 mod framework;
 mod offer_constraints;
+mod operation;
 mod status;
 mod task;
 
 pub(crate) use agent::{ConvertError, agent_capabilities_to_proto, register, reregister};
 pub(crate) use framework::framework_info;
 pub(crate) use offer_constraints::offer_constraints;
+pub(crate) use operation::{
+    operation_info_to_proto, operation_status, operation_to_proto, reported_operation, write_operation_status,
+};
 pub(crate) use status::{status_to_proto, status_update, write_status};
 pub(crate) use task::{executor_info, executor_to_proto, task_info, task_to_proto};
 

@@ -15,9 +15,10 @@ use transport::{PeerEvent, Peers};
 use super::agents::AgentPeers;
 use super::streams::Streams;
 use super::timers::Timers;
-use super::work::Work;
+use super::work::{Question, Work};
 use crate::agents::ToAgentMessage;
 use crate::directory::Directory;
+use crate::timings::Timings;
 use crate::watch::{Watch, Watchers};
 
 /// Most pieces of work that are handled before what came of them is carried out.
@@ -35,6 +36,17 @@ pub(crate) struct EngineOptions {
     pub(crate) watchers: Arc<Watchers>,
     /// How long agents wait for pings before they believe themselves cut off.
     pub(crate) total_ping_timeout: Duration,
+    /// How long allocations take.
+    pub(crate) allocations: Arc<Allocations>,
+}
+
+/// How long allocations take, and how long they are waited for.
+#[derive(Debug, Default)]
+pub(crate) struct Allocations {
+    /// From the beginning to the end of one.
+    pub(crate) run: Timings,
+    /// From when the work was taken up that called for it to its beginning.
+    pub(crate) latency: Timings,
 }
 
 /// The core and everything around it that only its thread touches.
@@ -50,9 +62,11 @@ pub(crate) struct Engine {
     /// Inputs that follow from carrying out outputs; handled before anything else.
     pub(super) follow_ups: Vec<Input>,
     pub(super) total_ping_timeout_secs: f64,
+    allocations: Arc<Allocations>,
     peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     outputs: Vec<Output>,
     snapshots: Vec<oneshot::Sender<Snapshot>>,
+    questions: Vec<Question>,
     new_watchers: Vec<oneshot::Sender<Option<(Snapshot, Watch)>>>,
     next_request: u64,
     clock: Clock,
@@ -94,9 +108,11 @@ impl Engine {
             requests: HashMap::new(),
             follow_ups: Vec::new(),
             total_ping_timeout_secs: options.total_ping_timeout.as_secs_f64(),
+            allocations: options.allocations,
             peer_events: options.peer_events,
             outputs: Vec::new(),
             snapshots: Vec::new(),
+            questions: Vec::new(),
             new_watchers: Vec::new(),
             next_request: 0,
             clock: Clock::start(),
@@ -125,7 +141,7 @@ impl Engine {
             }
             self.handle_follow_ups(now);
             while let Some(timer) = self.timers.pop_due(now) {
-                self.core.handle(now, Input::Timer(timer), &mut self.outputs);
+                self.handle_timed(now, Input::Timer(timer));
             }
             if self.timers.are_many() {
                 self.timers.retain(self.core.awaited_timers());
@@ -175,15 +191,28 @@ impl Engine {
                 self.core.handle(now, Input::Operator { request, call }, &mut self.outputs);
             }
             Work::Snapshot(reply) => self.snapshots.push(reply),
+            Work::Ask(question) => self.questions.push(question),
             Work::Watch(reply) => self.new_watchers.push(reply),
             Work::Stop => {}
+        }
+    }
+
+    /// Handles an input that may have the core allocate, and notes how long that took.
+    fn handle_timed(&mut self, now: Time, input: Input) {
+        let (before, started) = (self.core.metrics().allocation_runs, Instant::now());
+        self.core.handle(now, input, &mut self.outputs);
+        if self.core.metrics().allocation_runs != before {
+            self.allocations.run.add(started, started.elapsed());
+            self.allocations
+                .latency
+                .add(started, started.saturating_duration_since(self.clock.instant_of(now)));
         }
     }
 
     /// Carries out what has come up, and what comes of that, until nothing is left.
     fn settle(&mut self, now: Time) {
         if self.core.wants_allocation() {
-            self.core.handle(now, Input::Allocate, &mut self.outputs);
+            self.handle_timed(now, Input::Allocate);
         }
         loop {
             let mut outputs = std::mem::take(&mut self.outputs);
@@ -200,6 +229,9 @@ impl Engine {
 
     /// Answers all who want to see the state. Whoever asked may have gone away meanwhile.
     fn answer_readers(&mut self, now: Time) {
+        for question in self.questions.drain(..) {
+            question(&self.core, now);
+        }
         if self.snapshots.is_empty() && self.new_watchers.is_empty() {
             return;
         }

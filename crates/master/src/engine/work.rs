@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use base::FrameworkId;
-use master_core::Input;
-use master_core::Snapshot;
+use base::{FrameworkId, Time};
 use master_core::{ConnectionId, FrameworkInfo, OfferConstraints, OperatorCall, OperatorError, StreamId};
+use master_core::{Input, MasterCore, Snapshot};
 use resources::Role;
 use tokio::sync::{mpsc, oneshot};
 
@@ -40,9 +39,14 @@ pub(crate) enum Work {
     Watch(oneshot::Sender<Option<(Snapshot, Watch)>>),
     /// Somebody wants to see everything.
     Snapshot(oneshot::Sender<Snapshot>),
+    /// Somebody asks something that a snapshot does not show.
+    Ask(Question),
     /// The end.
     Stop,
 }
+
+/// A question about the core, and what is done with its answer.
+pub(crate) type Question = Box<dyn FnOnce(&MasterCore, Time) + Send>;
 
 /// The server is on its way down and takes nothing any more.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -97,6 +101,20 @@ impl CoreHandle {
     pub(crate) async fn watch(&self) -> Result<Option<(Snapshot, Watch)>, Gone> {
         let (reply, answer) = oneshot::channel();
         self.send(Work::Watch(reply)).await?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Asks the core something, on its thread: nothing else is done there until it is answered.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&MasterCore, Time) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let question: Question = Box::new(move |core, now| {
+            // Who asked may have gone away.
+            let _ = reply.send(question(core, now));
+        });
+        self.send(Work::Ask(question)).await?;
         answer.await.map_err(|_| Gone)
     }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use base::AgentId;
 use http_api::{ApiError, ok};
 use master_core::{DrainConfig, OperatorCall};
 use proto::v1::master::Call;
@@ -25,10 +24,19 @@ pub(super) async fn change(master: &Master, call: Call) -> Result<Response, ApiE
             master.logging.set_for(set.level, Duration::from_nanos(nanos));
             return Ok(ok());
         }
-        Type::UpdateWeights => weights::update(&call.update_weights.ok_or_else(missing)?.weight_infos)?,
+        Type::UpdateWeights => {
+            let update = call.update_weights.ok_or_else(missing)?;
+            weights::update(&update.weight_infos, &master.options.roles)?
+        }
         Type::UpdateQuota => {
             let update = call.update_quota.ok_or_else(missing)?;
-            quota::update(&update.quota_configs, update.force.unwrap_or_default())?
+            quota::update(&update.quota_configs, update.force.unwrap_or_default(), &master.options.roles)?
+        }
+        Type::SetQuota => {
+            quota::set(&call.set_quota.ok_or_else(missing)?.quota_request, &master.options.roles)?
+        }
+        Type::RemoveQuota => {
+            OperatorCall::RemoveQuota(call.remove_quota.ok_or_else(missing)?.role.as_str().into())
         }
         Type::Teardown => {
             OperatorCall::Teardown(call.teardown.ok_or_else(missing)?.framework_id.value.into())
@@ -60,28 +68,4 @@ fn drain(drain: DrainAgent) -> Result<OperatorCall, ApiError> {
     let config =
         DrainConfig { max_grace_period: grace.transpose()?, mark_gone: drain.mark_gone.unwrap_or(false) };
     Ok(OperatorCall::DrainAgent { agent_id: drain.agent_id.value.into(), config })
-}
-
-/// Operations on an agent's resources: they are not carried out yet, but what can be found wrong already is said.
-pub(super) async fn resources(master: &Master, call: &Call) -> Result<Response, ApiError> {
-    let agent_id = match call.r#type() {
-        Type::ReserveResources => call.reserve_resources.as_ref().map(|part| &part.agent_id),
-        Type::UnreserveResources => call.unreserve_resources.as_ref().map(|part| &part.agent_id),
-        Type::CreateVolumes => call.create_volumes.as_ref().map(|part| &part.agent_id),
-        Type::DestroyVolumes => call.destroy_volumes.as_ref().map(|part| &part.agent_id),
-        Type::GrowVolume => call.grow_volume.as_ref().and_then(|part| part.agent_id.as_ref()),
-        _ => call.shrink_volume.as_ref().and_then(|part| part.agent_id.as_ref()),
-    };
-    Err(refuse_operation(master, agent_id.map_or("", |id| id.value.as_str())).await?)
-}
-
-/// Why no operation is carried out on an agent's resources.
-pub(crate) async fn refuse_operation(master: &Master, agent_id: &str) -> Result<ApiError, ApiError> {
-    let agent_id = AgentId::from(agent_id);
-    let known = master.snapshot().await?.agents.iter().any(|agent| agent.id == agent_id);
-    Ok(if known {
-        ApiError::not_implemented("Operations on resources are not supported yet")
-    } else {
-        ApiError::bad_request("No agent found with specified ID")
-    })
 }

@@ -5,6 +5,7 @@ mod events;
 pub(crate) mod maintenance;
 pub(crate) mod quota;
 mod read;
+pub(crate) mod resources;
 pub(crate) mod weights;
 
 use axum::body::Body;
@@ -35,6 +36,8 @@ pub(crate) async fn call(
         Type::SetLoggingLevel
         | Type::UpdateWeights
         | Type::UpdateQuota
+        | Type::SetQuota
+        | Type::RemoveQuota
         | Type::Teardown
         | Type::MarkAgentGone
         | Type::DrainAgent
@@ -48,10 +51,7 @@ pub(crate) async fn call(
         | Type::CreateVolumes
         | Type::DestroyVolumes
         | Type::GrowVolume
-        | Type::ShrinkVolume => change::resources(&master, &call).await,
-        Type::SetQuota | Type::RemoveQuota => {
-            Err(ApiError::not_implemented(format!("{} is replaced by UPDATE_QUOTA", kind.as_str_name())))
-        }
+        | Type::ShrinkVolume => resources::change(&master, call).await,
         _ => read::read(&master, call, accept).await,
     }
 }

@@ -6,32 +6,57 @@ use http_api::ApiError;
 use master_core::{OperatorCall, Quota, Snapshot};
 use proto::MapEntry;
 use proto::v1;
-use proto::v1::quota::{QuotaConfig, QuotaStatus};
+use proto::v1::quota::{QuotaConfig, QuotaInfo, QuotaRequest, QuotaStatus};
 use resources::{Name, Role, Scalar};
 
-/// The quotas that were set.
+use crate::view::roles::scalar;
+
+/// The quotas that were set. Guarantees are there twice: older clients know `infos` only.
 pub(crate) fn status(snapshot: &Snapshot) -> QuotaStatus {
+    let infos = snapshot.quotas.iter().map(|(role, quota)| QuotaInfo {
+        role: Some(role.to_string()),
+        principal: None,
+        guarantee: quota.guarantees.iter().map(|(name, amount)| scalar(name, *amount)).collect(),
+    });
     let configs = snapshot.quotas.iter().map(|(role, quota)| QuotaConfig {
         role: role.to_string(),
         guarantees: quota.guarantees.iter().map(|(name, amount)| entry(name, *amount).into()).collect(),
         limits: quota.limits.iter().map(|(name, amount)| entry(name, *amount).into()).collect(),
     });
-    QuotaStatus { configs: configs.collect(), infos: Vec::new() }
+    QuotaStatus { infos: infos.collect(), configs: configs.collect() }
 }
 
 fn entry(name: &Name, amount: Scalar) -> (String, v1::value::Scalar) {
     (name.to_string(), v1::value::Scalar { value: amount.to_f64() })
 }
 
-/// The call that sets quotas.
-pub(crate) fn update(configs: &[QuotaConfig], force: bool) -> Result<OperatorCall, ApiError> {
+/// The call that sets quotas. Where there are `roles`, there are no others.
+pub(crate) fn update(
+    configs: &[QuotaConfig],
+    force: bool,
+    roles: &[String],
+) -> Result<OperatorCall, ApiError> {
     let quotas = configs.iter().map(|config| {
-        wire::validate_quota_config(config)
+        wire::validate_quota_config(config, roles)
             .map_err(|error| ApiError::bad_request(format!("Invalid QuotaConfig: {error}")))?;
         let quota = Quota { guarantees: amounts(&config.guarantees), limits: amounts(&config.limits) };
         Ok((Role::from(config.role.as_str()), quota))
     });
     Ok(OperatorCall::UpdateQuota { quotas: quotas.collect::<Result<_, ApiError>>()?, force })
+}
+
+/// The call that sets guarantees of a role, and limits with them. Where there are `roles`, there are no others.
+pub(crate) fn set(request: &QuotaRequest, roles: &[String]) -> Result<OperatorCall, ApiError> {
+    wire::validate_quota_request(request, roles).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let amount = |resource: &v1::Resource| resource.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
+    let guarantee = request.guarantee.iter();
+    Ok(OperatorCall::SetQuota {
+        role: Role::from(request.role()),
+        guarantee: guarantee
+            .map(|resource| (Name::from(resource.name.as_str()), Scalar::from_f64(amount(resource))))
+            .collect(),
+        force: request.force(),
+    })
 }
 
 /// Of entries with the same name the last counts.
@@ -57,6 +82,6 @@ mod tests {
         };
         let quota = |amount| BTreeMap::from([(Name::Cpus, Scalar::whole(amount))]);
         let quotas = vec![("a".into(), Quota { guarantees: quota(2), limits: quota(3) })];
-        assert_eq!(update(&[config], true).unwrap(), OperatorCall::UpdateQuota { quotas, force: true });
+        assert_eq!(update(&[config], true, &[]).unwrap(), OperatorCall::UpdateQuota { quotas, force: true });
     }
 }

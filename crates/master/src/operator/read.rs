@@ -9,6 +9,7 @@ use proto::v1::master::{Call, Response};
 use serde::{Serialize, Serializer};
 
 use super::{maintenance, quota, weights};
+use crate::convert::operation_to_proto;
 use crate::server::Master;
 use crate::view::roles::roles;
 use crate::view::state::{Agents, Executors, Frameworks, State, Tasks};
@@ -50,11 +51,14 @@ pub(super) async fn read(master: &Master, call: Call, accept: Encoding) -> Resul
             reply(Type::GetMaster, Response { get_master, ..Default::default() })
         }
         CallType::GetOperations => {
-            let get_operations = Some(response::GetOperations::default());
+            let agents = master.snapshot().await?.agents;
+            let operations = agents.iter().flat_map(|agent| agent.operations.values());
+            let operations = operations.map(|operation| operation_to_proto(operation)).collect();
+            let get_operations = Some(response::GetOperations { operations });
             reply(Type::GetOperations, Response { get_operations, ..Default::default() })
         }
         CallType::GetRoles => {
-            let roles = roles(&master.snapshot().await?);
+            let roles = roles(&master.snapshot().await?, &master.options.roles);
             let roles = roles.iter().map(|(name, role)| role.to_proto(name)).collect();
             let get_roles = Some(response::GetRoles { roles });
             reply(Type::GetRoles, Response { get_roles, ..Default::default() })

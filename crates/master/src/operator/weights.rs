@@ -11,10 +11,10 @@ pub(crate) fn to_proto(snapshot: &Snapshot) -> Vec<WeightInfo> {
     weights.map(|(role, weight)| WeightInfo { role: Some(role.to_string()), weight: *weight }).collect()
 }
 
-/// The call that sets weights.
-pub(crate) fn update(infos: &[WeightInfo]) -> Result<OperatorCall, ApiError> {
+/// The call that sets weights. Where there are `roles`, there are no others.
+pub(crate) fn update(infos: &[WeightInfo], roles: &[String]) -> Result<OperatorCall, ApiError> {
     let weights = infos.iter().map(|info| {
-        wire::validate_weight(info).map_err(|error| ApiError::bad_request(error.to_string()))?;
+        wire::validate_weight(info, roles).map_err(|error| ApiError::bad_request(error.to_string()))?;
         Ok((Role::from(info.role().trim()), info.weight))
     });
     weights.collect::<Result<_, _>>().map(OperatorCall::UpdateWeights)

@@ -165,7 +165,8 @@ fn operation(framework_id: &FrameworkId, operation: Operation) -> Option<AcceptO
         OperationType::CreateDisk => OperationKind::CreateDisk,
         OperationType::DestroyDisk => OperationKind::DestroyDisk,
     };
-    Some(AcceptOperation::Apply { id, kind, operation: Err("Operation not supported".to_owned()) })
+    let operation = wire::operation_from_proto(&operation).map_err(|error| error.to_string());
+    Some(AcceptOperation::Apply { id, kind, operation })
 }
 
 /// Executors belong to the framework that launches them, whether it says so or not.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use http_api::Encoding;
-use master_core::{Offer, OperationStatus, SchedulerEvent};
+use master_core::{Offer, SchedulerEvent};
 use proto::recordio;
 use proto::v1::scheduler;
 use proto::v1::scheduler::event::Type;
 use wire::Format;
 
-use crate::convert::write_status;
+use crate::convert::{write_operation_status, write_status};
 use crate::offers::write_offer;
 use crate::pb::Writer;
 
@@ -139,25 +139,5 @@ fn write_event(w: &mut Writer<'_>, format: Format, context: &EventContext, event
 fn write_offers(w: &mut Writer<'_>, format: Format, offers: &[Arc<Offer>]) {
     for offer in offers {
         w.embed(1, |w| write_offer(w, offer, format));
-    }
-}
-
-fn write_operation_status(w: &mut Writer<'_>, status: &OperationStatus) {
-    if let Some(body) = &status.body {
-        w.merge(body.as_bytes());
-        return;
-    }
-    if let Some(id) = &status.operation_id {
-        w.id(1, id.as_str());
-    }
-    w.number(2, u64::try_from(status.state.number()).unwrap_or(0));
-    if let Some(message) = &status.message {
-        w.text(3, message);
-    }
-    if let Some(uuid) = status.uuid {
-        w.uuid(5, uuid);
-    }
-    if let Some(agent_id) = &status.agent_id {
-        w.id(6, agent_id.as_str());
     }
 }

@@ -1,32 +1,37 @@
-//! What changes something: forms and JSON that come by `POST` and `PUT`.
+//! What changes something other than resources: forms and JSON that come by `POST` and `PUT`.
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use http_api::{ApiError, parse_form, read_body, value_of};
-use master_core::OperatorCall;
+use master_core::{OperatorCall, OperatorError};
 use proto::v1;
 use proto::v1::quota::QuotaRequest;
 
 use super::Query;
-use crate::operator::change::refuse_operation;
 use crate::operator::{quota as quotas, weights as role_weights};
 use crate::server::Master;
 use crate::status::{answer, gone};
 
 /// A form's fields.
-struct Form(Vec<(String, String)>);
+pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    async fn read(master: &Master, headers: &HeaderMap, body: Body) -> Result<Self, ApiError> {
+    pub(super) async fn read(master: &Master, headers: &HeaderMap, body: Body) -> Result<Self, ApiError> {
         Ok(Self(parse_form(&text(master, headers, body).await?)))
     }
 
-    fn get(&self, name: &str) -> Result<&str, ApiError> {
+    /// A field that has to be there.
+    pub(super) fn get(&self, name: &str) -> Result<&str, ApiError> {
         let missing =
             || ApiError::bad_request(format!("Missing '{name}' query parameter in the request body"));
-        value_of(&self.0, name).ok_or_else(missing)
+        self.find(name).ok_or_else(missing)
+    }
+
+    /// A field that may be there.
+    pub(super) fn find(&self, name: &str) -> Option<&str> {
+        value_of(&self.0, name)
     }
 }
 
@@ -58,46 +63,21 @@ pub(crate) async fn kill(
     answer(master.core.operator(call).await.map_err(gone)?)
 }
 
-/// `POST /reserve` and `/unreserve`.
-pub(crate) async fn reserve(
-    State(master): State<Master>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, ApiError> {
-    operation(&master, &headers, body, "resources", "Error parsing").await
-}
-
-/// `POST /create-volumes` and `/destroy-volumes`.
-pub(crate) async fn volumes(
-    State(master): State<Master>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, ApiError> {
-    operation(&master, &headers, body, "volumes", "Error in parsing").await
-}
-
-/// Operations on resources are not carried out yet; what is wrong with them is said nevertheless.
-async fn operation(
-    master: &Master,
-    headers: &HeaderMap,
-    body: Body,
-    what: &str,
-    wrong: &str,
-) -> Result<Response, ApiError> {
-    let form = Form::read(master, headers, body).await?;
-    let agent_id = form.get("slaveId")?;
-    json_list::<v1::Resource>(form.get(what)?).map_err(|error| {
-        ApiError::bad_request(format!("{wrong} '{what}' query parameter in the request body: {error}"))
-    })?;
-    Err(refuse_operation(master, agent_id).await?)
-}
-
 /// A JSON list of messages; errors in Mesos' words.
 pub(super) fn json_list<M: proto::Message + Default + proto::Described>(
     text: &str,
 ) -> Result<Vec<M>, proto::json::JsonError> {
-    let values: Vec<serde_json::Value> = serde_json::from_str(text)
-        .map_err(|error| proto::json::JsonError::syntax(text.as_bytes(), &error))?;
+    messages(&json_values(text)?)
+}
+
+/// A JSON list.
+fn json_values(text: &str) -> Result<Vec<serde_json::Value>, proto::json::JsonError> {
+    serde_json::from_str(text).map_err(|error| proto::json::JsonError::syntax(text.as_bytes(), &error))
+}
+
+fn messages<M: proto::Message + Default + proto::Described>(
+    values: &[serde_json::Value],
+) -> Result<Vec<M>, proto::json::JsonError> {
     values.iter().map(proto::json::from_value).collect()
 }
 
@@ -117,10 +97,14 @@ pub(crate) async fn update_weights(
     body: Body,
 ) -> Result<Response, ApiError> {
     let text = text(&master, &headers, body).await?;
-    let infos = json_list::<v1::WeightInfo>(&text).map_err(|error| {
+    let values = json_values(&text).map_err(|error| {
         ApiError::bad_request(format!("Failed to parse update weights request JSON '{text}': {error}"))
     })?;
-    answer(master.core.operator(role_weights::update(&infos)?).await.map_err(gone)?)
+    let infos = messages::<v1::WeightInfo>(&values).map_err(|error| {
+        ApiError::bad_request(format!("Failed to convert weights JSON array to protobuf '{text}': {error}"))
+    })?;
+    let call = role_weights::update(&infos, &master.options.roles)?;
+    answer(master.core.operator(call).await.map_err(gone)?)
 }
 
 /// `GET /quota`.
@@ -132,19 +116,21 @@ pub(crate) async fn quota(
     Query::new(query.as_deref()).json(&quotas::status(&snapshot))
 }
 
-/// `POST /quota`: sets guarantees, which are not supported.
+/// `POST /quota`: sets guarantees of a role, and limits with them.
 pub(crate) async fn set_quota(
     State(master): State<Master>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     let text = text(&master, &headers, body).await?;
-    proto::json::from_slice::<QuotaRequest>(text.as_bytes()).map_err(|error| {
-        ApiError::bad_request(format!("Failed to parse set quota request JSON '{text}': {error}"))
-    })?;
-    Err(ApiError::not_implemented(
-        "Quota guarantees are not supported; limits are set by the call UPDATE_QUOTA",
-    ))
+    let wrong = |what: &str, error: proto::json::JsonError| {
+        ApiError::bad_request(format!("Failed to {what} set quota request JSON '{text}': {error}"))
+    };
+    let value: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| wrong("parse", proto::json::JsonError::syntax(text.as_bytes(), &error)))?;
+    let request: QuotaRequest = proto::json::from_value(&value).map_err(|error| wrong("validate", error))?;
+    let call = quotas::set(&request, &master.options.roles)?;
+    answer(master.core.operator(call).await.map_err(gone)?)
 }
 
 /// `DELETE /quota/{role}`.
@@ -156,11 +142,23 @@ pub(crate) async fn remove_quota(
     if method != Method::DELETE {
         return Err(ApiError::method_not_allowed(&["GET", "POST", "DELETE"], &method));
     }
-    let role = resources::Role::from(role);
-    if !master.snapshot().await?.quotas.contains_key(&role) {
-        let message =
-            format!("Failed to remove quota for path '/master/quota/{role}': Role '{role}' has no quota set");
-        return Err(ApiError::bad_request(message));
+    // Mesos always knows the path with the name of its process.
+    let path = format!("/master/quota/{role}");
+    let roles = &master.options.roles;
+    if !roles.is_empty() && role != "*" && !roles.contains(&role) {
+        return Err(ApiError::bad_request(format!(
+            "Failed to validate remove quota request for path '{path}': Unknown role '{role}'"
+        )));
     }
-    answer(master.core.operator(OperatorCall::RemoveQuota(role)).await.map_err(gone)?)
+    let removed =
+        master.core.operator(OperatorCall::RemoveQuota(role.as_str().into())).await.map_err(gone)?;
+    answer(removed.map_err(|error| match error {
+        // The path is what Mesos says beside it.
+        OperatorError::BadRequest(why) => OperatorError::BadRequest(why.replacen(
+            "Failed to remove quota:",
+            &format!("Failed to remove quota for path '{path}':"),
+            1,
+        )),
+        other => other,
+    }))
 }

@@ -4,6 +4,7 @@ pub(crate) mod change;
 pub(crate) mod files;
 pub(crate) mod info;
 pub(crate) mod maintenance;
+pub(crate) mod resources;
 pub(crate) mod state;
 
 use axum::response::Response;

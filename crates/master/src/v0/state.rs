@@ -117,8 +117,9 @@ pub(crate) async fn roles(
     State(master): State<Master>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    answer(master, query, |_, snapshot, query| {
-        let roles = crate::view::roles::roles(snapshot);
+    let whitelist = master.options.roles.clone();
+    answer(master, query, move |_, snapshot, query| {
+        let roles = crate::view::roles::roles(snapshot, &whitelist);
         let roles: Vec<Value> = roles.iter().map(|(name, role)| role.view(name)).collect();
         query.json(&json!({ "roles": roles }))
     })

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use master_core::{Agent, Snapshot, TaskState};
-use resources::{Name, Quantities, Resources, Scalar};
+use resources::{Name, Resources, Scalar};
 
 use super::agent::used;
-use super::roles::roles;
+use super::sharing::{self, Sharing};
 use super::state::number;
+use crate::timings::Statistics;
 
 /// Values by name.
 pub(crate) type Metrics = BTreeMap<String, f64>;
@@ -21,14 +22,21 @@ pub(crate) struct ServerFigures {
     pub(crate) watchers: usize,
     /// Work that waits for the core.
     pub(crate) queued: usize,
+    /// How long allocations took.
+    pub(crate) allocation_run: Statistics,
+    /// How long what calls for an allocation waited for it.
+    pub(crate) allocation_run_latency: Statistics,
 }
 
 /// All metrics.
-pub(crate) fn metrics(snapshot: &Snapshot, server: &ServerFigures) -> Metrics {
+pub(crate) fn metrics(snapshot: &Snapshot, sharing: &Sharing, server: &ServerFigures) -> Metrics {
     let mut metrics = Metrics::new();
     for (name, value) in snapshot.metrics.counters() {
         // Counts are exact below 2^53.
         metrics.insert(name.to_owned(), value as f64);
+    }
+    for (name, count) in snapshot.metrics.operations.named() {
+        metrics.insert(name, count as f64);
     }
     for ((state, source, reason), count) in &snapshot.metrics.task_reasons {
         metrics.insert(reason_name(*state, *source, *reason), *count as f64);
@@ -48,7 +56,7 @@ pub(crate) fn metrics(snapshot: &Snapshot, server: &ServerFigures) -> Metrics {
     agents(snapshot, &mut metrics);
     tasks(snapshot, &mut metrics);
     resource_use(snapshot, &mut metrics);
-    allocator(snapshot, &mut metrics);
+    sharing::metrics(sharing, server, &mut metrics);
     system(&mut metrics);
     metrics
 }
@@ -128,43 +136,6 @@ fn share(metrics: &mut Metrics, name: &Name, suffix: &str, total: &Resources, ta
     metrics.insert(format!("master/{name}{suffix}_total"), total);
     metrics.insert(format!("master/{name}{suffix}_used"), taken);
     metrics.insert(format!("master/{name}{suffix}_percent"), if total > 0.0 { taken / total } else { 0.0 });
-}
-
-fn allocator(snapshot: &Snapshot, metrics: &mut Metrics) {
-    let mut total = Quantities::new();
-    for agent in &snapshot.agents {
-        for (name, amount) in agent.total.quantities().iter() {
-            total.add(name.clone(), amount);
-        }
-    }
-    let mut taken = Quantities::new();
-    for (role, info) in roles(snapshot) {
-        for (name, amount) in info.allocated.iter().chain(info.offered.iter()) {
-            taken.add(name.clone(), amount);
-        }
-        for (name, amount) in info.limits.iter().flatten() {
-            metrics.insert(
-                format!("allocator/mesos/quota/roles/{role}/resources/{name}/limit"),
-                amount.to_f64(),
-            );
-        }
-        for (name, amount) in info.consumed().iter() {
-            metrics.insert(
-                format!("allocator/mesos/quota/roles/{role}/resources/{name}/consumed"),
-                amount.to_f64(),
-            );
-        }
-        let shares = total.iter().filter(|(_, amount)| amount.is_positive()).map(|(name, amount)| {
-            (info.allocated.get(name).to_f64() + info.offered.get(name).to_f64()) / amount.to_f64()
-        });
-        let dominant = shares.fold(0.0, f64::max);
-        metrics.insert(format!("allocator/mesos/roles/{role}/shares/dominant"), dominant);
-    }
-    for (name, amount) in total.iter() {
-        metrics.insert(format!("allocator/mesos/resources/{name}/total"), amount.to_f64());
-        let taken = taken.get(name).to_f64();
-        metrics.insert(format!("allocator/mesos/resources/{name}/offered_or_allocated"), taken);
-    }
 }
 
 fn system(metrics: &mut Metrics) {

@@ -9,6 +9,7 @@ pub(crate) mod executor;
 pub(crate) mod framework;
 pub(crate) mod metrics;
 pub(crate) mod roles;
+pub(crate) mod sharing;
 pub(crate) mod state;
 pub(crate) mod summary;
 pub(crate) mod system;

@@ -1,88 +1,136 @@
-//! Roles: who has them, their weights and limits, and what of the cluster they have.
+//! Roles: who has them, their weights and quotas, and what of the cluster they and the roles below them have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use master_core::Snapshot;
+use master_core::{Agent, Quota, Snapshot};
 use proto::v1;
-use resources::{Name, Quantities, Resources, Role, Scalar};
+use resources::{Name, Quantities, Resource, Resources, Role, Scalar};
 use serde_json::{Map, json};
 
 use super::amounts::quantities;
 use super::framework::{offered, used};
 
-/// What is known of a role.
+/// What is known of a role. Amounts are with those of the roles below it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RoleInfo {
-    /// Ids of its frameworks.
-    pub(crate) frameworks: Vec<String>,
-    /// What tasks and executors of it take.
+    /// Ids of the frameworks right in it.
+    pub(crate) frameworks: BTreeSet<String>,
+    /// What tasks and executors take.
     pub(crate) allocated: Quantities,
-    /// What is offered for it.
+    /// What is offered.
     pub(crate) offered: Quantities,
-    /// What is reserved for it.
+    /// What is reserved.
     pub(crate) reserved: Quantities,
+    /// What is reserved and not in use.
+    unused: Quantities,
     /// Its weight, where one was set.
     pub(crate) weight: Option<f64>,
-    /// The most that it may take, where limits were set.
-    pub(crate) limits: Option<BTreeMap<Name, Scalar>>,
+    /// Its quota, where one was set.
+    pub(crate) quota: Quota,
 }
 
 /// The weight of a role for which none was set.
 const DEFAULT_WEIGHT: f64 = 1.0;
 
-/// All roles that have a framework, a reservation, a weight or limits.
-pub(crate) fn roles(snapshot: &Snapshot) -> BTreeMap<Role, RoleInfo> {
-    let mut roles: BTreeMap<Role, RoleInfo> = BTreeMap::new();
+/// All roles that have a framework, something allocated, a reservation, a weight or a quota, and those above them. Where
+/// there is a `whitelist`, it is its roles instead.
+pub(crate) fn roles(snapshot: &Snapshot, whitelist: &[String]) -> BTreeMap<Role, RoleInfo> {
+    let mut roles = Roles::default();
     for framework in &snapshot.frameworks {
+        let id = framework.id.to_string();
         for role in &framework.info.roles {
-            let role = roles.entry(role.clone()).or_default();
-            role.frameworks.push(framework.id.to_string());
+            roles.exactly(role).frameworks.insert(id.clone());
         }
         for (role, held) in used(framework, &snapshot.agents).allocations() {
-            add(&mut roles.entry(role).or_default().allocated, &held);
+            roles.exactly(&role).frameworks.insert(id.clone());
+            roles.add(&role, &held.quantities(), |role| &mut role.allocated);
         }
         for (role, held) in offered(framework).allocations() {
-            add(&mut roles.entry(role).or_default().offered, &held);
+            roles.exactly(&role).frameworks.insert(id.clone());
+            roles.add(&role, &held.quantities(), |role| &mut role.offered);
         }
     }
     for agent in &snapshot.agents {
-        for (role, held) in agent.total.reservations() {
-            add(&mut roles.entry(role).or_default().reserved, &held);
+        for (role, reserved) in agent.total.reservations() {
+            let reserved = reserved.quantities();
+            roles.add(&role, &reserved, |role| &mut role.reserved);
+            let mut unused = reserved;
+            unused -= &used_of_reservation(agent, &role);
+            roles.add(&role, &unused, |role| &mut role.unused);
         }
     }
     for (role, weight) in &snapshot.weights {
-        roles.entry(role.clone()).or_default().weight = Some(*weight);
+        roles.exactly(role).weight = Some(*weight);
     }
     for (role, quota) in &snapshot.quotas {
-        roles.entry(role.clone()).or_default().limits = Some(quota.limits.clone());
+        roles.exactly(role).quota = quota.clone();
     }
-    roles
+    roles.listed(whitelist)
 }
 
-fn add(sum: &mut Quantities, resources: &Resources) {
-    for (name, amount) in resources.quantities().iter() {
-        sum.add(name.clone(), amount);
+/// What is in use of what an agent has reserved for a role.
+fn used_of_reservation(agent: &Agent, role: &Role) -> Quantities {
+    let of_role = |resource: &Resource| resource.reservation_role() == Some(role);
+    agent.used.values().fold(Quantities::new(), |mut sum, used: &Resources| {
+        sum += &used.filter(of_role).quantities();
+        sum
+    })
+}
+
+#[derive(Default)]
+struct Roles(BTreeMap<Role, RoleInfo>);
+
+impl Roles {
+    /// A role; those above it are there as well then.
+    fn exactly(&mut self, role: &Role) -> &mut RoleInfo {
+        for above in role.ancestors() {
+            self.0.entry(Role::from(above)).or_default();
+        }
+        self.0.entry(role.clone()).or_default()
     }
+
+    /// Adds an amount to a role and to those above it.
+    fn add(&mut self, role: &Role, amount: &Quantities, to: impl Fn(&mut RoleInfo) -> &mut Quantities) {
+        *to(self.exactly(role)) += amount;
+        for above in role.ancestors() {
+            *to(self.exactly(&Role::from(above))) += amount;
+        }
+    }
+
+    fn listed(mut self, whitelist: &[String]) -> BTreeMap<Role, RoleInfo> {
+        if whitelist.is_empty() {
+            return self.0;
+        }
+        let listed: Vec<Role> =
+            std::iter::once("*").chain(whitelist.iter().map(String::as_str)).map(Role::from).collect();
+        for role in &listed {
+            self.exactly(role);
+        }
+        let above: BTreeSet<&str> = listed.iter().flat_map(Role::ancestors).collect();
+        self.0.retain(|role, _| listed.contains(role) || above.contains(role.as_str()));
+        self.0
+    }
+}
+
+fn amounts(amounts: &BTreeMap<Name, Scalar>) -> Map<String, serde_json::Value> {
+    amounts.iter().map(|(name, amount)| (name.to_string(), amount.to_f64().into())).collect()
+}
+
+fn sum(one: &Quantities, other: &Quantities) -> Quantities {
+    let mut sum = one.clone();
+    sum += other;
+    sum
 }
 
 impl RoleInfo {
     /// What of the cluster the role has, offered or in use.
     fn taken(&self) -> Quantities {
-        let mut taken = self.allocated.clone();
-        for (name, amount) in self.offered.iter() {
-            taken.add(name.clone(), amount);
-        }
-        taken
+        sum(&self.allocated, &self.offered)
     }
 
-    /// What counts against its limits: reservations, whether used or not, and what is used beside them.
+    /// What counts against its quota: what is in use, and what is reserved beside.
     pub(crate) fn consumed(&self) -> Quantities {
-        let mut consumed = self.reserved.clone();
-        for (name, amount) in self.allocated.iter() {
-            let beside = amount.thousandths().saturating_sub(self.reserved.get(name).thousandths()).max(0);
-            consumed.add(name.clone(), Scalar::from_thousandths(beside));
-        }
-        consumed
+        sum(&self.allocated, &self.unused)
     }
 
     /// The role for `/roles`.
@@ -92,8 +140,8 @@ impl RoleInfo {
             "weight": self.weight.unwrap_or(DEFAULT_WEIGHT),
             "quota": {
                 "role": name.as_str(),
-                "guarantee": {},
-                "limit": self.limits.iter().flatten().map(|(name, amount)| (name.to_string(), amount.to_f64().into())).collect::<Map<_, _>>(),
+                "guarantee": amounts(&self.quota.guarantees),
+                "limit": amounts(&self.quota.limits),
                 "consumed": quantities(&self.consumed()),
             },
             "resources": quantities(&self.taken()),
@@ -106,16 +154,23 @@ impl RoleInfo {
 
     /// The role for `GET_ROLES`.
     pub(crate) fn to_proto(&self, name: &Role) -> v1::Role {
+        let shown = [Name::Cpus, Name::Mem, Name::Disk, Name::Gpus];
+        let taken = self.taken();
         v1::Role {
             name: name.to_string(),
             weight: self.weight.unwrap_or(DEFAULT_WEIGHT),
             frameworks: self.frameworks.iter().map(|id| id.as_str().into()).collect(),
-            resources: self.taken().iter().map(|(name, amount)| scalar(name, amount)).collect(),
+            resources: taken
+                .iter()
+                .filter(|(name, _)| shown.contains(name))
+                .map(|(name, amount)| scalar(name, amount))
+                .collect(),
         }
     }
 }
 
-fn scalar(name: &Name, amount: Scalar) -> v1::Resource {
+/// An amount as a resource, where only its name and its value are of interest.
+pub(crate) fn scalar(name: &Name, amount: Scalar) -> v1::Resource {
     v1::Resource {
         name: name.to_string(),
         r#type: v1::value::Type::Scalar.into(),

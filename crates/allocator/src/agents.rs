@@ -1,13 +1,15 @@
 //! Agents coming, changing and going.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::{AgentId, FrameworkId};
 use resources::{Name, Resources, Scalar};
 
-use crate::frameworks::FrameworkIx;
-use crate::tree::{ClientIx, Sign};
+use crate::amounts::Sign;
+use crate::free::Free;
+use crate::holdings::{As, Holdings};
+use crate::refusals::Refusals;
 use crate::{AgentSpec, AgentTraits, Allocator};
 
 base::index_type!(
@@ -19,10 +21,13 @@ base::index_type!(
 pub(crate) struct Agent {
     pub(crate) id: AgentId,
     pub(crate) total: Resources,
-    /// What is neither offered nor allocated; allocated to nobody.
+    /// What is neither offered nor used, allocated to nobody. Shared resources are always among it.
     pub(crate) available: Resources,
-    /// What each framework holds; never nothing.
-    pub(crate) held: BTreeMap<FrameworkIx, Held>,
+    /// What is to be known of `available` in few words.
+    pub(crate) free: Free,
+    /// What each framework holds.
+    pub(crate) held: Holdings,
+    pub(crate) refusals: Refusals,
     pub(crate) traits: Arc<AgentTraits>,
     pub(crate) active: bool,
     /// Nothing of it is offered while it is not in the whitelist.
@@ -33,34 +38,43 @@ pub(crate) struct Agent {
     pub(crate) dirty: bool,
     /// More is used than there is, because the agent shrank: nothing is free until enough came back.
     pub(crate) overcommitted: bool,
-}
-
-/// What a framework holds of an agent, allocated to its roles.
-#[derive(Clone, Default, Debug)]
-pub(crate) struct Held {
-    pub(crate) offered: Resources,
-    pub(crate) used: Resources,
-}
-
-impl Held {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.offered.is_empty() && self.used.is_empty()
-    }
-
-    /// Offered or used.
-    pub(crate) fn all(&self) -> Resources {
-        let mut all = self.offered.clone();
-        all += &self.used;
-        all
-    }
+    /// Its place among [`Allocator::spare`].
+    pub(crate) spare_at: Option<u32>,
+    /// Shared resources that were offered by the allocation that is running, or by the last one.
+    pub(crate) just_offered: Resources,
 }
 
 impl Agent {
+    fn new(id: AgentId) -> Self {
+        Self {
+            id,
+            total: Resources::new(),
+            available: Resources::new(),
+            free: Free::default(),
+            held: Holdings::default(),
+            refusals: Refusals::default(),
+            traits: Arc::default(),
+            active: true,
+            whitelisted: true,
+            remote: false,
+            has_gpus: false,
+            dirty: false,
+            overcommitted: false,
+            spare_at: None,
+            just_offered: Resources::new(),
+        }
+    }
+
+    /// Whether what is free may be offered.
+    pub(crate) fn is_offerable(&self) -> bool {
+        self.active && self.whitelisted
+    }
+
     /// Computes anew what is free.
     pub(crate) fn recount(&mut self) {
         let mut used = Resources::new();
-        for held in self.held.values() {
-            used += held.all().unallocated();
+        for (_, held) in self.held.iter() {
+            used += held.all().filter(|r| !r.is_shared()).unallocated();
         }
         self.overcommitted = !self.total.contains(&used);
         self.available = self.total.clone();
@@ -72,7 +86,6 @@ impl Agent {
         self.total = spec.total;
         self.remote = spec.remote;
         self.traits = spec.traits;
-        self.recount();
     }
 }
 
@@ -82,19 +95,7 @@ impl Allocator {
     pub fn add_agent(&mut self, id: &AgentId, spec: AgentSpec, used: &[(FrameworkId, Resources)]) {
         self.remove_agent(id);
         self.tree.track_total(&spec.total, Sign::Plus);
-        let mut agent = Agent {
-            id: id.clone(),
-            total: Resources::new(),
-            available: Resources::new(),
-            held: BTreeMap::new(),
-            traits: Arc::default(),
-            active: true,
-            whitelisted: true,
-            remote: false,
-            has_gpus: false,
-            dirty: false,
-            overcommitted: false,
-        };
+        let mut agent = Agent::new(id.clone());
         agent.set(spec);
         agent.whitelisted = self.is_whitelisted(&agent.traits);
         let at = self.agents.insert(agent);
@@ -103,6 +104,7 @@ impl Allocator {
             self.take(at, framework, resources);
         }
         self.agents[at].recount();
+        self.settle(at);
         self.mark(at);
     }
 
@@ -111,37 +113,45 @@ impl Allocator {
         let Some(&at) = self.agent_index.get(id) else { return };
         if self.agents[at].total != spec.total {
             let old = self.agents[at].total.clone();
-            self.tree.track_total(&spec.total, Sign::Plus);
-            self.untrack_total(&old);
+            self.change_total(&old, &spec.total);
+        }
+        if self.agents[at].traits.attributes != spec.traits.attributes {
+            // Who declined may have missed just the attribute that is there now.
+            self.clear_refusals(at);
         }
         self.agents[at].set(spec);
         self.agents[at].whitelisted = self.is_whitelisted(&self.agents[at].traits);
+        self.agents[at].recount();
+        self.settle(at);
         self.mark(at);
     }
 
     /// An agent is gone; what was used there is forgotten.
     pub fn remove_agent(&mut self, id: &AgentId) {
         let Some(at) = self.agent_index.remove(id) else { return };
-        for (framework, held) in std::mem::take(&mut self.agents[at].held) {
-            self.untrack_offered(framework, &held.offered);
-            self.untrack(framework, &held.all());
-            self.forget_unused_framework(framework);
+        self.agents[at].active = false;
+        self.settle(at);
+        let holders: Vec<_> = self.agents[at].held.iter().map(|(by, held)| (by, held.clone())).collect();
+        for (by, held) in holders {
+            for (resources, held_as) in [(held.offered, As::Offered), (held.used, As::Used)] {
+                // It is there: it was read just now.
+                let _ = self.let_go(at, by, held_as, &resources);
+            }
+            self.forget_unused_framework(by);
         }
-        self.clear_filters_at(at);
+        self.clear_refusals(at);
         let total = std::mem::take(&mut self.agents[at].total);
-        self.untrack_total(&total);
+        self.tree.track_total(&total, Sign::Minus);
         if self.agents[at].dirty {
             self.dirty.retain(|d| *d != at);
         }
         self.agents.remove(at);
     }
 
-    pub(crate) fn untrack_total(&mut self, total: &Resources) {
-        self.tree.track_total(total, Sign::Minus);
-        // Reservations count against limits: without these there may be room for something held back elsewhere.
-        if total.iter().any(resources::Resource::is_reserved) {
-            self.mark_all();
-        }
+    /// What agents have is less `from` and more `to`.
+    pub(crate) fn change_total(&mut self, from: &Resources, to: &Resources) {
+        self.tree.track_total(to, Sign::Plus);
+        self.tree.track_total(from, Sign::Minus);
     }
 
     /// Offers only what is on agents of these names; `None` lets all agents pass.
@@ -149,8 +159,12 @@ impl Allocator {
         self.whitelist = hostnames;
         let agents: Vec<_> = self.agents.iter().map(|(at, agent)| (at, Arc::clone(&agent.traits))).collect();
         for (at, traits) in agents {
-            self.agents[at].whitelisted = self.is_whitelisted(&traits);
-            self.mark(at);
+            let whitelisted = self.is_whitelisted(&traits);
+            if self.agents[at].whitelisted != whitelisted {
+                self.agents[at].whitelisted = whitelisted;
+                self.settle(at);
+                self.mark(at);
+            }
         }
     }
 
@@ -160,42 +174,66 @@ impl Allocator {
 
     /// Offers an agent's resources again.
     pub fn activate_agent(&mut self, id: &AgentId) {
-        if let Some(&at) = self.agent_index.get(id) {
-            self.agents[at].active = true;
-            self.mark(at);
-        }
+        self.set_active(id, true);
     }
 
     /// Offers nothing more of an agent until it is activated.
     pub fn deactivate_agent(&mut self, id: &AgentId) {
+        self.set_active(id, false);
+    }
+
+    fn set_active(&mut self, id: &AgentId, active: bool) {
         if let Some(&at) = self.agent_index.get(id) {
-            self.agents[at].active = false;
+            self.agents[at].active = active;
+            self.settle(at);
+            self.mark(at);
         }
     }
 
     /// Forgets what was declined of an agent, because it is not what it was.
     pub fn clear_filters(&mut self, id: &AgentId) {
         if let Some(&at) = self.agent_index.get(id) {
-            self.clear_filters_at(at);
+            self.clear_refusals(at);
             self.mark(at);
         }
     }
 
-    fn clear_filters_at(&mut self, at: AgentIx) {
-        for (_, client) in self.tree.clients.iter_mut() {
-            self.expiries.clear_agent(&mut client.filters, at);
+    /// Brings everything that follows from what is free on an agent up to date.
+    pub(crate) fn settle(&mut self, at: AgentIx) {
+        let agent = &mut self.agents[at];
+        let offerable = agent.is_offerable();
+        let before = std::mem::take(&mut agent.free);
+        agent.free =
+            Free::of(&mut self.tree.names, &agent.available, &self.options.min_allocatable, offerable);
+        let now = &agent.free;
+        if before.quota != now.quota {
+            self.tree.free.subtract(&before.quota);
+            self.tree.free.add(&now.quota);
+            self.tree.loosened |= now.quota.iter().any(|(name, amount)| amount > before.quota.get(name));
+        }
+        let spare = offerable && !agent.available.is_empty();
+        match agent.spare_at {
+            None if spare => {
+                agent.spare_at = u32::try_from(self.spare.len()).ok();
+                self.spare.push(at);
+            }
+            Some(place) if !spare => {
+                agent.spare_at = None;
+                self.spare.swap_remove(place as usize);
+                if let Some(moved) = self.spare.get(place as usize) {
+                    self.agents[*moved].spare_at = Some(place);
+                }
+            }
+            _ => {}
         }
     }
 
-    /// The clients of a framework as which it uses `resources`, each with its part.
-    pub(crate) fn split(&mut self, at: FrameworkIx, resources: &Resources) -> Vec<(ClientIx, Resources)> {
-        let mut first = resources.iter().map(|r| r.allocation.clone());
-        if let Some(Some(role)) = first.next()
-            && first.all(|other| other.as_ref() == Some(&role))
+    pub(crate) fn mark(&mut self, at: AgentIx) {
+        if let Some(agent) = self.agents.get_mut(at)
+            && !agent.dirty
         {
-            return vec![(self.client(at, &role), resources.clone())];
+            agent.dirty = true;
+            self.dirty.push(at);
         }
-        let by_role = resources.allocations();
-        by_role.into_iter().map(|(role, part)| (self.client(at, &role), part)).collect()
     }
 }

@@ -1,6 +1,6 @@
-//! Scalar amounts as dense vectors, and shares of a cluster computed from them.
+//! Scalar amounts by interned name, small enough to be kept for everything: agents, roles, frameworks.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use base::Index;
 use resources::{Name, Quantities, Resource, Resources, Scalar, Value};
@@ -10,113 +10,172 @@ base::index_type!(
     NameIx
 );
 
-/// All names of scalar resources that were ever seen. They are few, so they are searched one by one.
+/// So many names, those that nearly all agents have, are counted in place.
+const COMMON: usize = 4;
+
+/// All names of scalar resources that were ever seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     names: Vec<Name>,
-    excluded: BTreeSet<Name>,
-    fair: Vec<bool>,
+    index: BTreeMap<Name, NameIx>,
 }
 
 impl Names {
-    pub(crate) fn new(excluded: BTreeSet<Name>) -> Self {
-        Self { names: Vec::new(), excluded, fair: Vec::new() }
+    pub(crate) fn new() -> Self {
+        Self { names: vec![Name::Cpus, Name::Mem, Name::Disk, Name::Gpus], index: BTreeMap::new() }
     }
 
-    fn intern(&mut self, name: &Name) -> NameIx {
+    /// The index of a name, which need not have been seen before.
+    pub(crate) fn intern(&mut self, name: &Name) -> NameIx {
         self.find(name).unwrap_or_else(|| {
+            let at = NameIx::from_usize(self.names.len());
             self.names.push(name.clone());
-            self.fair.push(!self.excluded.contains(name));
-            NameIx::from_usize(self.names.len() - 1)
+            self.index.insert(name.clone(), at);
+            at
         })
     }
 
     /// The index of a name that was seen already.
     pub(crate) fn find(&self, name: &Name) -> Option<NameIx> {
-        self.names.iter().position(|n| n == name).map(NameIx::from_usize)
+        match name {
+            // As in `new`.
+            Name::Cpus => Some(NameIx::from_usize(0)),
+            Name::Mem => Some(NameIx::from_usize(1)),
+            Name::Disk => Some(NameIx::from_usize(2)),
+            Name::Gpus => Some(NameIx::from_usize(3)),
+            _ => self.index.get(name).copied(),
+        }
     }
 
-    /// The sums of those scalars that `keep` says.
+    pub(crate) fn name(&self, at: NameIx) -> &Name {
+        &self.names[at.as_usize()]
+    }
+
+    /// The sums of those scalars that `keep` says; a shared resource counts as often as it is there.
     pub(crate) fn amounts(&mut self, resources: &Resources, keep: impl Fn(&Resource) -> bool) -> Amounts {
         let mut amounts = Amounts::default();
-        for resource in resources.iter() {
+        for (resource, copies) in resources.iter_with_copies() {
             if let Value::Scalar(amount) = resource.value
                 && keep(resource)
             {
-                *amounts.slot(self.intern(&resource.name)) += amount;
+                let all = if copies == 1 { amount } else { times(amount, copies) };
+                amounts.add_one(self.intern(&resource.name), all);
             }
         }
         amounts
     }
 
-    pub(crate) fn quantities(&self, amounts: &Amounts) -> Quantities {
-        self.names.iter().cloned().zip(amounts.0.iter().copied()).collect()
+    /// Interns the names of bare amounts.
+    pub(crate) fn intern_all<'a>(
+        &mut self,
+        amounts: impl IntoIterator<Item = (&'a Name, &'a Scalar)>,
+    ) -> Amounts {
+        let mut all = Amounts::default();
+        for (name, amount) in amounts {
+            all.add_one(self.intern(name), *amount);
+        }
+        all
     }
 
-    /// The dominant share of `part` in `total`, divided by a weight in millionths; 2^32 is all of something at weight 1.
-    pub(crate) fn share(&self, part: &Amounts, total: &Amounts, weight_millionths: u64) -> u64 {
-        let dominant = part
-            .0
-            .iter()
-            .zip(&total.0)
-            .zip(&self.fair)
-            .filter(|((part, total), fair)| **fair && part.is_positive() && total.is_positive())
-            .map(|((part, total), _)| {
-                let (part, total) = (part.thousandths().unsigned_abs(), total.thousandths().unsigned_abs());
-                (u128::from(part) << 32) / u128::from(total)
-            })
-            .max()
-            .unwrap_or(0);
-        u64::try_from(dominant * 1_000_000 / u128::from(weight_millionths.max(1))).unwrap_or(u64::MAX)
+    pub(crate) fn quantities(&self, amounts: &Amounts) -> Quantities {
+        amounts.iter().map(|(at, amount)| (self.name(at).clone(), amount)).collect()
     }
 }
 
-/// Amounts by interned name.
-#[derive(Clone, Default, Debug)]
-pub(crate) struct Amounts(Vec<Scalar>);
+fn times(amount: Scalar, copies: u32) -> Scalar {
+    Scalar::from_thousandths(amount.thousandths().saturating_mul(i64::from(copies)))
+}
+
+/// Amounts by interned name. Those of uncommon names are kept sorted and without zeros.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Amounts {
+    common: [Scalar; COMMON],
+    others: Vec<(NameIx, Scalar)>,
+}
 
 impl Amounts {
-    fn slot(&mut self, name: NameIx) -> &mut Scalar {
-        let at = name.as_usize();
-        if self.0.len() <= at {
-            self.0.resize(at + 1, Scalar::ZERO);
+    pub(crate) fn get(&self, name: NameIx) -> Scalar {
+        match self.common.get(name.as_usize()) {
+            Some(amount) => *amount,
+            None => self.find(name).map_or(Scalar::ZERO, |at| self.others[at].1),
         }
-        &mut self.0[at]
     }
 
-    pub(crate) fn get(&self, name: NameIx) -> Scalar {
-        self.0.get(name.as_usize()).copied().unwrap_or_default()
+    fn find(&self, name: NameIx) -> Result<usize, usize> {
+        self.others.binary_search_by_key(&name, |(other, _)| *other)
+    }
+
+    pub(crate) fn set(&mut self, name: NameIx, amount: Scalar) {
+        if let Some(common) = self.common.get_mut(name.as_usize()) {
+            *common = amount;
+            return;
+        }
+        match self.find(name) {
+            Ok(at) if amount.is_zero() => {
+                self.others.remove(at);
+            }
+            Ok(at) => self.others[at].1 = amount,
+            Err(_) if amount.is_zero() => {}
+            Err(at) => self.others.insert(at, (name, amount)),
+        }
+    }
+
+    pub(crate) fn add_one(&mut self, name: NameIx, amount: Scalar) {
+        match self.common.get_mut(name.as_usize()) {
+            Some(common) => *common += amount,
+            None => self.set(name, self.get(name) + amount),
+        }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), Scalar::ZERO);
-        }
-        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+        for (mine, theirs) in self.common.iter_mut().zip(&other.common) {
             *mine += *theirs;
+        }
+        for (name, amount) in &other.others {
+            self.add_one(*name, *amount);
         }
     }
 
     pub(crate) fn subtract(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), Scalar::ZERO);
-        }
-        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+        for (mine, theirs) in self.common.iter_mut().zip(&other.common) {
             *mine -= *theirs;
+        }
+        for (name, amount) in &other.others {
+            self.add_one(*name, -*amount);
+        }
+    }
+
+    pub(crate) fn apply(&mut self, other: &Self, sign: Sign) {
+        match sign {
+            Sign::Plus => self.add(other),
+            Sign::Minus => self.subtract(other),
         }
     }
 
     pub(crate) fn is_zero(&self) -> bool {
-        self.0.iter().all(|amount| amount.is_zero())
+        self.others.is_empty() && self.common.iter().all(|amount| amount.is_zero())
+    }
+
+    pub(crate) fn common(&self) -> &[Scalar; COMMON] {
+        &self.common
+    }
+
+    pub(crate) fn others(&self) -> &[(NameIx, Scalar)] {
+        &self.others
+    }
+
+    /// All that is not zero, in the order of the names' indexes.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (NameIx, Scalar)> + '_ {
+        let common = self.common.iter().enumerate().filter(|(_, amount)| !amount.is_zero());
+        common.map(|(at, amount)| (NameIx::from_usize(at), *amount)).chain(self.others.iter().copied())
     }
 }
 
-/// Amounts are equal whatever zeros follow the last one that counts.
-impl PartialEq for Amounts {
-    fn eq(&self, other: &Self) -> bool {
-        let longest = self.0.len().max(other.0.len());
-        (0..longest).map(NameIx::from_usize).all(|name| self.get(name) == other.get(name))
-    }
+/// In which direction something is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sign {
+    Plus,
+    Minus,
 }
 
 #[cfg(test)]
@@ -124,13 +183,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_dominant_share_counts_and_weights_divide_it() {
-        let mut names = Names::new(BTreeSet::from([Name::Gpus]));
+    fn common_and_other_names_are_counted_alike() {
+        let mut names = Names::new();
         let mut of = |text| names.amounts(&Resources::parse(text).unwrap(), |_| true);
-        let total = of("cpus:10;mem:100;gpus:1");
-        let part = of("cpus:1;mem:50;gpus:1");
-        assert_eq!(names.share(&part, &total, 1_000_000), 1 << 31);
-        assert_eq!(names.share(&part, &total, 2_000_000), 1 << 30);
-        assert_eq!(names.share(&Amounts::default(), &total, 1), 0);
+        let (mut sum, part) = (of("cpus:10;licenses:3;mem:1"), of("licenses:3;fpgas:1;cpus:1"));
+        sum.add(&part);
+        assert_eq!(sum, of("cpus:11;licenses:6;mem:1;fpgas:1"));
+        sum.subtract(&part);
+        sum.subtract(&of("mem:1;cpus:10"));
+        assert_eq!(names.quantities(&sum).to_string(), "licenses:3");
+        assert_eq!(sum.iter().count(), 1);
+        sum.subtract(&names.amounts(&Resources::parse("licenses:3").unwrap(), |_| true));
+        assert!(sum.is_zero() && sum == Amounts::default());
     }
 }

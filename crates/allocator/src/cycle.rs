@@ -1,178 +1,381 @@
-//! An allocation: agents with something new, one after the other, each to those who are due.
+//! An allocation: agents one after the other, each to those to whom it is due.
+//!
+//! After an allocation nothing that is free on an agent can be offered to anyone; otherwise it would have been. So the next
+//! one has to look only at what has changed since: the *dirty* agents, for all clients; the others that have something
+//! free, for the clients that have *news*; and single agents for single clients, whose refusals have ended. What can
+//! undo the invariant in another way is remembered: roles whose offers were cut for want of room, frameworks that had too
+//! many offers outstanding, agents whose shared resources were offered (they can be offered again, but only in the next
+//! allocation).
+//!
+//! There are two stages, as in Mesos. The first serves only roles for which something is kept. It is needed because what
+//! is kept is an amount, and the agents which have it may not be those that the role's frameworks can use: they may choose
+//! first. The second stage serves everybody.
 
-use base::Time;
-use resources::{Quantities, Resources, Value};
+use std::collections::BTreeMap;
+
+use base::{AgentId, FrameworkId, Time};
+use resources::{Resource, Resources, Role};
 
 use crate::agents::AgentIx;
-use crate::tree::{ClientIx, RoleIx, Sign};
-use crate::walk::Walk;
-use crate::{Allocator, Capabilities, Obstacle, Offerable};
+use crate::holdings::As;
+use crate::order::{Order, Position, Walk};
+use crate::portion::Portion;
+use crate::tree::{ClientIx, News, RoleIx};
+use crate::visit::{Stage, Verdict, Visit};
+use crate::{Allocator, Offerable};
 
-/// What an agent has for the frameworks of a role that can understand the same things. Found once, used for all of
-/// them until something is offered.
-pub(crate) struct Portion {
-    role: RoleIx,
-    capabilities: Capabilities,
-    pub(crate) resources: Resources,
-    /// Limits of the role held something back.
-    pub(crate) cut: bool,
+/// So few clients are sorted by themselves instead of in an order.
+const FEW: usize = 16;
+
+/// What an allocation has to look at.
+#[derive(Default)]
+struct Work {
+    /// Agents about which something has changed.
+    dirty: Vec<AgentIx>,
+    /// All other agents with something free; none if nobody has news.
+    clean: Vec<AgentIx>,
+    /// Who may be offered something on the clean ones.
+    news: Vec<ClientIx>,
+    /// Clean agents for some clients without news.
+    pairs: Vec<(AgentIx, Vec<ClientIx>)>,
+}
+
+/// To whom an agent is offered.
+enum To<'a> {
+    /// To all who want offers.
+    All,
+    /// To those who are in [`Allocator::chosen`].
+    Chosen,
+    /// To these, the first one first.
+    These(&'a [ClientIx]),
 }
 
 impl Allocator {
-    /// Offers what is available to whom it is due. Looks only at agents with something new since the last call, at all
-    /// of them where a framework has something new. What is returned counts as used by the framework from now on.
+    /// Offers what is available to whom it is due. Looks only at what has changed since the last call. What is returned
+    /// counts as offered to the framework from now on.
     pub fn allocate(&mut self, now: Time) -> Vec<Offerable> {
-        self.expire_filters(now);
-        let mut agents = self.take_dirty();
-        if agents.is_empty() {
-            return Vec::new();
+        let ended = self.expire(now);
+        self.renew_shared();
+        if std::mem::take(&mut self.tree.shares.stale) {
+            self.order.rebuild(&self.tree);
         }
-        self.tree.refresh();
-        self.options.rng.shuffle(&mut agents);
+        self.release_cut();
+        self.release_capped();
         let mut offers = Vec::new();
-        for agent in agents {
-            if self.tree.roles[self.tree.root()].wanting == 0 {
-                break;
+        let mut work = self.take_work(ended);
+        if !self.order.is_empty() {
+            let mut visit = std::mem::take(&mut self.visit);
+            if !self.tree.required().is_zero() {
+                self.run(Stage::Guarantees, &mut work, &mut visit, &mut offers);
             }
-            self.offer_agent(agent, &mut offers);
+            let after_guarantees = offers.len();
+            self.run(Stage::Everybody, &mut work, &mut visit, &mut offers);
+            if after_guarantees > 0 {
+                offers = joined(offers);
+            }
+            for role in std::mem::take(&mut visit.cut) {
+                self.cut.insert(role, Vec::new());
+            }
+            self.visit = visit;
         }
+        self.conclude(&work.news);
         offers
     }
 
     /// As [`Allocator::allocate`], over all agents.
     pub fn allocate_all(&mut self, now: Time) -> Vec<Offerable> {
-        self.mark_all();
+        let all: Vec<_> = self.agents.iter().map(|(at, _)| at).collect();
+        for at in all {
+            self.mark(at);
+        }
         self.allocate(now)
     }
 
-    fn expire_filters(&mut self, now: Time) {
-        while let Some(ended) = self.expiries.pop_ended(now) {
-            self.tree.clients[ended.client].filters.remove(ended);
-            self.mark(ended.agent);
+    /// A client may be offered something that it could not be offered at the last allocation.
+    pub(crate) fn tell(&mut self, client: ClientIx, news: News) {
+        let known = &mut self.tree.clients[client].news;
+        if *known == News::None {
+            self.news.push(client);
         }
+        *known = (*known).max(news);
     }
 
-    /// The agents to look at. If nobody wants offers they are dropped: whoever comes to want some marks all.
-    fn take_dirty(&mut self) -> Vec<AgentIx> {
-        let marked = std::mem::take(&mut self.dirty);
-        let mut agents = if std::mem::take(&mut self.all_dirty) {
-            self.agents.iter().map(|(at, _)| at).collect()
+    /// What there is to look at; it counts as looked at from now on. If nobody wants offers nothing of it is: whoever
+    /// comes to want some has news.
+    fn take_work(&mut self, ended: Vec<(AgentIx, ClientIx)>) -> Work {
+        let mut work = Work::default();
+        let mut pairs: BTreeMap<AgentIx, Vec<ClientIx>> = BTreeMap::new();
+        for (at, client) in ended {
+            if self.order.contains(client) && self.tree.clients[client].news == News::None {
+                pairs.entry(at).or_default().push(client);
+            }
+        }
+        for (at, clients) in &pairs {
+            if clients.len() > FEW {
+                self.mark(*at);
+            }
+        }
+        for at in std::mem::take(&mut self.dirty) {
+            if self.agents[at].spare_at.is_some() {
+                work.dirty.push(at);
+            } else {
+                self.agents[at].dirty = false;
+            }
+        }
+        pairs.retain(|at, _| self.agents[*at].spare_at.is_some() && !self.agents[*at].dirty);
+        for client in std::mem::take(&mut self.news) {
+            let news = std::mem::take(&mut self.tree.clients[client].news);
+            if self.order.contains(client) {
+                self.tree.clients[client].news = news;
+                work.news.push(client);
+            }
+        }
+        if !work.news.is_empty() {
+            work.clean = self.spare.iter().filter(|at| !self.agents[**at].dirty).copied().collect();
+        }
+        for at in &work.dirty {
+            self.agents[*at].dirty = false;
+        }
+        work.pairs = pairs.into_iter().collect();
+        work
+    }
+
+    fn run(&mut self, stage: Stage, work: &mut Work, visit: &mut Visit, offers: &mut Vec<Offerable>) {
+        let guarantees = stage == Stage::Guarantees;
+        if !work.dirty.is_empty() {
+            // Another order in each stage: what the first one takes is not always of the same agents.
+            self.options.rng.shuffle(&mut work.dirty);
+            if guarantees {
+                let entitled: Vec<_> = self.tree.clients.iter().map(|(at, _)| at).collect();
+                self.choose(entitled.into_iter().filter(|at| self.may_claim(*at)).collect());
+            }
+            let to = if guarantees { To::Chosen } else { To::All };
+            for at in &work.dirty {
+                self.offer_agent(*at, stage, &to, visit, offers);
+            }
+        }
+        if !work.clean.is_empty() {
+            self.options.rng.shuffle(&mut work.clean);
+            let news: Vec<_> =
+                work.news.iter().copied().filter(|at| !guarantees || self.may_claim(*at)).collect();
+            self.offer_clean(&work.clean, news, stage, visit, offers);
+        }
+        for (at, clients) in &work.pairs {
+            let mut due: Vec<_> =
+                clients.iter().copied().filter(|at| !guarantees || self.may_claim(*at)).collect();
+            due.sort_unstable_by(|a, b| self.order.compare(&self.tree, *a, *b));
+            self.offer_agent(*at, stage, &To::These(&due), visit, offers);
+        }
+        self.choose(Vec::new());
+    }
+
+    fn may_claim(&self, client: ClientIx) -> bool {
+        self.order.contains(client) && self.has_claim(self.tree.clients[client].role)
+    }
+
+    /// Offers agents about which nothing has changed to those who have news.
+    fn offer_clean(
+        &mut self,
+        agents: &[AgentIx],
+        mut news: Vec<ClientIx>,
+        stage: Stage,
+        visit: &mut Visit,
+        offers: &mut Vec<Offerable>,
+    ) {
+        let few = news.len() <= FEW;
+        if few {
+            news.sort_unstable_by(|a, b| self.order.compare(&self.tree, *a, *b));
         } else {
-            marked.clone()
-        };
-        for at in marked {
-            self.agents[at].dirty = false;
+            self.choose(news.clone());
         }
-        agents.retain(|at| {
-            let agent = &self.agents[*at];
-            agent.active && agent.whitelisted && !agent.available.is_empty()
-        });
-        agents
-    }
-
-    fn offer_agent(&mut self, at: AgentIx, offers: &mut Vec<Offerable>) {
-        let mut walk = Walk::new(&self.tree);
-        let mut served: Vec<ClientIx> = Vec::new();
-        let mut portion: Option<Portion> = None;
-        while let Some(client) = walk.next(&self.tree) {
-            if served.contains(&client) {
-                continue;
-            }
-            let (role, framework) = (self.tree.clients[client].role, self.tree.clients[client].framework);
-            let capabilities = self.frameworks[framework].capabilities;
-            if self.can_have(at, client).is_err() {
-                continue;
-            }
-            if !portion.as_ref().is_some_and(|p| p.role == role && p.capabilities == capabilities) {
-                portion = self.portion(at, role, capabilities);
-                if portion.as_ref().is_some_and(|p| p.cut) {
-                    self.remember_held_back(role);
-                }
-            }
-            let Some(found) = &portion else {
-                walk.skip_role();
-                continue;
-            };
-            if !self.is_worth_offering(client, &found.resources)
-                || self.tree.clients[client].filters.block(at, &found.resources)
-            {
-                continue;
-            }
-            if let Some(portion) = portion.take() {
-                offers.push(self.offer(at, client, portion.resources));
-            }
-            if self.agents[at].available.is_empty() {
+        for at in agents {
+            if news.is_empty() {
                 return;
             }
-            served.push(client);
+            let before = offers.len();
+            let to = if few { To::These(&news) } else { To::Chosen };
+            self.offer_agent(*at, stage, &to, visit, offers);
+            if offers.len() > before {
+                self.drop_those_without_room(&mut news, few);
+                if few {
+                    news.sort_unstable_by(|a, b| self.order.compare(&self.tree, *a, *b));
+                }
+            }
         }
     }
 
-    /// Whether something of an agent may be offered at all to a client.
-    pub(crate) fn can_have(&self, at: AgentIx, client: ClientIx) -> Result<(), Obstacle> {
-        let (agent, client) = (&self.agents[at], &self.tree.clients[client]);
-        let capabilities = self.frameworks[client.framework].capabilities;
-        if self.options.filter_gpu_agents && agent.has_gpus && !capabilities.gpu_resources {
-            return Err(Obstacle::KeptForGpus);
+    /// Of those who have news only because their role had room again, nobody needs to be asked once it is used up.
+    fn drop_those_without_room(&mut self, news: &mut Vec<ClientIx>, few: bool) {
+        if news.iter().all(|client| self.tree.clients[*client].news != News::Room) {
+            return;
         }
-        if agent.remote && !capabilities.region_aware {
-            return Err(Obstacle::OtherRegion);
+        let mut rooms: BTreeMap<RoleIx, bool> = BTreeMap::new();
+        let mut kept = Vec::with_capacity(news.len());
+        for client in news.drain(..) {
+            let c = &self.tree.clients[client];
+            let has_room = c.news != News::Room
+                || *rooms
+                    .entry(c.role)
+                    .or_insert_with(|| self.rooms(c.role).iter().any(|(_, room)| room.is_positive()));
+            if has_room {
+                kept.push(client);
+            } else if !few {
+                self.chosen.remove(&self.tree, client);
+            }
         }
-        if client.constraints.as_ref().is_some_and(|c| !c.permits(&agent.traits)) {
-            return Err(Obstacle::Constrained);
-        }
-        Ok(())
+        *news = kept;
     }
 
-    /// What an agent has for those of a role who understand `capabilities`; `None` if it has nothing for the role.
-    pub(crate) fn portion(&self, at: AgentIx, role: RoleIx, capabilities: Capabilities) -> Option<Portion> {
-        let name = &self.tree.roles[role].role;
-        let available = &self.agents[at].available;
-        if !available.iter().any(|r| r.is_allocatable_to(name)) {
-            return None;
+    /// Puts these clients, and only these, into the order of those who are chosen.
+    fn choose(&mut self, clients: Vec<ClientIx>) {
+        if !self.chosen.is_empty() {
+            self.chosen = Order::default();
         }
-        let understood = available.filter(|r| {
-            r.is_allocatable_to(name)
-                && (capabilities.shared_resources || !r.is_shared())
-                && (capabilities.revocable_resources || !r.is_revocable())
-                && (capabilities.reservation_refinement || !r.has_refined_reservations())
-        });
-        let (resources, cut) = self.within_limits(role, understood);
-        Some(Portion { role, capabilities, resources, cut })
+        for client in clients {
+            self.chosen.insert(&self.tree, client);
+        }
     }
 
-    pub(crate) fn is_worth_offering(&self, client: ClientIx, resources: &Resources) -> bool {
-        let least =
-            self.tree.clients[client].min_allocatable.as_ref().unwrap_or(&self.options.min_allocatable);
-        !resources.is_empty() && (least.is_empty() || least.iter().any(|least| has(resources, least)))
+    fn offer_agent(
+        &mut self,
+        at: AgentIx,
+        stage: Stage,
+        to: &To<'_>,
+        visit: &mut Visit,
+        offers: &mut Vec<Offerable>,
+    ) {
+        visit.begin(at, stage);
+        let mut position = Position::start(&self.tree);
+        let mut next = 0;
+        while self.agents[at].spare_at.is_some() {
+            let due = match to {
+                To::All => self.next_due(&self.order, &mut position, visit),
+                To::Chosen => self.next_due(&self.chosen, &mut position, visit),
+                To::These(clients) => {
+                    let left = clients.get(next..).unwrap_or_default();
+                    let found = left.iter().position(|c| self.judge(visit, *c) == Verdict::Offer);
+                    next += found.map_or(left.len(), |found| found + 1);
+                    found.and_then(|found| left.get(found)).copied()
+                }
+            };
+            let Some(client) = due else { return };
+            let Some(portion) = visit.take(client) else { return };
+            offers.push(self.offer(at, client, portion));
+        }
     }
 
-    fn offer(&mut self, at: AgentIx, client: ClientIx, resources: Resources) -> Offerable {
+    /// The next client in an order who gets an offer, and from where to go on after it.
+    fn next_due(&self, order: &Order, position: &mut Position, visit: &mut Visit) -> Option<ClientIx> {
+        let mut walk = Walk::new(order, position);
+        while let Some(client) = walk.next() {
+            match self.judge(visit, client) {
+                Verdict::Pass => {}
+                Verdict::PassRole => walk.skip_role(),
+                Verdict::Offer => {
+                    // After all has gone there is nothing to go on with.
+                    if !visit.is_all() {
+                        *position = walk.position();
+                    }
+                    return Some(client);
+                }
+            }
+        }
+        None
+    }
+
+    fn offer(&mut self, at: AgentIx, client: ClientIx, portion: Portion) -> Offerable {
         let (role, by) = (self.tree.clients[client].role, self.tree.clients[client].framework);
         let role = self.tree.roles[role].role.clone();
         let agent = &mut self.agents[at];
-        agent.available -= &resources;
-        let resources = resources.allocated_to(&role);
-        agent.held.entry(by).or_default().offered += &resources;
+        let resources = match portion.part {
+            None => std::mem::take(&mut agent.available),
+            Some(part) if part.iter().any(Resource::is_shared) => {
+                agent.just_offered += part.filter(Resource::is_shared);
+                agent.available -= &part.filter(|r| !r.is_shared());
+                part
+            }
+            Some(part) => {
+                agent.available -= &part;
+                part
+            }
+        };
         let id = agent.id.clone();
-        self.tree.track(client, &resources, Sign::Plus, true);
-        self.tree.track_offered(client, &resources, Sign::Plus);
+        if !agent.just_offered.is_empty() && !self.shared_again.contains(&at) {
+            self.shared_again.push(at);
+        }
+        let resources = resources.allocated_to(&role);
+        self.settle(at);
+        self.tree.count_offer(client);
+        self.hold_for(at, client, As::Offered, &resources);
         Offerable { framework: self.frameworks[by].id.clone(), role, agent: id, resources }
+    }
+
+    /// A client, and with it its roles, has another place in the order of service.
+    pub(crate) fn reorder(&mut self, client: ClientIx) {
+        self.order.update(&self.tree, client);
+        if !self.chosen.is_empty() {
+            self.chosen.update(&self.tree, client);
+        }
+    }
+
+    /// Tells those who had too many offers outstanding and no longer have.
+    fn release_capped(&mut self) {
+        for framework in std::mem::take(&mut self.capped) {
+            if self.frameworks.get(framework).is_none() {
+                continue;
+            }
+            if self.is_capped(framework) {
+                self.capped.push(framework);
+                continue;
+            }
+            for client in self.frameworks[framework].clients.clone() {
+                self.tell(client, News::Wants);
+            }
+        }
+    }
+
+    /// Remembers what the next allocation has to know of this one.
+    fn conclude(&mut self, news: &[ClientIx]) {
+        for client in news {
+            self.tree.clients[*client].news = News::None;
+        }
+        for at in self.cut.keys().copied().collect::<Vec<_>>() {
+            let rooms = self.tree.roles.get(at).map(|_| self.rooms(at)).unwrap_or_default();
+            self.cut.insert(at, rooms);
+        }
+        self.tree.loosened = false;
+        if self.options.max_offered_share.is_some() {
+            self.capped = self.frameworks.iter().map(|(at, _)| at).filter(|at| self.is_capped(*at)).collect();
+        }
     }
 }
 
-/// Whether there is as much as `least` of everything; of ranges and sets the elements are counted.
-pub(crate) fn has(resources: &Resources, least: &Quantities) -> bool {
-    least.iter().all(|(name, wanted)| {
-        let have: i128 = resources
-            .iter()
-            .filter(|r| r.name == *name)
-            .map(|r| match &r.value {
-                Value::Scalar(amount) => i128::from(amount.thousandths()),
-                Value::Ranges(ranges) => i128::from(ranges.count()) * 1000,
-                Value::Set(set) => i128::try_from(set.iter().len()).unwrap_or(i128::MAX / 1000) * 1000,
-            })
-            .sum();
-        have >= i128::from(wanted.thousandths())
-    })
+/// Offers of the same agent to the same framework in the same role, from two stages, are one.
+fn joined(offers: Vec<Offerable>) -> Vec<Offerable> {
+    let mut places: BTreeMap<(FrameworkId, Role, AgentId), usize> = BTreeMap::new();
+    let mut all: Vec<Offerable> = Vec::with_capacity(offers.len());
+    for offer in offers {
+        let key = (offer.framework.clone(), offer.role.clone(), offer.agent.clone());
+        match places.get(&key) {
+            Some(place) => all[*place].resources += offer.resources,
+            None => {
+                places.insert(key, all.len());
+                all.push(offer);
+            }
+        }
+    }
+    all
+}
+
+/// Shared resources are offered once in an allocation and again in the next.
+impl Allocator {
+    /// The agents whose shared resources were offered by the last allocation.
+    pub(crate) fn renew_shared(&mut self) {
+        for at in std::mem::take(&mut self.shared_again) {
+            if let Some(agent) = self.agents.get_mut(at) {
+                agent.just_offered = Resources::new();
+                self.mark(at);
+            }
+        }
+    }
 }

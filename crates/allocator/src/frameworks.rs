@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use base::FrameworkId;
 use resources::Role;
 
-use crate::tree::ClientIx;
-use crate::{Allocator, Capabilities, FrameworkSpec};
+use crate::amounts::Amounts;
+use crate::tree::{ClientIx, News};
+use crate::{Allocator, FrameworkSpec};
 
 base::index_type!(
     /// A framework.
@@ -16,12 +17,19 @@ base::index_type!(
 #[derive(Debug)]
 pub(crate) struct Framework {
     pub(crate) id: FrameworkId,
+    /// Its place in the order of ids.
+    pub(crate) rank: u64,
     /// `false` for those of whom nothing is known but what they use.
     pub(crate) present: bool,
     pub(crate) active: bool,
-    pub(crate) capabilities: Capabilities,
-    /// One for each of its roles, and for those in which it still uses something.
+    /// One for each of its roles, and for those in which it still holds something.
     pub(crate) clients: Vec<ClientIx>,
+    /// How many of its clients want offers.
+    pub(crate) wanting: usize,
+    /// What is offered to it and not answered yet.
+    pub(crate) offered: Amounts,
+    /// On how many agents it holds something.
+    pub(crate) holdings: usize,
 }
 
 impl Allocator {
@@ -31,14 +39,14 @@ impl Allocator {
         let framework = &mut self.frameworks[at];
         framework.present = true;
         framework.active = active;
-        self.apply_spec(at, spec);
+        self.apply_spec(at, &spec);
     }
 
     /// A framework has changed its roles, capabilities, or what it wants to be offered. Roles that were suppressed and
     /// no longer are get revived.
     pub fn update_framework(&mut self, id: &FrameworkId, spec: FrameworkSpec) {
         if let Some(at) = self.present(id) {
-            self.apply_spec(at, spec);
+            self.apply_spec(at, &spec);
         }
     }
 
@@ -47,7 +55,6 @@ impl Allocator {
         if let Some(at) = self.present(id) {
             self.frameworks[at].active = true;
             self.refresh_wanting(at);
-            self.mark_all();
         }
     }
 
@@ -55,8 +62,8 @@ impl Allocator {
     pub fn deactivate_framework(&mut self, id: &FrameworkId) {
         if let Some(at) = self.present(id) {
             self.frameworks[at].active = false;
-            for client in self.frameworks[at].clients.clone() {
-                self.expiries.clear(&mut self.tree.clients[client].filters);
+            for client in &self.frameworks[at].clients {
+                self.tree.forget_refusals(*client);
             }
             self.refresh_wanting(at);
         }
@@ -65,7 +72,7 @@ impl Allocator {
     /// A framework is gone. What it uses stays used until it is recovered, as its tasks end.
     pub fn remove_framework(&mut self, id: &FrameworkId) {
         let Some(at) = self.present(id) else { return };
-        self.apply_spec(at, FrameworkSpec::default());
+        self.apply_spec(at, &FrameworkSpec::default());
         self.frameworks[at].present = false;
         self.forget_unused_framework(at);
     }
@@ -83,15 +90,11 @@ impl Allocator {
     pub fn revive<'a>(&mut self, id: &FrameworkId, roles: impl IntoIterator<Item = &'a Role>) {
         let Some(at) = self.present(id) else { return };
         for client in self.clients_for(at, roles) {
-            self.revive_client(client);
+            self.tree.forget_refusals(client);
+            self.tree.clients[client].suppressed = false;
+            self.tell(client, News::Wants);
         }
         self.refresh_wanting(at);
-    }
-
-    fn revive_client(&mut self, client: ClientIx) {
-        self.expiries.clear(&mut self.tree.clients[client].filters);
-        self.tree.clients[client].suppressed = false;
-        self.mark_all();
     }
 
     fn clients_for<'a>(&self, at: FrameworkIx, roles: impl IntoIterator<Item = &'a Role>) -> Vec<ClientIx> {
@@ -103,32 +106,31 @@ impl Allocator {
         self.frameworks[at].clients.iter().filter(subscribed).copied().collect()
     }
 
-    fn apply_spec(&mut self, at: FrameworkIx, spec: FrameworkSpec) {
-        self.frameworks[at].capabilities = spec.capabilities;
+    fn apply_spec(&mut self, at: FrameworkIx, spec: &FrameworkSpec) {
         for role in &spec.roles {
             let client = self.client(at, role);
-            let (was_subscribed, was_suppressed) =
-                (self.tree.clients[client].subscribed, self.tree.clients[client].suppressed);
             let suppressed = spec.suppressed.contains(role);
-            if was_subscribed && was_suppressed && !suppressed {
-                self.revive_client(client);
+            let c = &self.tree.clients[client];
+            if c.subscribed && c.suppressed && !suppressed {
+                self.tree.forget_refusals(client);
             }
-            self.tree.clients[client].subscribed = true;
             let c = &mut self.tree.clients[client];
+            c.capabilities = spec.capabilities;
+            c.subscribed = true;
             c.suppressed = suppressed;
             c.min_allocatable = spec.min_allocatable.get(role).cloned();
             c.constraints = spec.constraints.get(role).cloned();
+            self.tell(client, News::Wants);
         }
         self.unsubscribe_others(at, &spec.roles);
         self.refresh_wanting(at);
-        self.mark_all();
     }
 
     fn unsubscribe_others(&mut self, at: FrameworkIx, roles: &BTreeSet<Role>) {
         for client in self.frameworks[at].clients.clone() {
             let role = self.tree.clients[client].role;
             if !roles.contains(&self.tree.roles[role].role) {
-                self.expiries.clear(&mut self.tree.clients[client].filters);
+                self.tree.forget_refusals(client);
                 self.tree.clients[client].subscribed = false;
                 self.forget_unused_client(client);
             }
@@ -139,14 +141,29 @@ impl Allocator {
     fn refresh_wanting(&mut self, at: FrameworkIx) {
         let framework = &self.frameworks[at];
         let active = framework.present && framework.active;
+        let mut wanting = 0;
         for client in framework.clients.clone() {
             let c = &self.tree.clients[client];
-            let wanting = active && c.subscribed && !c.suppressed;
-            self.tree.set_wanting(client, wanting);
+            if active && c.subscribed && !c.suppressed {
+                wanting += 1;
+                if !self.order.contains(client) {
+                    self.order.insert(&self.tree, client);
+                    self.tell(client, News::Wants);
+                }
+            } else {
+                self.order.remove(&self.tree, client);
+            }
         }
+        self.set_wanting(at, wanting);
     }
 
-    fn present(&self, id: &FrameworkId) -> Option<FrameworkIx> {
+    fn set_wanting(&mut self, at: FrameworkIx, wanting: usize) {
+        let before = std::mem::replace(&mut self.frameworks[at].wanting, wanting);
+        self.contenders -= usize::from(before > 0);
+        self.contenders += usize::from(wanting > 0);
+    }
+
+    pub(crate) fn present(&self, id: &FrameworkId) -> Option<FrameworkIx> {
         self.framework_index.get(id).copied().filter(|at| self.frameworks[*at].present)
     }
 
@@ -155,12 +172,24 @@ impl Allocator {
         if let Some(&at) = self.framework_index.get(id) {
             return at;
         }
+        if self.framework_ranks.insert(id) {
+            for (_, framework) in self.frameworks.iter_mut() {
+                framework.rank = self.framework_ranks.get(&framework.id);
+                for client in &framework.clients {
+                    self.tree.clients[*client].rank = framework.rank;
+                }
+            }
+            self.tree.shares.stale = true;
+        }
         let at = self.frameworks.insert(Framework {
             id: id.clone(),
+            rank: self.framework_ranks.get(id),
             present: false,
             active: false,
-            capabilities: Capabilities::default(),
             clients: Vec::new(),
+            wanting: 0,
+            offered: Amounts::default(),
+            holdings: 0,
         });
         self.framework_index.insert(id.clone(), at);
         at
@@ -174,12 +203,12 @@ impl Allocator {
         {
             return *client;
         }
-        let client = self.tree.add_client(at, &framework.id, role);
+        let client = self.tree.add_client(at, framework.rank, role);
         self.frameworks[at].clients.push(client);
         client
     }
 
-    /// Forgets a client who neither has the role nor uses anything in it.
+    /// Forgets a client who neither has the role nor holds anything in it.
     pub(crate) fn forget_unused_client(&mut self, client: ClientIx) {
         let c = &self.tree.clients[client];
         if c.subscribed || !c.usage.amounts.is_zero() {
@@ -187,13 +216,20 @@ impl Allocator {
         }
         let framework = c.framework;
         self.frameworks[framework].clients.retain(|other| *other != client);
+        if self.order.contains(client) {
+            self.order.remove(&self.tree, client);
+            self.set_wanting(framework, self.frameworks[framework].wanting - 1);
+        }
+        if self.tree.clients[client].news != News::None {
+            self.news.retain(|other| *other != client);
+        }
         self.tree.remove_client(client);
     }
 
-    /// Forgets a framework that is gone and uses nothing.
+    /// Forgets a framework that is gone and holds nothing.
     pub(crate) fn forget_unused_framework(&mut self, at: FrameworkIx) {
-        let framework = &self.frameworks[at];
-        if framework.present || self.agents.iter().any(|(_, agent)| agent.held.contains_key(&at)) {
+        let Some(framework) = self.frameworks.get(at) else { return };
+        if framework.present || framework.holdings > 0 {
             return;
         }
         for client in framework.clients.clone() {
@@ -204,6 +240,7 @@ impl Allocator {
             && let Some(gone) = self.frameworks.remove(at)
         {
             self.framework_index.remove(&gone.id);
+            self.framework_ranks.remove(&gone.id);
         }
     }
 }

@@ -12,19 +12,26 @@
 
 mod agents;
 mod amounts;
+mod check;
 mod constraints;
 mod cycle;
-mod filters;
 mod frameworks;
-mod limits;
+mod free;
+mod holdings;
 mod options;
+mod order;
+mod portion;
+mod quota;
+mod ranks;
 mod recover;
+mod refusals;
+mod shares;
 mod slab;
 mod state;
 mod traits;
 mod tree;
 mod view;
-mod walk;
+mod visit;
 mod why;
 
 pub use constraints::{Condition, Constraints, Pattern, PatternError, Predicate, RegexLimits, Selector};

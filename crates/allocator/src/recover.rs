@@ -8,17 +8,10 @@ use resources::{NotContained, Resources};
 use crate::Allocator;
 use crate::agents::AgentIx;
 use crate::frameworks::FrameworkIx;
-use crate::tree::Sign;
+use crate::holdings::As;
 
 /// Refusals do not last longer, as in Mesos.
 const LONGEST_REFUSAL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-/// As what a framework holds something.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum As {
-    Offered,
-    Used,
-}
 
 impl Allocator {
     /// A framework accepted an offer and uses `resources` of it (allocated to its roles).
@@ -28,14 +21,10 @@ impl Allocator {
         agent: &AgentId,
         resources: &Resources,
     ) {
-        let Some((at, by)) = self.find(framework, agent) else { return };
-        let Some(held) = self.agents[at].held.get_mut(&by) else { return };
-        let refused = held.offered.subtract(resources);
-        if never!(refused.is_err(), "{framework} uses of {agent} what it was not offered: {refused:?}") {
-            return;
+        if let Some((at, by)) = self.find(framework, agent) {
+            let refused = self.use_offered(at, by, resources);
+            never!(refused.is_err(), "{framework} uses of {agent} what it was not offered: {refused:?}");
         }
-        held.used += resources;
-        self.untrack_offered(by, resources);
     }
 
     /// A framework no longer uses `resources` (allocated to its roles): a task ended. They are available to all at once.
@@ -78,10 +67,10 @@ impl Allocator {
         }
         let until = now + refuse.min(LONGEST_REFUSAL);
         for (client, part) in self.split(by, resources) {
-            let c = &mut self.tree.clients[client];
             // What a framework gives back in a role that it has left needs no refusal.
-            if c.subscribed {
-                self.expiries.add((client, &mut c.filters), at, part.unallocated(), until);
+            if self.tree.clients[client].subscribed {
+                let refused = part.unwrap_or_else(|| resources.clone()).unallocated();
+                self.refuse(at, client, refused, until);
             } else {
                 self.forget_unused_client(client);
             }
@@ -93,11 +82,13 @@ impl Allocator {
         if let Some(&at) = self.agent_index.get(agent) {
             self.take(at, framework, resources);
             self.agents[at].recount();
+            self.settle(at);
         }
     }
 
     /// An operation has changed what a framework was offered on an agent or uses there, and with it what the agent has:
-    /// `from` became `to`, both allocated to the framework's roles. What is offered is looked at first.
+    /// `from` became `to`, both allocated to the framework's roles. What is offered is looked at first. If `from` is empty,
+    /// `to` is more copies of shared resources that the agent has already.
     ///
     /// # Errors
     /// The framework holds no `from`; nothing is changed.
@@ -110,22 +101,20 @@ impl Allocator {
     ) -> Result<(), NotContained> {
         let none = || NotContained { have: Resources::new(), wanted: from.clone() };
         let (at, by) = self.find(framework, agent).ok_or_else(none)?;
-        let held = self.agents[at].held.get_mut(&by).ok_or_else(none)?;
-        let is_offered = held.offered.contains(from);
-        let holding = if is_offered { &mut held.offered } else { &mut held.used };
-        holding.subtract(from)?;
-        *holding += to;
-        if held.is_empty() {
-            self.agents[at].held.remove(&by);
+        let held = self.agents[at].held.get(by).ok_or_else(none)?;
+        let held_as = if held.offered.contains(from) { As::Offered } else { As::Used };
+        if from.is_empty() {
+            let copies = to.filter(resources::Resource::is_shared);
+            never!(copies != *to, "{framework} gets {to} of {agent} out of nothing");
+            self.hold(at, by, held_as, &copies);
+            return Ok(());
         }
-        for (part, sign) in [(to, Sign::Plus), (from, Sign::Minus)] {
-            for (client, part) in self.split(by, part) {
-                self.tree.track(client, &part, sign, false);
-                if is_offered {
-                    self.tree.track_offered(client, &part, sign);
-                }
-            }
+        if held_as == As::Used && !held.used.contains(from) {
+            return Err(NotContained { have: held.used.clone(), wanted: from.clone() });
         }
+        // What is new comes first, so that nobody is forgotten in between.
+        self.hold(at, by, held_as, to);
+        self.let_go(at, by, held_as, from)?;
         self.convert_total(at, &from.clone().unallocated(), &to.clone().unallocated());
         Ok(())
     }
@@ -152,32 +141,16 @@ impl Allocator {
     }
 
     fn convert_total(&mut self, at: AgentIx, from: &Resources, to: &Resources) {
-        self.tree.track_total(to, Sign::Plus);
-        self.untrack_total(from);
+        self.change_total(from, to);
         let agent = &mut self.agents[at];
         agent.total -= from;
         agent.total += to;
         agent.recount();
+        self.settle(at);
     }
 
     fn find(&self, framework: &FrameworkId, agent: &AgentId) -> Option<(AgentIx, FrameworkIx)> {
         Some((*self.agent_index.get(agent)?, *self.framework_index.get(framework)?))
-    }
-
-    /// Counts `resources` as used. What is available has to be recounted afterwards.
-    pub(crate) fn take(&mut self, at: AgentIx, framework: &FrameworkId, resources: &Resources) {
-        if resources.is_empty() {
-            return;
-        }
-        let unallocated = resources.iter().any(|r| r.allocation.is_none());
-        if never!(unallocated, "{framework} uses {resources} in no role") {
-            return;
-        }
-        let by = self.framework(framework);
-        self.agents[at].held.entry(by).or_default().used += resources;
-        for (client, part) in self.split(by, resources) {
-            self.tree.track(client, &part, Sign::Plus, false);
-        }
     }
 
     fn give_back(
@@ -191,51 +164,21 @@ impl Allocator {
             return None;
         }
         let (at, by) = self.find(framework, agent)?;
-        let held = self.agents[at].held.get_mut(&by)?;
-        let refused = match held_as {
-            As::Offered => held.offered.subtract(resources),
-            As::Used => held.used.subtract(resources),
-        };
+        let refused = self.let_go(at, by, held_as, resources);
         if never!(refused.is_err(), "{framework} gives back on {agent} what it does not hold: {refused:?}") {
             return None;
         }
-        let nothing_left = held.is_empty();
         let agent = &mut self.agents[at];
-        if nothing_left {
-            agent.held.remove(&by);
-        }
         if agent.overcommitted {
             agent.recount();
+        } else if resources.iter().any(resources::Resource::is_shared) {
+            agent.available += resources.filter(|r| !r.is_shared()).unallocated();
         } else {
             agent.available += resources.clone().unallocated();
         }
-        if held_as == As::Offered {
-            self.untrack_offered(by, resources);
-        }
-        self.untrack(by, resources);
+        self.settle(at);
         self.mark(at);
-        if nothing_left {
-            self.forget_unused_framework(by);
-        }
+        self.forget_unused_framework(by);
         Some((at, by))
-    }
-
-    /// Counts `resources` as no longer offered to a framework; see [`Allocator::untrack`].
-    pub(crate) fn untrack_offered(&mut self, by: FrameworkIx, resources: &Resources) {
-        for (client, part) in self.split(by, resources) {
-            self.tree.track_offered(client, &part, Sign::Minus);
-        }
-    }
-
-    /// Counts `resources` as no longer held by a framework.
-    pub(crate) fn untrack(&mut self, by: FrameworkIx, resources: &Resources) {
-        for (client, part) in self.split(by, resources) {
-            self.tree.track(client, &part, Sign::Minus, false);
-            let role = self.tree.clients[client].role;
-            if self.tree.path(role).any(|node| node.held_back) {
-                self.release_held_back(role);
-            }
-            self.forget_unused_client(client);
-        }
     }
 }

@@ -49,6 +49,11 @@ impl<I: Index, T> Slab<I, T> {
         self.items.iter_mut().enumerate().filter_map(|(i, item)| Some((I::from_usize(i), item.as_mut()?)))
     }
 
+    /// All indexes that were ever handed out are below this.
+    pub(crate) fn bound(&self) -> usize {
+        self.items.len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.items.len() - self.free.len()
     }

@@ -1,17 +1,20 @@
-//! The allocator's state and what of it must always hold.
+//! The allocator's state.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use base::{AgentId, FrameworkId, Time, never};
-use resources::Resources;
+use base::{AgentId, FrameworkId, Time};
 
 use crate::Options;
 use crate::agents::{Agent, AgentIx};
-use crate::amounts::{Amounts, Names};
-use crate::filters::Expiries;
 use crate::frameworks::{Framework, FrameworkIx};
+use crate::order::Order;
+use crate::quota::Rooms;
+use crate::ranks::Ranks;
+use crate::refusals::Expiries;
+use crate::shares::Shares;
 use crate::slab::Slab;
-use crate::tree::Tree;
+use crate::tree::{ClientIx, RoleIx, Tree};
+use crate::visit::Visit;
 
 /// Shares agents' resources among frameworks; see the crate's documentation.
 ///
@@ -20,17 +23,35 @@ use crate::tree::Tree;
 pub struct Allocator {
     pub(crate) options: Options,
     pub(crate) tree: Tree,
+    /// All clients that want offers.
+    pub(crate) order: Order,
+    /// Those of them whom an allocation serves just now, if not all.
+    pub(crate) chosen: Order,
     pub(crate) frameworks: Slab<FrameworkIx, Framework>,
     pub(crate) framework_index: HashMap<FrameworkId, FrameworkIx>,
+    pub(crate) framework_ranks: Ranks<FrameworkId>,
+    /// How many frameworks want offers.
+    pub(crate) contenders: usize,
     pub(crate) agents: Slab<AgentIx, Agent>,
     pub(crate) agent_index: HashMap<AgentId, AgentIx>,
     /// The names of the agents that may be offered; `None` if all may.
     pub(crate) whitelist: Option<BTreeSet<String>>,
+    /// The agents that can be offered and have something free.
+    pub(crate) spare: Vec<AgentIx>,
+    /// When which refusals end.
     pub(crate) expiries: Expiries,
     /// Agents that may have something new to offer.
     pub(crate) dirty: Vec<AgentIx>,
-    /// All agents may.
-    pub(crate) all_dirty: bool,
+    /// Clients that may be offered something that was free before; see [`News`](crate::tree::News).
+    pub(crate) news: Vec<ClientIx>,
+    /// Roles whose offers were cut to the room they had, and that room.
+    pub(crate) cut: BTreeMap<RoleIx, Rooms>,
+    /// Frameworks that get no offers because they have too many already.
+    pub(crate) capped: Vec<FrameworkIx>,
+    /// Agents whose shared resources were offered by the last allocation.
+    pub(crate) shared_again: Vec<AgentIx>,
+    /// What looking at an agent needs, kept for the next one.
+    pub(crate) visit: Visit,
 }
 
 impl Allocator {
@@ -38,76 +59,51 @@ impl Allocator {
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
-            tree: Tree::new(Names::new(options.fairness_excluded.clone())),
+            tree: Tree::new(Shares::new(options.fairness_excluded.clone())),
+            order: Order::default(),
+            chosen: Order::default(),
             options,
             frameworks: Slab::new(),
             framework_index: HashMap::new(),
+            framework_ranks: Ranks::new(),
+            contenders: 0,
             agents: Slab::new(),
             agent_index: HashMap::new(),
             whitelist: None,
-            expiries: Expiries::default(),
+            spare: Vec::new(),
+            expiries: Expiries::new(),
             dirty: Vec::new(),
-            all_dirty: false,
+            news: Vec::new(),
+            cut: BTreeMap::new(),
+            capped: Vec::new(),
+            shared_again: Vec::new(),
+            visit: Visit::default(),
         }
     }
 
-    /// Whether [`Allocator::allocate`] might have something to offer at `now`.
+    /// Whether [`Allocator::allocate`] might have something to offer at `now`. What is to be offered again from time to
+    /// time, shared resources, does not count.
     #[must_use]
     pub fn needs_allocation(&self, now: Time) -> bool {
-        self.all_dirty || !self.dirty.is_empty() || self.next_filter_expiry().is_some_and(|at| at <= now)
+        !self.dirty.is_empty()
+            || !self.news.is_empty()
+            || (self.tree.loosened && !self.cut.is_empty())
+            || self.capped.iter().any(|framework| !self.is_capped(*framework))
+            || self.expiries.first().is_some_and(|(end, _)| *end <= now)
     }
 
     /// When the next refusal ends; [`Allocator::allocate`] should be called then.
     #[must_use]
     pub fn next_filter_expiry(&self) -> Option<Time> {
-        self.expiries.next()
-    }
-
-    pub(crate) fn mark(&mut self, at: AgentIx) {
-        if let Some(agent) = self.agents.get_mut(at)
-            && !agent.dirty
-        {
-            agent.dirty = true;
-            self.dirty.push(at);
-        }
-    }
-
-    pub(crate) fn mark_all(&mut self) {
-        self.all_dirty = true;
-    }
-
-    /// Verifies what must hold at any time; costs as much as the cluster is large. For tests.
-    pub fn check(&self) {
-        let mut used_by_all = Resources::new();
-        let mut offered = Resources::new();
-        for (_, agent) in self.agents.iter() {
-            let mut sum = agent.available.clone();
-            for (framework, held) in &agent.held {
-                never!(self.frameworks.get(*framework).is_none(), "{} is used by nobody", agent.id);
-                never!(held.is_empty(), "{} keeps nothing for someone", agent.id);
-                let all = held.all();
-                sum += all.clone().unallocated();
-                used_by_all += &all;
-                offered += &held.offered;
+        let mut next: Option<Time> = None;
+        for (end, at) in &self.expiries {
+            // An agent stands where the first of its refusals ends, though that may have been taken back.
+            if next.is_some_and(|next| next <= *end) {
+                break;
             }
-            let conserved = agent.overcommitted || sum == agent.total;
-            never!(!conserved, "{} has {} but should have {}", agent.id, sum, agent.total);
-            let dirty = self.dirty.iter().any(|d| self.agent_index.get(&agent.id) == Some(d));
-            never!(agent.dirty && !dirty, "{} is marked but not to be looked at", agent.id);
+            let in_force = self.agents[*at].refusals.entries().iter().filter(|r| r.in_force(&self.tree));
+            next = next.into_iter().chain(in_force.map(|refusal| refusal.until)).min();
         }
-        let root = &self.tree.roles[self.tree.root()];
-        let counted = self.tree.names.quantities(&root.subtree.amounts);
-        let used = used_by_all.quantities();
-        never!(counted != used, "roles have {counted} but {used} is used");
-        let mut counted = Amounts::default();
-        for (_, client) in self.tree.clients.iter() {
-            counted.add(&client.offered);
-        }
-        let counted = self.tree.names.quantities(&counted);
-        let offered = offered.quantities();
-        never!(counted != offered, "frameworks have offers of {counted} but {offered} is offered");
-        let filters: usize = self.tree.clients.iter().map(|(_, c)| c.filters.len()).sum();
-        never!(filters != self.expiries.len(), "{filters} refusals, of which {} end", self.expiries.len());
-        self.tree.check();
+        next
     }
 }

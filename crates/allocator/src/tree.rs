@@ -1,20 +1,21 @@
-//! The hierarchy of roles with the frameworks in them, kept in the order in which they are to be served.
+//! The hierarchy of roles with the frameworks in them, and what each of them has.
 //!
-//! Every role is a node; the node without a name is the root. What stands under a node in the order of service are its
-//! child roles and, beside them, the frameworks of the role itself taken together. Only what has someone to serve is in
-//! an order at all.
+//! Every role is a node; the node without a name is the root. A framework in one of its roles is a *client*. All numbers
+//! that the order of service and the quotas need are kept here and changed together with what they count; nothing is
+//! summed up when it is asked for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use base::{FrameworkId, never};
-use resources::{Quantities, Resource, Resources, Role};
+use base::{Index, never};
+use resources::{Quantities, Resource, Resources, Role, Scalar};
 
-use crate::amounts::{Amounts, Names};
-use crate::filters::Filters;
+use crate::amounts::{Amounts, NameIx, Names, Sign};
 use crate::frameworks::FrameworkIx;
+use crate::ranks::Ranks;
+use crate::shares::{DEFAULT_WEIGHT_MILLIONTHS, Shares};
 use crate::slab::Slab;
-use crate::{Constraints, Quota};
+use crate::{Capabilities, Constraints, Quota};
 
 base::index_type!(
     /// A role.
@@ -25,40 +26,29 @@ base::index_type!(
     ClientIx
 );
 
-/// What is offered or allocated, and how often something was offered; the latter breaks ties between equal shares.
+/// What is offered or used, and how often something was offered; the latter breaks ties between equal shares.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Usage {
     pub(crate) amounts: Amounts,
     pub(crate) count: u64,
 }
 
-/// The place of a role, or of the frameworks right in a role, among its siblings. The order of the fields is the order
-/// of service.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct ChildKey {
-    pub(crate) share: u64,
-    count: u64,
-    role: Role,
-    /// The role below; `None` for the frameworks of the role itself.
-    pub(crate) node: Option<RoleIx>,
-}
-
-/// The place of a framework among those of a role.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct ClientKey {
-    pub(crate) share: u64,
-    count: u64,
-    framework: FrameworkId,
-    pub(crate) client: ClientIx,
-}
-
 #[derive(Debug)]
 pub(crate) struct RoleNode {
     pub(crate) role: Role,
     pub(crate) parent: Option<RoleIx>,
-    children: usize,
+    pub(crate) children: Vec<RoleIx>,
+    /// Its place in the order of names.
+    pub(crate) rank: u64,
     pub(crate) weight_millionths: u64,
     pub(crate) quota: Quota,
+    pub(crate) limits: Vec<(NameIx, Scalar)>,
+    pub(crate) guarantees: Amounts,
+    /// What of its guarantees neither it nor the roles below have consumed, and no guarantee below covers: so much is
+    /// kept for it.
+    pub(crate) kept: Amounts,
+    /// What is kept for the roles below, all together.
+    pub(crate) kept_below: Amounts,
     /// Used by the frameworks right in this role.
     pub(crate) own: Usage,
     /// Used in this role and all below.
@@ -69,100 +59,117 @@ pub(crate) struct RoleNode {
     pub(crate) unreserved_used: Amounts,
     /// All frameworks with this role, wanting offers or not.
     pub(crate) clients: Vec<ClientIx>,
-    /// Those who want offers.
-    pub(crate) queue: BTreeSet<ClientKey>,
-    /// What stands under this node, those with someone to serve.
-    pub(crate) order: BTreeSet<ChildKey>,
-    /// How many in this role and all below want offers.
-    pub(crate) wanting: usize,
-    /// The keys under which this node is in its parent's order, and its own frameworks in its own.
-    key: Option<ChildKey>,
-    own_key: Option<ChildKey>,
-    /// Something was not offered because of this role's limits.
-    pub(crate) held_back: bool,
 }
 
 /// A framework in one of its roles.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) framework: FrameworkIx,
-    id: FrameworkId,
     pub(crate) role: RoleIx,
-    /// Whether the framework has the role now; what it has allocated in it may outlive that.
+    /// The framework's place in the order of ids.
+    pub(crate) rank: u64,
+    pub(crate) capabilities: Capabilities,
+    /// Whether the framework has the role now; what it holds in it may outlive that.
     pub(crate) subscribed: bool,
     pub(crate) suppressed: bool,
     pub(crate) usage: Usage,
-    /// What of its usage is offers that it has not answered.
-    pub(crate) offered: Amounts,
     /// What offers must have at least one of, if not what the options say.
     pub(crate) min_allocatable: Option<Vec<Quantities>>,
     /// Of which agents it wants offers at all.
     pub(crate) constraints: Option<Arc<Constraints>>,
-    pub(crate) filters: Filters,
-    key: Option<ClientKey>,
+    /// How many refusals it has in force.
+    pub(crate) refusals: usize,
+    pub(crate) news: News,
+}
+
+/// Whether a client may be offered something that was free at the last allocation already.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub(crate) enum News {
+    /// It may not.
+    #[default]
+    None,
+    /// Its role has more room under quotas.
+    Room,
+    /// It wants offers again, or others than before.
+    Wants,
 }
 
 #[derive(Debug)]
 pub(crate) struct Tree {
     pub(crate) names: Names,
-    /// Of all agents.
-    pub(crate) total: Amounts,
+    pub(crate) shares: Shares,
     pub(crate) roles: Slab<RoleIx, RoleNode>,
     index: HashMap<Role, RoleIx>,
+    ranks: Ranks<Role>,
     pub(crate) clients: Slab<ClientIx, Client>,
+    /// By client: refusals that were entered under another number are no longer in force. Outlives the client, whose
+    /// index may be used again.
+    epochs: Vec<u32>,
     root: RoleIx,
-    /// The total has changed: all shares have to be computed again.
-    stale: bool,
+    /// How many roles have guarantees.
+    pub(crate) guaranteed: usize,
+    /// How many roles have limits.
+    pub(crate) limited: usize,
+    /// What is free on agents that can be offered, and neither reserved nor revocable.
+    pub(crate) free: Amounts,
+    /// Some role may have more room under quotas than before.
+    pub(crate) loosened: bool,
 }
 
-/// The weight of a role that nobody set one for.
-pub(crate) const DEFAULT_WEIGHT_MILLIONTHS: u64 = 1_000_000;
-
 impl RoleNode {
-    fn new(role: Role, parent: Option<RoleIx>) -> Self {
+    fn new(role: Role, parent: Option<RoleIx>, rank: u64) -> Self {
         Self {
             role,
             parent,
-            children: 0,
+            children: Vec::new(),
+            rank,
             weight_millionths: DEFAULT_WEIGHT_MILLIONTHS,
             quota: Quota::default(),
+            limits: Vec::new(),
+            guarantees: Amounts::default(),
+            kept: Amounts::default(),
+            kept_below: Amounts::default(),
             own: Usage::default(),
             subtree: Usage::default(),
             reserved: Amounts::default(),
             unreserved_used: Amounts::default(),
             clients: Vec::new(),
-            queue: BTreeSet::new(),
-            order: BTreeSet::new(),
-            wanting: 0,
-            key: None,
-            own_key: None,
-            held_back: false,
         }
     }
 
     fn is_forgettable(&self) -> bool {
         self.parent.is_some()
-            && self.children == 0
+            && self.children.is_empty()
             && self.clients.is_empty()
             && self.weight_millionths == DEFAULT_WEIGHT_MILLIONTHS
             && self.quota.is_empty()
             && self.reserved.is_zero()
             && self.subtree.amounts.is_zero()
     }
+
+    /// What quotas count.
+    pub(crate) fn consumed(&self, name: NameIx) -> Scalar {
+        self.reserved.get(name) + self.unreserved_used.get(name)
+    }
 }
 
 impl Tree {
-    pub(crate) fn new(names: Names) -> Self {
+    pub(crate) fn new(shares: Shares) -> Self {
         let mut roles = Slab::new();
-        let root = roles.insert(RoleNode::new(Role::from(""), None));
+        let root = roles.insert(RoleNode::new(Role::from(""), None, 0));
         Self {
-            names,
-            total: Amounts::default(),
+            names: Names::new(),
+            shares,
             roles,
             index: HashMap::new(),
+            ranks: Ranks::new(),
             clients: Slab::new(),
+            epochs: Vec::new(),
             root,
-            stale: false,
+            guaranteed: 0,
+            limited: 0,
+            free: Amounts::default(),
+            loosened: false,
         }
     }
 
@@ -183,8 +190,14 @@ impl Tree {
             Some(above) => self.ensure(&Role::from(above)),
             None => self.root,
         };
-        self.roles[parent].children += 1;
-        let at = self.roles.insert(RoleNode::new(role.clone(), Some(parent)));
+        if self.ranks.insert(role) {
+            for (_, node) in self.roles.iter_mut() {
+                node.rank = self.ranks.get(&node.role);
+            }
+            self.shares.stale = true;
+        }
+        let at = self.roles.insert(RoleNode::new(role.clone(), Some(parent), self.ranks.get(role)));
+        self.roles[parent].children.push(at);
         self.index.insert(role.clone(), at);
         at
     }
@@ -198,8 +211,12 @@ impl Tree {
             }
             let Some(gone) = self.roles.remove(role) else { return };
             self.index.remove(&gone.role);
+            self.ranks.remove(&gone.role);
             if let Some(parent) = gone.parent {
-                self.roles[parent].children -= 1;
+                let siblings = &mut self.roles[parent].children;
+                if let Some(place) = siblings.iter().position(|child| *child == role) {
+                    siblings.swap_remove(place);
+                }
             }
             at = gone.parent;
         }
@@ -210,223 +227,191 @@ impl Tree {
         std::iter::successors(Some(&self.roles[role]), |node| node.parent.map(|p| &self.roles[p]))
     }
 
-    pub(crate) fn add_client(&mut self, framework: FrameworkIx, id: &FrameworkId, role: &Role) -> ClientIx {
+    /// A client that wants and has nothing yet.
+    pub(crate) fn add_client(&mut self, framework: FrameworkIx, rank: u64, role: &Role) -> ClientIx {
         let role = self.ensure(role);
-        let client = self.clients.insert(Client {
+        let at = self.clients.insert(Client {
             framework,
-            id: id.clone(),
             role,
+            rank,
+            capabilities: Capabilities::default(),
             subscribed: false,
             suppressed: false,
             usage: Usage::default(),
-            offered: Amounts::default(),
             min_allocatable: None,
             constraints: None,
-            filters: Filters::default(),
-            key: None,
+            refusals: 0,
+            news: News::None,
         });
-        self.roles[role].clients.push(client);
-        client
+        if self.epochs.len() <= at.as_usize() {
+            self.epochs.push(0);
+        }
+        self.roles[role].clients.push(at);
+        at
     }
 
-    /// Removes a client that neither wants nor uses anything.
+    /// Removes a client that neither wants nor has anything.
     pub(crate) fn remove_client(&mut self, at: ClientIx) {
-        self.set_wanting(at, false);
+        self.forget_refusals(at);
         if let Some(client) = self.clients.remove(at) {
-            self.roles[client.role].clients.retain(|c| *c != at);
+            let clients = &mut self.roles[client.role].clients;
+            if let Some(place) = clients.iter().position(|other| *other == at) {
+                clients.swap_remove(place);
+            }
             self.forget_unused(client.role);
         }
     }
 
-    /// Puts a client into the order of service, or takes it out.
-    pub(crate) fn set_wanting(&mut self, at: ClientIx, wanting: bool) {
-        let client = &self.clients[at];
+    /// The number under which refusals of a client that are in force were entered.
+    pub(crate) fn epoch(&self, client: ClientIx) -> u32 {
+        self.epochs[client.as_usize()]
+    }
+
+    /// None of a client's refusals are in force any more.
+    pub(crate) fn forget_refusals(&mut self, client: ClientIx) {
+        if std::mem::take(&mut self.clients[client].refusals) > 0 {
+            let epoch = &mut self.epochs[client.as_usize()];
+            *epoch = epoch.wrapping_add(1);
+        }
+    }
+
+    /// Counts what a client has been given or has given back. Shared resources are not among it; see
+    /// [`Tree::track_shared`].
+    pub(crate) fn track(&mut self, at: ClientIx, resources: &Resources, sign: Sign) {
+        let all = self.names.amounts(resources, |r| !r.is_shared());
+        let unreserved = self.names.amounts(resources, is_free_for_all);
+        let client = &mut self.clients[at];
+        client.usage.amounts.apply(&all, sign);
         let role = client.role;
-        if client.key.is_some() == wanting {
+        self.roles[role].own.amounts.apply(&all, sign);
+        let mut next = Some(role);
+        while let Some(above) = next {
+            let node = &mut self.roles[above];
+            node.subtree.amounts.apply(&all, sign);
+            node.unreserved_used.apply(&unreserved, sign);
+            next = node.parent;
+        }
+        if !unreserved.is_zero() {
+            self.consumption_changed(role, &unreserved, sign);
+        }
+    }
+
+    /// Counts a shared resource for a client that did not hold it so far on its agent, or no longer does. Each level counts
+    /// it once: `others` are the clients that hold it too.
+    pub(crate) fn track_shared(&mut self, at: ClientIx, amounts: &Amounts, sign: Sign, others: &[ClientIx]) {
+        let client = &mut self.clients[at];
+        client.usage.amounts.apply(amounts, sign);
+        let role = client.role;
+        let is_elsewhere = |client: &ClientIx| self.clients[*client].role != role;
+        if !others.iter().all(is_elsewhere) {
             return;
         }
-        self.place_client(at, wanting);
+        self.roles[role].own.amounts.apply(amounts, sign);
         let mut next = Some(role);
         while let Some(above) = next {
+            if others.iter().any(|client| self.is_below(self.clients[*client].role, above)) {
+                return;
+            }
             let node = &mut self.roles[above];
-            node.wanting = if wanting { node.wanting + 1 } else { node.wanting.saturating_sub(1) };
+            node.subtree.amounts.apply(amounts, sign);
             next = node.parent;
         }
-        self.place_path(role);
     }
 
-    /// Counts what a client has been given or has given back.
-    pub(crate) fn track(&mut self, at: ClientIx, resources: &Resources, sign: Sign, is_offer: bool) {
-        let all = self.names.amounts(resources, |_| true);
-        let unreserved = self.names.amounts(resources, is_free_for_all);
-        let offers = u64::from(is_offer);
+    fn is_below(&self, role: RoleIx, above: RoleIx) -> bool {
+        let mut next = Some(role);
+        while let Some(at) = next {
+            if at == above {
+                return true;
+            }
+            next = self.roles[at].parent;
+        }
+        false
+    }
+
+    /// Counts an offer.
+    pub(crate) fn count_offer(&mut self, at: ClientIx) {
         let client = &mut self.clients[at];
-        client.usage.apply(&all, sign, offers);
+        client.usage.count += 1;
         let role = client.role;
-        self.roles[role].own.apply(&all, sign, offers);
+        self.roles[role].own.count += 1;
         let mut next = Some(role);
         while let Some(above) = next {
             let node = &mut self.roles[above];
-            node.subtree.apply(&all, sign, offers);
-            apply(&mut node.unreserved_used, &unreserved, sign);
+            node.subtree.count += 1;
             next = node.parent;
         }
-        if self.clients[at].key.is_some() {
-            self.place_client(at, true);
-        }
-        self.place_path(role);
-    }
-
-    /// Counts what is offered to a client, or is no longer; beside [`Tree::track`].
-    pub(crate) fn track_offered(&mut self, at: ClientIx, resources: &Resources, sign: Sign) {
-        let amounts = self.names.amounts(resources, |_| true);
-        apply(&mut self.clients[at].offered, &amounts, sign);
     }
 
     /// Counts what an agent brings or takes with it, reservations too.
     pub(crate) fn track_total(&mut self, total: &Resources, sign: Sign) {
         let all = self.names.amounts(total, |_| true);
-        if all.is_zero() {
+        self.shares.change_total(&self.names, &all, sign);
+        if !total.iter().any(Resource::is_reserved) {
             return;
         }
-        apply(&mut self.total, &all, sign);
-        self.stale = true;
         for (role, reserved) in total.reservations() {
             let amounts = self.names.amounts(&reserved, |r| !r.is_revocable());
             let role = self.ensure(&role);
             let mut next = Some(role);
             while let Some(above) = next {
-                apply(&mut self.roles[above].reserved, &amounts, sign);
-                next = self.roles[above].parent;
+                let node = &mut self.roles[above];
+                node.reserved.apply(&amounts, sign);
+                next = node.parent;
             }
+            self.consumption_changed(role, &amounts, sign);
             self.forget_unused(role);
         }
     }
 
-    /// Computes all shares again if the total has changed.
-    pub(crate) fn refresh(&mut self) {
-        if !std::mem::take(&mut self.stale) {
-            return;
-        }
-        let wanting: Vec<_> =
-            self.clients.iter().filter(|(_, c)| c.key.is_some()).map(|(at, _)| at).collect();
-        let mut roles = BTreeSet::new();
-        for client in wanting {
-            self.place_client(client, true);
-            roles.insert(self.clients[client].role);
-        }
-        for role in roles {
-            self.place_path(role);
+    /// A role and all above it have consumed more or less of their quotas.
+    fn consumption_changed(&mut self, role: RoleIx, by: &Amounts, sign: Sign) {
+        self.loosened |= sign == Sign::Minus;
+        if self.guaranteed > 0 {
+            for (name, _) in by.iter() {
+                self.keep(role, name);
+            }
         }
     }
 
-    pub(crate) fn set_weight(&mut self, role: &Role, millionths: u64) {
-        let at = self.ensure(role);
-        self.roles[at].weight_millionths = millionths.max(1);
-        self.place_path(at);
-        self.forget_unused(at);
-    }
-
-    fn place_client(&mut self, at: ClientIx, wanting: bool) {
-        let client = &mut self.clients[at];
-        let queue = &mut self.roles[client.role].queue;
-        if let Some(old) = client.key.take() {
-            queue.remove(&old);
-        }
-        if wanting {
-            let share = self.names.share(&client.usage.amounts, &self.total, DEFAULT_WEIGHT_MILLIONTHS);
-            let key =
-                ClientKey { share, count: client.usage.count, framework: client.id.clone(), client: at };
-            queue.insert(key.clone());
-            client.key = Some(key);
+    /// Computes anew how much is kept for a role, and those above it, after its consumption or guarantee has changed.
+    /// What is kept for the roles below covers a role's own guarantee too.
+    pub(crate) fn keep(&mut self, role: RoleIx, name: NameIx) {
+        let mut below_grew_by = Scalar::ZERO;
+        let mut next = Some(role);
+        while let Some(at) = next {
+            let node = &mut self.roles[at];
+            let before = node.kept.get(name) + node.kept_below.get(name);
+            node.kept_below.add_one(name, below_grew_by);
+            let below = node.kept_below.get(name);
+            let uncovered = node.guarantees.get(name) - node.consumed(name) - below;
+            let kept = uncovered.max(Scalar::ZERO);
+            node.kept.set(name, kept);
+            below_grew_by = kept + below - before;
+            next = node.parent;
         }
     }
 
-    /// Puts a role and all above it where they now belong.
-    fn place_path(&mut self, role: RoleIx) {
-        let node = &self.roles[role];
-        let own = (!node.queue.is_empty())
-            .then(|| self.child_key(&node.own, node, DEFAULT_WEIGHT_MILLIONTHS, None));
-        let node = &mut self.roles[role];
-        replace(&mut node.order, &mut node.own_key, own);
-        let mut at = role;
-        while let Some(parent) = self.roles[at].parent {
-            let node = &self.roles[at];
-            let key = (node.wanting > 0)
-                .then(|| self.child_key(&node.subtree, node, node.weight_millionths, Some(at)));
-            let mut old = self.roles[at].key.take();
-            replace(&mut self.roles[parent].order, &mut old, key);
-            self.roles[at].key = old;
-            at = parent;
-        }
+    /// What is kept for all roles together.
+    pub(crate) fn required(&self) -> &Amounts {
+        &self.roles[self.root].kept_below
     }
 
-    fn child_key(&self, usage: &Usage, node: &RoleNode, weight: u64, child: Option<RoleIx>) -> ChildKey {
-        ChildKey {
-            share: self.names.share(&usage.amounts, &self.total, weight),
-            count: usage.count,
-            role: node.role.clone(),
-            node: child,
-        }
-    }
-
-    /// Whether the orders hold exactly those who want something.
+    /// Whether the sums are what they are of.
     pub(crate) fn check(&self) {
         for (at, node) in self.roles.iter() {
-            let wanting = node.clients.iter().filter(|c| self.clients[**c].key.is_some()).count();
-            never!(
-                wanting != node.queue.len(),
-                "role {} serves {} of {wanting}",
-                node.role,
-                node.queue.len()
-            );
             let children: Vec<_> =
-                self.roles.iter().filter(|(_, n)| n.parent == Some(at)).map(|(_, n)| n).collect();
-            let below: usize = children.iter().map(|n| n.wanting).sum();
-            never!(node.wanting != below + wanting, "role {} counts {} wanting", node.role, node.wanting);
-            let in_order = children.iter().filter(|n| n.wanting > 0).count() + usize::from(wanting > 0);
-            never!(node.order.len() != in_order, "role {} has {} in order", node.role, node.order.len());
-            never!(node.children != children.len(), "role {} miscounts its children", node.role);
+                self.roles.iter().filter(|(_, n)| n.parent == Some(at)).map(|(at, _)| at).collect();
+            let (mut known, mut expected) = (node.children.clone(), children);
+            known.sort_unstable();
+            expected.sort_unstable();
+            never!(known != expected, "role {} does not know its children", node.role);
         }
         never!(self.index.len() + 1 != self.roles.len(), "every role but the root has an index");
     }
 }
 
-/// In which direction something is counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Sign {
-    Plus,
-    Minus,
-}
-
-impl Usage {
-    fn apply(&mut self, amounts: &Amounts, sign: Sign, offers: u64) {
-        apply(&mut self.amounts, amounts, sign);
-        self.count += offers;
-    }
-}
-
-fn apply(to: &mut Amounts, amounts: &Amounts, sign: Sign) {
-    match sign {
-        Sign::Plus => to.add(amounts),
-        Sign::Minus => to.subtract(amounts),
-    }
-}
-
-/// Quota limits count these; reservations are counted apart, and revocable resources not at all.
+/// Quotas count these as consumed when they are used; reservations count always, and revocable resources never.
 pub(crate) fn is_free_for_all(resource: &Resource) -> bool {
-    !resource.is_reserved() && !resource.is_revocable()
-}
-
-fn replace(order: &mut BTreeSet<ChildKey>, old: &mut Option<ChildKey>, new: Option<ChildKey>) {
-    if *old == new {
-        return;
-    }
-    if let Some(old) = old.take() {
-        order.remove(&old);
-    }
-    if let Some(new) = new {
-        order.insert(new.clone());
-        *old = Some(new);
-    }
+    !resource.is_reserved() && !resource.is_revocable() && !resource.is_shared()
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use base::{AgentId, FrameworkId, Time};
 use resources::{Quantities, Resources, Role};
 
-use crate::agents::Held;
-use crate::tree::DEFAULT_WEIGHT_MILLIONTHS;
+use crate::holdings::Held;
+use crate::shares::{DEFAULT_WEIGHT_MILLIONTHS, WHOLE};
 use crate::{Allocator, Quota};
 
 /// A role that someone has, or for which something is set or reserved.
@@ -57,10 +57,7 @@ impl Allocator {
                     used: names.quantities(&own.own.amounts),
                     reserved,
                     consumed,
-                    share: ratio(
-                        names.share(&node.subtree.amounts, &self.tree.total, DEFAULT_WEIGHT_MILLIONTHS),
-                        1 << 32,
-                    ),
+                    share: ratio(self.tree.shares.of(&node.subtree.amounts), WHOLE),
                 })
             })
             .collect();
@@ -94,13 +91,13 @@ impl Allocator {
 
     fn held(&self, framework: &FrameworkId, agent: &AgentId) -> Option<&Held> {
         let by = self.framework_index.get(framework)?;
-        self.agent_index.get(agent).and_then(|at| self.agents[*at].held.get(by))
+        self.agent_index.get(agent).and_then(|at| self.agents[*at].held.get(*by))
     }
 
     /// What all agents have together.
     #[must_use]
     pub fn cluster_total(&self) -> Quantities {
-        self.tree.names.quantities(&self.tree.total)
+        self.tree.names.quantities(self.tree.shares.total())
     }
 
     /// What is offered or allocated, all together.
@@ -113,8 +110,8 @@ impl Allocator {
     #[must_use]
     pub fn active_filters(&self) -> BTreeMap<Role, usize> {
         let mut filters = BTreeMap::new();
-        for (_, client) in self.tree.clients.iter().filter(|(_, c)| c.filters.len() > 0) {
-            *filters.entry(self.tree.roles[client.role].role.clone()).or_default() += client.filters.len();
+        for (_, client) in self.tree.clients.iter().filter(|(_, c)| c.refusals > 0) {
+            *filters.entry(self.tree.roles[client.role].role.clone()).or_default() += client.refusals;
         }
         filters
     }
@@ -125,8 +122,9 @@ impl Allocator {
         let by = self.framework_index.get(framework)?;
         let &at = self.agent_index.get(agent)?;
         let role = self.tree.find(role)?;
-        let clients = self.frameworks[*by].clients.iter().map(|c| &self.tree.clients[*c]);
-        clients.filter(|c| c.role == role).find_map(|c| c.filters.until(at))
+        let mut clients = self.frameworks[*by].clients.iter();
+        let client = clients.find(|client| self.tree.clients[**client].role == role)?;
+        self.refusals(*client, at).map(|refusal| refusal.until).max()
     }
 }
 

@@ -21,8 +21,8 @@ impl Allocator {
                 counts.frameworks += 1;
                 counts.inactive += usize::from(!self.frameworks[client.framework].active);
                 counts.suppressed += usize::from(client.suppressed);
-                counts.refusing += usize::from(client.filters.len() > 0);
-                counts.refusals += client.filters.len();
+                counts.refusing += usize::from(client.refusals > 0);
+                counts.refusals += client.refusals;
                 counts.constrained += usize::from(client.constraints.is_some());
             }
             for above in self.tree.path(at) {

@@ -14,7 +14,8 @@ use super::types::{
 use crate::Allocator;
 use crate::agents::AgentIx;
 use crate::constraints::Condition;
-use crate::tree::{ClientIx, DEFAULT_WEIGHT_MILLIONTHS};
+use crate::shares::DEFAULT_WEIGHT_MILLIONTHS;
+use crate::tree::ClientIx;
 
 /// What was found at the agents for one client.
 #[derive(Default)]
@@ -113,7 +114,7 @@ impl Allocator {
                 self.tally(tally, (*client, at), &probes[probe].1, now);
             }
         }
-        clients.iter().zip(tallies).map(|(client, tally)| self.conclude(*client, tally, now)).collect()
+        clients.iter().zip(tallies).map(|(client, tally)| self.why_client(*client, tally, now)).collect()
     }
 
     /// All conditions that a client makes, each once.
@@ -170,7 +171,8 @@ impl Allocator {
             }
         }
         if obstacles.has(Obstacle::Refused) {
-            for (resources, until) in c.filters.refusals(at).filter(|(_, until)| *until > now) {
+            for refusal in self.refusals(client, at).filter(|refusal| refusal.until > now) {
+                let (resources, until) = (refusal.resources.as_ref(), refusal.until);
                 tally.last_refusal_ends = tally.last_refusal_ends.max(until);
                 if tally.first_refusal.as_ref().is_none_or(|first| until < first.until) {
                     let (agent, resources) = (self.agents[at].id.clone(), resources.clone());
@@ -185,7 +187,7 @@ impl Allocator {
             .or_insert_with(|| Group { agents: 1, first: at, probe: probe.clone() });
     }
 
-    fn conclude(&self, at: ClientIx, tally: Tally, now: Time) -> WhyClient {
+    fn why_client(&self, at: ClientIx, tally: Tally, now: Time) -> WhyClient {
         let client = &self.tree.clients[at];
         let framework = &self.frameworks[client.framework];
         let role = self.tree.roles[client.role].role.clone();
@@ -215,7 +217,7 @@ impl Allocator {
             unhindered: tally.unhindered,
             order: if state == ClientState::Wanting { self.order_of(at) } else { Vec::new() },
             holds: self.tree.names.quantities(&client.usage.amounts),
-            offered: self.tree.names.quantities(&client.offered),
+            offered: self.tree.names.quantities(&framework.offered),
             help,
             findings: self.findings(at, tally),
         }

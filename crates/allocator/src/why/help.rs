@@ -68,7 +68,7 @@ impl Allocator {
                 Obstacle::HeldBack => {}
                 Obstacle::Refused => {
                     let refusals =
-                        c.filters.refusals(at).map(|(_, until)| until).filter(|until| *until > now);
+                        self.refusals(client, at).map(|refusal| refusal.until).filter(|until| *until > now);
                     changes.push(Change::Revive { role: role.clone(), or_wait_until: refusals.max() });
                 }
                 Obstacle::OfferedEnough => changes.push(Change::AnswerOffers),

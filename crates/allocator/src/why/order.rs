@@ -4,7 +4,8 @@
 use super::types::{Level, Place, Who};
 use crate::Allocator;
 use crate::amounts::Amounts;
-use crate::tree::{ClientIx, DEFAULT_WEIGHT_MILLIONTHS, RoleIx, Usage};
+use crate::shares::{DEFAULT_WEIGHT_MILLIONTHS, weighted};
+use crate::tree::{ClientIx, RoleIx, Usage};
 
 /// Somebody in the order, with what decides upon the place.
 struct Candidate {
@@ -20,7 +21,7 @@ impl Allocator {
             std::iter::successors(Some(role), |at| self.tree.roles[*at].parent).collect();
         path.reverse();
         let mut levels: Vec<Level> = path.windows(2).map(|pair| self.level(pair[0], Some(pair[1]))).collect();
-        if self.tree.roles.iter().any(|(_, node)| node.parent == Some(role) && node.wanting > 0) {
+        if self.tree.roles[role].children.iter().any(|child| self.order.members(*child) > 0) {
             levels.push(self.level(role, None));
         }
         let own = self.framework_candidate(client);
@@ -32,10 +33,9 @@ impl Allocator {
 
     /// Among what stands under a role: a child role, or the role's own frameworks.
     fn level(&self, under: RoleIx, child: Option<RoleIx>) -> Level {
-        let children =
-            self.tree.roles.iter().filter(|(_, node)| node.parent == Some(under) && node.wanting > 0);
-        let mut others: Vec<_> =
-            children.filter(|(at, _)| Some(*at) != child).map(|(at, _)| self.role_candidate(at)).collect();
+        let children = self.tree.roles[under].children.iter().copied();
+        let others = children.filter(|at| self.order.members(*at) > 0 && Some(*at) != child);
+        let mut others: Vec<_> = others.map(|at| self.role_candidate(at)).collect();
         let own_wants = self.tree.roles[under].clients.iter().any(|client| self.wants(*client));
         match child {
             Some(child) => {
@@ -74,7 +74,7 @@ impl Allocator {
     }
 
     fn candidate(&self, who: Who, name: String, usage: &Usage, weight: u64) -> Candidate {
-        let share = self.tree.names.share(&usage.amounts, &self.tree.total, weight);
+        let share = weighted(self.tree.shares.of(&usage.amounts), weight);
         let place =
             Place { name: who, share: fraction(share), weight: ratio(weight, DEFAULT_WEIGHT_MILLIONTHS) };
         Candidate { key: (share, usage.count, name), place }
@@ -89,7 +89,7 @@ impl Allocator {
 
     /// The dominant share of the cluster that so much is.
     pub(super) fn dominant_share(&self, amounts: &Amounts) -> f64 {
-        fraction(self.tree.names.share(amounts, &self.tree.total, DEFAULT_WEIGHT_MILLIONTHS))
+        fraction(self.tree.shares.of(amounts))
     }
 }
 

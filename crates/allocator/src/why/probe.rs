@@ -5,7 +5,7 @@ use resources::{Quantities, Resource, Resources};
 
 use super::types::Obstacle;
 use crate::agents::AgentIx;
-use crate::cycle::has;
+use crate::free::is_enough;
 use crate::tree::{Client, ClientIx};
 use crate::{Allocator, Capabilities};
 
@@ -82,7 +82,7 @@ impl Allocator {
         }
         // Where the least is missed anyhow, the question is only whether something is left.
         let least = if obstacles.has(Obstacle::TooLittle) { &[] } else { least };
-        let (within_limits, _) = self.within_limits(client.role, base.clone());
+        let (within_limits, _) = self.within_limits(client.role, &base);
         if !is_enough(&within_limits, least) {
             obstacles.add(Obstacle::AtLimit);
         }
@@ -98,10 +98,9 @@ impl Allocator {
         }
         // If less is offered than now, because a limit is raised just a little, a refusal is the more in the way.
         if !probe.base.is_empty()
-            && client
-                .filters
-                .refusals(agent)
-                .any(|(refused, until)| until > now && refused.contains(&probe.within_limits))
+            && self
+                .refusals(at.0, agent)
+                .any(|refusal| refusal.until > now && refusal.resources.contains(&probe.within_limits))
         {
             obstacles.add(Obstacle::Refused);
         }
@@ -109,7 +108,7 @@ impl Allocator {
     }
 
     pub(super) fn capabilities(&self, client: &Client) -> Capabilities {
-        self.frameworks[client.framework].capabilities
+        client.capabilities
     }
 
     /// What offers to a client must have at least one of.
@@ -122,9 +121,4 @@ fn understands(capabilities: Capabilities, resource: &Resource) -> bool {
     (capabilities.shared_resources || !resource.is_shared())
         && (capabilities.revocable_resources || !resource.is_revocable())
         && (capabilities.reservation_refinement || !resource.has_refined_reservations())
-}
-
-/// Whether something of it can be offered.
-pub(super) fn is_enough(resources: &Resources, least: &[Quantities]) -> bool {
-    !resources.is_empty() && (least.is_empty() || least.iter().any(|least| has(resources, least)))
 }

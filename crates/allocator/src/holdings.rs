@@ -1,0 +1,234 @@
+//! Who holds what of an agent, and how it is counted.
+//!
+//! Everything that a framework holds goes in through [`Allocator::hold`] and out through [`Allocator::let_go`], so that
+//! the books of agents, roles and frameworks change together.
+
+use base::{FrameworkId, never};
+use resources::{NotContained, Resource, Resources, Role};
+
+use crate::Allocator;
+use crate::agents::AgentIx;
+use crate::amounts::Sign;
+use crate::frameworks::FrameworkIx;
+use crate::tree::ClientIx;
+
+/// As what a framework holds something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum As {
+    /// As an offer that it has not answered.
+    Offered,
+    /// For tasks, executors and operations.
+    Used,
+}
+
+/// What a framework holds of an agent, allocated to its roles.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Held {
+    pub(crate) offered: Resources,
+    pub(crate) used: Resources,
+}
+
+impl Held {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.offered.is_empty() && self.used.is_empty()
+    }
+
+    /// Offered or used.
+    pub(crate) fn all(&self) -> Resources {
+        if self.used.is_empty() {
+            return self.offered.clone();
+        }
+        let mut all = self.used.clone();
+        all += &self.offered;
+        all
+    }
+
+    fn part(&mut self, held_as: As) -> &mut Resources {
+        match held_as {
+            As::Offered => &mut self.offered,
+            As::Used => &mut self.used,
+        }
+    }
+
+    fn has(&self, resource: &Resource) -> bool {
+        self.offered.contains_one(resource) || self.used.contains_one(resource)
+    }
+}
+
+/// What each framework holds of an agent; never nothing. They are few, and sorted.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Holdings(Vec<(FrameworkIx, Held)>);
+
+impl Holdings {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (FrameworkIx, &Held)> {
+        self.0.iter().map(|(by, held)| (*by, held))
+    }
+
+    pub(crate) fn get(&self, by: FrameworkIx) -> Option<&Held> {
+        self.find(by).ok().map(|at| &self.0[at].1)
+    }
+
+    fn get_mut(&mut self, by: FrameworkIx) -> Option<&mut Held> {
+        self.find(by).ok().map(|at| &mut self.0[at].1)
+    }
+
+    fn find(&self, by: FrameworkIx) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&by, |(other, _)| *other)
+    }
+
+    /// What a framework holds, and whether it is its first here.
+    fn entry(&mut self, by: FrameworkIx) -> (&mut Held, bool) {
+        let (at, is_new) = match self.find(by) {
+            Ok(at) => (at, false),
+            Err(at) => {
+                self.0.insert(at, (by, Held::default()));
+                (at, true)
+            }
+        };
+        (&mut self.0[at].1, is_new)
+    }
+
+    /// Forgets a framework that holds nothing any more; whether it does.
+    fn forget_empty(&mut self, by: FrameworkIx) -> bool {
+        let Ok(at) = self.find(by) else { return false };
+        let empty = self.0[at].1.is_empty();
+        if empty {
+            self.0.remove(at);
+        }
+        empty
+    }
+}
+
+impl Allocator {
+    /// A framework holds `resources`, allocated to its roles, beside what it held already.
+    pub(crate) fn hold(&mut self, at: AgentIx, by: FrameworkIx, held_as: As, resources: &Resources) {
+        for (client, part) in self.split(by, resources) {
+            self.hold_for(at, client, held_as, part.as_ref().unwrap_or(resources));
+        }
+    }
+
+    /// As [`Allocator::hold`], of resources that are all allocated to the client's role.
+    pub(crate) fn hold_for(&mut self, at: AgentIx, client: ClientIx, held_as: As, resources: &Resources) {
+        let by = self.tree.clients[client].framework;
+        let (held, is_new) = self.agents[at].held.entry(by);
+        let shared: Vec<_> = resources.iter().filter(|r| r.is_shared() && !held.has(r)).cloned().collect();
+        *held.part(held_as) += resources;
+        self.frameworks[by].holdings += usize::from(is_new);
+        self.tree.track(client, resources, Sign::Plus);
+        self.track_shared(at, client, &shared, Sign::Plus);
+        self.count_offered(by, held_as, resources, Sign::Plus);
+        self.reorder(client);
+    }
+
+    /// A framework no longer holds `resources`.
+    ///
+    /// # Errors
+    /// It does not hold as much; nothing is changed.
+    pub(crate) fn let_go(
+        &mut self,
+        at: AgentIx,
+        by: FrameworkIx,
+        held_as: As,
+        resources: &Resources,
+    ) -> Result<(), NotContained> {
+        let nothing = || NotContained { have: Resources::new(), wanted: resources.clone() };
+        let held = self.agents[at].held.get_mut(by).ok_or_else(nothing)?;
+        held.part(held_as).subtract(resources)?;
+        let shared: Vec<_> = resources.iter().filter(|r| r.is_shared() && !held.has(r)).cloned().collect();
+        if self.agents[at].held.forget_empty(by) {
+            self.frameworks[by].holdings -= 1;
+        }
+        self.count_offered(by, held_as, resources, Sign::Minus);
+        for (client, part) in self.split(by, resources) {
+            let role = &self.tree.roles[self.tree.clients[client].role].role;
+            let shared: Vec<_> =
+                shared.iter().filter(|r| r.allocation.as_ref() == Some(role)).cloned().collect();
+            self.tree.track(client, part.as_ref().unwrap_or(resources), Sign::Minus);
+            self.track_shared(at, client, &shared, Sign::Minus);
+            self.reorder(client);
+            self.forget_unused_client(client);
+        }
+        Ok(())
+    }
+
+    /// Moves what was offered to what is used; roles and frameworks have as much as before.
+    ///
+    /// # Errors
+    /// So much was not offered; nothing is changed.
+    pub(crate) fn use_offered(
+        &mut self,
+        at: AgentIx,
+        by: FrameworkIx,
+        resources: &Resources,
+    ) -> Result<(), NotContained> {
+        let nothing = || NotContained { have: Resources::new(), wanted: resources.clone() };
+        let held = self.agents[at].held.get_mut(by).ok_or_else(nothing)?;
+        held.offered.subtract(resources)?;
+        held.used += resources;
+        self.count_offered(by, As::Offered, resources, Sign::Minus);
+        Ok(())
+    }
+
+    fn count_offered(&mut self, by: FrameworkIx, held_as: As, resources: &Resources, sign: Sign) {
+        if held_as == As::Offered {
+            let amounts = self.tree.names.amounts(resources, |_| true);
+            self.frameworks[by].offered.apply(&amounts, sign);
+        }
+    }
+
+    /// Counts shared resources that a client holds for the first time on an agent, or no longer.
+    fn track_shared(&mut self, at: AgentIx, client: ClientIx, shared: &[Resource], sign: Sign) {
+        for resource in shared {
+            let others = self.holders(at, client, resource);
+            let amounts = self.tree.names.amounts(&Resources::from(resource.clone()), |_| true);
+            self.tree.track_shared(client, &amounts, sign, &others);
+        }
+    }
+
+    /// The other clients that hold a shared resource.
+    fn holders(&self, at: AgentIx, but: ClientIx, shared: &Resource) -> Vec<ClientIx> {
+        let mut all = Vec::new();
+        for (by, held) in self.agents[at].held.iter() {
+            for client in &self.frameworks[by].clients {
+                let role = &self.tree.roles[self.tree.clients[*client].role].role;
+                if *client != but && held.has(&shared.clone().allocated_to(role.clone())) {
+                    all.push(*client);
+                }
+            }
+        }
+        all
+    }
+
+    /// The clients of a framework as which it holds `resources`, each with its part; `None` stands for all of it.
+    pub(crate) fn split(
+        &mut self,
+        at: FrameworkIx,
+        resources: &Resources,
+    ) -> Vec<(ClientIx, Option<Resources>)> {
+        if let Some(role) = only_role(resources) {
+            return vec![(self.client(at, role), None)];
+        }
+        let by_role = resources.allocations();
+        by_role.into_iter().map(|(role, part)| (self.client(at, &role), Some(part))).collect()
+    }
+
+    /// Counts `resources` as used. What is available has to be recounted afterwards.
+    pub(crate) fn take(&mut self, at: AgentIx, framework: &FrameworkId, resources: &Resources) {
+        if resources.is_empty() {
+            return;
+        }
+        let unallocated = resources.iter().any(|r| r.allocation.is_none());
+        if never!(unallocated, "{framework} uses {resources} in no role") {
+            return;
+        }
+        let by = self.framework(framework);
+        self.hold(at, by, As::Used, resources);
+    }
+}
+
+/// The role that all of it is allocated to, if it is one.
+fn only_role(resources: &Resources) -> Option<&Role> {
+    let mut roles = resources.iter().map(|r| r.allocation.as_ref());
+    let first = roles.next()??;
+    roles.all(|role| role == Some(first)).then_some(first)
+}

@@ -10,5 +10,7 @@ mod limits;
 mod order;
 mod paper;
 mod properties;
+mod quota;
 mod restrictions;
+mod shared;
 mod why;

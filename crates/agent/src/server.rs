@@ -11,7 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use agent_core::{AgentCore, Input, Options, Pid};
 use base::Time;
-use containerizer::{FetchLimits, Fetcher, PosixLauncher, PosixOptions};
+use containerizer::{FetchLimits, Fetcher, Launcher, PosixLauncher, PosixOptions};
 use http_api::{Logging, ServeOptions, serve_behind};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;

@@ -1,13 +1,20 @@
 //! What a launcher is: the narrow border to the kernel. No launcher knows why a container runs.
+//!
+//! An agent that starts calls [`Launcher::recover`] once, with what its checkpoint knows, before anything else. It then
+//! launches; is told what happens; destroys what has ended; and at last, when it has written down how it ended, lets
+//! go of it with [`Launcher::forget`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::ContainerId;
 use rustix::process::Signal;
 
+use crate::cgroups::CgroupError;
+use crate::isolation::{Limits, Wishes};
+use crate::limitation::Limitation;
+use crate::usage::Usage;
 use crate::user::UserError;
 
 /// What the first process of a container executes.
@@ -37,10 +44,53 @@ pub struct LaunchSpec {
     pub environment: BTreeMap<String, String>,
     /// The user to run as; without one, the user of this process.
     pub user: Option<String>,
+    /// What it may use.
+    pub limits: Limits,
+    /// What else it asks for.
+    pub wishes: Wishes,
+    /// Whether it goes on when this process ends, for the next one to [recover](Launcher::recover).
+    pub survives: bool,
+}
+
+/// A container without a process of its own: other containers are nested in it.
+#[derive(Clone, Debug)]
+pub struct GroupSpec {
+    /// The container's name; unique on this machine and never used again.
+    pub container_id: ContainerId,
+    /// Its directory, which exists.
+    pub sandbox: PathBuf,
+    /// What those in it may use together.
+    pub limits: Limits,
+}
+
+/// A container that an earlier launcher has started, as the agent remembers it.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its name.
+    pub container_id: ContainerId,
+    /// Its directory.
+    pub sandbox: PathBuf,
+    /// What it may use.
+    pub limits: Limits,
+    /// Whether it has no process of its own.
+    pub group: bool,
+}
+
+/// What was found of an earlier launcher's containers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Those known that run still, with their first processes. Events tell the rest of their lives.
+    pub running: Vec<(ContainerId, u32)>,
+    /// Those known that have ended, with how, as `wait(2)` reports it. They are to be destroyed.
+    pub ended: Vec<(ContainerId, i32)>,
+    /// Those known of which nothing was found: they never ran, or the machine was started anew.
+    pub lost: Vec<ContainerId>,
+    /// What nobody knew. It was removed.
+    pub removed: Vec<String>,
 }
 
 /// What happened to a container. For one container the order is: launched (or launch failed), exited, destroyed;
-/// a container that is destroyed in between still exits first.
+/// a container that is destroyed in between still exits first. Between launched and exited it may once be limited.
 #[derive(Debug)]
 pub enum ContainerEvent {
     /// It runs.
@@ -56,6 +106,13 @@ pub enum ContainerEvent {
         container_id: ContainerId,
         /// Why.
         error: LaunchError,
+    },
+    /// It went beyond what it may use, and is ended for it.
+    Limited {
+        /// Which one.
+        container_id: ContainerId,
+        /// Beyond what.
+        limitation: Limitation,
     },
     /// Its first process ended; others that it started may still run until it is destroyed.
     Exited {
@@ -91,24 +148,35 @@ pub enum LaunchError {
     /// The system gives us no process.
     #[error("cannot start a process")]
     Fork(#[source] std::io::Error),
+    /// What it asks for cannot be given.
+    #[error("cannot give the container what it asks for: {0}")]
+    Wish(String),
+    /// Its control groups cannot be made or set.
+    #[error("cannot isolate the container")]
+    Cgroup(#[from] CgroupError),
+    /// Its first process cannot prepare what the task needs.
+    #[error("cannot prepare the container: {0}")]
+    Prepare(String),
+    /// What the container leaves behind cannot be recorded.
+    #[error("cannot write '{path}'")]
+    Record {
+        /// Which file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// The launcher is being shut down.
     #[error("the launcher is shutting down")]
     ShuttingDown,
 }
 
-/// What a container uses now.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Usage {
-    /// How many processes it has.
-    pub processes: u32,
-    /// How many threads they have.
-    pub threads: u32,
-    /// Time on a processor in user mode, of its living processes and of those that they waited for.
-    pub cpu_user: Duration,
-    /// The same in the kernel.
-    pub cpu_system: Duration,
-    /// Resident memory, in bytes; pages shared by processes count for each.
-    pub memory_rss: u64,
+/// Where a container is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Its first process.
+    pub pid: Option<u32>,
+    /// Its control groups, below the agent's root.
+    pub cgroup: Option<PathBuf>,
 }
 
 /// Starts and ends containers. All calls return at once; what comes of them is told by events.
@@ -119,9 +187,36 @@ pub trait Launcher: Send + Sync {
     /// Sends a signal to every process of the container. An unknown container is ignored.
     fn signal(&self, container_id: &ContainerId, signal: Signal);
 
-    /// Kills every process of the container, however often it forks. Ends in [`ContainerEvent::Destroyed`].
+    /// Kills every process of the container, however often it forks, and removes what was made for it. Ends in
+    /// [`ContainerEvent::Destroyed`].
     fn destroy(&self, container_id: &ContainerId);
 
-    /// What each of the containers that run uses. Reads all of `/proc`: not for hot paths.
+    /// Makes a container without a process, for others to be nested in. It is there when this returns.
+    ///
+    /// # Errors
+    /// If the system refuses; nothing of it is left then.
+    fn launch_group(&self, spec: GroupSpec) -> Result<(), LaunchError>;
+
+    /// Changes what a container may use. An unknown container is ignored.
+    fn update(&self, container_id: &ContainerId, limits: &Limits);
+
+    /// Takes over the containers that are known, and removes those that are not. Blocks until it is done. To be called
+    /// once, before anything is launched.
+    fn recover(&self, known: Vec<Known>) -> Recovered;
+
+    /// Removes the record of how a destroyed container ended: somebody else has it.
+    fn forget(&self, container_id: &ContainerId);
+
+    /// Where a container is.
+    fn status(&self, container_id: &ContainerId) -> Status;
+
+    /// What each of the containers that run uses. May read all of `/proc`: not for hot paths.
     fn usage(&self) -> BTreeMap<ContainerId, Usage>;
+
+    /// Destroys every container and ends the launcher's threads. Blocks until nothing is left; the last events are still
+    /// delivered.
+    fn shutdown(&self);
+
+    /// Ends the launcher's threads; containers that [survive](LaunchSpec::survives) go on.
+    fn leave(&self);
 }

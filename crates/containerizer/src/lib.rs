@@ -6,18 +6,45 @@
 //! A container's files are in its *sandbox*, a directory of its own. Its processes carry the sandbox' path in their
 //! environment as `MESOS_SANDBOX`, by which they are found again whatever they forked and wherever init put them.
 
+mod cgroups;
 mod fetcher;
+mod isolation;
 mod launcher;
+mod limitation;
+mod linux;
+mod open_files;
+mod output;
 mod posix;
 mod procs;
 mod sandbox;
+mod usage;
 mod user;
 
+pub use cgroups::CgroupError;
 pub use fetcher::{
     ArchiveError, FetchError, FetchLimits, FetchRequest, Fetcher, HttpError, SourceError, Uri, UriError,
 };
-pub use launcher::{Command, ContainerEvent, EventSink, LaunchError, LaunchSpec, Launcher, Usage};
+pub use isolation::{Ipc, Limit, Limits, Rlimit, Seccomp, Volume, VolumeFrom, Wishes};
+pub use launcher::{
+    Command, ContainerEvent, EventSink, GroupSpec, Known, LaunchError, LaunchSpec, Launcher, Recovered,
+    Status,
+};
+pub use limitation::{Limitation, LimitationKind};
+pub use linux::{Isolation, IsolationError, Isolator, LinuxError, LinuxLauncher, LinuxOptions};
 pub use posix::{PosixLauncher, PosixOptions};
 pub use rustix::process::Signal;
 pub use sandbox::{SandboxError, create_sandbox, remove_sandbox};
+pub use usage::{Block, Memory, Throttling, Usage};
 pub use user::{User, UserError, own_user_name};
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

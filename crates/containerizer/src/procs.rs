@@ -1,6 +1,7 @@
 //! The processes of this machine, as `/proc` shows them.
 
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
@@ -71,6 +72,12 @@ pub(crate) fn environment_variable(pid: i32, name: &str) -> Option<Vec<u8>> {
     environment
         .split(|byte| *byte == 0)
         .find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec))
+}
+
+/// Clock ticks as time.
+pub(crate) fn ticks(used: u64) -> Duration {
+    let ticks = rustix::param::clock_ticks_per_second().max(1);
+    Duration::from_secs(used / ticks) + Duration::from_nanos(used % ticks * 1_000_000_000 / ticks)
 }
 
 /// Signals exactly this process, never another one that got its number meanwhile. Returns whether it was there.

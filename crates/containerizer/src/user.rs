@@ -84,6 +84,11 @@ impl User {
         self.gid
     }
 
+    /// In numbers, for an init.
+    pub(crate) fn numbers(&self) -> init::User {
+        init::User { uid: self.uid, gid: self.gid, groups: self.groups.clone() }
+    }
+
     fn group_ids(&self) -> Vec<Gid> {
         self.groups.iter().map(|group| Gid::from_raw(*group)).collect()
     }

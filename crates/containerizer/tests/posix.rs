@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use base::ContainerId;
 use containerizer::{
-    Command, ContainerEvent, LaunchSpec, Launcher, PosixLauncher, PosixOptions, Signal, create_sandbox,
+    Command, ContainerEvent, LaunchSpec, Launcher, Limits, PosixLauncher, PosixOptions, Signal, Wishes,
+    create_sandbox,
 };
 
 /// Long enough for a loaded machine; nothing waits so long where things are right.
@@ -54,6 +55,9 @@ impl Fixture {
             sandbox,
             environment,
             user: user.map(str::to_owned),
+            limits: Limits::default(),
+            wishes: Wishes::default(),
+            survives: false,
         });
         container_id
     }
@@ -332,6 +336,9 @@ fn it_runs_as_the_user_it_is_told() {
         sandbox: fixture.sandbox("user"),
         environment: BTreeMap::new(),
         user: Some("no-such-user".to_owned()),
+        limits: Limits::default(),
+        wishes: Wishes::default(),
+        survives: false,
     });
     assert!(matches!(fixture.next(), ContainerEvent::LaunchFailed { .. }));
 }

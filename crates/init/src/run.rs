@@ -55,7 +55,7 @@ pub fn run() -> ExitCode {
     let ready = unsafe { OwnedFd::from_raw_fd(FD_READY) };
     let mut ready = File::from(ready);
     match contain(&mut ready) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             // Nobody listens any more only if our parent is gone, and then nobody needs to know.
             let _ = writeln!(ready, "{failure}");
@@ -65,7 +65,7 @@ pub fn run() -> ExitCode {
 }
 
 #[expect(unsafe_code, reason = "the descriptors come by number from whoever executed us")]
-fn contain(ready: &mut File) -> Result<(), Failure> {
+fn contain(ready: &mut File) -> Result<ExitCode, Failure> {
     // SAFETY: as above; standard input is used by nothing else here.
     let mut source = File::from(unsafe { OwnedFd::from_raw_fd(FD_SPEC) });
     let mut bytes = Vec::new();
@@ -100,7 +100,11 @@ fn contain(ready: &mut File) -> Result<(), Failure> {
         // From here on nothing is ours to say: the task's child alone holds its files and tells that it runs.
         close_own(ready.as_fd());
     })?;
-    record::write(&record, status).trying(|| "cannot record the exit status")
+    // Where it cannot be recorded, our parent at least learns the code.
+    Ok(match record::write(&record, status) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(status.to_ne_bytes()[usize::from(cfg!(target_endian = "little"))]),
+    })
 }
 
 /// Has the kernel kill us when the thread that started us ends.

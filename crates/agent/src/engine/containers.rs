@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use agent_core::{CommandInfo, ContainerEvent, ContainerKind, ContainerSpec, Input};
 use base::ContainerId;
-use containerizer::{Command, FetchRequest, Fetcher, LaunchSpec, Launcher, Signal, Uri};
+use containerizer::{Command, FetchRequest, Fetcher, LaunchSpec, Launcher, Limits, Signal, Uri, Wishes};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -100,6 +100,9 @@ impl Containers {
                     sandbox: sandbox.clone(),
                     environment,
                     user: user.clone(),
+                    limits: Limits::default(),
+                    wishes: Wishes::default(),
+                    survives: false,
                 };
                 (Some(Box::new(launch)), command.uris.iter().map(uri).collect())
             }
@@ -173,6 +176,8 @@ impl Containers {
                 self.forget(&container_id);
                 self.tell(container_id, ContainerEvent::LaunchFailed { message: crate::report(&error) });
             }
+            // The launcher used here limits nothing.
+            Event::Limited { .. } => {}
             Event::Exited { container_id, status } => {
                 let Some(live) = self.live.get_mut(&container_id) else { return };
                 live.phase = Phase::Exited(status);

@@ -59,13 +59,14 @@ fn describe(
     let info = executor_info(framework, executor);
     let id = container_id_to_proto(&container.container_id);
     // A container without a process uses what those nested in it use.
-    let own = usage.iter().filter(|(id, _)| belongs(id, &container.container_id)).map(|(_, usage)| *usage);
+    let own = usage.iter().filter(|(id, _)| belongs(id, &container.container_id)).map(|(_, usage)| usage);
     let used = own.fold(Usage::default(), |sum, usage| Usage {
         processes: sum.processes + usage.processes,
         threads: sum.threads + usage.threads,
         cpu_user: sum.cpu_user + usage.cpu_user,
         cpu_system: sum.cpu_system + usage.cpu_system,
         memory_rss: sum.memory_rss + usage.memory_rss,
+        ..Usage::default()
     });
     let container = get_containers::Container {
         framework_id: Some(framework.info.id.as_str().into()),

@@ -20,13 +20,16 @@ use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use base::ContainerId;
 use rustix::process::Signal;
 
-use crate::launcher::{ContainerEvent, EventSink, LaunchError, LaunchSpec, Launcher, Usage};
+use crate::isolation::Limits;
+use crate::launcher::{
+    ContainerEvent, EventSink, GroupSpec, Known, LaunchError, LaunchSpec, Launcher, Recovered, Status,
+};
 use crate::procs;
+use crate::usage::Usage;
 use reaper::Reaper;
 use sweep::Order;
 use table::Table;
@@ -67,8 +70,8 @@ impl PosixLauncher {
         if options.adopt_orphans {
             rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         }
-        spawn::hide_inherited_descriptors();
-        spawn::raise_open_files();
+        crate::open_files::hide_inherited();
+        crate::open_files::raise();
         let table = Arc::new(Table::default());
         let reaper = Arc::new(Reaper::new(Arc::clone(&table), Arc::clone(&sink))?);
         let (orders, order_receiver) = channel();
@@ -90,24 +93,6 @@ impl PosixLauncher {
             orders: Mutex::new(Some(orders)),
             threads: Mutex::new(threads),
         })
-    }
-
-    /// Destroys every container and ends the launcher's threads. Blocks until nothing is left. Their last events are
-    /// still delivered.
-    pub fn shutdown(&self) {
-        // No new container from here on; those in the queue are still started and then killed.
-        drop(lock(&self.spawn).take());
-        for container_id in self.table.ids() {
-            self.destroy(&container_id);
-        }
-        self.table.wait_until_empty();
-        drop(lock(&self.orders).take());
-        self.reaper.stop();
-        for thread in std::mem::take(&mut *lock(&self.threads)) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the launcher had panicked");
-            }
-        }
     }
 
     /// Kills what an earlier launcher, which was killed itself, left behind of containers with sandboxes below
@@ -152,13 +137,30 @@ impl Launcher for PosixLauncher {
         }
     }
 
+    /// Nothing is isolated: a group is nothing but a name.
+    fn launch_group(&self, _spec: GroupSpec) -> Result<(), LaunchError> {
+        Ok(())
+    }
+
+    /// Nothing is limited.
+    fn update(&self, _container_id: &ContainerId, _limits: &Limits) {}
+
+    /// Containers end with the launcher that started them; what they had started was killed before.
+    fn recover(&self, known: Vec<Known>) -> Recovered {
+        let lost = known.into_iter().map(|known| known.container_id).collect();
+        Recovered { lost, ..Recovered::default() }
+    }
+
+    fn forget(&self, _container_id: &ContainerId) {}
+
+    fn status(&self, container_id: &ContainerId) -> Status {
+        let running = self.table.get(container_id).filter(|running| !running.exited);
+        let pid = running.and_then(|running| u32::try_from(running.leader).ok());
+        Status { pid, cgroup: None }
+    }
+
     fn usage(&self) -> BTreeMap<ContainerId, Usage> {
-        let ticks = rustix::param::clock_ticks_per_second().max(1);
         let page = rustix::param::page_size() as u64;
-        let time = |ticks_used: u64| {
-            Duration::from_secs(ticks_used / ticks)
-                + Duration::from_nanos(ticks_used % ticks * 1_000_000_000 / ticks)
-        };
         let processes = procs::scan();
         let members = tree::Members::find(&self.table.running(), &processes, &mut tree::Cookies::default());
         members
@@ -168,13 +170,34 @@ impl Launcher for PosixLauncher {
                 for process in members.iter().filter(|process| !process.zombie) {
                     usage.processes += 1;
                     usage.threads += process.threads;
-                    usage.cpu_user += time(process.user_ticks);
-                    usage.cpu_system += time(process.system_ticks);
+                    usage.cpu_user += procs::ticks(process.user_ticks);
+                    usage.cpu_system += procs::ticks(process.system_ticks);
                     usage.memory_rss += process.rss_pages * page;
                 }
                 (container_id.clone(), usage)
             })
             .collect()
+    }
+
+    fn shutdown(&self) {
+        // No new container from here on; those in the queue are still started and then killed.
+        drop(lock(&self.spawn).take());
+        for container_id in self.table.ids() {
+            self.destroy(&container_id);
+        }
+        self.table.wait_until_empty();
+        drop(lock(&self.orders).take());
+        self.reaper.stop();
+        for thread in std::mem::take(&mut *lock(&self.threads)) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the launcher had panicked");
+            }
+        }
+    }
+
+    /// Nothing survives.
+    fn leave(&self) {
+        self.shutdown();
     }
 }
 

@@ -1,27 +1,22 @@
 //! Starting a container's first process: fork, own session, user, exec.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::BorrowedFd;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::process::{Resource, Signal, setrlimit};
 
 use super::lock;
 use super::reaper::Reaper;
 use super::sweep::Order;
 use super::table::Table;
 use crate::launcher::{Command, ContainerEvent, EventSink, LaunchError, LaunchSpec};
-use crate::procs;
-use crate::sandbox::{give_to, open_directory};
 use crate::user::User;
+use crate::{open_files, output, procs};
 
 /// The variable by which a container's processes are found.
 pub(super) const COOKIE: &str = "MESOS_SANDBOX";
@@ -85,8 +80,8 @@ fn start_one(context: &Context, spec: &LaunchSpec) {
 
 fn spawn(spec: &LaunchSpec) -> Result<Child, LaunchError> {
     let user = User::to_become(spec.user.as_deref())?;
-    let stdout = open_output(&spec.sandbox, "stdout", user.as_ref())?;
-    let stderr = open_output(&spec.sandbox, "stderr", user.as_ref())?;
+    let stdout = output::open(&spec.sandbox, "stdout", user.as_ref())?;
+    let stderr = output::open(&spec.sandbox, "stderr", user.as_ref())?;
     let outputs =
         || -> io::Result<(Stdio, Stdio)> { Ok((stdout.try_clone()?.into(), stderr.try_clone()?.into())) };
     let (out, err) = outputs().map_err(LaunchError::Fork)?;
@@ -134,7 +129,7 @@ fn prepare(process: &mut Process, spec: &LaunchSpec, user: Option<&User>, out: S
     process.stdin(Stdio::null()).stdout(out).stderr(err);
     let become_user = user.map(User::switcher);
     let agent = rustix::process::getpid();
-    let open_files = OPEN_FILES.get().copied();
+    let open_files = open_files::before_raised();
     // SAFETY: between fork and exec only functions that are safe in a signal handler may run, since another thread may
     // have held any lock at the fork. The closure makes system calls and nothing else: it takes no lock and neither
     // allocates nor frees memory, because what it needs was made before, and errors made from error numbers are plain
@@ -159,38 +154,6 @@ fn prepare(process: &mut Process, spec: &LaunchSpec, user: Option<&User>, out: S
     }
 }
 
-/// The limit of open files as it was before it was raised; containers get this one.
-static OPEN_FILES: OnceLock<Rlimit> = OnceLock::new();
-
-/// Allows this process as many open files as it may have: each container takes one while it runs. Containers keep the
-/// limit that this process was started with, because some programs suffer from a large one.
-pub(super) fn raise_open_files() {
-    let before = *OPEN_FILES.get_or_init(|| getrlimit(Resource::Nofile));
-    let raised = Rlimit { current: before.maximum, maximum: before.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "cannot raise the limit of open files");
-    }
-}
-
-/// Keeps descriptors that this process inherited itself, such as those of a build tool or a supervisor, from reaching
-/// containers. Those that we open are kept from them when they are opened.
-#[expect(unsafe_code, reason = "descriptors that somebody else opened are known by number only")]
-pub(super) fn hide_inherited_descriptors() {
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
-    // The directory's own descriptor is among them, and must not be open any more when it is looked at.
-    let numbers: Vec<i32> =
-        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    for number in numbers.into_iter().filter(|number| *number > 2) {
-        // SAFETY: the number is borrowed for two system calls that touch no memory and do not close it. If it was
-        // closed meanwhile they fail; if it was opened anew it is one of ours, which have the flag already.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-        if let Ok(flags) = rustix::io::fcntl_getfd(descriptor) {
-            // A descriptor that is gone needs no flag.
-            let _ = rustix::io::fcntl_setfd(descriptor, flags | rustix::io::FdFlags::CLOEXEC);
-        }
-    }
-}
-
 /// Whether starting failed because of what was to be executed, and not because of us.
 fn is_the_commands_fault(error: &io::Error) -> bool {
     let faults = [
@@ -207,22 +170,4 @@ fn is_the_commands_fault(error: &io::Error) -> bool {
     ];
     error.kind() == io::ErrorKind::InvalidInput
         || Errno::from_io_error(error).is_some_and(|errno| faults.contains(&errno))
-}
-
-/// Opens a file for output. The sandbox is the user's, who may have put anything there: no link is followed, and only
-/// into a plain file is written. Opening a pipe would wait for its reader.
-fn open_output(sandbox: &Path, name: &str, user: Option<&User>) -> Result<File, LaunchError> {
-    let open = || -> io::Result<File> {
-        let directory = open_directory(sandbox)?;
-        let write = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
-        let safely = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
-        let file = File::from(openat(&directory, name, write | safely, mode)?);
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        give_to(&file, user)?;
-        Ok(file)
-    };
-    open().map_err(|source| LaunchError::Output { path: sandbox.join(name), source })
 }

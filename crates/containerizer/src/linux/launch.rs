@@ -1,0 +1,222 @@
+//! Starting a container: plan, record, control groups, init.
+
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use base::ContainerId;
+
+use super::Shared;
+use super::isolators::{self, Plan, Subject};
+use super::queue::Job;
+use super::record::First;
+use super::spawn::{self, Child, Given};
+use super::table::{Phase, Process};
+use super::watch::Kind;
+use crate::cgroups::{Controller, Group};
+use crate::isolation::Limits;
+use crate::launcher::{Command, ContainerEvent, GroupSpec, LaunchError, LaunchSpec};
+use crate::user::User;
+use crate::{output, procs};
+
+/// The variable by which processes of containers are found where there are no control groups.
+const COOKIE: &str = "MESOS_SANDBOX";
+
+impl Shared {
+    pub(super) fn launch(&self, container_id: &ContainerId) {
+        let spec = {
+            let mut containers = self.table.lock();
+            let Some(container) = containers.by_id.get_mut(container_id) else { return };
+            let starting = Phase::Starting { process: None, ready: None };
+            match std::mem::replace(&mut container.phase, starting) {
+                Phase::Queued(spec) => spec,
+                other => {
+                    container.phase = other;
+                    return;
+                }
+            }
+        };
+        if let Err(error) = self.start(&spec) {
+            self.refuse(container_id, error);
+        }
+    }
+
+    fn start(&self, spec: &LaunchSpec) -> Result<(), LaunchError> {
+        let container_id = &spec.container_id;
+        let user = User::to_become(spec.user.as_deref())?;
+        let plan = self.plan(spec, user.as_ref())?;
+        let record = self.records.create(container_id)?;
+        let group = self.group(container_id, &spec.limits, spec.wishes.shares_limits)?;
+        let stdout = output::open(&spec.sandbox, "stdout", user.as_ref())?;
+        let stderr = output::open(&spec.sandbox, "stderr", user.as_ref())?;
+        let given = Given {
+            image: &self.image,
+            new_pids: plan.new_pids,
+            output: stdout.as_fd(),
+            errors: stderr.as_fd(),
+            label: container_id.as_str(),
+        };
+        let owns_pids = plan.new_pids;
+        let bytes = plan.into_spec(group.doors(), &record, spec.survives).encode();
+        let child = spawn::start(&given).map_err(LaunchError::Fork)?;
+        let started = procs::read(child.pid).map_or(0, |process| process.started);
+        let first = First { pid: child.pid, started, owns_pids };
+        let handle = Arc::clone(&child.handle);
+        let told = self
+            .records
+            .write(container_id, &first)
+            .and_then(|()| self.watch_over(container_id, &group, first, child, &bytes));
+        if told.is_err() {
+            spawn::end(&handle);
+        }
+        told
+    }
+
+    fn plan(&self, spec: &LaunchSpec, user: Option<&User>) -> Result<Plan, LaunchError> {
+        let parent_sandbox = spec.container_id.as_str().rsplit_once('.').and_then(|(parent, _)| {
+            let containers = self.table.lock();
+            containers.by_id.get(&ContainerId::from(parent)).map(|parent| parent.sandbox.clone())
+        });
+        let mut plan = Plan::default();
+        plan.task = task(spec, user);
+        let subject = Subject {
+            options: &self.options,
+            profiles: &self.profiles,
+            spec,
+            parent_sandbox: parent_sandbox.as_deref(),
+        };
+        isolators::prepare(&subject, &mut plan)?;
+        Ok(plan)
+    }
+
+    /// Makes a container's groups and sets their limits. They are known from here on, so that they are removed whatever
+    /// comes.
+    fn group(
+        &self,
+        container_id: &ContainerId,
+        limits: &Limits,
+        shares_limits: bool,
+    ) -> Result<Group, LaunchError> {
+        let group = self.cgroups.group(container_id);
+        if let Some(container) = self.table.lock().by_id.get_mut(container_id) {
+            container.group = Some(group.clone());
+        }
+        self.cgroups.create(container_id)?;
+        let nested = container_id.as_str().contains('.');
+        isolators::limit(&self.options, &group, limits, nested && shares_limits, true)?;
+        Ok(group)
+    }
+
+    /// Tells the init what to do, and the kernel to tell us of it.
+    fn watch_over(
+        &self,
+        container_id: &ContainerId,
+        group: &Group,
+        first: First,
+        child: Child,
+        bytes: &[u8],
+    ) -> Result<(), LaunchError> {
+        let Child { handle, ready, mut spec, .. } = child;
+        let ready = Arc::new(ready);
+        let notice = if group.has(Controller::Memory) {
+            group.out_of_memory_notice().map_err(LaunchError::Fork)?.map(Arc::new)
+        } else {
+            None
+        };
+        let number = {
+            let mut containers = self.table.lock();
+            let Some(container) = containers.by_id.get_mut(container_id) else { return Ok(()) };
+            let process = Process { first, handle: Arc::clone(&handle), own_child: true };
+            container.phase = Phase::Starting { process: Some(process), ready: Some(Arc::clone(&ready)) };
+            container.memory_notice.clone_from(&notice);
+            container.number
+        };
+        if let Some(notice) = &notice {
+            self.watch.add(notice, number, Kind::Memory).map_err(LaunchError::Fork)?;
+        }
+        self.watch.add_group(group, number).map_err(LaunchError::Fork)?;
+        // Those who wait in the pipe's other end are few; what is written fits or is read while we write. If nobody reads
+        // any more, the init has ended, of which we are told in a moment.
+        let _ = spec.write_all(bytes);
+        drop(spec);
+        self.watch.add(&ready, number, Kind::Ready).map_err(LaunchError::Fork)?;
+        self.watch.add(&handle, number, Kind::Process).map_err(LaunchError::Fork)
+    }
+
+    pub(super) fn launch_group(&self, spec: GroupSpec) -> Result<(), LaunchError> {
+        let GroupSpec { container_id, sandbox, limits } = spec;
+        self.records.create(&container_id)?;
+        self.table.lock().insert(&container_id, Phase::Group, sandbox, limits.clone());
+        let made = self.group(&container_id, &limits, false).map(drop);
+        if made.is_err() {
+            // Nobody has joined it: there is nothing in the way.
+            let _ = self.cgroups.group(&container_id).remove();
+            self.table.remove(&container_id);
+            self.records.remove(&container_id);
+        }
+        made
+    }
+
+    /// What an init says while it prepares, and that it is done: told by its silence.
+    pub(super) fn ready(&self, container_id: &ContainerId) {
+        let event = {
+            let mut containers = self.table.lock();
+            let Some(container) = containers.by_id.get_mut(container_id) else { return };
+            let Phase::Starting { process: Some(process), ready } = &mut container.phase else { return };
+            let Some(pipe) = ready.clone() else { return };
+            let mut said = Vec::new();
+            match read_all(pipe.as_fd(), &mut said) {
+                Some(()) if said.is_empty() && container.failure.is_none() => {
+                    let pid = u32::try_from(process.first.pid).unwrap_or(0);
+                    container.phase = Phase::Running(process.clone());
+                    if container.doomed {
+                        self.queue.push(Job::Kill(container_id.clone()));
+                    }
+                    Some(ContainerEvent::Launched { container_id: container_id.clone(), pid })
+                }
+                over => {
+                    let text = String::from_utf8_lossy(&said);
+                    container.failure.get_or_insert_default().push_str(text.trim_end());
+                    if over.is_some() {
+                        *ready = None;
+                    }
+                    None
+                }
+            }
+        };
+        if let Some(event) = event {
+            self.tell(event);
+        }
+    }
+}
+
+/// Reads what is there; `Some` if that was all there will ever be.
+fn read_all(pipe: std::os::fd::BorrowedFd<'_>, said: &mut Vec<u8>) -> Option<()> {
+    let mut buffer = [0_u8; 1024];
+    loop {
+        match rustix::io::read(pipe, &mut buffer) {
+            Ok(0) => return Some(()),
+            Ok(count) => said.extend_from_slice(&buffer[..count]),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => return None,
+            Err(_) => return Some(()),
+        }
+    }
+}
+
+fn task(spec: &LaunchSpec, user: Option<&User>) -> init::Task {
+    let (program, arguments) = match &spec.command {
+        Command::Shell(line) => ("/bin/sh".into(), vec!["sh".into(), "-c".into(), line.clone().into()]),
+        Command::Exec { path, argv } => (path.clone().into(), argv.iter().map(Into::into).collect()),
+    };
+    let mut environment = spec.environment.clone();
+    environment.insert(COOKIE.to_owned(), spec.sandbox.to_string_lossy().into_owned());
+    init::Task {
+        program,
+        arguments,
+        environment: environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        directory: spec.sandbox.clone(),
+        user: user.map(User::numbers),
+        ..init::Task::default()
+    }
+}

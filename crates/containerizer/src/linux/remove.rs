@@ -1,0 +1,125 @@
+//! Ending a container, and removing all that was made for it.
+
+use std::io;
+use std::time::Duration;
+
+use base::ContainerId;
+use rustix::process::{Pid, Signal, kill_process, pidfd_send_signal};
+
+use super::Shared;
+use super::queue::Job;
+use super::table::Phase;
+use crate::cgroups::Group;
+use crate::launcher::ContainerEvent;
+
+/// Pauses between attempts: most groups are empty at once, and who hangs in the kernel needs no haste.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+impl Shared {
+    /// Somebody wants a container ended. Returns at once.
+    pub(super) fn destroy(&self, container_id: &ContainerId) {
+        let job = {
+            let mut containers = self.table.lock();
+            let Some(container) = containers.by_id.get_mut(container_id) else {
+                drop(containers);
+                return self.tell(ContainerEvent::Destroyed { container_id: container_id.clone() });
+            };
+            if std::mem::replace(&mut container.doomed, true) {
+                return;
+            }
+            match container.phase {
+                // Its end, which is on its way, goes on with this; and so does its start.
+                Phase::Queued(_) | Phase::Starting { .. } | Phase::Ending => return,
+                Phase::Running(_) => Job::Kill(container_id.clone()),
+                Phase::Ended | Phase::Group => Job::Remove(container_id.clone(), 0),
+            }
+        };
+        self.queue.push(job);
+    }
+
+    /// Kills all processes of a container. Its end is told when its init is gone.
+    pub(super) fn kill(&self, container_id: &ContainerId) {
+        let (process, group) = {
+            let containers = self.table.lock();
+            let Some(container) = containers.by_id.get(container_id) else { return };
+            (container.process().cloned(), container.group.clone())
+        };
+        let Some(process) = process else { return };
+        if !process.first.owns_pids
+            && let Some(group) = &group
+            && let Err(error) = group.kill()
+        {
+            tracing::warn!(%container_id, %error, "the processes of a container cannot be frozen to be killed");
+        }
+        // The kernel ends a pid namespace with its first process, whatever was forked in it. One that has ended is gone.
+        let _ = pidfd_send_signal(&process.handle, Signal::KILL);
+    }
+
+    /// Removes what is left of a container whose init is gone.
+    pub(super) fn remove(&self, container_id: &ContainerId, tries: u32) {
+        let group = {
+            let containers = self.table.lock();
+            let Some(container) = containers.by_id.get(container_id) else { return };
+            container.group.clone()
+        };
+        if let Some(group) = group
+            && let Err(reason) = end_group(&group, tries)
+        {
+            let wait = FIRST_WAIT.saturating_mul(1 << tries.min(9)).min(LONGEST_WAIT);
+            if self.options.destroy_timeout < LONGEST_WAIT * tries && tries.is_multiple_of(64) {
+                tracing::error!(%container_id, reason, "a container cannot be removed; still trying");
+            }
+            return self.queue.push_later(Job::Remove(container_id.clone(), tries.saturating_add(1)), wait);
+        }
+        let refused = self.table.remove(container_id).and_then(|container| container.refused);
+        let container_id = container_id.clone();
+        self.tell(match refused {
+            Some(error) => {
+                self.records.remove(&container_id);
+                ContainerEvent::LaunchFailed { container_id, error }
+            }
+            None => ContainerEvent::Destroyed { container_id },
+        });
+    }
+
+    /// Signals all processes of a container, but not its init.
+    pub(super) fn signal(&self, container_id: &ContainerId, signal: i32) {
+        let (process, group) = {
+            let containers = self.table.lock();
+            let Some(container) = containers.by_id.get(container_id) else { return };
+            let Phase::Running(process) = &container.phase else { return };
+            (process.clone(), container.group.clone())
+        };
+        let Some(signal) = Signal::from_named_raw(signal) else { return };
+        if signal == Signal::KILL || signal == Signal::STOP || !process.first.owns_pids {
+            // These two an init cannot pass on; and where processes are not its own, neither the others.
+            let processes = group.map(|group| group.processes()).unwrap_or_default();
+            for pid in processes.into_iter().filter(|pid| *pid != process.first.pid) {
+                // Between being listed and signalled a number can only come to mean another process of the container or
+                // of the machine if all others were used meanwhile.
+                if let Some(pid) = Pid::from_raw(pid) {
+                    let _ = kill_process(pid, signal);
+                }
+            }
+        } else {
+            // One that has ended needs no signal.
+            let _ = pidfd_send_signal(&process.handle, signal);
+        }
+    }
+}
+
+/// Kills who is left in a group and removes it. The error says what stands in the way.
+pub(super) fn end_group(group: &Group, tries: u32) -> Result<(), String> {
+    // In a pid namespace nobody is left: trying first is cheaper than looking.
+    let removed = if tries == 0 { group.remove() } else { Ok(()) };
+    if tries == 0 && removed.is_ok() {
+        return Ok(());
+    }
+    let killed: io::Result<bool> = group.kill();
+    match killed {
+        Ok(true) => group.remove().map_err(|error| crate::chain(&error)),
+        Ok(false) => Err("killed processes do not end".to_owned()),
+        Err(error) => Err(format!("processes cannot be frozen to be killed: {error}")),
+    }
+}

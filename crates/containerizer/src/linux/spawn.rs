@@ -1,0 +1,143 @@
+//! Starting an init: as cheaply as a process can be started.
+//!
+//! The agent is large and has many threads, so it is not copied: the child borrows its memory, and our thread stands
+//! still, until the child executes the init (`CLONE_VM | CLONE_VFORK`, what `posix_spawn` does). All else is the init's
+//! affair. It reads its spec from a pipe, and we write it only after its pid was recorded: whoever finds no record
+//! knows that nothing has run.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use nix::libc;
+use nix::sched::{CloneFlags, clone};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, pidfd_open, pidfd_send_signal, waitid,
+    waitpid,
+};
+
+use super::image::Image;
+
+/// The child's stack; it calls a handful of functions.
+const STACK: usize = 64 << 10;
+
+/// An init that waits for its spec.
+pub(super) struct Child {
+    pub(super) pid: i32,
+    /// Readable when it has ended.
+    pub(super) handle: Arc<OwnedFd>,
+    /// What it says: see [`init::FD_READY`].
+    pub(super) ready: OwnedFd,
+    /// Where its spec is written.
+    pub(super) spec: File,
+}
+
+/// What a child is given.
+pub(super) struct Given<'a> {
+    pub(super) image: &'a Image,
+    pub(super) new_pids: bool,
+    pub(super) output: BorrowedFd<'a>,
+    pub(super) errors: BorrowedFd<'a>,
+    /// What `ps` shows of it beside its name.
+    pub(super) label: &'a str,
+}
+
+/// Starts one.
+pub(super) fn start(given: &Given<'_>) -> io::Result<Child> {
+    let (spec_reader, spec_writer) = pipe()?;
+    let (ready_reader, ready_writer) = pipe()?;
+    // Copies above all the numbers that the child is to have them under, so that none is overwritten by another.
+    let output = above(given.output)?;
+    let errors = above(given.errors)?;
+    let streams =
+        [(spec_reader.as_raw_fd(), init::FD_SPEC), (output.as_raw_fd(), 1), (errors.as_raw_fd(), 2)];
+    let streams = [streams[0], streams[1], streams[2], (ready_writer.as_raw_fd(), init::FD_READY)];
+    let pid = execute(given, &streams)?;
+    // It cannot be waited for by anybody before we do, so that the number is its own.
+    let handle = Pid::from_raw(pid)
+        .ok_or_else(|| io::Error::other("no pid"))
+        .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?))?;
+    rustix::io::ioctl_fionbio(&ready_reader, true)?;
+    Ok(Child { pid, handle: Arc::new(handle), ready: ready_reader, spec: File::from(spec_writer) })
+}
+
+/// Ends a child that is not wanted after all.
+pub(super) fn end(handle: &OwnedFd) {
+    // Both fail only if somebody did it before.
+    let _ = pidfd_send_signal(handle, Signal::KILL);
+    let _ = waitid(WaitId::PidFd(handle.as_fd()), WaitIdOptions::EXITED);
+}
+
+fn execute(given: &Given<'_>, streams: &[(RawFd, RawFd)]) -> io::Result<i32> {
+    let image = given.image.as_fd().as_raw_fd();
+    let label = CString::new(given.label).unwrap_or_default();
+    let arguments = [c"meseta-init".as_ptr(), label.as_ptr(), std::ptr::null()];
+    let environment = [std::ptr::null()];
+    let mut failure = 0;
+    let body = Box::new(|| {
+        failure = become_init(image, streams, arguments.as_ptr(), environment.as_ptr());
+        127
+    });
+    let mut stack = vec![0_u8; STACK];
+    let mut flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
+    flags.set(CloneFlags::CLONE_NEWPID, given.new_pids);
+    // No handler of ours may run in the child, which has our memory. It keeps signals back, and so does the init.
+    let mut before = SigSet::empty();
+    nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), Some(&mut before))?;
+    #[expect(unsafe_code, reason = "a child that borrows our memory")]
+    // SAFETY: the child runs on a stack of its own while this thread waits for it to execute or end, so that everything
+    // it refers to stays as it is. It makes system calls only: no lock, no allocation.
+    let cloned = unsafe { clone(body, &mut stack, flags, Some(libc::SIGCHLD)) };
+    nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
+    let pid = cloned?;
+    if failure != 0 {
+        // It could not execute, and has ended.
+        let _ = waitpid(Pid::from_raw(pid.as_raw()), WaitOptions::empty());
+        return Err(io::Error::from_raw_os_error(failure));
+    }
+    Ok(pid.as_raw())
+}
+
+/// Runs in the child. Returns the error's number if it could not execute.
+#[expect(unsafe_code, reason = "descriptors by number, and memory that is shared with our parent")]
+fn become_init(
+    image: RawFd,
+    streams: &[(RawFd, RawFd)],
+    arguments: *const *const libc::c_char,
+    environment: *const *const libc::c_char,
+) -> i32 {
+    for (from, to) in streams {
+        // SAFETY: touches no memory. The numbers below 4 are the child's own: its table of descriptors is a copy.
+        if unsafe { libc::dup2(*from, *to) } < 0 {
+            return nix::errno::Errno::last_raw();
+        }
+    }
+    // SAFETY: the path and both vectors are terminated and outlive the call.
+    unsafe {
+        libc::syscall(libc::SYS_execveat, image, c"".as_ptr(), arguments, environment, libc::AT_EMPTY_PATH)
+    };
+    nix::errno::Errno::last_raw()
+}
+
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    Ok((lift(reader)?, lift(writer)?))
+}
+
+/// Of a process that was started without standard streams the first descriptors it opens have the numbers of those that a
+/// child gets, and would be lost in it.
+fn lift(descriptor: OwnedFd) -> io::Result<OwnedFd> {
+    if descriptor.as_raw_fd() > init::FD_READY { Ok(descriptor) } else { above(descriptor.as_fd()) }
+}
+
+#[expect(unsafe_code, reason = "a descriptor comes as a number")]
+pub(super) fn above(descriptor: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: touches no memory; what comes back is a new descriptor that nobody else knows of.
+    unsafe {
+        let number = libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, init::FD_READY + 1);
+        if number < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(number)) }
+    }
+}

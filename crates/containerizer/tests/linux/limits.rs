@@ -1,0 +1,205 @@
+//! What a container may use: memory, processors, processes, disk, ports; and what is said when it wants more.
+
+use std::time::{Duration, Instant};
+
+use containerizer::{Launcher, Limit, LimitationKind, Limits};
+
+use crate::support::{Asked, FULL, Fixture, shell, wait_for};
+
+/// Takes so many megabytes and keeps them.
+fn hog(megabytes: u32) -> String {
+    format!("python3 -c 'import time; x = bytearray({megabytes} << 20); time.sleep(100)'")
+}
+
+fn with(line: &str, limits: Limits) -> Asked {
+    Asked { limits, ..shell(line) }
+}
+
+#[test]
+fn a_memory_hog_is_ended_and_named() {
+    let fixture = Fixture::new(FULL);
+    // The hog is not the first process: that one would live on.
+    let ended = fixture.run("c", shell(&format!("{}; sleep 100", hog(200))));
+    let limitation = ended.limitation.expect("it went beyond its memory");
+    let LimitationKind::Memory { peak } = limitation.kind else { panic!("{limitation:?}") };
+    assert!((60 << 20..=64 << 20).contains(&peak), "{peak}");
+    let first = limitation.message.lines().next().expect("a line");
+    assert!(first.starts_with("Memory limit exceeded: Requested: 64MB Maximum Used: 6"), "{first}");
+    assert!(first.contains("(python3) with "), "{first}");
+    assert!(limitation.message.contains("\n\nMEMORY STATISTICS: \n"));
+}
+
+#[test]
+fn a_task_that_is_killed_for_memory_itself_says_so_too() {
+    let fixture = Fixture::new(FULL);
+    let ended = fixture.run("c", shell(&format!("exec {}", hog(200))));
+    assert_eq!(ended.status, 9);
+    assert!(matches!(ended.limitation.expect("it was").kind, LimitationKind::Memory { .. }));
+}
+
+#[test]
+fn a_memory_limit_above_the_request_holds_instead_of_it() {
+    let fixture = Fixture::new(FULL);
+    let limits = Limits { memory: Some(40 << 20), memory_limit: Limit::At(256 << 20), ..Limits::default() };
+    let line = "python3 -c 'x = bytearray(100 << 20)' && cat /proc/self/oom_score_adj";
+    let output = fixture.output_of("c", with(line, limits));
+    assert!(output.trim_end().parse::<i32>().expect("a score") > 900, "{output}");
+    let unlimited =
+        Limits { memory_limit: Limit::Unlimited, ..Limits { memory: Some(32 << 20), ..Limits::default() } };
+    assert_eq!(fixture.run("unlimited", with("python3 -c 'x = bytearray(100 << 20)'", unlimited)).status, 0);
+}
+
+#[test]
+fn a_limit_can_be_raised_while_the_task_runs() {
+    let fixture = Fixture::new(FULL);
+    let container_id = fixture
+        .launch("c", shell("while test ! -e go; do sleep 0.01; done; python3 -c 'x = bytearray(100 << 20)'"));
+    fixture.launched();
+    let limits = Limits { memory: Some(256 << 20), cpus: Some(1.0), ..Limits::default() };
+    fixture.launcher().update(&container_id, &limits);
+    std::fs::write(fixture.sandbox("c").join("go"), "").expect("writable");
+    let ended = fixture.ended();
+    assert_eq!((ended.status, ended.limitation), (0, None));
+    fixture.launcher().destroy(&container_id);
+    fixture.destroyed();
+}
+
+#[test]
+fn a_fork_bomb_stops_at_its_limit() {
+    let fixture = Fixture::with(FULL, |options| options.pids_limit = Some(50));
+    let line = "python3 -c '
+import os, time
+def bomb():
+    while True:
+        try:
+            if os.fork() == 0: time.sleep(100)
+        except OSError: return
+bomb()
+print(len([p for p in os.listdir(\"/proc\") if p.isdigit()]), flush=True)
+os._exit(5)'; exit $?";
+    let ended = fixture.run("c", shell(line));
+    assert_eq!(ended.status, 5 << 8, "{}", fixture.read("c", "stderr"));
+    let count: u32 = fixture.read("c", "stdout").trim().parse().expect("a number");
+    // With the init.
+    assert!(count <= 51, "{count} processes");
+    let limitation = ended.limitation.expect("it was refused processes");
+    assert_eq!(limitation.kind, LimitationKind::Pids);
+    assert!(
+        limitation.message.starts_with("Process limit exceeded: at its limit of 50 "),
+        "{}",
+        limitation.message
+    );
+}
+
+#[test]
+fn a_processor_hog_gets_its_quota() {
+    let fixture = Fixture::with(FULL, |options| options.cfs = true);
+    let limits = Limits { cpus: Some(0.2), memory: Some(64 << 20), ..Limits::default() };
+    let container_id = fixture.launch("c", with("while :; do :; done", limits));
+    fixture.launched();
+    let used = || {
+        let usage = fixture.launcher().usage();
+        let usage = usage.get(&container_id).expect("it runs").clone();
+        (Instant::now(), usage.cpu_user + usage.cpu_system, usage.throttling)
+    };
+    wait_for(|| used().1 > Duration::from_millis(100));
+    let (begin, before, _) = used();
+    wait_for(|| begin.elapsed() > Duration::from_secs(2));
+    let (end, after, throttling) = used();
+    let share = (after - before).as_secs_f64() / (end - begin).as_secs_f64();
+    // A busy machine gives less; never more.
+    assert!(share < 0.22, "{share}");
+    assert!(throttling.expect("it has a quota").throttled > 0);
+    fixture.launcher().destroy(&container_id);
+    assert_eq!(fixture.ended().status, 9);
+    fixture.destroyed();
+}
+
+#[test]
+fn what_a_container_uses_is_known() {
+    let isolation = "cgroups/cpu,cgroups/mem,cgroups/pids,cgroups/blkio,filesystem/linux,namespaces/pid";
+    let fixture = Fixture::new(isolation);
+    let line = "python3 -c 'import time; x = bytearray(20 << 20); open(\"up\", \"w\").write(\"\\n\"); time.sleep(100)'";
+    let container_id = fixture.launch("c", shell(line));
+    fixture.launched();
+    fixture.line("c", "up");
+    let usage = fixture.launcher().usage().remove(&container_id).expect("it runs");
+    // The init, the shell (unless it became the task) and the task.
+    assert!((2..=3).contains(&usage.processes), "{usage:?}");
+    assert!(usage.memory_rss > 20 << 20 && usage.memory_rss < 64 << 20, "{usage:?}");
+    let memory = usage.memory.expect("it is accounted for");
+    assert!(memory.total >= usage.memory_rss && memory.limit == Some(64 << 20), "{usage:?}");
+    assert_eq!(memory.soft_limit, Some(64 << 20));
+    assert!(usage.cpu_user + usage.cpu_system > Duration::ZERO);
+    assert_eq!(usage.cpus_limit, Some(0.5));
+    assert_eq!(usage.forks_refused, Some(0));
+    fixture.launcher().destroy(&container_id);
+    fixture.ended();
+    fixture.destroyed();
+}
+
+#[test]
+fn too_much_in_the_sandbox_is_found_out() {
+    let fixture = Fixture::with("disk/du,filesystem/linux,namespaces/pid", |options| {
+        options.disk_interval = Duration::from_millis(20);
+        options.enforce_disk = true;
+    });
+    let limits = Limits { disk: Some(2 << 20), ..Limits::default() };
+    let line = "head -c 4194304 /dev/urandom > big; sync big; sleep 100";
+    let ended = fixture.run("c", with(line, limits));
+    let limitation = ended.limitation.expect("it holds too much");
+    let LimitationKind::Disk { used } = limitation.kind else { panic!("{limitation:?}") };
+    assert!(used > 2 << 20);
+    assert!(limitation.message.contains("exceeds quota (2MB)"), "{}", limitation.message);
+}
+
+#[test]
+fn listening_on_a_port_of_somebody_else_is_found_out() {
+    let fixture = Fixture::with("network/ports,filesystem/linux,namespaces/pid", |options| {
+        options.ports_interval = Duration::from_millis(20);
+        options.enforce_ports = true;
+    });
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a port")
+        .port();
+    let line = format!(
+        "python3 -c 'import socket, time; s = socket.socket(); s.bind((\"127.0.0.1\", {port})); s.listen(); open(\"up\", \"w\").write(\"\\n\"); time.sleep(100)'"
+    );
+    let own = Limits { ports: vec![(port, port)], ..Limits::default() };
+    let container_id = fixture.launch("own", with(&line, own));
+    fixture.launched();
+    fixture.line("own", "up");
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(fixture.launcher().status(&container_id).pid.is_some(), "it may");
+    fixture.launcher().destroy(&container_id);
+    fixture.ended();
+    fixture.destroyed();
+    let ended = fixture.run("foreign", with(&line, Limits::default()));
+    let limitation = ended.limitation.expect("it may not");
+    assert_eq!(limitation.kind, LimitationKind::Ports(vec![port]));
+    assert!(limitation.message.contains(&format!("unallocated port(s): [{port}-{port}]")));
+}
+
+#[test]
+fn a_group_of_containers_shares_its_limit() {
+    let fixture = Fixture::new(FULL);
+    let sandbox = fixture.sandbox("g");
+    containerizer::create_sandbox(&sandbox, None).expect("a sandbox");
+    let group = base::ContainerId::from("g");
+    let limits = Limits { memory: Some(64 << 20), cpus: Some(1.0), ..Limits::default() };
+    let spec = containerizer::GroupSpec { container_id: group.clone(), sandbox, limits };
+    fixture.launcher().launch_group(spec).expect("a group");
+    let mut asked = shell(&hog(100));
+    asked.limits.memory = Some(32 << 20);
+    asked.wishes.shares_limits = true;
+    let ended = fixture.run("g.hog", asked);
+    let limitation = ended.limitation.expect("it went beyond the group's memory");
+    assert!(limitation.message.contains("Requested: 64MB"), "{}", limitation.message);
+    let mut asked = shell(&hog(50));
+    asked.limits.memory = Some(32 << 20);
+    let ended = fixture.run("g.own", asked);
+    assert!(ended.limitation.expect("it went beyond its own").message.contains("Requested: 32MB"));
+    fixture.launcher().destroy(&group);
+    fixture.destroyed();
+}

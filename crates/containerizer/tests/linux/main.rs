@@ -1,0 +1,9 @@
+//! The Linux launcher against the real kernel, as root: each isolator holds, each limit says so, and nothing is left of
+//! any container.
+
+mod destroy;
+mod isolation;
+mod life;
+mod limits;
+mod recovery;
+mod support;

@@ -1,0 +1,122 @@
+//! The launcher ends, and another one finds what it started.
+
+use base::ContainerId;
+use containerizer::{Known, Launcher, Limits};
+
+use crate::support::{Asked, FULL, Fixture, processes_with, shell, wait_for};
+
+fn known(fixture: &Fixture, name: &str) -> Known {
+    let container_id = ContainerId::from(name);
+    let limits = Limits { memory: Some(64 << 20), ..Limits::default() };
+    Known { container_id, sandbox: fixture.sandbox(name), limits, group: false }
+}
+
+fn surviving(line: &str) -> Asked {
+    Asked { survives: true, ..shell(line) }
+}
+
+#[test]
+fn a_container_goes_on_without_its_launcher() {
+    let mut fixture = Fixture::new(FULL);
+    let container_id = fixture.launch("c", surviving("while test ! -e go; do sleep 0.01; done; exit 7"));
+    let pid = fixture.launched();
+    fixture.restart();
+    let recovered = fixture.launcher().recover(vec![known(&fixture, "c")]);
+    assert_eq!(recovered.running, [(container_id.clone(), pid)]);
+    assert_eq!(fixture.launcher().status(&container_id).pid, Some(pid));
+    assert!(fixture.launcher().usage().contains_key(&container_id));
+    std::fs::write(fixture.sandbox("c").join("go"), "").expect("writable");
+    assert_eq!(fixture.ended().status, 7 << 8);
+    fixture.launcher().destroy(&container_id);
+    fixture.destroyed();
+}
+
+#[test]
+fn how_a_task_ended_meanwhile_is_known() {
+    let mut fixture = Fixture::new(FULL);
+    for (name, end) in [("code", "exit 7"), ("signal", "kill -USR1 $$")] {
+        fixture.launch(name, surviving(&format!("while test ! -e go; do sleep 0.01; done; {end}")));
+    }
+    let pids = [fixture.launched(), fixture.launched()];
+    fixture.launcher.take().expect("it runs").leave();
+    for name in ["code", "signal"] {
+        std::fs::write(fixture.sandbox(name).join("go"), "").expect("writable");
+    }
+    // Nobody waits for them here but this process, whose children they are.
+    for pid in pids {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("small"));
+        rustix::process::waitpid(pid, rustix::process::WaitOptions::empty()).expect("ours");
+    }
+    let (sender, events) = std::sync::mpsc::channel();
+    let sink = std::sync::Arc::new(move |event| drop(sender.send(event)));
+    fixture.launcher =
+        Some(containerizer::LinuxLauncher::new(fixture.options.clone(), sink).expect("a launcher"));
+    fixture.events = events;
+    let recovered = fixture.launcher().recover(vec![known(&fixture, "code"), known(&fixture, "signal")]);
+    let ended: Vec<(&str, i32)> = recovered.ended.iter().map(|(id, status)| (id.as_str(), *status)).collect();
+    assert_eq!(ended, [("code", 7 << 8), ("signal", 10)]);
+    for (container_id, _) in &recovered.ended {
+        fixture.launcher().destroy(container_id);
+        fixture.destroyed();
+    }
+}
+
+#[test]
+fn a_recovered_container_is_limited_as_before() {
+    let mut fixture = Fixture::new(FULL);
+    let line = "while test ! -e go; do sleep 0.01; done; python3 -c 'x = bytearray(200 << 20)'; sleep 100";
+    let container_id = fixture.launch("c", surviving(line));
+    fixture.launched();
+    fixture.restart();
+    let recovered = fixture.launcher().recover(vec![known(&fixture, "c")]);
+    assert_eq!(recovered.running.len(), 1);
+    std::fs::write(fixture.sandbox("c").join("go"), "").expect("writable");
+    let ended = fixture.ended();
+    assert!(ended.limitation.expect("it went beyond its memory").message.contains("Requested: 64MB"));
+    fixture.launcher().destroy(&container_id);
+    fixture.destroyed();
+}
+
+#[test]
+fn what_nobody_knows_is_removed_and_named() {
+    for (isolation, marker) in [(FULL, "77791"), ("cgroups/mem", "77792")] {
+        let mut fixture = Fixture::new(isolation);
+        fixture.launch("known", surviving("sleep 100"));
+        fixture.launched();
+        fixture.launch("left", surviving(&format!("setsid sleep {marker} & sleep {marker}")));
+        fixture.launched();
+        wait_for(|| processes_with(marker).len() >= 2);
+        fixture.restart();
+        let recovered = fixture.launcher().recover(vec![known(&fixture, "known"), known(&fixture, "never")]);
+        assert_eq!(recovered.removed, ["left"]);
+        assert_eq!(recovered.lost, [ContainerId::from("never")]);
+        assert_eq!(recovered.running.len(), 1);
+        assert!(processes_with(marker).is_empty());
+        assert!(fixture.groups().iter().all(|path| !path.ends_with("left")));
+    }
+}
+
+#[test]
+fn groups_without_a_record_are_found_too() {
+    let mut fixture = Fixture::new(FULL);
+    let container_id = fixture.launch("c", surviving("sleep 100"));
+    fixture.launched();
+    fixture.launcher().forget(&container_id);
+    fixture.restart();
+    assert_eq!(fixture.launcher().recover(Vec::new()).removed, ["c"]);
+    assert!(fixture.groups().is_empty());
+}
+
+#[test]
+fn who_shares_the_root_keeps_what_is_its_own() {
+    let fixture = Fixture::new(FULL);
+    let root = fixture.options.cgroups_root.clone();
+    fixture.launch("first", shell("sleep 100"));
+    fixture.launched();
+    let second = Fixture::with(FULL, |options| options.cgroups_root = root);
+    assert_eq!(second.launcher().recover(Vec::new()).removed, Vec::<String>::new());
+    assert!(fixture.launcher().usage().contains_key(&ContainerId::from("first")));
+    fixture.launcher().destroy(&ContainerId::from("first"));
+    fixture.ended();
+    fixture.destroyed();
+}

@@ -74,7 +74,7 @@ async fn the_older_requests_set_and_remove_quotas() {
         (
             json!({ "role": "b", "guarantee": guarantee(100.0) }),
             409,
-            "Quota guarantees overcommit the cluster (use 'force' to bypass this check): Total quota guarantees 'cpus:102' exceed cluster capacity 'cpus:8; mem:8192; disk:1024'",
+            "Quota guarantees overcommit the cluster (use 'force' to bypass this check): Total quota guarantees 'cpus:102' exceed cluster capacity 'cpus:8; disk:1024; mem:8192'",
         ),
         (
             json!({ "role": "c", "guarantee": guarantee(1.0) }),
@@ -118,7 +118,7 @@ async fn quotas_that_cannot_be_are_refused() {
         (json!({ "role": "b", "limits": cpus(1.0) }), "'b' is not on the roles whitelist"),
         (
             json!({ "role": "a", "guarantees": cpus(100.0) }),
-            "total quota guarantees 'cpus:100' exceed cluster capacity 'cpus:8; mem:8192; disk:1024' (use 'force' flag to bypass this check)",
+            "total quota guarantees 'cpus:100' exceed cluster capacity 'cpus:8; disk:1024; mem:8192' (use 'force' flag to bypass this check)",
         ),
         (
             json!({ "role": "a", "guarantees": cpus(2.0), "limits": cpus(1.0) }),

@@ -337,6 +337,12 @@ impl Resources {
             })
             .collect()
     }
+
+    /// Everything, summed by name: of ranges and sets, each number and each item counts for one.
+    #[must_use]
+    pub fn counts(&self) -> Quantities {
+        self.iter().map(|r| (r.name.clone(), r.value.count())).collect()
+    }
 }
 
 /// Equal when each contains the other; the order does not matter.

@@ -99,12 +99,14 @@ impl FromIterator<(Name, Scalar)> for Quantities {
 }
 
 impl fmt::Display for Quantities {
-    /// `cpus:4; mem:2048`, and `{}` for none.
+    /// `cpus:4; disk:10; mem:2048`, in the order of the alphabet, and `{}` for none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
             return f.write_str("{}");
         }
-        for (i, (name, amount)) in self.iter().enumerate() {
+        let mut sorted: Vec<_> = self.iter().collect();
+        sorted.sort_unstable_by_key(|(name, _)| name.as_str());
+        for (i, (name, amount)) in sorted.into_iter().enumerate() {
             let separator = if i > 0 { "; " } else { "" };
             write!(f, "{separator}{name}:{amount}")?;
         }
@@ -129,5 +131,13 @@ mod tests {
         q -= &Quantities::from_iter([(Name::Mem, Scalar::whole(5))]);
         assert_eq!(q, Quantities::from_iter([(Name::Cpus, Scalar::whole(1))]));
         assert!(q.contains(&Quantities::new()) && !Quantities::new().contains(&q));
+    }
+
+    #[test]
+    fn names_are_listed_by_the_alphabet() {
+        let amounts =
+            [Name::Mem, Name::Disk, "bandwidth".into(), Name::Cpus].map(|name| (name, Scalar::whole(1)));
+        assert_eq!(Quantities::from_iter(amounts).to_string(), "bandwidth:1; cpus:1; disk:1; mem:1");
+        assert_eq!(Quantities::new().to_string(), "{}");
     }
 }

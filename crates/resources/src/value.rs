@@ -43,6 +43,17 @@ impl Value {
         }
     }
 
+    /// The amount, or how many numbers or items there are.
+    #[must_use]
+    pub fn count(&self) -> Scalar {
+        let elements = match self {
+            Self::Scalar(amount) => return *amount,
+            Self::Ranges(ranges) => i64::try_from(ranges.count()),
+            Self::Set(set) => i64::try_from(set.iter().len()),
+        };
+        Scalar::whole(elements.unwrap_or(i64::MAX))
+    }
+
     /// Adds a value of the same kind; another kind changes nothing.
     pub fn add(&mut self, other: &Self) {
         match (self, other) {

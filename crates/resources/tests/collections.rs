@@ -262,6 +262,13 @@ fn what_is_asked_for_and_is_not_there() {
 }
 
 #[test]
+fn numbers_and_items_are_counted() {
+    let all = res("cpus:1.5;ports:[1-3,7-7];zones:{a,b};cpus(web):2;ports(web):[10-19]");
+    assert_eq!(all.counts().to_string(), "cpus:3.5; ports:14; zones:2");
+    assert_eq!(all.quantities().to_string(), "cpus:3.5");
+}
+
+#[test]
 fn what_an_agent_remembers_takes_the_place_of_what_it_was_made_of() {
     let dynamic =
         |resource: Resource, role: &str| resource.reserved_by(Reservation::dynamic(Role::from(role), None));

@@ -43,16 +43,16 @@ pub(crate) fn roles(snapshot: &Snapshot, whitelist: &[String]) -> BTreeMap<Role,
         }
         for (role, held) in used(framework, &snapshot.agents).allocations() {
             roles.exactly(&role).frameworks.insert(id.clone());
-            roles.add(&role, &held.quantities(), |role| &mut role.allocated);
+            roles.add(&role, &held.counts(), |role| &mut role.allocated);
         }
         for (role, held) in offered(framework).allocations() {
             roles.exactly(&role).frameworks.insert(id.clone());
-            roles.add(&role, &held.quantities(), |role| &mut role.offered);
+            roles.add(&role, &held.counts(), |role| &mut role.offered);
         }
     }
     for agent in &snapshot.agents {
         for (role, reserved) in agent.total.reservations() {
-            let reserved = reserved.quantities();
+            let reserved = reserved.counts();
             roles.add(&role, &reserved, |role| &mut role.reserved);
             let mut unused = reserved;
             unused -= &used_of_reservation(agent, &role);
@@ -72,7 +72,7 @@ pub(crate) fn roles(snapshot: &Snapshot, whitelist: &[String]) -> BTreeMap<Role,
 fn used_of_reservation(agent: &Agent, role: &Role) -> Quantities {
     let of_role = |resource: &Resource| resource.reservation_role() == Some(role);
     agent.used.values().fold(Quantities::new(), |mut sum, used: &Resources| {
-        sum += &used.filter(of_role).quantities();
+        sum += &used.filter(of_role).counts();
         sum
     })
 }

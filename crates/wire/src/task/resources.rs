@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use resources::{Name, Quantities, Resource, Resources, Value, duplicate_persistence_id, validate_use};
+use resources::{Name, Quantities, Resources, duplicate_persistence_id, validate_use};
 
 use crate::invalid::{Checked, Invalid, ensure, invalid};
 
@@ -114,23 +114,9 @@ pub(super) fn sum<'a>(parts: impl IntoIterator<Item = Option<&'a Resources>>) ->
 pub(super) fn overlap(parts: &[&Resources]) -> bool {
     let mut one_by_one = Quantities::new();
     for part in parts {
-        one_by_one += &elements(part);
+        one_by_one += &part.counts();
     }
-    elements(&sum(parts.iter().map(|part| Some(*part)))) != one_by_one
-}
-
-/// How many elements there are in ranges and sets.
-fn elements(resources: &Resources) -> Quantities {
-    let count = |resource: &Resource| {
-        let elements = match &resource.value {
-            Value::Scalar(_) => return None,
-            Value::Ranges(ranges) => ranges.count(),
-            Value::Set(set) => u64::try_from(set.iter().len()).unwrap_or(u64::MAX),
-        };
-        let elements = i64::try_from(elements).unwrap_or(i64::MAX);
-        Some((resource.name.clone(), resources::Scalar::from_thousandths(elements)))
-    };
-    resources.iter().filter_map(count).collect()
+    sum(parts.iter().map(|part| Some(*part))).counts() != one_by_one
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ impl Allocator {
             && (!resources.iter().all(Resource::is_shared) || !self.is_offered_all(at, client, resources))
     }
 
-    fn is_offered_all(&self, at: AgentIx, client: ClientIx, resources: &Resources) -> bool {
+    pub(crate) fn is_offered_all(&self, at: AgentIx, client: ClientIx, resources: &Resources) -> bool {
         let c = &self.tree.clients[client];
         let role = &self.tree.roles[c.role].role;
         self.agents[at].held.get(c.framework).is_some_and(|held| {
@@ -80,17 +80,19 @@ impl Allocator {
     /// bound by its last offer.
     pub(crate) fn is_capped(&self, framework: FrameworkIx) -> bool {
         self.options.max_offered_share.is_some_and(|most| {
-            self.contenders > 1 && share_of(self.tree.shares.of(&self.frameworks[framework].offered)) >= most
+            let framework = &self.frameworks[framework];
+            let others = self.contenders - usize::from(framework.wanting > 0);
+            others > 0 && share_of(self.tree.shares.of(&framework.offered)) >= most
         })
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "compared with what people write")]
-fn share_of(share: u64) -> f64 {
+pub(crate) fn share_of(share: u64) -> f64 {
     share as f64 / WHOLE as f64
 }
 
-fn understands(capabilities: Capabilities, resource: &Resource) -> bool {
+pub(crate) fn understands(capabilities: Capabilities, resource: &Resource) -> bool {
     (capabilities.shared_resources || !resource.is_shared())
         && (capabilities.revocable_resources || !resource.is_revocable())
         && (capabilities.reservation_refinement || !resource.has_refined_reservations())

@@ -8,7 +8,7 @@
 //! The *room* of a role is how much more of something it may be offered: no more than the limits on the way to the
 //! root leave, and no more than what is kept for it and those above, together with what is kept for nobody.
 
-use resources::{Quantities, Resource, Resources, Role, Scalar, Value};
+use resources::{Resource, Resources, Role, Scalar, Value};
 
 use crate::amounts::NameIx;
 use crate::shares::DEFAULT_WEIGHT_MILLIONTHS;
@@ -126,13 +126,12 @@ impl Allocator {
         self.cut_to(resources, |name| self.room(role, name))
     }
 
-    /// `resources` cut to what the limits of a role, and of those above it, leave. Also whether something was cut.
-    pub(crate) fn within_limits(&self, role: RoleIx, resources: &Resources) -> (Resources, bool) {
-        self.cut_to(resources, |name| self.room_under_limits(role, name))
-    }
-
     /// Reservations, revocable resources and what is no scalar pass.
-    fn cut_to(&self, resources: &Resources, room: impl Fn(NameIx) -> Option<Scalar>) -> (Resources, bool) {
+    pub(crate) fn cut_to(
+        &self,
+        resources: &Resources,
+        room: impl Fn(NameIx) -> Option<Scalar>,
+    ) -> (Resources, bool) {
         let mut left: Vec<(NameIx, Option<Scalar>)> = Vec::new();
         let mut fitting = Resources::new();
         let mut cut = false;
@@ -185,17 +184,6 @@ impl Allocator {
     pub(crate) fn has_grown(&self, role: RoleIx, rooms: &Rooms) -> bool {
         self.tree.roles.get(role).is_none()
             || rooms.iter().any(|(name, room)| self.room(role, *name).is_none_or(|now| now > *room))
-    }
-
-    /// What of a role's own guarantees is kept for it.
-    pub(crate) fn kept(&self, role: RoleIx) -> Quantities {
-        self.tree.names.quantities(&self.tree.roles[role].kept)
-    }
-
-    /// How much is free for all together on all agents that can be offered, and how much of that is kept for guarantees.
-    pub(crate) fn headroom(&self) -> (Quantities, Quantities) {
-        let names = &self.tree.names;
-        (names.quantities(&self.tree.free), names.quantities(self.tree.required()))
     }
 }
 

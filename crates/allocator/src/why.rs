@@ -9,6 +9,7 @@ mod find;
 mod help;
 mod order;
 mod probe;
+mod quota;
 mod text;
 mod types;
 

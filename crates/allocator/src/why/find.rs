@@ -9,7 +9,8 @@ use super::help::effort;
 use super::order::ratio;
 use super::probe::{Obstacles, Probe};
 use super::types::{
-    Change, ClientState, Detail, Finding, LimitReached, Obstacle, Refusal, WhyClient, WhyFramework, WhyRole,
+    Change, ClientState, Detail, Finding, GuaranteeOpen, LimitReached, Obstacle, Refusal, WhyClient,
+    WhyFramework, WhyRole,
 };
 use crate::Allocator;
 use crate::agents::AgentIx;
@@ -30,6 +31,7 @@ struct Tally {
     /// Of those where too little is free, the one with the most.
     most_free: Option<(f64, Quantities)>,
     limits: Vec<LimitReached>,
+    guarantees: Vec<GuaranteeOpen>,
     first_refusal: Option<Refusal>,
     last_refusal_ends: Time,
 }
@@ -170,6 +172,13 @@ impl Allocator {
                 }
             }
         }
+        if obstacles.has(Obstacle::HeldBack) {
+            for open in self.guarantees_in_the_way(c.role, at, &probe.base) {
+                if !tally.guarantees.contains(&open) {
+                    tally.guarantees.push(open);
+                }
+            }
+        }
         if obstacles.has(Obstacle::Refused) {
             for refusal in self.refusals(client, at).filter(|refusal| refusal.until > now) {
                 let (resources, until) = (refusal.resources.as_ref(), refusal.until);
@@ -254,6 +263,7 @@ impl Allocator {
             (Obstacle::Constrained, Detail::Conditions(conditions)),
             (Obstacle::ReservedForOthers, Detail::Reserved(tally.reserved)),
             (Obstacle::AtLimit, Detail::Limits(tally.limits)),
+            (Obstacle::HeldBack, Detail::Guarantees(tally.guarantees)),
         ]);
         if let Some((_, most_free)) = tally.most_free {
             details.insert(Obstacle::TooLittle, Detail::Minimum { least, most_free });
@@ -261,6 +271,11 @@ impl Allocator {
         if let Some(first) = tally.first_refusal {
             let last_ends = tally.last_refusal_ends;
             details.insert(Obstacle::Refused, Detail::Refusals { first, last_ends });
+        }
+        if let Some(most) = self.options.max_offered_share {
+            let framework = &self.frameworks[self.tree.clients[client].framework];
+            let share = self.dominant_share(&framework.offered);
+            details.insert(Obstacle::OfferedEnough, Detail::Offered { share, most });
         }
         let mut findings: Vec<Finding> = agents
             .into_iter()
@@ -295,7 +310,7 @@ fn total_effort(changes: &[Change]) -> u32 {
         Change::AddCapability(_) | Change::DropCondition { .. } => 3,
         Change::LowerMinimum { .. } => 5,
         Change::JoinRole(_) => 6,
-        Change::RaiseLimit { .. } | Change::LowerGuarantees { .. } => 8,
+        Change::RaiseLimit { .. } | Change::LowerGuarantee { .. } => 8,
         Change::ActivateAgent(_) | Change::Whitelist(_) => 10,
         Change::MoreResources => 20,
     };

@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use base::Time;
-use resources::{Name, Quantities, Resource, Resources, Role, Scalar};
+use resources::{Resource, Resources, Role};
 
 use super::probe::{Obstacles, Probe};
-use super::types::{Change, LimitReached, Obstacle};
+use super::types::{Change, Obstacle};
 use crate::Allocator;
 use crate::agents::AgentIx;
 use crate::constraints::Condition;
-use crate::tree::{ClientIx, RoleIx, RoleNode, is_free_for_all};
+use crate::tree::ClientIx;
 
 /// How much is asked of people to remove an obstacle: least of the scheduler's author at run time, then of its code,
 /// then of operators, most where more machines are needed.
 pub(super) const fn effort(obstacle: Obstacle) -> u32 {
     match obstacle {
-        Obstacle::Refused | Obstacle::OfferedEnough => 1,
+        Obstacle::Refused | Obstacle::AlreadyOffered | Obstacle::OfferedEnough => 1,
         Obstacle::KeptForGpus | Obstacle::OtherRegion | Obstacle::NotUnderstood => 3,
         Obstacle::Constrained => 3,
         Obstacle::TooLittle => 5,
@@ -50,20 +50,22 @@ impl Allocator {
                     }));
                 }
                 Obstacle::NothingFree => changes.push(Change::MoreResources),
-                Obstacle::ReservedForOthers => {
-                    changes.extend(self.next_reserved_role(at).map(Change::JoinRole))
-                }
+                Obstacle::ReservedForOthers => changes.push(self.other_role(client, at)),
                 Obstacle::NotUnderstood => changes.extend(
                     self.missing_capabilities(client, &probe.base).into_iter().map(Change::AddCapability),
                 ),
                 Obstacle::TooLittle => changes.push(Change::LowerMinimum {
                     role: role.clone(),
-                    to: probe.base.quantities(),
+                    to: match probe.passing.changes.as_slice() {
+                        [] => probe.passing.resources.quantities(),
+                        _ => probe.base.quantities(),
+                    },
                     own: c.min_allocatable.is_some(),
                 }),
-                Obstacle::AtLimit => {
-                    let least = if obstacles.has(Obstacle::TooLittle) { &[] } else { self.least(c) };
-                    changes.extend(self.raises(c.role, probe, least));
+                // Changes of both kinds are found together.
+                Obstacle::AtLimit => changes.extend(probe.passing.changes.iter().cloned()),
+                Obstacle::HeldBack if !obstacles.has(Obstacle::AtLimit) => {
+                    changes.extend(probe.passing.changes.iter().cloned());
                 }
                 Obstacle::HeldBack => {}
                 Obstacle::Refused => {
@@ -71,7 +73,11 @@ impl Allocator {
                         self.refusals(client, at).map(|refusal| refusal.until).filter(|until| *until > now);
                     changes.push(Change::Revive { role: role.clone(), or_wait_until: refusals.max() });
                 }
-                Obstacle::OfferedEnough => changes.push(Change::AnswerOffers),
+                Obstacle::AlreadyOffered => changes.push(Change::AnswerOffers),
+                Obstacle::OfferedEnough if !obstacles.has(Obstacle::AlreadyOffered) => {
+                    changes.push(Change::AnswerOffers);
+                }
+                Obstacle::OfferedEnough => {}
             }
         }
         changes
@@ -90,8 +96,14 @@ impl Allocator {
         self.agents[at].available.iter().filter_map(Resource::reservation_role)
     }
 
-    fn next_reserved_role(&self, at: AgentIx) -> Option<Role> {
-        self.reserved_roles(at).min().cloned()
+    /// Something is free for a role that the framework does not have; why it gets nothing in those it has is told there.
+    fn other_role(&self, client: ClientIx, at: AgentIx) -> Change {
+        let framework = &self.frameworks[self.tree.clients[client].framework];
+        let clients = framework.clients.iter().map(|client| &self.tree.clients[*client]);
+        let own: Vec<&Role> =
+            clients.filter(|c| c.subscribed).map(|c| &self.tree.roles[c.role].role).collect();
+        let role = self.reserved_roles(at).filter(|role| !own.contains(role)).min();
+        role.map_or(Change::MoreResources, |role| Change::JoinRole(role.clone()))
     }
 
     /// What a framework would have to say it can use to be offered `resources`.
@@ -118,89 +130,4 @@ impl Allocator {
         }
         missing
     }
-
-    /// The limits that leave out something of what an agent has free for a role.
-    pub(super) fn limits_in_the_way(&self, role: RoleIx, free: &Resources) -> Vec<LimitReached> {
-        let wanted = free.filter(is_free_for_all).quantities();
-        let mut reached = Vec::new();
-        for node in self.tree.path(role) {
-            for (name, limit) in &node.quota.limits {
-                let consumed = self.consumed(node, name);
-                if limit.saturating_sub(consumed) < wanted.get(name) {
-                    let (role, resource) = (node.role.clone(), name.clone());
-                    reached.push(LimitReached { role, resource, limit: *limit, consumed });
-                }
-            }
-        }
-        reached
-    }
-
-    /// What a role's quota counts of something: what is reserved, and what is used without a reservation.
-    pub(super) fn consumed(&self, node: &RoleNode, name: &Name) -> Scalar {
-        self.tree
-            .names
-            .find(name)
-            .map_or(Scalar::ZERO, |ix| node.reserved.get(ix) + node.unreserved_used.get(ix))
-    }
-
-    /// The smallest raises of limits after which enough of an agent could be offered: enough is one of `least`.
-    fn raises(&self, role: RoleIx, probe: &Probe, least: &[Quantities]) -> Vec<Change> {
-        let anything: Vec<Quantities>;
-        let least = if least.is_empty() {
-            let one = |(name, _): (&Name, Scalar)| {
-                Quantities::from_iter([(name.clone(), Scalar::from_thousandths(1))])
-            };
-            anything = probe.base.quantities().iter().map(one).collect();
-            &anything
-        } else {
-            least
-        };
-        let alternatives = least.iter().filter_map(|least| self.raises_for(role, probe, least));
-        alternatives
-            .min_by_key(|raises| {
-                let by = raises.iter().map(|raise| match raise {
-                    Change::RaiseLimit { by, .. } => by.thousandths(),
-                    _ => 0,
-                });
-                (raises.len(), by.fold(0_i64, i64::saturating_add))
-            })
-            .unwrap_or_default()
-    }
-
-    /// The raises after which an agent could be offered with as much as `least`; `None` if it has not so much.
-    fn raises_for(&self, role: RoleIx, probe: &Probe, least: &Quantities) -> Option<Vec<Change>> {
-        let mut raises = Vec::new();
-        for (name, wanted) in least.iter() {
-            let passing = scalar(&probe.within_limits, name, |_| true);
-            if passing >= wanted {
-                continue;
-            }
-            let free = scalar(&probe.base, name, |_| true);
-            if free < wanted {
-                return None;
-            }
-            // What can only be had whole needs room for all of it.
-            let whole = probe.base.iter().any(|r| r.name == *name && is_free_for_all(r) && !is_divisible(r));
-            let wanted = if whole { free } else { wanted };
-            let room = scalar(&probe.within_limits, name, is_free_for_all) + wanted.saturating_sub(passing);
-            for node in self.tree.path(role) {
-                let Some(limit) = node.quota.limits.get(name) else { continue };
-                let to = self.consumed(node, name) + room;
-                if *limit < to {
-                    let (role, resource) = (node.role.clone(), name.clone());
-                    raises.push(Change::RaiseLimit { role, resource, by: to - *limit, to });
-                }
-            }
-        }
-        Some(raises)
-    }
-}
-
-fn scalar(resources: &Resources, name: &Name, keep: impl Fn(&Resource) -> bool) -> Scalar {
-    resources.filter(|resource| resource.name == *name && keep(resource)).scalar(name).unwrap_or_default()
-}
-
-fn is_divisible(resource: &Resource) -> bool {
-    let least = resource.clone().with_value(resources::Value::Scalar(Scalar::from_thousandths(1)));
-    resource.contains(&least)
 }

@@ -3,9 +3,11 @@
 use base::Time;
 use resources::{Quantities, Resource, Resources};
 
-use super::types::Obstacle;
+use super::quota::Passing;
+use super::types::{Change, Obstacle};
 use crate::agents::AgentIx;
 use crate::free::is_enough;
+use crate::portion::understands;
 use crate::tree::{Client, ClientIx};
 use crate::{Allocator, Capabilities};
 
@@ -37,8 +39,8 @@ pub(super) struct Probe {
     pub(super) obstacles: Obstacles,
     /// What is free for the role, without what the framework cannot use unless there is nothing else.
     pub(super) base: Resources,
-    /// The part of it that limits let pass.
-    pub(super) within_limits: Resources,
+    /// The part of it that quotas let pass, and what would let more pass.
+    pub(super) passing: Passing,
 }
 
 impl Allocator {
@@ -64,7 +66,7 @@ impl Allocator {
         }
         let nothing = |mut obstacles: Obstacles, obstacle| {
             obstacles.add(obstacle);
-            Probe { obstacles, base: Resources::new(), within_limits: Resources::new() }
+            Probe { obstacles, base: Resources::new(), passing: Passing::default() }
         };
         if agent.available.is_empty() {
             return nothing(obstacles, Obstacle::NothingFree);
@@ -75,34 +77,52 @@ impl Allocator {
         }
         let least = self.least(client);
         let mut base = for_role.filter(|resource| understands(capabilities, resource));
-        if !is_enough(&base, least) {
-            let all_is_enough = is_enough(&for_role, least);
-            obstacles.add(if all_is_enough { Obstacle::NotUnderstood } else { Obstacle::TooLittle });
+        let too_little = !is_enough(&base, least) && !is_enough(&for_role, least);
+        if too_little {
+            obstacles.add(Obstacle::TooLittle);
+        }
+        if base.is_empty() || (!too_little && !is_enough(&base, least)) {
+            obstacles.add(Obstacle::NotUnderstood);
             base = for_role;
         }
-        // Where the least is missed anyhow, the question is only whether something is left.
-        let least = if obstacles.has(Obstacle::TooLittle) { &[] } else { least };
-        let (within_limits, _) = self.within_limits(client.role, &base);
-        if !is_enough(&within_limits, least) {
-            obstacles.add(Obstacle::AtLimit);
+        let mut passing = self.passing(client.role, at, &base, if too_little { &[] } else { least });
+        if too_little && !passing.changes.is_empty() {
+            passing = self.passing(client.role, at, &base, &[base.quantities()]);
         }
-        Probe { obstacles, base, within_limits }
+        for change in &passing.changes {
+            match change {
+                Change::RaiseLimit { .. } => obstacles.add(Obstacle::AtLimit),
+                _ => obstacles.add(Obstacle::HeldBack),
+            }
+        }
+        Probe { obstacles, base, passing }
     }
 
-    /// Adds to what was found for the role what is the client's own: its constraints and refusals.
+    /// Adds to what was found for the role what is the client's own: its constraints,
+    /// its refusals, and the offers that it has.
     pub(super) fn probe_client(&self, probe: &Probe, at: (ClientIx, AgentIx), now: Time) -> Obstacles {
         let (client, agent) = (&self.tree.clients[at.0], at.1);
         let mut obstacles = probe.obstacles;
         if client.constraints.as_ref().is_some_and(|c| !c.permits(&self.agents[agent].traits)) {
             obstacles.add(Obstacle::Constrained);
         }
-        // If less is offered than now, because a limit is raised just a little, a refusal is the more in the way.
-        if !probe.base.is_empty()
-            && self
-                .refusals(at.0, agent)
-                .any(|refusal| refusal.until > now && refusal.resources.contains(&probe.within_limits))
-        {
+        if probe.base.is_empty() {
+            return obstacles;
+        }
+        // If quotas change just a little, less is offered than now, and a refusal is the more in the way.
+        let passing = &probe.passing.resources;
+        let mut refusals = self.refusals(at.0, agent).filter(|refusal| refusal.until > now);
+        if refusals.any(|refusal| refusal.resources.contains(passing)) {
             obstacles.add(Obstacle::Refused);
+        }
+        if !passing.is_empty()
+            && passing.iter().all(Resource::is_shared)
+            && self.is_offered_all(agent, at.0, passing)
+        {
+            obstacles.add(Obstacle::AlreadyOffered);
+        }
+        if self.is_capped(client.framework) {
+            obstacles.add(Obstacle::OfferedEnough);
         }
         obstacles
     }
@@ -115,10 +135,4 @@ impl Allocator {
     pub(super) fn least<'a>(&'a self, client: &'a Client) -> &'a [Quantities] {
         client.min_allocatable.as_deref().unwrap_or(&self.options.min_allocatable)
     }
-}
-
-fn understands(capabilities: Capabilities, resource: &Resource) -> bool {
-    (capabilities.shared_resources || !resource.is_shared())
-        && (capabilities.revocable_resources || !resource.is_revocable())
-        && (capabilities.reservation_refinement || !resource.has_refined_reservations())
 }

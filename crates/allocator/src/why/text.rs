@@ -107,6 +107,9 @@ fn finding(f: &mut fmt::Formatter<'_>, finding: &Finding, now: Time) -> fmt::Res
         Obstacle::AtLimit => f.write_str("would exceed a limit"),
         Obstacle::HeldBack => write!(f, "{is} held back for what is guaranteed to other roles"),
         Obstacle::Refused => write!(f, "{} declined", if one { "was" } else { "were" }),
+        Obstacle::AlreadyOffered => {
+            write!(f, "{has} free only shared resources, which were offered to the framework already")
+        }
         Obstacle::OfferedEnough => {
             f.write_str("cannot be offered before the framework has answered the offers that it has")
         }
@@ -209,8 +212,8 @@ fn write_change(f: &mut fmt::Formatter<'_>, change: &Change, now: Time) -> fmt::
         Change::RaiseLimit { role, resource, by, to } => {
             write!(f, "Raise the limit of role {role} for {resource} by {by} to {to}")
         }
-        Change::LowerGuarantees { roles, resource, by } => {
-            write!(f, "Lower the guarantee of {} for {resource} by {by}", List(roles))
+        Change::LowerGuarantee { role, resource, by, to } => {
+            write!(f, "Lower the guarantee of role {role} for {resource} by {by} to {to}, or add more of it")
         }
         Change::ActivateAgent(agent) => write!(f, "Activate agent {agent}, or bring it back"),
         Change::Whitelist(hostname) => write!(f, "Put {hostname} on the whitelist"),

@@ -32,13 +32,15 @@ pub enum Obstacle {
     HeldBack,
     /// The framework declined as much.
     Refused,
+    /// What is free is shared, and was offered to the framework already.
+    AlreadyOffered,
     /// The framework has as many offers that it has not answered as it may.
     OfferedEnough,
 }
 
 impl Obstacle {
     /// All of them, in the order in which they are looked for.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AgentInactive,
         Self::NotWhitelisted,
         Self::KeptForGpus,
@@ -51,6 +53,7 @@ impl Obstacle {
         Self::AtLimit,
         Self::HeldBack,
         Self::Refused,
+        Self::AlreadyOffered,
         Self::OfferedEnough,
     ];
 
@@ -70,6 +73,7 @@ impl Obstacle {
             Self::AtLimit => "at_limit",
             Self::HeldBack => "held_back",
             Self::Refused => "refused",
+            Self::AlreadyOffered => "already_offered",
             Self::OfferedEnough => "offered_enough",
         }
     }
@@ -306,14 +310,16 @@ pub enum Change {
         /// To so much at least.
         to: Scalar,
     },
-    /// Guarantees have to be lowered, together by so much at least; or resources have to be added.
-    LowerGuarantees {
+    /// A guarantee has to be lowered; or resources have to be added.
+    LowerGuarantee {
         /// Whose.
-        roles: BTreeSet<Role>,
+        role: Role,
         /// Of what.
         resource: Name,
         /// By so much at least.
         by: Scalar,
+        /// To so much at most.
+        to: Scalar,
     },
     /// An agent has to be activated, or come back.
     ActivateAgent(AgentId),

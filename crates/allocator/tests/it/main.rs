@@ -1,5 +1,6 @@
 //! What the allocator promises, by topic.
 
+mod choosy;
 mod cluster;
 mod conservation;
 mod fairness;
@@ -14,3 +15,4 @@ mod quota;
 mod restrictions;
 mod shared;
 mod why;
+mod why_changes;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allocator::{
-    AgentSpec, AgentTraits, AttributeValue, Change, ClientState, Condition, Constraints, Detail,
-    FrameworkSpec, LimitReached, Obstacle, Predicate, Quota, Selector, Who, WhyClient,
+    AgentSpec, AgentTraits, Allocator, AttributeValue, Capabilities, Change, ClientState, Condition,
+    Constraints, Detail, FrameworkSpec, GuaranteeOpen, LimitReached, Obstacle, Options, Predicate, Quota,
+    Selector, Who, WhyClient,
 };
+use base::{Rng, Time};
 use resources::{Details, Name, Quantities, Resource, Role, Scalar};
 
-use crate::cluster::{Cluster, ag, fw, res, spec};
+use crate::cluster::{Cluster, ag, fw, res, spec, volume};
 
 /// How a framework with one role stands.
 #[track_caller]
@@ -194,6 +196,78 @@ fn agent_in_rack(cluster: &mut Cluster, id: &str, value: &str) {
     let traits = Arc::new(AgentTraits { attributes, ..AgentTraits::default() });
     let spec = AgentSpec { total: res("cpus:1;mem:100"), traits, ..AgentSpec::default() };
     cluster.allocator.add_agent(&ag(id), spec, &[]);
+}
+
+#[test]
+fn of_guarantees() {
+    let mut cluster = Cluster::new();
+    cluster.framework("A", &["a"]);
+    cluster.agent("S", "cpus:4;mem:400");
+    cluster.quota("g", "cpus:4;mem:390", "");
+    let why = why(&cluster, "A");
+    assert_eq!(found(&why), [(Obstacle::HeldBack, 1)]);
+    let role = Role::from("g");
+    let open = |resource, guarantee| GuaranteeOpen {
+        role: role.clone(),
+        resource,
+        guarantee: Scalar::whole(guarantee),
+        consumed: Scalar::ZERO,
+    };
+    let expected = vec![open(Name::Cpus, 4), open(Name::Mem, 390)];
+    assert_eq!(*detail(&why, Obstacle::HeldBack), Detail::Guarantees(expected));
+    // Ten megabytes pass anyhow; a hundredth of a CPU is enough, too, and less to ask for than 22 megabytes.
+    let (by, to) = (Scalar::from_thousandths(10), Scalar::from_thousandths(3990));
+    assert_eq!(why.help, [Change::LowerGuarantee { role, resource: Name::Cpus, by, to }]);
+}
+
+/// Of a guarantee that covers one below, both have to be lowered.
+#[test]
+fn of_guarantees_that_cover_others() {
+    let mut cluster = Cluster::new();
+    cluster.framework("A", &["a"]);
+    cluster.agent("S", "cpus:4");
+    cluster.quota("g", "cpus:4", "");
+    cluster.quota("g/x", "cpus:4", "");
+    let lowered: Vec<_> = why(&cluster, "A")
+        .help
+        .into_iter()
+        .map(|change| match change {
+            Change::LowerGuarantee { role, .. } => role.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(lowered, ["g", "g/x"]);
+}
+
+#[test]
+fn of_hoarding() {
+    let options = Options { max_offered_share: Some(0.5), ..Options::new(Rng::new(1)) };
+    let mut cluster = Cluster { allocator: Allocator::new(options), now: Time::from_secs_f64(1000.0) };
+    cluster.framework("A", &["a"]);
+    cluster.agent("S", "cpus:2");
+    cluster.offer();
+    cluster.framework("B", &["b"]);
+    cluster.agent("T", "cpus:1");
+    let hoarder = why(&cluster, "A");
+    assert_eq!(found(&hoarder), [(Obstacle::NothingFree, 1), (Obstacle::OfferedEnough, 1)]);
+    let Detail::Offered { share, most } = detail(&hoarder, Obstacle::OfferedEnough) else { panic!() };
+    assert!((share - 2.0 / 3.0).abs() < 1e-6 && (most - 0.5).abs() < 1e-9, "{share} {most}");
+    assert_eq!(hoarder.help, [Change::AnswerOffers]);
+    assert_eq!(why(&cluster, "B").help, [Change::Wait]);
+}
+
+#[test]
+fn of_shared_resources_that_were_offered() {
+    let mut cluster = Cluster::new();
+    let spec = FrameworkSpec { min_allocatable: [(Role::from("a"), vec![])].into(), ..spec(&["a"]) };
+    let capabilities = Capabilities { shared_resources: true, ..Capabilities::default() };
+    cluster.allocator.add_framework(&fw("A"), FrameworkSpec { capabilities, ..spec }, true);
+    cluster.agent_with("S", [volume(100, "a", "v", true)].into_iter().collect());
+    cluster.offer();
+    assert_eq!(cluster.offers(), []);
+    let why = why(&cluster, "A");
+    assert_eq!(found(&why), [(Obstacle::AlreadyOffered, 1)]);
+    assert_eq!(why.help, [Change::AnswerOffers]);
 }
 
 #[test]

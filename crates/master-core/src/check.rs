@@ -163,18 +163,21 @@ impl MasterCore {
             })?;
             sum += taken.clone().unallocated();
         }
-        // An agent may come back smaller than what runs on it; nothing of it is offered then.
-        let used = agent.used.values().fold(Resources::new(), |mut sum, used| {
-            sum += used.clone().unallocated();
-            sum
-        });
-        let smaller = agent.offers.is_empty() && !agent.total.contains(&once(&used));
-        let sum = if smaller { used } else { sum };
-        ensure(smaller || agent.total.contains(&once(&sum)), || {
-            format!("{sum} of {id} is taken but it has {}", agent.total)
+        // An agent may come back smaller than what runs on it, or lose a reservation; nothing is offered of what there is
+        // too little of.
+        let mut rest = agent.total.clone();
+        for used in agent.used.values() {
+            rest -= &used.non_shared().unallocated();
+        }
+        let mut offered = sum.clone();
+        for used in agent.used.values() {
+            offered -= &used.clone().unallocated();
+        }
+        ensure(rest.contains(&once(&offered)), || {
+            format!("{offered} of {id} is offered and {sum} taken in all, but it has {}", agent.total)
         })?;
-        let mut rest = agent.total.non_shared();
-        rest -= &sum.non_shared();
+        let mut rest = rest.non_shared();
+        rest -= &offered.non_shared();
         let available = self.allocation.inner().available(id).map(Resources::non_shared);
         ensure(available.as_ref() == Some(&rest), || {
             format!("the rest of {id} is not {rest} but {available:?}")

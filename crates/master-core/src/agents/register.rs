@@ -45,6 +45,7 @@ pub(super) fn new_agent(now: Time, id: AgentId, pid: Pid, message: RegisterAgent
         capabilities: message.capabilities,
         capabilities_body: message.capabilities_body,
         resource_version: message.resource_version,
+        confirmed: message.total.non_revocable(),
         total: message.total,
         connected: true,
         active: true,
@@ -56,7 +57,7 @@ pub(super) fn new_agent(now: Time, id: AgentId, pid: Pid, message: RegisterAgent
         killed_tasks: BTreeSet::new(),
         executors: BTreeMap::new(),
         operations: BTreeMap::new(),
-        unapplied: BTreeSet::new(),
+        unconfirmed: Vec::new(),
         offers: BTreeMap::new(),
         used: BTreeMap::new(),
     }

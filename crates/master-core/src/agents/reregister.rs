@@ -101,10 +101,10 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     agent.version = message.agent.version;
     agent.capabilities = message.agent.capabilities;
     agent.capabilities_body = message.agent.capabilities_body;
-    agent.resource_version = message.agent.resource_version;
+    let former_version = std::mem::replace(&mut agent.resource_version, message.agent.resource_version);
     let former_total = agent.total.clone();
-    agent.total = total_of(agent, message.agent.total);
-    operations::find_unapplied(agent, &former_total);
+    let told = total_of(agent, message.agent.total);
+    operations::told(agent, former_version, told);
     let resized = agent.total != former_total;
     agent.reregistered_time = Some(now);
     let was_connected = std::mem::replace(&mut agent.connected, true);

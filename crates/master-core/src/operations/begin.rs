@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::{AgentId, FrameworkId, OperationId, never};
 use resources::{Operation as Info, Resource};
 
-use super::books;
+use super::{books, unconfirmed};
 use crate::core::{MasterCore, send_agent};
 use crate::output::{Output, ToAgent};
 use crate::types::{Agent, Operation, OperationState, OperationStatus};
@@ -21,15 +21,19 @@ pub(super) fn begin(
 ) {
     let uuid = core.operations.rng.uuid();
     let Some(agent) = core.agents.get_mut(agent_id) else { return };
-    let applied = agent.total.apply(&info.clone().unallocated());
+    let unallocated = info.clone().unallocated();
+    let applied = agent.total.apply(&unallocated);
     if never!(applied.is_err(), "{agent_id} does not have what was offered of it: {applied:?}") {
         return;
     }
     let version = agent.resource_version.filter(|_| agent.capabilities.resource_provider);
     let Some(resource_version) = version else {
+        // It does not tell how that went.
+        agent.confirmed = agent.total.non_revocable();
         checkpoint(agent, out);
         return;
     };
+    unconfirmed::sent(agent, uuid, unallocated);
     let info = Arc::new(info);
     let status = OperationStatus {
         operation_id: id.clone(),
@@ -47,14 +51,12 @@ pub(super) fn begin(
         resource_version,
     };
     send_agent(agent, message, out);
-    let number = core.operations.next_number();
     let operation = Operation {
         uuid,
         id,
         framework_id: framework_id.cloned(),
         agent_id: agent_id.clone(),
         info,
-        number,
         latest_status: Arc::new(status),
         statuses: Vec::new(),
     };

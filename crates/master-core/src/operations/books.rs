@@ -28,7 +28,6 @@ fn enter(framework: &mut Framework, operation: &Operation) {
 pub(super) fn remove(core: &mut MasterCore, agent_id: &AgentId, uuid: Uuid) {
     let Some(agent) = core.agents.get_mut(agent_id) else { return };
     let Some(operation) = agent.operations.remove(&uuid) else { return };
-    agent.unapplied.remove(&uuid);
     // Those that have ended are counted for ever.
     let state = operation.latest_status.state;
     if !state.is_terminal() {

@@ -2,6 +2,7 @@
 
 use resources::duplicate_persistence_id;
 
+use super::unconfirmed::with_unconfirmed;
 use crate::check::{Broken, ensure};
 use crate::core::MasterCore;
 use crate::types::Agent;
@@ -21,12 +22,10 @@ impl MasterCore {
                 format!("operation {uuid} on {id} is not among those of {}", framework.id)
             })?;
         }
-        for uuid in &agent.unapplied {
-            let operation = agent.operations.get(uuid);
-            ensure(operation.is_some_and(|operation| !operation.latest_status.state.is_terminal()), || {
-                format!("operation {uuid} on {id} is not under way and yet to be applied")
-            })?;
-        }
+        let counted = with_unconfirmed(&agent.confirmed, &agent.unconfirmed);
+        ensure(agent.total.non_revocable() == counted, || {
+            format!("{id} is said to have {} but has {counted} with what is under way", agent.total)
+        })?;
         check_total(agent)
     }
 }

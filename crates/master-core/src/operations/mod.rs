@@ -13,7 +13,7 @@ mod lost;
 mod operator;
 mod reconcile;
 mod status;
-mod unapplied;
+mod unconfirmed;
 
 use std::sync::Arc;
 
@@ -32,25 +32,18 @@ pub(crate) use lost::lose_all;
 pub(crate) use operator::apply_for_operator;
 pub(crate) use reconcile::{reconcile, reported};
 pub(crate) use status::{acknowledge, status_update};
-pub(crate) use unapplied::find as find_unapplied;
+pub(crate) use unconfirmed::told;
 
 /// What new operations get.
 #[derive(Debug)]
 pub(crate) struct Operations {
     /// Uuids.
     rng: Rng,
-    /// Numbers.
-    last: u64,
 }
 
 impl Operations {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { rng: Rng::new(seed).child("operations"), last: 0 }
-    }
-
-    fn next_number(&mut self) -> u64 {
-        self.last += 1;
-        self.last
+        Self { rng: Rng::new(seed).child("operations") }
     }
 }
 

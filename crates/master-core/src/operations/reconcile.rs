@@ -91,7 +91,7 @@ pub(crate) fn reported(
         let known = |agent: &Arc<_>| -> bool { known(agent, operation.uuid) };
         if !core.agents.get(agent_id).is_some_and(known) {
             let operation = Arc::unwrap_or_clone(operation);
-            books::add(core, Operation { agent_id: agent_id.clone(), number: 0, ..operation });
+            books::add(core, Operation { agent_id: agent_id.clone(), ..operation });
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::{AgentId, FrameworkId, OperationId, Time, Uuid};
 
-use super::{books, unapplied};
+use super::{books, unconfirmed};
 use crate::agents;
 use crate::core::{MasterCore, send, send_agent};
 use crate::output::{Output, SchedulerEvent, ToAgent};
@@ -131,7 +131,7 @@ fn take_note(
         operation.statuses.push(Arc::clone(status));
     }
     if !before.is_terminal() && after.is_terminal() {
-        unapplied::ended(core, agent_id, uuid, out);
+        unconfirmed::ended(core, agent_id, uuid, after == OperationState::Finished, out);
     }
 }
 

@@ -8,7 +8,7 @@ use allocator::AgentTraits;
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, Payload, TaskId, Time, Uuid};
 use resources::Resources;
 
-use crate::types::{ExecutorInfo, Operation, Pid};
+use crate::types::{ExecutorInfo, Operation, Pid, Unconfirmed};
 
 /// What an agent can do, as far as the master decides upon it; the whole list is in [`Agent::capabilities_body`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -95,6 +95,8 @@ pub struct Agent {
     pub resource_version: Option<Uuid>,
     /// What it has now, with the changes of operations that are under way.
     pub total: Resources,
+    /// What it has for certain and may not be taken back: what it told, and what it said to have made of it since.
+    pub confirmed: Resources,
     /// Whether its connection stands.
     pub connected: bool,
     /// Whether its resources are offered.
@@ -115,9 +117,8 @@ pub struct Agent {
     pub executors: BTreeMap<FrameworkId, BTreeMap<ExecutorId, Arc<ExecutorInfo>>>,
     /// Operations on it that are under way, or whose end is not acknowledged.
     pub operations: BTreeMap<Uuid, Arc<Operation>>,
-    /// Those of them that are under way, and whose changes are not in `total`: the agent told what it has before they
-    /// arrived.
-    pub unapplied: BTreeSet<Uuid>,
+    /// Those that are under way, and whose changes are in `total`, in the order in which they were sent.
+    pub unconfirmed: Vec<Unconfirmed>,
     /// Offers of it, and to whom.
     pub offers: BTreeMap<OfferId, FrameworkId>,
     /// What tasks and executors on it take, by framework, allocated to roles.

@@ -21,7 +21,7 @@ pub use message::{
     UpdateOperation,
 };
 pub use offer::Offer;
-pub use operation::{Operation, OperationState, OperationStatus};
+pub use operation::{Operation, OperationState, OperationStatus, Unconfirmed};
 pub use state::TaskState;
 pub use status::{Reason, Source, TaskStatus};
 pub use task::{ExecutorInfo, ExecutorKind, Task, TaskBody, TaskInfo};

@@ -17,12 +17,21 @@ pub struct Operation {
     pub agent_id: AgentId,
     /// What; a framework's with its resources allocated to a role.
     pub info: Arc<resources::Operation>,
-    /// In which order the master sent it to its agent; 0 for one that it knows of only from there.
-    pub number: u64,
     /// The newest status that the agent knows, which may be ahead of what was reported.
     pub latest_status: Arc<OperationStatus>,
     /// What was reported, oldest first.
     pub statuses: Vec<Arc<OperationStatus>>,
+}
+
+/// An operation whose changes are counted as made although its agent has not said so.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Unconfirmed {
+    /// Under which name master and agent know it.
+    pub uuid: Uuid,
+    /// What, with resources allocated to nobody.
+    pub info: Arc<resources::Operation>,
+    /// The agent has said so, but not yet how one that was sent before it has ended.
+    pub finished: bool,
 }
 
 /// How an operation stands, numbered as on the wire.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use base::{AgentId, Uuid};
 use master_core::{
-    DrainConfig, DrainState, FromAgent, Input, Operation, OperationState, OperationStatus, OperatorCall, Pid,
-    ReregisterAgent, SchedulerCall, SchedulerEvent, ToAgent, UpdateAgent,
+    DrainConfig, DrainState, FromAgent, Input, Operation, OperationState, OperatorCall, Pid, ReregisterAgent,
+    SchedulerCall, SchedulerEvent, ToAgent, UpdateAgent,
 };
 use resources::{OperationKind, Resources};
 use testkit::master::{
     Applied, Master, Scheduler, apply, apply_as, framework_info, register, reserve, reserved, resources,
+    unreserve,
 };
 
 use crate::reservations::of_role;
@@ -79,10 +80,16 @@ impl Scene {
         self.master.from_agent(&self.pid, FromAgent::Update(Box::new(update)));
     }
 
-    /// The agent comes back with `total`; returns what it is asked about.
+    /// The agent comes back with `total`.
     fn reregister(&mut self, total: &Resources) {
+        self.reregister_as(1, total);
+    }
+
+    /// The same, with another version of its resources.
+    fn reregister_as(&mut self, version: u8, total: &Resources) {
         let mut agent = register("h", TOTAL);
         agent.total = total.clone();
+        agent.resource_version = Some(Uuid::from_bytes([version; 16]));
         let message = ReregisterAgent {
             agent,
             agent_id: self.agent.clone(),
@@ -224,28 +231,6 @@ fn operations_go_with_their_agent() {
     }
 }
 
-/// The operation as its agent tells of it.
-fn finished(applied: &Applied, agent: &AgentId) -> Operation {
-    let status = Arc::new(OperationStatus {
-        operation_id: applied.id.clone(),
-        state: OperationState::Finished,
-        message: None,
-        uuid: Some(Uuid::from_bytes([7; 16])),
-        agent_id: Some(agent.clone()),
-        body: None,
-    });
-    Operation {
-        uuid: applied.uuid,
-        id: applied.id.clone(),
-        framework_id: applied.framework_id.clone(),
-        agent_id: agent.clone(),
-        info: Arc::clone(&applied.operation),
-        number: 0,
-        latest_status: Arc::clone(&status),
-        statuses: vec![status],
-    }
-}
-
 #[test]
 fn a_new_master_learns_of_operations_from_agents() {
     let mut s = scene();
@@ -253,7 +238,7 @@ fn a_new_master_learns_of_operations_from_agents() {
     let total = s.total();
     s.master = Master::default();
     s.reregister(&total);
-    let told = finished(&s.applied, &s.agent);
+    let told = s.applied.described(&s.agent, OperationState::Finished, 7);
     s.update(vec![told]);
     assert_eq!((s.known(), s.total()), (1, total));
     // Its scheduler may be on its way: the agent goes on repeating for its sake.
@@ -278,7 +263,7 @@ fn an_operation_whose_framework_does_not_come_is_adopted() {
     let total = s.total();
     s.master = Master::default();
     s.reregister(&total);
-    let told = finished(&s.applied, &s.agent);
+    let told = s.applied.described(&s.agent, OperationState::Finished, 7);
     s.update(vec![told]);
     let answer = |s: &mut Scene| {
         s.master.from_agent(&s.pid.clone(), FromAgent::Pong);
@@ -330,53 +315,77 @@ fn a_status_of_an_unknown_operation_is_passed_on_and_not_repeated_for_ever() {
 }
 
 #[test]
-fn operations_that_did_not_arrive_are_asked_about() {
+fn operations_that_did_not_arrive_are_asked_about_and_leave_no_trace() {
     let mut s = scene();
+    let rest = s.master.subscribe(framework_info("g"));
+    let with_reservation = s.total();
     s.master.input(Input::AgentDisconnected(s.pid.clone()));
     s.reregister(&resources(TOTAL));
-    assert_eq!(s.total(), resources(TOTAL), "the reservation did not arrive");
+    assert_eq!(s.total(), with_reservation, "it may still be on its way");
     s.update(Vec::new());
     let asked = s.master.messages_to(&s.pid);
     let of = |message: &ToAgent| matches!(message, ToAgent::ReconcileOperations(uuids) if *uuids == [s.applied.uuid]);
     assert!(asked.iter().any(of), "{asked:?}");
-    s.tell(OperationState::Dropped);
-    s.master.expect_operation(&s.scheduler, "op", OperationState::Dropped);
-    assert_eq!(s.total(), resources(TOTAL));
-}
-
-#[test]
-fn operations_that_arrive_after_all_count_when_they_are_finished() {
-    let mut s = scene();
-    let reserved_total = s.total();
-    let rest = s.master.subscribe(framework_info("g"));
-    s.reregister(&resources(TOTAL));
-    assert_eq!(s.total(), resources(TOTAL));
     let offer = s.master.offer(&rest);
-    s.tell(OperationState::Finished);
-    assert_eq!(s.total(), reserved_total);
+    s.tell(OperationState::Dropped);
+    assert_eq!(s.total(), resources(TOTAL));
     let rescinded = s.master.next_event(&rest);
     assert!(matches!(&rescinded, Some(SchedulerEvent::Rescind(id)) if *id == offer.id), "{rescinded:?}");
-    s.tell(OperationState::Finished);
-    assert_eq!(s.total(), reserved_total, "once");
 }
 
 #[test]
-fn operations_that_had_arrived_do_not_count_twice() {
+fn an_agent_that_was_restarted_has_what_it_says() {
+    let mut s = scene();
+    s.reregister_as(2, &resources(TOTAL));
+    assert_eq!(s.total(), resources(TOTAL), "what was meant for the agent before is dropped when it arrives");
+    s.tell(OperationState::Dropped);
+    assert_eq!(s.total(), resources(TOTAL));
+}
+
+#[test]
+fn operations_that_arrive_after_all_stay() {
+    let mut s = scene();
+    let total = s.total();
+    s.reregister(&resources(TOTAL));
+    s.update(Vec::new());
+    s.tell(OperationState::Finished);
+    assert_eq!(s.total(), total);
+    // What the agent has counts, whatever the master believed.
+    s.reregister(&resources(TOTAL));
+    assert_eq!(s.total(), resources(TOTAL));
+}
+
+#[test]
+fn of_several_operations_those_that_arrived_stay() {
     let mut s = scene();
     s.master.call(&s.scheduler.clone(), SchedulerCall::Revive(Vec::new()));
     let offer = s.master.offer(&s.scheduler);
-    s.master.accept(&s.scheduler, &offer.id, [apply_as("second", reserve(&reserved("cpus:1", "web")))]);
-    let [second]: [Applied; 1] = s.master.operations_to(&s.pid).try_into().unwrap();
-    let both = s.total();
-    // The first had arrived when the agent told what it has, the second had not.
+    let of_second = reserved("cpus:1", "web");
+    s.master.accept(
+        &s.scheduler,
+        &offer.id,
+        [apply_as("second", reserve(&of_second)), apply_as("third", unreserve(&reserved("cpus:2", "web")))],
+    );
+    let [second, third]: [Applied; 2] = s.master.operations_to(&s.pid).try_into().unwrap();
+    assert_eq!(s.total(), resources(TOTAL), "the third takes back what the others reserve");
     let mut first_only = resources("cpus:3;mem:1024");
     first_only += &reserved("cpus:1", "web");
     s.reregister(&first_only);
-    assert_eq!(s.total(), first_only);
+    s.master.from_agent(&s.pid.clone(), second.status(&s.agent, OperationState::Dropped, 9));
+    assert_eq!(s.total(), first_only, "without the second, the third has nothing to take back");
+    s.master.from_agent(&s.pid.clone(), third.status(&s.agent, OperationState::Failed, 9));
     s.tell(OperationState::Finished);
     assert_eq!(s.total(), first_only);
-    s.master.from_agent(&s.pid.clone(), second.status(&s.agent, OperationState::Finished, 9));
-    assert_eq!(s.total(), both);
+}
+
+#[test]
+fn an_operation_that_fails_leaves_no_trace() {
+    for state in [OperationState::Failed, OperationState::Error, OperationState::Dropped] {
+        let mut s = scene();
+        s.tell(state);
+        s.master.expect_operation(&s.scheduler, "op", state);
+        assert_eq!(s.total(), resources(TOTAL));
+    }
 }
 
 #[test]

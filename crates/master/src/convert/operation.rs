@@ -26,7 +26,6 @@ pub(crate) fn operation_status(status: &v1::OperationStatus) -> Option<Operation
 /// be done about such an operation.
 pub(crate) fn reported_operation(agent_id: &AgentId, operation: &v1::Operation) -> Option<Operation> {
     Some(Operation {
-        number: 0,
         uuid: Uuid::from_slice(&operation.uuid.value)?,
         id: operation.info.id.as_ref().map(|id| OperationId::from(id.value.as_str())),
         framework_id: operation.framework_id.as_ref().map(|id| FrameworkId::from(id.value.as_str())),

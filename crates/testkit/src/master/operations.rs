@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use base::{AgentId, FrameworkId, OperationId, Payload, Uuid};
 use master_core::{
-    AcceptOperation, FromAgent, OperationState, OperationStatus, Pid, SchedulerEvent, ToAgent,
+    AcceptOperation, FromAgent, Operation, OperationState, OperationStatus, Pid, SchedulerEvent, ToAgent,
     UpdateOperation,
 };
 use resources::{
-    Details, Disk, Mode, Operation, Persistence, Reservation, Resource, Resources, Scalar, Volume,
+    Details, Disk, Mode, Operation as Info, Persistence, Reservation, Resource, Resources, Scalar, Volume,
 };
 
 use super::{Master, Scheduler, resources};
@@ -53,37 +53,37 @@ fn each(resources: &Resources) -> Vec<Resource> {
 
 /// RESERVE.
 #[must_use]
-pub fn reserve(reserved: &Resources) -> Operation {
-    Operation::Reserve { source: Vec::new(), resources: each(reserved) }
+pub fn reserve(reserved: &Resources) -> Info {
+    Info::Reserve { source: Vec::new(), resources: each(reserved) }
 }
 
 /// UNRESERVE.
 #[must_use]
-pub fn unreserve(reserved: &Resources) -> Operation {
-    Operation::Unreserve { resources: each(reserved) }
+pub fn unreserve(reserved: &Resources) -> Info {
+    Info::Unreserve { resources: each(reserved) }
 }
 
 /// CREATE.
 #[must_use]
-pub fn create(volume: &Resource) -> Operation {
-    Operation::Create { volumes: vec![volume.clone()] }
+pub fn create(volume: &Resource) -> Info {
+    Info::Create { volumes: vec![volume.clone()] }
 }
 
 /// DESTROY.
 #[must_use]
-pub fn destroy(volume: &Resource) -> Operation {
-    Operation::Destroy { volumes: vec![volume.clone()] }
+pub fn destroy(volume: &Resource) -> Info {
+    Info::Destroy { volumes: vec![volume.clone()] }
 }
 
 /// An operation of an ACCEPT, without a name of its own.
 #[must_use]
-pub fn apply(operation: Operation) -> AcceptOperation {
+pub fn apply(operation: Info) -> AcceptOperation {
     AcceptOperation::Apply { id: None, kind: operation.kind(), operation: Ok(operation) }
 }
 
 /// An operation of an ACCEPT, of which the scheduler wants to hear.
 #[must_use]
-pub fn apply_as(id: &str, operation: Operation) -> AcceptOperation {
+pub fn apply_as(id: &str, operation: Info) -> AcceptOperation {
     AcceptOperation::Apply { id: Some(id.into()), kind: operation.kind(), operation: Ok(operation) }
 }
 
@@ -95,9 +95,11 @@ pub struct Applied {
     /// Its name.
     pub id: Option<OperationId>,
     /// What.
-    pub operation: Arc<Operation>,
+    pub operation: Arc<Info>,
     /// Under which name master and agent know it.
     pub uuid: Uuid,
+    /// Which version of the agent's resources it is meant for.
+    pub resource_version: Uuid,
 }
 
 impl Applied {
@@ -105,11 +107,12 @@ impl Applied {
     #[must_use]
     pub fn from_message(message: &ToAgent) -> Option<Self> {
         match message {
-            ToAgent::ApplyOperation { framework_id, id, operation, uuid, .. } => Some(Self {
+            ToAgent::ApplyOperation { framework_id, id, operation, uuid, resource_version } => Some(Self {
                 framework_id: framework_id.clone(),
                 id: id.clone(),
                 operation: Arc::clone(operation),
                 uuid: *uuid,
+                resource_version: *resource_version,
             }),
             _ => None,
         }
@@ -118,14 +121,7 @@ impl Applied {
     /// How it stands, as its agent tells; to be acknowledged if the operation has a name, with a uuid made of `mark`.
     #[must_use]
     pub fn status(&self, agent_id: &AgentId, state: OperationState, mark: u8) -> FromAgent {
-        let status = OperationStatus {
-            operation_id: self.id.clone(),
-            state,
-            message: None,
-            uuid: self.id.as_ref().map(|_| Uuid::from_bytes([mark; 16])),
-            agent_id: Some(agent_id.clone()),
-            body: Some(Payload::from(vec![mark])),
-        };
+        let status = self.newest(agent_id, state, mark);
         FromAgent::OperationStatus(Box::new(UpdateOperation {
             agent_id: Some(agent_id.clone()),
             framework_id: self.framework_id.clone(),
@@ -133,6 +129,32 @@ impl Applied {
             latest_status: Some(status.clone()),
             status,
         }))
+    }
+
+    fn newest(&self, agent_id: &AgentId, state: OperationState, mark: u8) -> OperationStatus {
+        OperationStatus {
+            operation_id: self.id.clone(),
+            state,
+            message: None,
+            uuid: self.id.as_ref().map(|_| Uuid::from_bytes([mark; 16])),
+            agent_id: Some(agent_id.clone()),
+            body: Some(Payload::from(vec![mark])),
+        }
+    }
+
+    /// The operation as its agent describes it to a master.
+    #[must_use]
+    pub fn described(&self, agent_id: &AgentId, state: OperationState, mark: u8) -> Operation {
+        let status = Arc::new(self.newest(agent_id, state, mark));
+        Operation {
+            uuid: self.uuid,
+            id: self.id.clone(),
+            framework_id: self.framework_id.clone(),
+            agent_id: agent_id.clone(),
+            info: Arc::clone(&self.operation),
+            latest_status: Arc::clone(&status),
+            statuses: vec![status],
+        }
     }
 }
 

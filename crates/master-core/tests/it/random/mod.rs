@@ -4,6 +4,7 @@
 //! never is more than the agent has. A failing run names its seed.
 
 mod machine;
+mod operations;
 mod world;
 
 use std::collections::BTreeMap;
@@ -18,11 +19,20 @@ const STEPS: usize = 250;
 
 #[test]
 fn the_books_are_right_whatever_happens() {
-    let mut happened: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut happened: BTreeMap<String, u64> = BTreeMap::new();
+    let mut changed = 0;
     for seed in 0..SEEDS {
-        let result = std::panic::catch_unwind(|| run(seed).master.core.metrics().clone());
-        let Ok(metrics) = result else { panic!("seed {seed} breaks it") };
+        let result = std::panic::catch_unwind(|| {
+            let mut world = run(seed);
+            let changed = compare_in_the_end(&mut world);
+            (world.master.core.metrics().clone(), changed)
+        });
+        let Ok((metrics, agents)) = result else { panic!("seed {seed} breaks it") };
+        changed += agents;
         for (name, count) in metrics.counters() {
+            *happened.entry(name.to_owned()).or_default() += count;
+        }
+        for (name, count) in metrics.operations.named() {
             *happened.entry(name).or_default() += count;
         }
     }
@@ -41,9 +51,36 @@ fn the_books_are_right_whatever_happens() {
         "master/tasks_lost",
         "master/tasks_error",
         "master/tasks_gone_by_operator",
+        "master/operations/reserve/finished",
+        "master/operations/unreserve/finished",
+        "master/operations/create/finished",
+        "master/operations/destroy/finished",
+        "master/operations/grow_volume/finished",
+        "master/operations/shrink_volume/finished",
+        "master/operations/error",
+        "master/operations/dropped",
+        "master/operations/unreachable",
+        "master/valid_operation_status_updates",
+        "master/valid_operation_status_update_acknowledgements",
+        "master/invalid_operation_status_update_acknowledgements",
     ] {
         assert!(happened[name] >= 10, "too little of {name} happened: {}", happened[name]);
     }
+    assert!(changed > 20, "{changed} agents have something reserved in the end");
+}
+
+/// When all that is under way has arrived, the master counts what agents have. Returns how many agents have something
+/// else than they were started with.
+fn compare_in_the_end(world: &mut World) -> usize {
+    world.settle_operations();
+    let mut changed = 0;
+    for agent in world.master.core.snapshot(world.master.now).agents {
+        let machine = world.machines.iter().find(|machine| machine.id.as_ref() == Some(&agent.id));
+        let Some(machine) = machine.filter(|_| agent.connected) else { continue };
+        assert_eq!(agent.total, machine.total, "{} is {} and not {}", agent.id, agent.total, machine.total);
+        changed += usize::from(agent.total != agent.info.resources);
+    }
+    changed
 }
 
 fn run(seed: u64) -> World {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::machine::Machine;
 use base::{FrameworkId, OfferId, Rng, TaskId, Uuid};
 use master_core::{
-    AcceptOperation, DrainConfig, FrameworkInfo, FromAgent, Input, Offer, OperatorCall, Pid, ReregisterAgent,
-    SchedulerCall, SchedulerEvent, TaskInfo, TaskState, ToAgent,
+    AcceptOperation, DrainConfig, FrameworkInfo, FromAgent, Input, Offer, OperatorCall, Pid, RegisterAgent,
+    ReregisterAgent, SchedulerCall, SchedulerEvent, TaskInfo, TaskState, ToAgent,
 };
 use resources::Resources;
 use testkit::master::{
@@ -19,24 +19,29 @@ use testkit::master::{
 };
 
 const HOSTS: [(&str, &str); 3] = [
-    ("h1", "cpus:4;mem:4096;ports:[31000-31009]"),
-    ("h2", "cpus:2;mem:1024"),
+    ("h1", "cpus:4;mem:4096;disk:1000;ports:[31000-31009]"),
+    ("h2", "cpus:2;mem:1024;disk:200"),
     ("h3", "cpus:8;mem:512;disk:100"),
 ];
 
 pub(super) struct World {
     pub(super) master: Master,
-    rng: Rng,
+    pub(super) rng: Rng,
     pub(super) machines: Vec<Machine>,
     pub(super) schedulers: Vec<(Scheduler, FrameworkInfo)>,
     /// Offers that stand, as their schedulers believe.
-    offers: BTreeMap<OfferId, Arc<Offer>>,
+    pub(super) offers: BTreeMap<OfferId, Arc<Offer>>,
     infos: BTreeMap<FrameworkId, Arc<FrameworkInfo>>,
-    next: u64,
+    pub(super) next: u64,
 }
 
 pub(super) fn pid(host: usize) -> Pid {
     format!("slave(1)@{}:5051", HOSTS[host].0).into()
+}
+
+/// What a machine is started with.
+pub(super) fn started_with(host: usize) -> Resources {
+    resources(HOSTS[host].1)
 }
 
 impl World {
@@ -44,7 +49,7 @@ impl World {
         Self {
             master: Master::default(),
             rng: Rng::new(seed),
-            machines: HOSTS.iter().map(|_| Machine::default()).collect(),
+            machines: (0..HOSTS.len()).map(|host| Machine::new(&started_with(host))).collect(),
             schedulers: Vec::new(),
             offers: BTreeMap::new(),
             infos: BTreeMap::new(),
@@ -52,16 +57,16 @@ impl World {
         }
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.rng.below(bound as u64)).unwrap_or(0)
     }
 
-    fn pick<T: Clone>(&mut self, items: &[T]) -> Option<T> {
+    pub(super) fn pick<T: Clone>(&mut self, items: &[T]) -> Option<T> {
         (!items.is_empty()).then(|| items[self.below(items.len())].clone())
     }
 
     pub(super) fn step(&mut self) {
-        match self.below(20) {
+        match self.below(26) {
             0 => self.subscribe(),
             1 => self.resubscribe(),
             2 => self.register(),
@@ -74,6 +79,9 @@ impl World {
             15 => self.scheduler_call(),
             16 => self.operator(),
             17 => self.executor_exits(),
+            20..=23 => self.operate(),
+            24 => self.repeat_operation(),
+            25 => self.operation_call(),
             18 => {
                 let millis = self.rng.below(20_000);
                 self.pong();
@@ -88,6 +96,7 @@ impl World {
             self.master.settle();
         }
         self.take_notice();
+        self.deliver(true);
         self.check();
     }
 
@@ -137,9 +146,9 @@ impl World {
         if self.machines[host].id.is_some() {
             self.master.input(Input::AgentDisconnected(pid(host)));
         }
-        self.machines[host] = Machine::default();
-        let (name, total) = HOSTS[host];
-        self.master.from_agent(&pid(host), FromAgent::Register(Box::new(register(name, total))));
+        self.machines[host] = Machine::new(&started_with(host));
+        let message = self.registration(host);
+        self.master.from_agent(&pid(host), FromAgent::Register(Box::new(message)));
     }
 
     /// An agent that remembers comes back; some tasks were lost on the way.
@@ -150,17 +159,30 @@ impl World {
         {
             self.machines[host].tasks.remove(&lost);
         }
+        // Either it was restarted, or it only believes that the master is another one.
+        if self.below(2) == 0 {
+            self.machines[host].restart();
+        }
         if let Some(message) = self.reregistration(host) {
             self.master.from_agent(&pid(host), FromAgent::Reregister(Box::new(message)));
+        }
+    }
+
+    fn registration(&self, host: usize) -> RegisterAgent {
+        let (name, total) = HOSTS[host];
+        let machine = &self.machines[host];
+        RegisterAgent {
+            total: machine.total.clone(),
+            resource_version: Some(machine.version()),
+            ..register(name, total)
         }
     }
 
     pub(super) fn reregistration(&self, host: usize) -> Option<ReregisterAgent> {
         let agent_id = self.machines[host].id.clone()?;
         let machine = &self.machines[host];
-        let (name, total) = HOSTS[host];
         Some(ReregisterAgent {
-            agent: register(name, total),
+            agent: self.registration(host),
             agent_id,
             frameworks: self.infos.iter().map(|(id, info)| (id.clone(), Arc::clone(info))).collect(),
             executors: machine
@@ -181,6 +203,8 @@ impl World {
         let keeps = |id: &FrameworkId| infos.get(id).is_some_and(|info| info.checkpoint);
         self.machines[host].tasks.retain(|(id, _), _| keeps(id));
         self.machines[host].executors.retain(|id, _| keeps(id));
+        // What was on its way is lost with the connection.
+        self.machines[host].inbox.clear();
     }
 
     fn pong(&mut self) {
@@ -189,6 +213,14 @@ impl World {
                 self.master.from_agent(&pid(host), FromAgent::Pong);
             }
         }
+    }
+
+    /// The scheduler to which an offer was made, and the offer.
+    pub(super) fn pick_offer(&mut self) -> Option<(Scheduler, Arc<Offer>)> {
+        let offers: Vec<Arc<Offer>> = self.offers.values().cloned().collect();
+        let offer = self.pick(&offers)?;
+        let owner = self.schedulers.iter().find(|(scheduler, _)| scheduler.id == offer.framework_id)?;
+        Some((owner.0.clone(), offer))
     }
 
     fn accept(&mut self) {
@@ -220,7 +252,7 @@ impl World {
         self.master.call(&scheduler, call);
     }
 
-    fn random_task(&mut self, scheduler: &Scheduler, offer: &Offer) -> TaskInfo {
+    pub(super) fn random_task(&mut self, scheduler: &Scheduler, offer: &Offer) -> TaskInfo {
         self.next += 1;
         let fresh = format!("t{}", self.next);
         let id = if self.below(10) == 0 { "t1".to_owned() } else { fresh };
@@ -328,7 +360,7 @@ impl World {
     }
 
     /// Schedulers and agents read what came for them.
-    fn take_notice(&mut self) {
+    pub(super) fn take_notice(&mut self) {
         for (scheduler, _) in self.schedulers.clone() {
             for event in self.master.events_of(&scheduler) {
                 match event {
@@ -353,7 +385,20 @@ impl World {
             }
         }
         for host in 0..HOSTS.len() {
-            for message in self.master.messages_to(&pid(host)) {
+            if !self.master.linked.contains(&pid(host)) {
+                self.machines[host].inbox.clear(); // with the connection that brought it
+            }
+            let messages = self.master.messages_to(&pid(host));
+            self.machines[host].inbox.extend(messages);
+        }
+    }
+
+    /// Machines handle what has arrived; some operations are on their way for longer if `late`.
+    pub(super) fn deliver(&mut self, late: bool) {
+        for host in 0..HOSTS.len() {
+            loop {
+                let waits = late && self.below(3) > 0;
+                let Some(message) = self.machines[host].next_message(|| waits) else { break };
                 self.agent_reads(host, message);
             }
         }
@@ -362,7 +407,24 @@ impl World {
     fn agent_reads(&mut self, host: usize, message: ToAgent) {
         let machine = &mut self.machines[host];
         match message {
-            ToAgent::Registered(id) => machine.id = Some(id),
+            ToAgent::Registered(id) => {
+                machine.id = Some(id);
+                self.tell_operations(host);
+            }
+            ToAgent::ApplyOperation { .. }
+            | ToAgent::ReconcileOperations(_)
+            | ToAgent::AcknowledgeOperation { .. } => self.about_operations(host, message),
+            ToAgent::RunTask { framework, task, resource_version, .. }
+                if resource_version != Some(machine.version()) || !machine.knows(&task.resources) =>
+            {
+                self.drop_tasks(host, &framework.id, &[task]);
+            }
+            ToAgent::RunTaskGroup { framework, tasks, resource_version, .. }
+                if resource_version != Some(machine.version())
+                    || !tasks.iter().all(|task| machine.knows(&task.resources)) =>
+            {
+                self.drop_tasks(host, &framework.id, &tasks);
+            }
             ToAgent::RunTask { framework, task, launch_executor, .. } => {
                 let executor = task.executor.clone();
                 machine.launch(&framework.id, &task, executor.filter(|_| launch_executor));
@@ -392,13 +454,27 @@ impl World {
             ToAgent::Reregistered { agent_id, reconciliations } => {
                 for (framework, missing) in reconciliations {
                     for task in missing {
+                        let key = (framework.id.clone(), task.task_id.clone());
+                        if self.machines[host].tasks.contains_key(&key) {
+                            continue;
+                        }
                         let update = status(&framework.id, &agent_id, &task.task_id, TaskState::Lost, 9);
                         self.master.from_agent(&pid(host), FromAgent::StatusUpdate(update));
                     }
                 }
+                self.tell_operations(host);
             }
-            ToAgent::Shutdown(_) => *machine = Machine::default(),
+            ToAgent::Shutdown(_) => *machine = Machine::new(&started_with(host)),
             _ => {}
+        }
+    }
+
+    /// Tasks that were meant for what the agent had before its restart, or for what it never came to have.
+    fn drop_tasks(&mut self, host: usize, framework: &FrameworkId, tasks: &[Arc<TaskInfo>]) {
+        let Some(agent_id) = self.machines[host].id.clone() else { return };
+        for task in tasks {
+            let update = status(framework, &agent_id, &task.task_id, TaskState::Lost, 9);
+            self.master.from_agent(&pid(host), FromAgent::StatusUpdate(update));
         }
     }
 
@@ -414,8 +490,9 @@ impl World {
                 sum += &task.resources;
             }
             sum.unallocate();
-            let total = resources(HOSTS[host].1);
-            assert!(total.contains(&sum), "{id} has {total} but {sum} is handed out");
+            let total = started_with(host);
+            let plain = sum.map(|resource| resource.to_unreserved().without_volume());
+            assert!(total.contains(&plain), "{id} has {total} but {sum} is handed out");
         }
     }
 }

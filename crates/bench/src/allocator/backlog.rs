@@ -1,13 +1,12 @@
 //! `AllocatorBacklog`: all is offered; then every framework revives, and there is nothing more to offer.
 
-use std::time::Instant;
-
 use ::allocator::Capabilities;
 
 use super::Size;
 use super::cluster::{Cluster, framework_id, unused};
 use super::parts::{AGENT, parse};
 use super::reference::timed;
+use super::stopwatch::Stopwatch;
 use crate::report::times;
 
 pub(super) fn run(size: Size) {
@@ -17,7 +16,7 @@ pub(super) fn run(size: Size) {
     let remark = format!(" for {} offers in {allocations} allocations", cluster.offers.len());
     timed("agents added in", took, &remark);
 
-    let started = Instant::now();
+    let started = Stopwatch::start();
     for i in 0..size.frameworks {
         cluster.allocator.revive(&framework_id(i), []);
     }
@@ -26,7 +25,7 @@ pub(super) fn run(size: Size) {
 
     let mut each: Vec<_> = (0..size.frameworks)
         .map(|i| {
-            let started = Instant::now();
+            let started = Stopwatch::start();
             cluster.allocator.revive(&framework_id(i), []);
             cluster.allocate();
             started.elapsed()

@@ -4,7 +4,7 @@
 //! all who want offers. So every change finds as many refusals as there are free agents and frameworks that want them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::allocator::{Allocator, Capabilities, FrameworkSpec, Offerable};
 use base::{AgentId, FrameworkId, Rng};
@@ -14,6 +14,7 @@ use super::Size;
 use super::cluster::{Cluster, FOREVER, agent_id, alike, framework_id, spec};
 use super::parts::{AGENT, parse, revocable, used};
 use super::quota::quota;
+use super::stopwatch::Stopwatch;
 use crate::report::{figure, times};
 
 /// One framework in so many wants offers.
@@ -104,7 +105,7 @@ impl Busy {
         change: impl FnOnce(&mut Allocator, base::Time),
     ) -> Vec<Offerable> {
         let now = self.cluster.now();
-        let started = Instant::now();
+        let started = Stopwatch::start();
         change(&mut self.cluster.allocator, now);
         let offers = self.cluster.allocator.allocate(now);
         self.took.entry(name).or_default().push(started.elapsed());

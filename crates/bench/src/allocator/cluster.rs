@@ -1,10 +1,12 @@
 //! The allocator with what a master keeps beside it: a clock and the offers that are out.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::allocator::{AgentSpec, Allocator, Capabilities, FrameworkSpec, Offerable, Options};
 use base::{AgentId, FrameworkId, Rng, Time};
 use resources::{Resources, Role};
+
+use super::stopwatch::Stopwatch;
 
 /// A framework, by its place among those of its cluster.
 pub(super) fn framework_id(i: usize) -> FrameworkId {
@@ -72,7 +74,7 @@ impl Cluster {
                 (framework_id(i), FrameworkSpec { roles, capabilities, ..FrameworkSpec::default() })
             })
             .collect();
-        let started = Instant::now();
+        let started = Stopwatch::start();
         for (id, spec) in joining {
             self.allocator.add_framework(&id, spec, true);
         }
@@ -81,7 +83,7 @@ impl Cluster {
 
     /// Agents join; nothing is offered yet. The time it took.
     pub(super) fn add_agents(&mut self, joining: Vec<Joining>) -> Duration {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         for agent in joining {
             self.allocator.add_agent(&agent.id, agent.spec, &agent.used);
         }
@@ -91,7 +93,7 @@ impl Cluster {
     /// Agents join, and what they have is offered as they come, in batches as in a master. The time it took, and the
     /// number of allocations.
     pub(super) fn add_agents_offering(&mut self, joining: Vec<Joining>) -> (Duration, usize) {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let mut allocations = 0;
         for (i, agent) in joining.into_iter().enumerate() {
             self.allocator.add_agent(&agent.id, agent.spec, &agent.used);
@@ -106,7 +108,7 @@ impl Cluster {
 
     /// Agents' resources change, and what is new is offered in batches as in a master.
     pub(super) fn update_agents_offering(&mut self, updates: Vec<(AgentId, AgentSpec)>) -> (Duration, usize) {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let mut allocations = 0;
         for (i, (id, spec)) in updates.into_iter().enumerate() {
             self.allocator.update_agent(&id, spec);
@@ -128,7 +130,7 @@ impl Cluster {
     /// A second later: what can be offered is. The time it took.
     pub(super) fn cycle(&mut self) -> Duration {
         self.now = self.now + Duration::from_secs(1);
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let offers = self.allocator.allocate(self.now);
         let took = started.elapsed();
         self.offers.extend(offers);
@@ -138,7 +140,7 @@ impl Cluster {
     /// A second later: all agents are looked at, whether something has changed or not. The time it took.
     pub(super) fn full_cycle(&mut self) -> Duration {
         self.now = self.now + Duration::from_secs(1);
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let offers = self.allocator.allocate_all(self.now);
         let took = started.elapsed();
         self.offers.extend(offers);
@@ -148,7 +150,7 @@ impl Cluster {
     /// All offers are declined for as long as `refuse` says. The time it took.
     pub(super) fn decline_all(&mut self, refuse: Duration) -> Duration {
         let offers = std::mem::take(&mut self.offers);
-        let started = Instant::now();
+        let started = Stopwatch::start();
         for o in &offers {
             self.allocator.decline(self.now, &o.framework, &o.agent, &o.resources, refuse);
         }
@@ -158,7 +160,7 @@ impl Cluster {
     /// All offers are taken back, as if they had been rescinded. The time it took.
     pub(super) fn take_back_all(&mut self) -> Duration {
         let offers = std::mem::take(&mut self.offers);
-        let started = Instant::now();
+        let started = Stopwatch::start();
         for o in &offers {
             self.allocator.recover_offered(&o.framework, &o.agent, &o.resources);
         }

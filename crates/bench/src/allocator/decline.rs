@@ -1,7 +1,7 @@
 //! `DeclineOffers` and `ResourceLabels`: every offer is declined for good, so that each cycle offers each agent to the next
 //! framework, past the refusals of all before it, until all have refused everything.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::allocator::Capabilities;
 use resources::{Resources, Role};
@@ -10,6 +10,7 @@ use super::Size;
 use super::cluster::{Cluster, FOREVER, Joining, agent_id, alike, framework_id, spec};
 use super::parts::{AGENT, fragmented_ports, labelled, parse, used};
 use super::reference::{Figure, compared, timed};
+use super::stopwatch::Stopwatch;
 use crate::report::{figure, memory, times};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(super) fn run(size: Size, rounds: Option<usize>, kind: Kind) {
     let rounds = rounds.unwrap_or(size.frameworks * 2);
     let (mut offering, mut idle) = (Vec::new(), Vec::new());
     let (mut offers, mut declining) = (0, Duration::ZERO);
-    let started = Instant::now();
+    let started = Stopwatch::start();
     for _ in 0..rounds {
         declining += cluster.decline_all(FOREVER);
         let took = cluster.cycle();

@@ -1,7 +1,6 @@
 //! `Metrics`: what the allocator tells of itself, with a role, a quota and a framework each, and one allocation made.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use ::allocator::Capabilities;
 use resources::Role;
@@ -11,10 +10,11 @@ use super::cluster::{Cluster, unused};
 use super::parts::parse;
 use super::quota::quota;
 use super::reference::timed;
+use super::stopwatch::Stopwatch;
 
 pub(super) fn run(size: Size) {
     let mut cluster = Cluster::new();
-    let started = Instant::now();
+    let started = Stopwatch::start();
     for i in 0..size.frameworks {
         let role = Role::from(i.to_string().as_str());
         cluster.allocator.set_quota(&role, quota("cpus:1;mem:512;disk:256"));
@@ -27,7 +27,7 @@ pub(super) fn run(size: Size) {
     let remark = format!(" for {} offers in {allocations} allocations", cluster.offers.len());
     timed("agents added in", took, &remark);
 
-    let started = Instant::now();
+    let started = Stopwatch::start();
     black_box(cluster.allocator.roles());
     black_box(cluster.allocator.active_filters());
     black_box(cluster.allocator.cluster_total());

@@ -17,6 +17,7 @@ mod parts;
 mod profiles;
 mod quota;
 mod reference;
+mod stopwatch;
 mod suppress;
 mod volumes;
 

@@ -1,7 +1,7 @@
 //! `UpdateAllocation`: one agent with reservations for many roles, labelled and all in use; one framework unreserves what it
 //! uses and reserves it again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::allocator::{Capabilities, FrameworkSpec};
 use base::Rng;
@@ -9,6 +9,7 @@ use resources::{Label, Labels, Ranges, Reservation, Resource, Resources, Role, V
 
 use super::cluster::{Cluster, agent_id, framework_id, spec};
 use super::parts::parse;
+use super::stopwatch::Stopwatch;
 use crate::report::{figure, times};
 
 const REPETITIONS: usize = 20;
@@ -43,7 +44,7 @@ fn run_with(roles: usize) {
     let (framework, reserved) = &used[0];
     let unreserved = reserved.to_unreserved();
     let mut convert = |from: &Resources, to: &Resources| {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         cluster
             .allocator
             .convert(framework, &agent_id(0), from, to)

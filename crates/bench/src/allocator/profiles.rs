@@ -5,7 +5,7 @@
 //! have the smallest shares, so that they are offered all agents again and again. Once nothing is launched any more, this
 //! one stops; it is run a second time with frameworks that suppress offers when they have launched all they want.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::allocator::FrameworkSpec;
 use base::FrameworkId;
@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use super::cluster::{Cluster, unused};
 use super::parts::parse;
 use super::reference::timed;
+use super::stopwatch::Stopwatch;
 use crate::report::{figure, times};
 
 /// Frameworks that behave alike.
@@ -70,7 +71,7 @@ fn run_with(suppress: bool) {
     let mut cluster = Cluster::new();
     timed("80 agents added in", cluster.add_agents(unused(80, &parse("cpus:64;mem:488000"))), "");
     let mut working: HashMap<FrameworkId, Working> = HashMap::new();
-    let started = Instant::now();
+    let started = Stopwatch::start();
     for profile in profiles() {
         for i in 0..profile.instances {
             let id = FrameworkId::from(format!("{}-{i}", profile.name));
@@ -88,7 +89,7 @@ fn run_with(suppress: bool) {
     while launched < all && idle < PATIENCE {
         cycles.push(cluster.cycle());
         offers += cluster.offers.len();
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let now = launch(&mut cluster, &mut working, suppress);
         answering += started.elapsed();
         launched += now;

@@ -40,6 +40,7 @@ impl AgentCore {
         assert_eq!(containers, self.containers.len(), "every container has its executor");
         assert_eq!(streams, self.streams.len(), "every stream has its executor");
         self.check_updates(&mut timers);
+        self.operations.check();
         timers.extend(self.operations.timers());
         timers.extend(self.registration.timers());
         for (key, timer) in self.timers.iter() {

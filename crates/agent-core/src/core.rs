@@ -7,6 +7,7 @@ use base::{AgentId, ContainerId, ExecutorId, FrameworkId, Ring, Rng, Time, Uuid}
 use resources::Resources;
 use tracing::{info, warn};
 
+use crate::checkpoint::{Recovered, RecoveryError};
 use crate::drain::Drain;
 use crate::input::{FromMaster, Input, Pid, StreamId};
 use crate::operations::Operations;
@@ -18,7 +19,7 @@ use crate::updates::Streams;
 use crate::{Options, Output};
 use crate::{
     containers, drain, executor_api, executors, frameworks, kill, operations, registration, run, shutdown,
-    updates,
+    updates, volumes,
 };
 
 /// Completed frameworks that are remembered.
@@ -74,6 +75,38 @@ impl AgentCore {
         }
     }
 
+    /// An agent that goes on where an earlier life of it was killed; what has to be done first goes to `out`. It has not
+    /// yet heard of a master.
+    ///
+    /// # Errors
+    /// If what is remembered and the options cannot both be true.
+    pub fn recover(
+        options: Options,
+        recovered: Recovered,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) -> Result<Self, RecoveryError> {
+        let mut core = Self::new(options);
+        let step = &mut Step { now, out };
+        if let Some((checkpointed, version)) = recovered.resources {
+            core.total =
+                volumes::with_checkpointed(&core.options.resources, &checkpointed).map_err(|missing| {
+                    RecoveryError::MissingResources {
+                        missing: missing.to_string(),
+                        checkpointed: checkpointed.to_string(),
+                    }
+                })?;
+            core.resource_version = version;
+        }
+        if let Some(id) = recovered.agent_id {
+            info!(agent = %id, "recovered; going on as the same agent");
+            core.registration.agent_id = Some(id);
+            operations::recover(&mut core, step, recovered.operations);
+        }
+        core.timers.arm(out);
+        Ok(core)
+    }
+
     /// Whether its master has confirmed this agent and has not been lost since.
     #[must_use]
     pub fn is_registered(&self) -> bool {
@@ -90,6 +123,9 @@ impl AgentCore {
             Input::ExecutorCall(request) => executor_api::call(self, step, request),
             Input::ExecutorStreamClosed(stream) => executor_api::stream_closed(self, stream),
             Input::Container { container_id, event } => containers::event(self, step, &container_id, event),
+            Input::VolumesChanged { operation, result } => {
+                operations::volumes_changed(self, step, operation, result);
+            }
             Input::TimerFired => timer_fired(self, step),
             Input::Shutdown { reason } => shutdown::by_operator(self, step, reason),
         }
@@ -113,7 +149,8 @@ impl AgentCore {
     }
 }
 
-fn from_master(core: &mut AgentCore, step: &mut Step<'_>, from: &Pid, message: FromMaster) {
+/// Takes a message of a master, or keeps it until what is under way is done.
+pub(crate) fn from_master(core: &mut AgentCore, step: &mut Step<'_>, from: &Pid, message: FromMaster) {
     if let FromMaster::Ping { connected } = message {
         return registration::ping(core, step, from, connected);
     }
@@ -125,6 +162,9 @@ fn from_master(core: &mut AgentCore, step: &mut Step<'_>, from: &Pid, message: F
         && !matches!(message, FromMaster::Registered { .. } | FromMaster::Shutdown { .. })
     {
         warn!(%from, "ignoring a message that came before the registration");
+        return;
+    }
+    if operations::defer(core, step, from, &message) {
         return;
     }
     match message {
@@ -154,10 +194,10 @@ fn from_master(core: &mut AgentCore, step: &mut Step<'_>, from: &Pid, message: F
         FromMaster::Shutdown { message } => shutdown::by_master(core, step, message),
         FromMaster::ApplyOperation(operation) => operations::apply(core, step, *operation),
         FromMaster::AcknowledgeOperation { status_uuid, operation_uuid } => {
-            operations::acknowledge(core, status_uuid, operation_uuid);
+            operations::acknowledge(core, step, status_uuid, operation_uuid);
         }
-        FromMaster::ReconcileOperations(uuids) => operations::reconcile(core, step, &uuids),
-        FromMaster::CheckpointResources(resources) => operations::checkpoint(core, &resources),
+        FromMaster::ReconcileOperations(asked) => operations::reconcile(core, step, asked),
+        FromMaster::CheckpointResources(resources) => operations::checkpoint(core, step, &resources),
         FromMaster::Drain { max_grace, mark_gone } => drain::drain(core, step, max_grace, mark_gone),
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn mark(drain: &Drain, partition_aware: bool, status: &mut TaskStatus
 
 /// The drain is over when nothing is left; the master keeps the agent without offers.
 pub(crate) fn finish(core: &mut AgentCore) {
-    if core.frameworks.is_empty() && core.drain.take().is_some() {
+    if core.frameworks.is_empty() && core.operations.is_empty() && core.drain.take().is_some() {
         info!("drained");
     }
 }

@@ -125,7 +125,7 @@ fn welcome(
         container_id: executor.container_id.clone(),
     };
     step.out.push(Output::ExecutorEvent { stream, event: subscribed });
-    run::flush(step, framework_id, executor);
+    run::flush(core, step, framework_id, executor_id);
 }
 
 /// A status of a custom executor. The executor hears that it is in safe hands: from here on the agent repeats it.

@@ -53,6 +53,9 @@ pub(crate) fn add(
         Owner { framework_id: framework_id.clone(), executor_id: executor_id.clone(), task_id },
     );
     if let Some(spec) = specs::of_executor(core, framework_id, &executor_id) {
+        if let Some(executor) = core.executor(framework_id, &executor_id) {
+            executor.volumes.clone_from(&spec.volumes);
+        }
         step.out.push(Output::LaunchContainer(Box::new(spec)));
     }
 }

@@ -46,6 +46,13 @@ pub enum Input {
         /// What.
         event: ContainerEvent,
     },
+    /// Directories of volumes were made and removed as [`Output::ChangeVolumes`](crate::Output) asked for.
+    VolumesChanged {
+        /// On behalf of which operation.
+        operation: Uuid,
+        /// Why not all of it could be done, in one line. What was made stays.
+        result: Result<(), String>,
+    },
     /// The time asked for by [`Output::SetTimer`](crate::Output) has come. Harmless when early or doubled.
     TimerFired,
     /// The operator ends the agent for good (a signal): unregister, stop every executor, then terminate.
@@ -168,8 +175,8 @@ pub enum FromMaster {
         /// Names the operation.
         operation_uuid: Option<Uuid>,
     },
-    /// `ReconcileOperationsMessage`: operations that the master takes for pending on this agent.
-    ReconcileOperations(Vec<Uuid>),
+    /// `ReconcileOperationsMessage`.
+    ReconcileOperations(ReconcileOperations),
     /// `CheckpointResourcesMessage`: the whole set of reserved resources and volumes, from an old master.
     CheckpointResources(Resources),
     /// `DrainSlaveMessage`.
@@ -229,14 +236,21 @@ pub struct ApplyOperation {
     pub operation_id: Option<base::OperationId>,
     /// The master's name for it.
     pub operation_uuid: Uuid,
-    /// What it takes, without allocation.
-    pub consumed: Resources,
-    /// What it gives instead, without allocation.
-    pub converted: Resources,
-    /// Why the server could not make sense of it, in one line; the operation then fails.
-    pub unsupported: Option<String>,
+    /// What is to be done, or why the server could make no sense of it, in one line.
+    pub operation: Result<resources::Operation, String>,
+    /// The whole `Offer.Operation`, encoded.
+    pub body: Payload,
     /// What the master took for the agent's resource version; `None` if it said nothing.
     pub resource_version: Option<Uuid>,
+}
+
+/// Operations that the master asks about.
+#[derive(Clone, Debug)]
+pub struct ReconcileOperations {
+    /// The framework that wants to know; `None` where the master itself does.
+    pub framework_id: Option<FrameworkId>,
+    /// By the master's name, or by the framework's own.
+    pub operations: Vec<(Option<Uuid>, Option<base::OperationId>)>,
 }
 
 /// One request of the executor API.

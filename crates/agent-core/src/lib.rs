@@ -6,6 +6,7 @@
 
 mod builtin;
 mod check;
+mod checkpoint;
 mod containers;
 mod core;
 mod drain;
@@ -28,18 +29,19 @@ mod timers;
 mod types;
 mod updates;
 mod views;
+mod volumes;
 
 pub use crate::core::AgentCore;
+pub use checkpoint::{Recovered, RecoveryError, Write};
 pub use input::{
     ApplyOperation, ContainerEvent, ExecutorCall, ExecutorRequest, ExecutorUpdate, FromMaster, Input,
-    Limitation, Pid, Reconciliation, RequestId, RunTask, RunTaskGroup, StreamId,
+    Limitation, Pid, ReconcileOperations, Reconciliation, RequestId, RunTask, RunTaskGroup, StreamId,
 };
 pub use options::Options;
-pub use output::{
-    ExecutorEvent, ExecutorRefusal, OperationState, OperationUpdate, Output, Reregister, ToMaster,
-};
+pub use output::{ExecutorEvent, ExecutorRefusal, Output, Reregister, ToMaster};
 pub use types::{
     CommandInfo, ContainerKind, ContainerSpec, ContainerStatus, ContainerView, ExecutorInfo, ExecutorKind,
-    ExecutorState, ExecutorView, FrameworkInfo, FrameworkView, Reason, Snapshot, StatusSource, StatusUpdate,
-    Task, TaskInfo, TaskState, TaskStatus, Uri,
+    ExecutorState, ExecutorView, FrameworkInfo, FrameworkView, Operation, OperationState, OperationUpdate,
+    Reason, Snapshot, StatusSource, StatusUpdate, Task, TaskInfo, TaskState, TaskStatus, Uri,
+    VolumeDirectory, VolumeLink,
 };

@@ -3,15 +3,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{AgentId, ContainerId, ExecutorId, FrameworkId, OperationId, Payload, TaskId, Time, Uuid};
+use base::{AgentId, ContainerId, ExecutorId, FrameworkId, Payload, TaskId, Time, Uuid};
 use resources::Resources;
 
+use crate::checkpoint::Write;
 use crate::input::{Pid, RequestId, StreamId};
-use crate::types::{ContainerSpec, ExecutorInfo, FrameworkInfo, FrameworkView, StatusUpdate, Task, TaskInfo};
+use crate::types::{
+    ContainerSpec, ExecutorInfo, FrameworkInfo, FrameworkView, Operation, OperationUpdate, StatusUpdate,
+    Task, TaskInfo, VolumeDirectory, VolumeLink,
+};
 
 /// What the server does for the core, in the order of the list.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
+    /// Write down, together with the other writes that come of the same input. Nothing that follows is carried out before
+    /// it is durable; [`SetTimer`](Self::SetTimer) and answers to pings excepted, which depend on nothing.
+    Checkpoint(Box<Write>),
+    /// Make the directories of volumes, and remove others with all that is in them. What is there already stays as it is;
+    /// what is gone already is as good. Answered by [`Input::VolumesChanged`](crate::Input).
+    ChangeVolumes {
+        /// On behalf of which operation.
+        operation: Uuid,
+        /// To be there.
+        make: Vec<VolumeDirectory>,
+        /// To be gone; of a mount all that is in it.
+        remove: Vec<VolumeDirectory>,
+    },
+    /// Link these volumes into the sandbox of a container that runs, and unlink those that it had and that are not among
+    /// them. Harmless if it is gone.
+    LinkVolumes {
+        /// Which container.
+        container_id: ContainerId,
+        /// All its volumes.
+        volumes: Vec<VolumeLink>,
+    },
     /// Send to a master's process (or its observer: the answer to a ping). Lost if it cannot be delivered.
     Send {
         /// To whom.
@@ -56,6 +81,12 @@ pub enum Output {
     },
 }
 
+impl Output {
+    pub(crate) fn checkpoint(write: Write) -> Self {
+        Self::Checkpoint(Box::new(write))
+    }
+}
+
 /// Why an executor's request was refused; `Display` is the body of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExecutorRefusal {
@@ -95,8 +126,8 @@ pub enum ToMaster {
         agent_id: AgentId,
         /// Names the present state of the resources.
         resource_version: Uuid,
-        /// Operations that are not yet acknowledged.
-        operations: Vec<OperationUpdate>,
+        /// Operations that have not ended, or whose end is not yet acknowledged.
+        operations: Vec<Arc<Operation>>,
     },
     /// `UnregisterSlaveMessage`.
     Unregister {
@@ -150,38 +181,6 @@ pub struct Reregister {
     pub tasks: Vec<Arc<Task>>,
     /// Frameworks that are through, with their executors and tasks.
     pub completed_frameworks: Vec<Arc<FrameworkView>>,
-}
-
-/// How an operation stands (`UpdateOperationStatusMessage`).
-#[derive(Clone, Debug, PartialEq)]
-pub struct OperationUpdate {
-    /// Whose; `None` for an operator's.
-    pub framework_id: Option<FrameworkId>,
-    /// The agent.
-    pub agent_id: AgentId,
-    /// The framework's own name for it.
-    pub operation_id: Option<OperationId>,
-    /// The master's name for it.
-    pub operation_uuid: Uuid,
-    /// How it ended.
-    pub state: OperationState,
-    /// Why, if it went wrong.
-    pub message: Option<Arc<str>>,
-    /// Names the status that is to be acknowledged; `None` if no acknowledgement is wanted.
-    pub status_uuid: Option<Uuid>,
-}
-
-/// How an operation ended (`OperationState`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OperationState {
-    /// `OPERATION_FINISHED`.
-    Finished,
-    /// `OPERATION_FAILED`.
-    Failed,
-    /// `OPERATION_ERROR`.
-    Error,
-    /// `OPERATION_DROPPED`.
-    Dropped,
 }
 
 /// Events of the executor API.

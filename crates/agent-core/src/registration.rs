@@ -3,19 +3,22 @@
 use std::time::Duration;
 
 use base::{AgentId, Time};
-use resources::Resources;
 use tracing::{info, warn};
 
+use crate::checkpoint::Write;
 use crate::core::{AgentCore, Step};
 use crate::input::{Pid, Reconciliation};
 use crate::output::{Reregister, ToMaster};
 use crate::state::{Executor, Framework};
 use crate::timers::{Timer, TimerKey};
 use crate::types::{ExecutorKind, ExecutorState, Reason, StatusSource, Task, TaskState};
-use crate::{Output, operations, status, updates};
+use crate::{Output, operations, status, updates, volumes};
 
 /// What Mesos' master allows by default: five pings, fifteen seconds apart.
 const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// An attempt that comes while the resources are being changed waits so long.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// The pause between attempts never gets longer than that.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
@@ -94,7 +97,12 @@ pub(crate) fn attempt(core: &mut AgentCore, step: &mut Step<'_>) {
     if core.registration.registered || core.ending.is_some() {
         return;
     }
-    let checkpointed = checkpointed(core);
+    if core.operations.is_busy() {
+        // The master is to hear what the resources are, and they are just being changed.
+        core.registration.retry = Some(core.timers.set(step.now + BUSY_PAUSE, Timer::Register));
+        return;
+    }
+    let checkpointed = volumes::checkpointed(&core.total);
     let resource_version = core.resource_version;
     let message = match core.registration.agent_id.clone() {
         None => ToMaster::Register { checkpointed, resource_version },
@@ -121,7 +129,8 @@ pub(crate) fn registered(
         return; // an answer to an attempt that was made twice
     }
     info!(agent = %id, "registered");
-    core.registration.agent_id = Some(id);
+    core.registration.agent_id = Some(id.clone());
+    operations::write_resources(core, step);
     confirm(core, step, ping_timeout);
 }
 
@@ -172,14 +181,23 @@ fn confirm(core: &mut AgentCore, step: &mut Step<'_>, ping_timeout: Option<Durat
     registration.ping_timeout = ping_timeout.unwrap_or(DEFAULT_PING_TIMEOUT);
     core.timers.cancel(&mut registration.retry);
     await_ping(core, step.now);
+    // Each time: the description of the agent may be another than the last time.
+    step.out.push(Output::checkpoint(Write::Agent(Some(core.agent_id()))));
     let update = ToMaster::UpdateAgent {
         agent_id: core.agent_id(),
         resource_version: core.resource_version,
-        operations: core.operations.pending(),
+        operations: core.operations.all(),
     };
     send(core, step, update);
     updates::resend_all(core, step);
     operations::resend_all(core, step);
+}
+
+/// The resources are not what the master believes: it is told by a registration anew.
+pub(crate) fn tell_resources(core: &mut AgentCore, step: &mut Step<'_>) {
+    if core.registration.registered {
+        start_over(core, step);
+    }
 }
 
 /// Sends to the master, if the agent is registered with one.
@@ -197,6 +215,7 @@ fn start_over(core: &mut AgentCore, step: &mut Step<'_>) {
 }
 
 fn disconnect(core: &mut AgentCore) {
+    core.operations.forget_deferred();
     core.registration.registered = false;
     core.timers.cancel(&mut core.registration.retry);
     core.timers.cancel(&mut core.registration.ping);
@@ -223,12 +242,7 @@ fn await_ping(core: &mut AgentCore, now: Time) {
     core.registration.ping = Some(core.timers.set(now + core.registration.ping_timeout, Timer::PingTimeout));
 }
 
-/// What operations made of the agent's resources, and what the master must therefore hear from the agent.
-fn checkpointed(core: &AgentCore) -> Resources {
-    core.total.filter(|resource| resource.is_dynamically_reserved() || resource.is_persistent_volume())
-}
-
-fn reregister(core: &AgentCore, agent_id: AgentId, checkpointed: Resources) -> Reregister {
+fn reregister(core: &AgentCore, agent_id: AgentId, checkpointed: resources::Resources) -> Reregister {
     let living = || core.frameworks.iter().filter(|(_, framework)| !framework.terminating);
     let executors = living().flat_map(|(id, framework)| {
         let alive = |e: &&Executor| e.kind() != ExecutorKind::Command && e.state != ExecutorState::Terminated;

@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use base::{Uuid, validate_id};
+use base::{ExecutorId, FrameworkId, Uuid, validate_id};
 use tracing::{info, warn};
 
 use crate::core::{AgentCore, Step};
 use crate::input::{RunTask, RunTaskGroup};
 use crate::output::{ExecutorEvent, Output};
-use crate::state::{Executor, Queued};
+use crate::state::Queued;
 use crate::types::{
     ExecutorInfo, ExecutorKind, ExecutorState, FrameworkInfo, Reason, StatusSource, TaskInfo, TaskState,
 };
-use crate::{builtin, executors, frameworks, shutdown, status, updates};
+use crate::{builtin, executors, frameworks, shutdown, status, updates, volumes};
 
 /// Tasks that the master wants launched together.
 struct Launch {
@@ -152,14 +152,21 @@ fn deliver(core: &mut AgentCore, step: &mut Step<'_>, launch: &Launch) {
         }
         (ExecutorKind::Custom, ExecutorState::Running, Some(_)) => {
             executor.queued.push_back(launch.tasks.clone());
-            flush(step, framework_id, executor);
+            flush(core, step, framework_id, executor_id);
         }
         _ => executor.queued.push_back(launch.tasks.clone()),
     }
 }
 
 /// Sends a custom executor everything that waits for it.
-pub(crate) fn flush(step: &mut Step<'_>, framework_id: &base::FrameworkId, executor: &mut Executor) {
+pub(crate) fn flush(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    framework_id: &FrameworkId,
+    executor_id: &ExecutorId,
+) {
+    volumes::relink(core, step, framework_id, executor_id);
+    let Some(executor) = core.executor(framework_id, executor_id) else { return };
     let Some(stream) = executor.stream else { return };
     for queued in std::mem::take(&mut executor.queued) {
         executor.ever_sent_task = true;

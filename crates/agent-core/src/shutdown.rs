@@ -3,6 +3,7 @@
 use base::{ContainerId, ExecutorId, FrameworkId};
 use tracing::{info, warn};
 
+use crate::checkpoint::Write;
 use crate::core::{AgentCore, Step};
 use crate::output::{ExecutorEvent, Output, ToMaster};
 use crate::state::{Executor, KillCause};
@@ -142,6 +143,14 @@ fn end(core: &mut AgentCore, step: &mut Step<'_>, reason: String) {
 /// Terminates, if that is what the agent is about, and nothing is left.
 pub(crate) fn finish(core: &mut AgentCore, step: &mut Step<'_>) {
     if let Some(reason) = core.ending.clone().filter(|_| core.frameworks.is_empty()) {
+        // Its id goes with it, as in Mesos: who starts here next is a new agent, with the resources as they are.
+        step.out.push(Output::checkpoint(Write::Agent(None)));
         step.out.push(Output::Terminate { reason });
     }
+}
+
+/// Terminates at once and with everything in place: the agent cannot go on in this process.
+pub(crate) fn give_up(step: &mut Step<'_>, reason: &str) {
+    warn!(reason, "giving up");
+    step.out.push(Output::Terminate { reason: reason.to_owned() });
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use base::{ContainerId, ExecutorId, FrameworkId, TaskId, duration_text};
 use resources::Resources;
 
-use crate::Options;
 use crate::core::AgentCore;
 use crate::state::{Executor, Framework};
 use crate::types::{CommandInfo, ContainerKind, ContainerSpec, ExecutorKind, FrameworkInfo, TaskInfo};
+use crate::{Options, volumes};
 
 /// What Mesos gives where the operator says nothing.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -49,15 +49,14 @@ pub(crate) fn of_executor(
         set(&mut environment, "MESOS_RECOVERY_TIMEOUT", duration_text(core.options.recovery_timeout));
         set(&mut environment, "MESOS_SUBSCRIPTION_BACKOFF_MAX", SUBSCRIPTION_BACKOFF);
     }
-    let mut resources = executor.info.resources.clone();
-    for task in task.iter().chain(executor.queued.iter().flat_map(|queued| &queued.tasks)) {
-        resources += &task.resources;
-    }
+    let resources = executor.given();
     let kind = match (executor.kind(), command) {
         (ExecutorKind::Default, _) => ContainerKind::Group,
         (_, command) => ContainerKind::Process(command.clone().unwrap_or_default()),
     };
+    let volumes = volumes::links(core, &executor.container_id, &resources);
     Some(ContainerSpec {
+        volumes,
         container_id: executor.container_id.clone(),
         parent: None,
         framework_id: framework.info.id.clone(),
@@ -90,7 +89,9 @@ pub(crate) fn of_group_task(
     let mut environment = common_environment(core, framework, executor, &directory);
     add_role(&mut environment, &task.resources);
     set(&mut environment, "MESOS_CONTAINER_IP", address(&core.options).0);
+    let volumes = volumes::links(core, &container_id, &task.resources);
     Some(ContainerSpec {
+        volumes,
         container_id,
         parent: Some(executor.container_id.clone()),
         framework_id: framework.info.id.clone(),

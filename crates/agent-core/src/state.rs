@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use base::{ContainerId, ExecutorId, FrameworkId, Ring, TaskId};
+use resources::Resources;
 
 use crate::input::StreamId;
 use crate::timers::TimerKey;
 use crate::types::{
     ExecutorInfo, ExecutorKind, ExecutorState, ExecutorView, FrameworkInfo, Task, TaskInfo, TaskState,
+    VolumeLink,
 };
 
 /// Completed tasks that are remembered for each executor.
@@ -62,6 +64,8 @@ pub(crate) struct Executor {
     pub(crate) tasks: BTreeMap<TaskId, TaskEntry>,
     /// Groups that it was given so far.
     pub(crate) groups: u32,
+    /// The volumes that are linked into the sandbox of a custom executor.
+    pub(crate) volumes: Vec<VolumeLink>,
     pub(crate) completed: Ring<Arc<Task>>,
 }
 
@@ -82,12 +86,33 @@ impl Executor {
             queued: VecDeque::new(),
             tasks: BTreeMap::new(),
             groups: 0,
+            volumes: Vec::new(),
             completed: Ring::new(MAX_COMPLETED_TASKS),
         }
     }
 
     pub(crate) fn kind(&self) -> ExecutorKind {
         self.info.kind
+    }
+
+    /// What it and its unfinished tasks are given, those that wait included.
+    pub(crate) fn given(&self) -> Resources {
+        let mut given = self.info.resources.clone();
+        for task in self.unfinished() {
+            given += &task.resources;
+        }
+        given
+    }
+
+    /// The persistent volumes among that.
+    pub(crate) fn given_volumes(&self) -> Resources {
+        let all = self.info.resources.iter().chain(self.unfinished().flat_map(|task| task.resources.iter()));
+        all.filter(|resource| resource.is_persistent_volume()).cloned().collect()
+    }
+
+    fn unfinished(&self) -> impl Iterator<Item = &Arc<TaskInfo>> {
+        let given = self.tasks.values().filter(|entry| !entry.task.state.is_terminal());
+        self.queued.iter().flat_map(|queued| &queued.tasks).chain(given.map(|entry| &entry.task.info))
     }
 
     /// Orders its own container away, once. It is then terminating.

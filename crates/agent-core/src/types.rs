@@ -4,14 +4,18 @@ mod command;
 mod container;
 mod executor;
 mod framework;
+mod operation;
 mod status;
 mod task;
 mod view;
+mod volume;
 
 pub use command::{CommandInfo, Uri};
 pub use container::{ContainerKind, ContainerSpec};
 pub use executor::{ExecutorInfo, ExecutorKind};
 pub use framework::FrameworkInfo;
+pub use operation::{Operation, OperationState, OperationUpdate};
 pub use status::{ContainerStatus, Reason, StatusSource, StatusUpdate, TaskStatus};
 pub use task::{Task, TaskInfo, TaskState};
 pub use view::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Snapshot};
+pub use volume::{VolumeDirectory, VolumeLink};

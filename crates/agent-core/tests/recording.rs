@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use agent_core::{ApplyOperation, FrameworkInfo, FromMaster, Input, Output, TaskState, ToMaster};
-use base::Uuid;
-use resources::{Reservation, Resources, Role};
+use base::{Payload, Uuid};
+use resources::{Operation, Reservation, Resources, Role};
 use testkit::agent::{AgentEnv, command_task, default_executor, framework, options};
 
 /// What the real agent sent, in order: `update:` is followed by the state's number on the wire.
@@ -161,19 +161,17 @@ fn groups(replay: &mut Replay) {
 
 /// Reserve and unreserve; the second status is not acknowledged, because its framework has ended, and is repeated.
 fn operations(replay: &mut Replay) {
-    let disk = Resources::parse("disk:32").expect("well formed");
-    let role = Role::from("scen");
-    let reserved =
-        disk.map(|resource| resource.clone().reserved_by(Reservation::dynamic(role.clone(), None)));
-    for (number, consumed, converted) in [(1, &disk, &reserved), (2, &reserved, &disk)] {
+    let disk = Resources::parse("disk:32").expect("well formed").iter().next().expect("one").clone();
+    let reserved = vec![disk.reserved_by(Reservation::dynamic(Role::from("scen"), None))];
+    let reserve = Operation::Reserve { source: Vec::new(), resources: reserved.clone() };
+    for (number, operation) in [(1, reserve), (2, Operation::Unreserve { resources: reserved })] {
         let operation_uuid = Uuid::from_bytes([number; 16]);
         replay.env.from_master(FromMaster::ApplyOperation(Box::new(ApplyOperation {
             framework_id: Some("0004".into()),
             operation_id: Some("op".into()),
             operation_uuid,
-            consumed: consumed.clone(),
-            converted: converted.clone(),
-            unsupported: None,
+            operation: Ok(operation),
+            body: Payload::default(),
             resource_version: None,
         })));
         let status_uuid = operation_status(replay);

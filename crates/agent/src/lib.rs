@@ -7,6 +7,7 @@
 //!   endpoints, which begin with the router of all of them).
 //! * `convert` is the border between protobuf and the core's types.
 
+mod checkpoint;
 mod context;
 mod convert;
 mod detect;
@@ -18,10 +19,13 @@ mod libprocess;
 mod metrics;
 mod operator;
 mod options;
+mod recovery;
 mod report;
 mod server;
 mod v0;
+mod volumes;
 
+pub use checkpoint::UnreadableError;
 pub use detect::DescriptionError;
 pub use options::AgentOptions;
 pub use server::{AgentServer, StartError, Terminated};

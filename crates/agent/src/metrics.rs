@@ -53,10 +53,13 @@ pub(crate) struct Counters {
     pub(crate) removals_succeeded: u64,
     pub(crate) removals_failed: u64,
     pub(crate) executors_ended: u64,
+    pub(crate) commits: u64,
+    pub(crate) commit_errors: u64,
+    pub(crate) recovery_errors: u64,
 }
 
 /// Metrics that are always 0 here: what they count does not happen.
-const NEVER: [&str; 15] = [
+const NEVER: [&str; 14] = [
     "containerizer/fetcher/cache_size_total_bytes",
     "containerizer/fetcher/cache_size_used_bytes",
     "containerizer/mesos/container_destroy_errors",
@@ -69,7 +72,6 @@ const NEVER: [&str; 15] = [
     "slave/executors_preempted",
     "slave/invalid_framework_messages",
     "slave/invalid_status_updates",
-    "slave/recovery_errors",
     "slave/recovery_time_secs",
     "slave/valid_framework_messages",
 ];
@@ -89,9 +91,12 @@ pub(crate) fn collect(
         ("gc/path_removals_failed", counters.removals_failed),
         ("gc/path_removals_pending", counters.removals_pending),
         ("gc/path_removals_succeeded", counters.removals_succeeded),
+        ("meseta/checkpoint_commits", counters.commits),
+        ("meseta/checkpoint_errors", counters.commit_errors),
         ("slave/container_launch_errors", counters.container_launch_errors),
         ("slave/executors_terminated", counters.executors_ended),
         ("slave/frameworks_active", snapshot.frameworks.len() as u64),
+        ("slave/recovery_errors", counters.recovery_errors),
         ("slave/registered", u64::from(snapshot.master.is_some())),
         ("slave/tasks_failed", updates.failed),
         ("slave/tasks_finished", updates.finished),

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use agent_core::{AgentCore, Input, Options, Pid};
+use agent_core::{AgentCore, Input, Options, Pid, RecoveryError};
 use base::Time;
 use containerizer::{FetchLimits, Fetcher, Launcher, PosixLauncher, PosixOptions};
 use http_api::{Logging, ServeOptions, serve_behind};
@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use transport::{Peers, PeersOptions, serve_messages};
 
+use crate::checkpoint::UnreadableError;
 use crate::context::Shared;
 use crate::convert::SelfDescription;
 use crate::detect::{self, DescriptionError};
@@ -25,6 +26,7 @@ use crate::detector;
 use crate::engine::{Containers, CoreHandle, Ended, Engine, EngineOptions, Garbage, Work};
 use crate::libprocess::{Inbox, PROCESS};
 use crate::options::AgentOptions;
+use crate::recovery;
 
 /// How much work may wait for the core before whoever brings more has to wait.
 const QUEUE: usize = 16 << 10;
@@ -59,6 +61,20 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// What the agent remembers cannot be read or written.
+    #[error("cannot use what the agent remembers in '{path}'")]
+    Store {
+        /// In which file.
+        path: PathBuf,
+        /// Why not.
+        source: store::StoreError,
+    },
+    /// What the agent remembers is not for this version.
+    #[error("cannot read what the agent remembers")]
+    Records(#[from] UnreadableError),
+    /// What the agent remembers cannot be true together with its options.
+    #[error("cannot go on as the agent that was here before")]
+    Recovery(#[from] RecoveryError),
     /// Threads or descriptors are used up.
     #[error("cannot start the agent's threads")]
     Thread(#[source] io::Error),
@@ -106,6 +122,8 @@ impl AgentServer {
         let options = AgentOptions { work_dir, ..options };
         let own = Arc::new(describe(&options, address)?);
 
+        let recovery = recovery::recover(&options.work_dir, core_options(&options, &own)).await?;
+
         let (queue, work) = mpsc::channel(QUEUE);
         let core = CoreHandle::new(queue);
         let (container_sender, container_events) = mpsc::unbounded_channel();
@@ -122,7 +140,16 @@ impl AgentServer {
         let registered = Arc::new(AtomicBool::new(false));
         let watching =
             tokio::spawn(detector::watch(given, master.clone(), Arc::clone(&registered), core.clone()));
+        let (store_sender, store_events) = mpsc::unbounded_channel();
+        let writer =
+            recovery::writer(recovery.store, Arc::clone(&own), store_sender).map_err(StartError::Thread)?;
+        recovery::delete_leftovers(&options.work_dir, &own, &runtime);
         let engine_options = EngineOptions {
+            writer,
+            store_events,
+            first: recovery.first,
+            clock: recovery.clock,
+            recovery_errors: recovery.errors,
             own: Arc::clone(&own),
             master,
             registered,
@@ -133,9 +160,8 @@ impl AgentServer {
             garbage: Garbage::new(options.gc_delay),
             runtime,
         };
-        let core_options = core_options(&options, &own);
         let (end, ended) = watch::channel(None);
-        let thread = spawn_core(core_options, engine_options, work, (Arc::clone(&launcher), lock), end)?;
+        let thread = spawn_core(recovery.core, engine_options, work, (Arc::clone(&launcher), lock), end)?;
         tracing::info!("agent listens on {bound} and is known as {}", own.pid);
         let shared = Arc::new(Shared {
             flags: options.flags(address.port(), &own.hostname),
@@ -261,7 +287,7 @@ fn core_options(options: &AgentOptions, own: &SelfDescription) -> Options {
 }
 
 fn spawn_core(
-    core_options: Options,
+    core: AgentCore,
     engine_options: EngineOptions,
     work: mpsc::Receiver<Work>,
     (launcher, lock): (Arc<PosixLauncher>, File),
@@ -273,7 +299,7 @@ fn spawn_core(
     std::thread::Builder::new()
         .name("agent-core".to_owned())
         .spawn(move || {
-            let engine = Engine::new(AgentCore::new(core_options), engine_options);
+            let engine = Engine::new(core, engine_options);
             let ended = runtime.block_on(engine.run(work));
             // Whatever runs ends with the agent.
             launcher.shutdown();

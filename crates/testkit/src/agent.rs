@@ -3,9 +3,11 @@
 mod build;
 mod env;
 mod lines;
+mod memory;
 
 pub use build::{
     command_task, custom_executor, custom_task, default_executor, framework, group_task, options,
 };
 pub use env::AgentEnv;
 pub use lines::Lines;
+pub use memory::Memory;

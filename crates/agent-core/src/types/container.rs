@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::{ContainerId, ExecutorId, FrameworkId, TaskId};
 use resources::Resources;
 
-use super::{CommandInfo, ExecutorInfo, TaskInfo};
+use super::{CommandInfo, ExecutorInfo, TaskInfo, VolumeLink};
 
 /// What happens inside a container.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,8 @@ pub struct ContainerSpec {
     pub user: Arc<str>,
     /// What it may use, the executor's share included where the container is an executor's.
     pub resources: Resources,
+    /// The persistent volumes among them.
+    pub volumes: Vec<VolumeLink>,
     /// The executor as described.
     pub executor: Arc<ExecutorInfo>,
     /// The task as described, for a container that runs one.

@@ -134,8 +134,7 @@ fn rare(name: &str, body: &[u8]) -> Result<FromMaster, UnusableMessage> {
         }
         "ReconcileOperationsMessage" => {
             let message: internal::ReconcileOperationsMessage = proto::decode(body)?;
-            let uuids = message.operations.iter().filter_map(|operation| operation.operation_uuid.as_ref());
-            FromMaster::ReconcileOperations(uuids.filter_map(|uuid| Uuid::from_slice(&uuid.value)).collect())
+            FromMaster::ReconcileOperations(operation::reconcile(&message))
         }
         "CheckpointResourcesMessage" => {
             let message: internal::CheckpointResourcesMessage = proto::decode(body)?;

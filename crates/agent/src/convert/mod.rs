@@ -12,6 +12,7 @@ mod unsupported;
 pub(crate) use executor::{call_from_proto, event_to_proto, heartbeat};
 pub(crate) use from_master::{UnusableMessage, from_master};
 pub(crate) use info::{executor_to_proto, framework_to_proto, task_of_executor};
+pub(crate) use operation::{operation_from_proto, operation_to_proto};
 pub(crate) use status::{container_id_from_proto, container_id_to_proto};
 pub(crate) use task::{queued_to_proto, task_to_proto};
 pub(crate) use to_master::{SelfDescription, ToMasterMessage, capabilities};

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use agent_core::{FrameworkView, OperationUpdate, Reregister, ToMaster};
+use agent_core::{FrameworkView, Reregister, ToMaster};
 use base::AgentId;
 use proto::{FullName, Message, internal, v0, v1};
 use resources::Resources;
@@ -29,7 +29,8 @@ pub(crate) struct SelfDescription {
 }
 
 impl SelfDescription {
-    fn v0(&self, agent_id: Option<&AgentId>) -> v0::SlaveInfo {
+    /// The description that masters get.
+    pub(crate) fn v0(&self, agent_id: Option<&AgentId>) -> v0::SlaveInfo {
         v0::SlaveInfo {
             hostname: self.hostname.clone(),
             port: Some(i32::from(self.port)),
@@ -119,7 +120,10 @@ impl Outgoing for ToMasterMessage {
                     update_oversubscribed_resources: Some(false),
                     oversubscribed_resources: Vec::new(),
                     operations: Some(internal::update_slave_message::Operations {
-                        operations: operations.iter().map(pending_operation).collect(),
+                        operations: operations
+                            .iter()
+                            .map(|operation| operation::operation_to_proto(operation))
+                            .collect(),
                     }),
                     resource_version_uuid: Some(uuid(*resource_version)),
                     resource_providers: Some(internal::update_slave_message::ResourceProviders::default()),
@@ -203,18 +207,5 @@ fn completed(framework: &FrameworkView, agent_id: &AgentId, own: IpAddr) -> inte
             .flat_map(|executor| executor.terminated.iter().chain(&executor.completed))
             .map(|task| task_to_proto(task, agent_id, own))
             .collect(),
-    }
-}
-
-/// An operation whose end the master has not acknowledged. What it was made of is no longer known; the master knows.
-fn pending_operation(update: &OperationUpdate) -> v1::Operation {
-    let message = operation::update_to_proto(update);
-    v1::Operation {
-        framework_id: message.framework_id,
-        agent_id: message.slave_id,
-        statuses: vec![message.status.clone()],
-        latest_status: message.status,
-        uuid: uuid(update.operation_uuid),
-        ..Default::default()
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use agent_core::{CommandInfo, ContainerEvent, ContainerKind, ContainerSpec, Input};
+use agent_core::{CommandInfo, ContainerEvent, ContainerKind, ContainerSpec, Input, VolumeLink};
 use base::ContainerId;
 use containerizer::{Command, FetchRequest, Fetcher, LaunchSpec, Launcher, Limits, Signal, Uri, Wishes};
 use tokio::runtime::Handle;
@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 
 use super::work::{CoreHandle, Work};
 use crate::metrics::Counters;
+use crate::volumes;
 
 enum Phase {
     /// The sandbox is made and filled.
@@ -34,6 +35,8 @@ struct Live {
     doomed: bool,
     fetches: bool,
     directory: Arc<str>,
+    /// What is linked into the sandbox.
+    volumes: Vec<VolumeLink>,
 }
 
 /// All containers that are not over.
@@ -65,6 +68,22 @@ impl Containers {
             inputs: Vec::new(),
             abandoned: Vec::new(),
         }
+    }
+
+    /// The way back to the core.
+    pub(crate) fn core(&self) -> CoreHandle {
+        self.core.clone()
+    }
+
+    /// Gives a container that runs the volumes that it is to have now.
+    pub(crate) fn link(&mut self, container_id: &ContainerId, volumes: Vec<VolumeLink>) {
+        // One whose sandbox is being made gets what it was ordered with, and one that is gone needs nothing.
+        let Some(live) = self.live.get_mut(container_id) else { return };
+        if let Err(error) = volumes::link(Path::new(&*live.directory), &volumes, &live.volumes) {
+            let error = crate::report(&error);
+            tracing::warn!(container = %container_id, error, "a container does not have its volumes");
+        }
+        live.volumes = volumes;
     }
 
     /// What happened since the last time.
@@ -110,10 +129,10 @@ impl Containers {
         let fetches = !uris.is_empty();
         let top_level = spec.parent.is_none();
         let request = FetchRequest { container_id: container_id.clone(), sandbox, user, uris };
-        let (fetcher, core) = (self.fetcher.clone(), self.core.clone());
+        let (fetcher, core, volumes) = (self.fetcher.clone(), self.core.clone(), spec.volumes.clone());
         let work = self.runtime.spawn(async move {
             let container_id = request.container_id.clone();
-            let result = prepare(&fetcher, request, top_level).await;
+            let result = prepare(&fetcher, request, top_level, &volumes).await;
             // Nobody is left to be told when the agent ends.
             let _ = core.send(Work::Prepared { container_id, result }).await;
         });
@@ -128,6 +147,7 @@ impl Containers {
             doomed: false,
             fetches,
             directory: spec.directory,
+            volumes: spec.volumes,
         };
         self.live.insert(container_id, live);
     }
@@ -273,13 +293,19 @@ fn uri(uri: &agent_core::Uri) -> Uri {
     }
 }
 
-async fn prepare(fetcher: &Fetcher, request: FetchRequest, top_level: bool) -> Result<(), String> {
+async fn prepare(
+    fetcher: &Fetcher,
+    request: FetchRequest,
+    top_level: bool,
+    volumes: &[VolumeLink],
+) -> Result<(), String> {
     // A few calls of the file system, quicker than handing them to another thread.
     containerizer::create_sandbox(&request.sandbox, request.user.as_deref())
         .map_err(|error| crate::report(&error))?;
     if top_level && let Err(error) = link_latest(&request.sandbox) {
         tracing::warn!(sandbox = %request.sandbox.display(), %error, "cannot link the latest run");
     }
+    volumes::link(&request.sandbox, volumes, &[]).map_err(|error| crate::report(&error))?;
     fetcher.fetch(request).await.map_err(|error| crate::report(&error))
 }
 

@@ -11,6 +11,7 @@ mod run;
 mod streams;
 mod work;
 
+pub(crate) use clock::Clock;
 pub(crate) use containers::Containers;
 pub(crate) use garbage::Garbage;
 pub(crate) use run::{Ended, Engine, EngineOptions};

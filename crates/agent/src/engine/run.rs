@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use agent_core::{
     AgentCore, ExecutorCall, ExecutorRefusal, ExecutorRequest, FromMaster, Input, Output, Pid, RequestId,
-    StreamId,
+    StreamId, Write,
 };
 use base::Time;
+use store::{Gate, Writer};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use transport::{PeerEvent, Peers};
@@ -40,6 +41,14 @@ pub(crate) struct EngineOptions {
     pub(crate) containers: Containers,
     pub(crate) container_events: mpsc::UnboundedReceiver<containerizer::ContainerEvent>,
     pub(crate) garbage: Garbage,
+    /// Commits what the core writes, and what it tells.
+    pub(crate) writer: Writer<Write>,
+    pub(crate) store_events: mpsc::UnboundedReceiver<store::Event>,
+    /// What is to be done first.
+    pub(crate) first: Vec<Output>,
+    pub(crate) clock: Clock,
+    /// Records that were damaged.
+    pub(crate) recovery_errors: u64,
     /// Where blocking work is done.
     pub(crate) runtime: Handle,
 }
@@ -70,15 +79,19 @@ pub(crate) struct Engine {
     /// Inputs that follow from carrying out outputs; handled before anything else.
     pub(super) follow_ups: Vec<Input>,
     pub(super) outputs: Vec<Output>,
+    /// Holds back what follows a write.
+    pub(super) gate: Gate<Write, Output>,
+    pub(super) writer: Writer<Write>,
     pub(super) counters: Counters,
     pub(super) terminated: Option<String>,
     master: Pid,
     registered: Arc<AtomicBool>,
     peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     container_events: mpsc::UnboundedReceiver<containerizer::ContainerEvent>,
+    store_events: mpsc::UnboundedReceiver<store::Event>,
     views: Vec<oneshot::Sender<Arc<AgentView>>>,
     next_request: u64,
-    runtime: Handle,
+    pub(super) runtime: Handle,
     clock: Clock,
 }
 
@@ -94,17 +107,20 @@ impl Engine {
             requests: HashMap::new(),
             timer: None,
             follow_ups: Vec::new(),
-            outputs: Vec::new(),
-            counters: Counters::default(),
+            outputs: options.first,
+            gate: Gate::default(),
+            writer: options.writer,
+            counters: Counters { recovery_errors: options.recovery_errors, ..Counters::default() },
             terminated: None,
             master: options.master,
             registered: options.registered,
             peer_events: options.peer_events,
             container_events: options.container_events,
+            store_events: options.store_events,
             views: Vec::new(),
             next_request: 0,
             runtime: options.runtime,
-            clock: Clock::start(),
+            clock: options.clock,
         }
     }
 
@@ -122,6 +138,7 @@ impl Engine {
             let deadline = self.deadline();
             tokio::select! {
                 biased;
+                Some(event) = self.store_events.recv() => self.store_event(event),
                 Some(event) = self.container_events.recv() => self.containers.event(event, &mut self.counters),
                 count = queue.recv_many(&mut batch, BATCH) => if count == 0 { return Ended::Stopped },
                 Some(event) = self.peer_events.recv() => self.peer_event(event),
@@ -208,7 +225,7 @@ impl Engine {
             self.execute();
             self.follow_ups.append(&mut self.containers.take_inputs());
             if self.follow_ups.is_empty() {
-                return;
+                return self.commit();
             }
             for input in std::mem::take(&mut self.follow_ups) {
                 self.handle(input);

@@ -126,7 +126,11 @@ impl FakeMaster {
     }
 
     pub fn point_at(&mut self, agent: &AgentServer) {
-        self.agent = Some(agent.address());
+        self.point_to(agent.address());
+    }
+
+    pub fn point_to(&mut self, agent: SocketAddr) {
+        self.agent = Some(agent);
     }
 
     pub fn say<M: Message + FullName>(&mut self, message: &M) {

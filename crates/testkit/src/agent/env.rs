@@ -11,7 +11,7 @@ use agent_core::{
 };
 use base::{ContainerId, Payload, Time, Uuid};
 
-use super::{Lines, build};
+use super::{Lines, Memory, build};
 
 /// An agent under test. Every input is followed by [`AgentCore::check`]; what was output waits to be expected.
 #[derive(Debug)]
@@ -26,6 +26,10 @@ pub struct AgentEnv {
     pub updates: VecDeque<StatusUpdate>,
     /// What was output and not yet expected, timers left out.
     pub outputs: Vec<Output>,
+    /// What has been written down.
+    pub memory: Memory,
+    /// Writes so far.
+    pub writes: usize,
     names: Lines,
     lines: Vec<String>,
     alarm: Option<Time>,
@@ -37,18 +41,42 @@ impl AgentEnv {
     /// An agent that knows of no master.
     #[must_use]
     pub fn new(options: Options) -> Self {
+        Self::with(AgentCore::new(options), Memory::default())
+    }
+
+    fn with(core: AgentCore, memory: Memory) -> Self {
         Self {
-            core: AgentCore::new(options),
+            core,
             now: Time::from_secs_f64(1_000.0),
             specs: BTreeMap::new(),
             updates: VecDeque::new(),
             outputs: Vec::new(),
+            memory,
+            writes: 0,
             names: Lines::default(),
             lines: Vec::new(),
             alarm: None,
             requests: 0,
             uuids: 0,
         }
+    }
+
+    /// The next life of an agent that left that.
+    ///
+    /// # Errors
+    /// If the agent cannot go on.
+    pub fn recover(
+        options: Options,
+        memory: Memory,
+        recovered: agent_core::Recovered,
+    ) -> Result<Self, agent_core::RecoveryError> {
+        let mut out = Vec::new();
+        let now = Time::from_secs_f64(2_000.0);
+        let core = AgentCore::recover(options, recovered, now, &mut out)?;
+        let mut env = Self { now, ..Self::with(core, memory) };
+        env.core.check();
+        env.take(out);
+        Ok(env)
     }
 
     /// An agent that is registered as `S0` with [`AgentEnv::master`]; what that output is forgotten.
@@ -72,10 +100,19 @@ impl AgentEnv {
         let mut out = Vec::new();
         self.core.handle(self.now, input, &mut out);
         self.core.check();
+        self.take(out);
+    }
+
+    fn take(&mut self, out: Vec<Output>) {
         for output in out {
             match &output {
                 Output::SetTimer(at) => {
                     self.alarm = Some(*at);
+                    continue;
+                }
+                Output::Checkpoint(write) => {
+                    self.memory.apply((**write).clone());
+                    self.writes += 1;
                     continue;
                 }
                 Output::LaunchContainer(spec) => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agent_core::{ExecutorEvent, Output, StatusSource, StatusUpdate, ToMaster};
+use agent_core::{ExecutorEvent, Output, StatusSource, StatusUpdate, ToMaster, VolumeDirectory, VolumeLink};
 use base::ContainerId;
 
 /// Writes outputs as lines and names containers in the order in which they come: `c1`, `c2`, ...
@@ -18,10 +18,20 @@ impl Lines {
         format!("c{}", self.containers.entry(id.clone()).or_insert(next))
     }
 
-    /// One output as a line; `None` for the timer, which [`AgentEnv`](super::AgentEnv) keeps.
+    /// One output as a line; `None` for the timer and for what is written down, which [`AgentEnv`](super::AgentEnv) keeps.
     pub fn line(&mut self, output: &Output) -> Option<String> {
         let line = match output {
-            Output::SetTimer(_) => return None,
+            Output::SetTimer(_) | Output::Checkpoint(_) => return None,
+            Output::ChangeVolumes { make, remove, .. } => {
+                let all = |what: &'static str, directories: &[VolumeDirectory]| {
+                    directories.iter().map(move |d| format!("{what} {}", d.path)).collect::<Vec<_>>()
+                };
+                [all("make", make), all("remove", remove)].concat().join(", ")
+            }
+            Output::LinkVolumes { container_id, volumes } => {
+                let links: Vec<_> = volumes.iter().map(link).collect();
+                format!("link into {} [{}]", self.name(container_id), links.join(" "))
+            }
             Output::Send { to, message } => match message {
                 ToMaster::Pong => format!("pong to {to}"),
                 message => to_master(message),
@@ -29,7 +39,10 @@ impl Lines {
             Output::LaunchContainer(spec) => {
                 let id = self.name(&spec.container_id);
                 let inside = spec.parent.as_ref().map(|parent| format!(" in {}", self.name(parent)));
-                format!("launch {id}{} for {}", inside.unwrap_or_default(), spec.executor_id)
+                let links: Vec<_> = spec.volumes.iter().map(link).collect();
+                let with =
+                    if links.is_empty() { String::new() } else { format!(" with {}", links.join(" ")) };
+                format!("launch {id}{} for {}{with}", inside.unwrap_or_default(), spec.executor_id)
             }
             Output::SignalContainer { container_id, signal } => {
                 format!("signal {} {signal}", self.name(container_id))
@@ -49,6 +62,12 @@ impl Lines {
     }
 }
 
+fn link(link: &VolumeLink) -> String {
+    let mode = if link.read_only { " to read" } else { "" };
+    let own = if link.own { "" } else { " of others" };
+    format!("{}={}{mode}{own}", link.container_path, link.directory.path)
+}
+
 fn to_master(message: &ToMaster) -> String {
     match message {
         ToMaster::Register { .. } => "register".to_owned(),
@@ -64,7 +83,10 @@ fn to_master(message: &ToMaster) -> String {
             format!("executor {executor_id} exited {status}")
         }
         ToMaster::Message { executor_id, .. } => format!("message of {executor_id}"),
-        ToMaster::OperationStatus(update) => format!("operation {:?}", update.state),
+        ToMaster::OperationStatus(update) => {
+            let message = update.message.as_ref().map(|message| format!(": {message}"));
+            format!("operation {:?}{}", update.state, message.unwrap_or_default())
+        }
         ToMaster::Pong => "pong".to_owned(),
     }
 }

@@ -1,0 +1,88 @@
+//! Records, as an earlier life of the agent left them.
+
+use agent_core::Recovered;
+use base::Uuid;
+use proto::{internal, v0, v1};
+use store::Record;
+
+use super::{AGENT_KEY, FORMAT, FORMAT_KEY, OPERATIONS, RESOURCES_KEY, VERSION_KEY};
+use crate::convert::operation_from_proto;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// For the core.
+    pub(crate) recovered: Recovered,
+    /// How the agent described itself then.
+    pub(crate) info: Option<v0::SlaveInfo>,
+    /// Records that make no sense, by key, and why.
+    pub(crate) unreadable: Vec<(String, String)>,
+}
+
+/// The records are not for this version.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the agent's records are of version {found} and this agent knows version {FORMAT}: start the newer version that \
+     wrote them, or another work directory"
+)]
+pub struct UnreadableError {
+    found: String,
+}
+
+/// Reads all records. One that makes no sense costs nothing but itself.
+pub(crate) fn read(records: Vec<Record>) -> Result<Memory, UnreadableError> {
+    let format = records.iter().find(|(key, _)| key == FORMAT_KEY);
+    if let Some((_, found)) = format.filter(|(_, format)| format != FORMAT.as_bytes()) {
+        return Err(UnreadableError { found: String::from_utf8_lossy(found).into_owned() });
+    }
+    let mut memory = Memory::default();
+    let (mut resources, mut version) = (None, None);
+    for (key, value) in records {
+        let taken = match key.as_str() {
+            FORMAT_KEY => Ok(()),
+            AGENT_KEY => agent(&mut memory, &value),
+            RESOURCES_KEY => checkpointed(&value).map(|found| resources = Some(found)),
+            VERSION_KEY => match Uuid::from_slice(&value) {
+                Some(found) => {
+                    version = Some(found);
+                    Ok(())
+                }
+                None => Err("it is no UUID".to_owned()),
+            },
+            operation if operation.starts_with(OPERATIONS) => take_operation(&mut memory, &value),
+            _ => Err("nobody knows what it is".to_owned()),
+        };
+        if let Err(reason) = taken {
+            memory.unreadable.push((key, reason));
+        }
+    }
+    // Without the name of their state everything that assumes it is refused, which is safe.
+    let version = version.unwrap_or(Uuid::from_bytes([0; 16]));
+    memory.recovered.resources = resources.map(|resources| (resources, version));
+    Ok(memory)
+}
+
+fn agent(memory: &mut Memory, value: &[u8]) -> Result<(), String> {
+    let info: v0::SlaveInfo = decode(value)?;
+    let id = info.id.as_ref().ok_or("it has no id")?;
+    memory.recovered.agent_id = Some(id.value.as_str().into());
+    memory.info = Some(info);
+    Ok(())
+}
+
+fn checkpointed(value: &[u8]) -> Result<resources::Resources, String> {
+    let message: internal::CheckpointResourcesMessage = decode(value)?;
+    wire::resources_from_proto(&message.resources).map_err(|error| error.to_string())
+}
+
+fn take_operation(memory: &mut Memory, value: &[u8]) -> Result<(), String> {
+    let message: v1::Operation = decode(value)?;
+    let operation = operation_from_proto(&message)?;
+    let asked = wire::operation_from_proto(&message.info).map_err(|error| error.to_string());
+    memory.recovered.operations.push((operation, asked));
+    Ok(())
+}
+
+fn decode<M: proto::Message + proto::Described + Default>(value: &[u8]) -> Result<M, String> {
+    proto::decode(value).map_err(|error| crate::report(&error))
+}

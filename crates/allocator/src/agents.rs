@@ -100,6 +100,7 @@ impl Allocator {
         agent.whitelisted = self.is_whitelisted(&agent.traits);
         let at = self.agents.insert(agent);
         self.agent_index.insert(id.clone(), at);
+        self.choose_anew(at);
         for (framework, resources) in used {
             self.take(at, framework, resources);
         }
@@ -115,11 +116,15 @@ impl Allocator {
             let old = self.agents[at].total.clone();
             self.change_total(&old, &spec.total);
         }
+        let changed = self.agents[at].traits != spec.traits;
         if self.agents[at].traits.attributes != spec.traits.attributes {
             // Who declined may have missed just the attribute that is there now.
             self.clear_refusals(at);
         }
         self.agents[at].set(spec);
+        if changed {
+            self.choose_anew(at);
+        }
         self.agents[at].whitelisted = self.is_whitelisted(&self.agents[at].traits);
         self.agents[at].recount();
         self.settle(at);

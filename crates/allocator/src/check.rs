@@ -15,6 +15,7 @@ impl Allocator {
         self.check_roles();
         self.check_frameworks();
         self.check_refusals();
+        self.check_choices();
         self.tree.check();
         self.order.check(&self.tree, |at| {
             let client = &self.tree.clients[at];

@@ -1,5 +1,6 @@
 //! Of which agents a framework wants offers in a role.
 
+mod choice;
 mod pattern;
 mod syntax;
 
@@ -7,6 +8,7 @@ use std::fmt;
 
 use crate::{AgentTraits, AttributeValue};
 
+pub(crate) use choice::Choice;
 pub use pattern::{Pattern, PatternError, RegexLimits};
 
 /// Of which agents a framework wants offers: those for which all conditions of at least one group hold. Without groups,

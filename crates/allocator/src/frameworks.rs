@@ -119,7 +119,7 @@ impl Allocator {
             c.subscribed = true;
             c.suppressed = suppressed;
             c.min_allocatable = spec.min_allocatable.get(role).cloned();
-            c.constraints = spec.constraints.get(role).cloned();
+            self.constrain(client, spec.constraints.get(role));
             self.tell(client, News::Wants);
         }
         self.unsubscribe_others(at, &spec.roles);
@@ -131,6 +131,7 @@ impl Allocator {
             let role = self.tree.clients[client].role;
             if !roles.contains(&self.tree.roles[role].role) {
                 self.tree.forget_refusals(client);
+                self.constrain(client, None);
                 self.tree.clients[client].subscribed = false;
                 self.forget_unused_client(client);
             }
@@ -215,6 +216,7 @@ impl Allocator {
             return;
         }
         let framework = c.framework;
+        self.constrained.remove(&client);
         self.frameworks[framework].clients.retain(|other| *other != client);
         if self.order.contains(client) {
             self.order.remove(&self.tree, client);

@@ -28,7 +28,7 @@ impl Allocator {
         if agent.remote && !client.capabilities.region_aware {
             return Err(Obstacle::OtherRegion);
         }
-        if client.constraints.as_ref().is_some_and(|c| !c.permits(&agent.traits)) {
+        if client.choice.as_ref().is_some_and(|choice| choice.leaves_out(at)) {
             return Err(Obstacle::Constrained);
         }
         Ok(())

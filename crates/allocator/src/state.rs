@@ -30,6 +30,8 @@ pub struct Allocator {
     pub(crate) frameworks: Slab<FrameworkIx, Framework>,
     pub(crate) framework_index: HashMap<FrameworkId, FrameworkIx>,
     pub(crate) framework_ranks: Ranks<FrameworkId>,
+    /// Clients with constraints.
+    pub(crate) constrained: BTreeSet<ClientIx>,
     /// How many frameworks want offers.
     pub(crate) contenders: usize,
     pub(crate) agents: Slab<AgentIx, Agent>,
@@ -66,6 +68,7 @@ impl Allocator {
             frameworks: Slab::new(),
             framework_index: HashMap::new(),
             framework_ranks: Ranks::new(),
+            constrained: BTreeSet::new(),
             contenders: 0,
             agents: Slab::new(),
             agent_index: HashMap::new(),

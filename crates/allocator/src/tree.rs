@@ -5,17 +5,17 @@
 //! summed up when it is asked for.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use base::{Index, never};
 use resources::{Quantities, Resource, Resources, Role, Scalar};
 
 use crate::amounts::{Amounts, NameIx, Names, Sign};
+use crate::constraints::Choice;
 use crate::frameworks::FrameworkIx;
 use crate::ranks::Ranks;
 use crate::shares::{DEFAULT_WEIGHT_MILLIONTHS, Shares};
 use crate::slab::Slab;
-use crate::{Capabilities, Constraints, Quota};
+use crate::{Capabilities, Quota};
 
 base::index_type!(
     /// A role.
@@ -75,8 +75,8 @@ pub(crate) struct Client {
     pub(crate) usage: Usage,
     /// What offers must have at least one of, if not what the options say.
     pub(crate) min_allocatable: Option<Vec<Quantities>>,
-    /// Of which agents it wants offers at all.
-    pub(crate) constraints: Option<Arc<Constraints>>,
+    /// Of which agents it wants offers at all, if not of all.
+    pub(crate) choice: Option<Choice>,
     /// How many refusals it has in force.
     pub(crate) refusals: usize,
     pub(crate) news: News,
@@ -239,7 +239,7 @@ impl Tree {
             suppressed: false,
             usage: Usage::default(),
             min_allocatable: None,
-            constraints: None,
+            choice: None,
             refusals: 0,
             news: News::None,
         });

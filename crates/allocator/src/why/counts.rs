@@ -23,7 +23,7 @@ impl Allocator {
                 counts.suppressed += usize::from(client.suppressed);
                 counts.refusing += usize::from(client.refusals > 0);
                 counts.refusals += client.refusals;
-                counts.constrained += usize::from(client.constraints.is_some());
+                counts.constrained += usize::from(client.choice.is_some());
             }
             for above in self.tree.path(at) {
                 let reached =

@@ -122,8 +122,10 @@ impl Allocator {
     /// All conditions that a client makes, each once.
     fn conditions(&self, client: ClientIx) -> Vec<&Condition> {
         let mut conditions: Vec<&Condition> = Vec::new();
-        for condition in
-            self.tree.clients[client].constraints.iter().flat_map(|all| all.any_of.iter().flatten())
+        for condition in self.tree.clients[client]
+            .choice
+            .iter()
+            .flat_map(|choice| choice.constraints().any_of.iter().flatten())
         {
             if !conditions.contains(&condition) {
                 conditions.push(condition);

@@ -86,7 +86,7 @@ impl Allocator {
     /// The conditions that do not hold for an agent, of the group that has the fewest such.
     pub(super) fn fewest_failing(&self, client: ClientIx, at: AgentIx) -> Vec<&Condition> {
         let traits = &self.agents[at].traits;
-        let groups = self.tree.clients[client].constraints.iter().flat_map(|all| &all.any_of);
+        let groups = self.tree.clients[client].choice.iter().flat_map(|choice| &choice.constraints().any_of);
         let failing = groups.map(|group| group.iter().filter(|c| !c.holds(traits)).collect::<Vec<_>>());
         failing.min_by_key(Vec::len).unwrap_or_default()
     }

@@ -103,7 +103,7 @@ impl Allocator {
     pub(super) fn probe_client(&self, probe: &Probe, at: (ClientIx, AgentIx), now: Time) -> Obstacles {
         let (client, agent) = (&self.tree.clients[at.0], at.1);
         let mut obstacles = probe.obstacles;
-        if client.constraints.as_ref().is_some_and(|c| !c.permits(&self.agents[agent].traits)) {
+        if client.choice.as_ref().is_some_and(|choice| choice.leaves_out(agent)) {
             obstacles.add(Obstacle::Constrained);
         }
         if probe.base.is_empty() {

@@ -12,5 +12,6 @@ mod random;
 mod reconciliation;
 mod reregistration;
 mod reservations;
+mod sharing;
 mod statuses;
 mod volumes;

@@ -70,7 +70,8 @@ impl World {
                 body: base::Payload::default(),
             }),
         };
-        let details = Details { disk: Some(volume), ..part.details().clone() };
+        let shared = self.below(3) == 0;
+        let details = Details { disk: Some(volume), shared, ..part.details().clone() };
         part.with_details(details)
     }
 

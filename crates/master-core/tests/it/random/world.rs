@@ -107,6 +107,7 @@ impl World {
         let mut info = framework_info("f");
         info.checkpoint = self.below(2) == 0;
         info.capabilities.partition_aware = self.below(2) == 0;
+        info.capabilities.shared_resources = self.below(2) == 0;
         info.roles = [["*", "web", "web/a"][self.below(3)].into()].into();
         let scheduler = self.master.subscribe(info.clone());
         self.infos.insert(scheduler.id.clone(), Arc::new(info.clone()));
@@ -481,7 +482,8 @@ impl World {
     /// What schedulers hold as offers and what machines run fits into the machines.
     fn check(&self) {
         for (host, machine) in self.machines.iter().enumerate() {
-            let Some(id) = &machine.id else { continue };
+            // As soon as nothing is on its way there: tasks may be about to be killed.
+            let Some(id) = machine.id.as_ref().filter(|_| machine.inbox.is_empty()) else { continue };
             let mut sum = Resources::new();
             for offer in self.offers.values().filter(|offer| offer.agent_id == *id) {
                 sum += &offer.resources;
@@ -491,7 +493,9 @@ impl World {
             }
             sum.unallocate();
             let total = started_with(host);
-            let plain = sum.map(|resource| resource.to_unreserved().without_volume());
+            // However many have a shared volume, there is one disk under it.
+            let plain: Resources =
+                sum.iter().map(|resource| resource.to_unreserved().without_volume()).collect();
             assert!(total.contains(&plain), "{id} has {total} but {sum} is handed out");
         }
     }

@@ -34,9 +34,9 @@ pub(crate) fn with_unconfirmed(confirmed: &Resources, unconfirmed: &[Unconfirmed
 /// master counted with but for the last so many operations, it is these. If it is anything else, it counts as it is.
 pub(crate) fn told(agent: &mut Agent, former_version: Option<Uuid>, told: Resources) {
     agent.confirmed = told.non_revocable();
-    if agent.resource_version != former_version {
-        agent.unconfirmed.clear();
-    }
+    let restarted = agent.resource_version != former_version;
+    // What it has said to have made is in what it has.
+    agent.unconfirmed.retain(|operation| !operation.finished && !restarted);
     let counted = agent.total.non_revocable();
     let arrived = (0..=agent.unconfirmed.len())
         .rev()

@@ -8,6 +8,7 @@ mod offers;
 mod operations;
 mod operator;
 mod operator_operations;
+mod quota;
 mod random;
 mod reconciliation;
 mod reregistration;

@@ -379,6 +379,22 @@ fn of_several_operations_those_that_arrived_stay() {
 }
 
 #[test]
+fn what_an_agent_said_to_have_done_is_in_what_it_has() {
+    let mut s = scene();
+    s.master.call(&s.scheduler.clone(), SchedulerCall::Revive(Vec::new()));
+    let offer = s.master.offer(&s.scheduler);
+    s.master.accept(&s.scheduler, &offer.id, [apply_as("same", reserve(&reserved("cpus:1", "web")))]);
+    let [same]: [Applied; 1] = s.master.operations_to(&s.pid).try_into().unwrap();
+    // The first was lost, and the second does the same.
+    s.master.from_agent(&s.pid.clone(), same.status(&s.agent, OperationState::Finished, 9));
+    let mut one = resources("cpus:3;mem:1024");
+    one += &reserved("cpus:1", "web");
+    s.reregister(&one);
+    s.tell(OperationState::Dropped);
+    assert_eq!(s.total(), one);
+}
+
+#[test]
 fn an_operation_that_fails_leaves_no_trace() {
     for state in [OperationState::Failed, OperationState::Error, OperationState::Dropped] {
         let mut s = scene();

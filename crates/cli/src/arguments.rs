@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use crate::flags::{Server, normalize};
 use crate::server::{AgentFlags, MasterFlags};
-use crate::{demo, failure, inspect, kill, logs, run, server, up};
+use crate::{demo, explain, failure, inspect, kill, logs, run, server, up};
 
 /// The command line of `meseta`.
 #[derive(Parser)]
@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Agents(inspect::AgentOptions),
     /// List the frameworks
     Frameworks(inspect::FrameworkOptions),
+    /// Say why a framework or a role gets no offers
+    Explain(explain::Options),
     /// Show what a task has printed
     Logs(logs::Options),
     /// Kill a task

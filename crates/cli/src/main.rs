@@ -6,6 +6,7 @@
 mod arguments;
 mod cluster;
 mod demo;
+mod explain;
 mod failure;
 mod flags;
 mod hangup;
@@ -64,6 +65,7 @@ async fn dispatch(command: Command) -> Result<u8> {
         Command::Tasks(options) => inspect::tasks(options).await.map(|()| 0),
         Command::Agents(options) => inspect::agents(options).await.map(|()| 0),
         Command::Frameworks(options) => inspect::frameworks(options).await.map(|()| 0),
+        Command::Explain(options) => explain::run(options).await.map(|()| 0),
         Command::Logs(options) => logs::run(options).await.map(|()| 0),
         Command::Kill(options) => kill::run(options).await.map(|()| 0),
         Command::Completions(_) => Ok(0),

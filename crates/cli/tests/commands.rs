@@ -134,6 +134,57 @@ fn tasks_of_a_group_have_logs_of_their_own() {
     }
 }
 
+/// A framework that declines whatever it is offered, until it is dropped.
+async fn declining(master: &str) -> Scheduler {
+    let framework = Framework::new("picky").roles(["ads"]).build();
+    let mut scheduler =
+        Scheduler::builder(framework).masters(Masters::parse(master).unwrap()).start().unwrap();
+    let calls = scheduler.calls();
+    loop {
+        match scheduler.next_event().await.unwrap() {
+            Event::Offers(offers) => {
+                let ids = offers.iter().map(|offer| offer.id.clone()).collect();
+                calls.decline(ids, Some(600.0)).await.unwrap();
+                calls.flush().await;
+                return scheduler;
+            }
+            Event::Error(message) => panic!("{message}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn why_there_are_no_offers_is_explained() {
+    let cluster = Cluster::start(&["--agents", "1"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let scheduler = runtime.block_on(declining(&cluster.master()));
+    let id = scheduler.calls().framework_id().unwrap().value;
+    let end = id.rsplit('-').next().unwrap();
+    for words in
+        [["explain", "framework", "picky"], ["explain", "framework", end], ["explain", "role", "ads"]]
+    {
+        let mut said = String::new();
+        wait_until("the refusal is known", || {
+            let output = cluster.meseta(&words);
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            said = text(&output.stdout);
+            said.contains("declined")
+        });
+        assert!(said.contains(&format!("Framework {id} in role ads wants offers and gets none.")), "{said}");
+        let help = "The smallest change that would help:\n    Have the scheduler revive role ads, or wait ";
+        assert!(said.contains(help), "{said}");
+    }
+    let why = cluster.json(&["explain", "framework", &id, "--output", "json"]);
+    assert_eq!(why["roles"][0]["help"][0]["change"], "revive");
+    let output = cluster.meseta(&["explain", "role", "nobodys"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("No framework has the role 'nobodys'"), "{}", text(&output.stderr));
+    runtime.block_on(scheduler.teardown()).unwrap();
+    let output = cluster.meseta(&["explain", "framework", &id]);
+    assert!(text(&output.stderr).contains("has ended"), "{}", text(&output.stderr));
+}
+
 #[test]
 fn tasks_are_killed() {
     let cluster = Cluster::start(&["--agents", "1"]);
@@ -164,7 +215,15 @@ fn tasks_are_killed() {
 
 #[test]
 fn a_cluster_that_is_not_there_is_told_with_what_to_do() {
-    for words in [&["tasks"][..], &["agents"], &["frameworks"], &["logs", "x"], &["kill", "x"], &["demo"]] {
+    for words in [
+        &["tasks"][..],
+        &["agents"],
+        &["frameworks"],
+        &["logs", "x"],
+        &["kill", "x"],
+        &["explain", "role", "x"],
+        &["demo"],
+    ] {
         let output = support::meseta().args(words).args(["--master", "127.0.0.1:1"]).output().unwrap();
         let err = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{words:?}: {err}");

@@ -162,7 +162,9 @@ fn help_and_completions_are_printed() {
         );
     }
     let help = text(&meseta().arg("--help").output().unwrap().stdout);
-    for command in ["up", "run", "tasks", "agents", "frameworks", "logs", "kill", "demo", "master", "agent"] {
+    for command in
+        ["up", "run", "tasks", "agents", "frameworks", "explain", "logs", "kill", "demo", "master", "agent"]
+    {
         assert!(help.contains(&format!("  {command} ")), "{command} is not in\n{help}");
         let help = text(&meseta().args([command, "--help"]).output().unwrap().stdout);
         assert!(help.contains("Example"), "{command} has no example:\n{help}");

@@ -38,6 +38,8 @@ fn endpoints() -> Router<Master> {
         .route("/tasks.json", any(v0::state::tasks))
         .route("/roles", any(v0::state::roles))
         .route("/roles.json", any(v0::state::roles))
+        .route("/explain/framework", any(v0::explain::framework))
+        .route("/explain/role", any(v0::explain::role))
         .route("/teardown", post_only(post(v0::change::teardown)))
         .route("/tasks/kill", post_only(post(v0::change::kill)))
         .route("/reserve", post_only(post(v0::resources::reserve)))

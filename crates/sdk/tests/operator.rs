@@ -46,6 +46,21 @@ async fn a_master_that_is_not_ready_is_passed_over() {
 }
 
 #[tokio::test]
+async fn explanations_are_asked_for() {
+    let server = Server::start(|request| {
+        let (path, id) = request.path.split_once('=').unwrap();
+        Reply::Answer(200, "", format!(r#"{{"text":"{path}: {id}","roles":[]}}"#))
+    })
+    .await;
+    let operator = operator(&[&server.address]);
+    let framework = operator.explain_framework("f-1").await.unwrap();
+    assert_eq!(framework.text, "/explain/framework?id: f-1");
+    let role = operator.explain_role("a/b c").await.unwrap();
+    assert_eq!(role.text, "/explain/role?name: a%2Fb%20c");
+    assert!(role.details["roles"].is_array());
+}
+
+#[tokio::test]
 async fn refusals_are_told_with_the_servers_words() {
     let server = Server::start(|_| Reply::Answer(403, "", "no\n".into())).await;
     let error = operator(&[&server.address]).agents().await.unwrap_err();

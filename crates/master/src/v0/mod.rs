@@ -1,6 +1,7 @@
 //! The older endpoints: JSON over `GET`, and forms over `POST`.
 
 pub(crate) mod change;
+pub(crate) mod explain;
 pub(crate) mod files;
 pub(crate) mod info;
 pub(crate) mod maintenance;

@@ -6,6 +6,7 @@
 pub(crate) mod agent;
 pub(crate) mod amounts;
 pub(crate) mod executor;
+pub(crate) mod explain;
 pub(crate) mod framework;
 pub(crate) mod metrics;
 pub(crate) mod roles;

@@ -88,6 +88,7 @@ impl FakeAgent {
             slave: agent.info(),
             version: Some("1.12.0".into()),
             agent_capabilities: Self::capabilities(),
+            resource_version_uuid: Some(v1::Uuid { value: vec![7; 16].into() }),
             ..Default::default()
         });
         let registered: internal::SlaveRegisteredMessage = agent.wait_for().await;
@@ -149,6 +150,33 @@ impl FakeAgent {
         };
         let pid = Some(format!("slave(1)@{}", self.address));
         self.send(&internal::StatusUpdateMessage { update, pid });
+        uuid
+    }
+
+    /// Reports how an operation stands; returns the uuid of the status.
+    pub fn tell_of_operation(
+        &mut self,
+        asked: &internal::ApplyOperationMessage,
+        state: v1::OperationState,
+        number: u8,
+    ) -> v1::Uuid {
+        let mut uuid = [number; 16];
+        uuid[6] = 0x40 | (number & 0xf);
+        let uuid = v1::Uuid { value: uuid.to_vec().into() };
+        let status = v1::OperationStatus {
+            operation_id: asked.operation_info.id.clone(),
+            state: state.into(),
+            uuid: Some(uuid.clone()),
+            agent_id: Some(self.id.as_str().into()),
+            ..Default::default()
+        };
+        self.send(&internal::UpdateOperationStatusMessage {
+            framework_id: asked.framework_id.clone(),
+            slave_id: Some(self.id.as_str().into()),
+            latest_status: Some(status.clone()),
+            status,
+            operation_uuid: Some(asked.operation_uuid.clone()),
+        });
         uuid
     }
 

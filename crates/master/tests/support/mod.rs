@@ -19,6 +19,16 @@ pub use scheduler::{Scheduler, Subscription};
 /// Longest time that anything may take; what takes longer will never come.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Waits for a state; the description is for the failure.
+pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !done().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("not in time: {what}"));
+}
+
 /// A master on a free port of this machine, quick in all that it waits for.
 pub async fn master() -> MasterServer {
     master_with(|_| ()).await

@@ -1,5 +1,6 @@
 //! The operator client: asks a master or an agent what it knows, over `POST /api/v1` and the older endpoints.
 
+mod explain;
 mod files;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use proto::v1::{agent, master};
 use proto::{Described, Message};
 
 pub use crate::http::exchange::ExchangeError;
+pub use explain::Explanation;
 pub use files::{Chunk, sandbox_path};
 
 use crate::address::{Address, Masters};

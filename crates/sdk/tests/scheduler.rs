@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use proto::v1::scheduler::{Call, Event as WireEvent, call, event};
-use proto::v1::{AgentId, FrameworkId, Offer, OfferId, TaskId, TaskStatus};
+use proto::v1::{AgentId, FrameworkId, Offer, OfferId, OperationStatus, TaskId, TaskStatus, Uuid};
 use sdk::build::{Framework, Task};
 use sdk::scheduler::{Event, Scheduler, SchedulerBuilder};
 use sdk::{CallError, Encoding, Masters};
@@ -110,6 +110,48 @@ async fn events_come_in_order_and_updates_are_acknowledged() {
         // The second update asked for no acknowledgement.
         assert_eq!(server.request().await.message::<Call>().r#type(), call::Type::Kill);
     }
+}
+
+fn operation_update(id: Option<&str>, uuid: Option<&'static [u8]>) -> WireEvent {
+    let status = OperationStatus {
+        operation_id: id.map(Into::into),
+        state: proto::v1::OperationState::OperationFinished.into(),
+        agent_id: Some(AgentId { value: "a".into() }),
+        uuid: uuid.map(|uuid| Uuid { value: bytes::Bytes::from_static(uuid) }),
+        ..OperationStatus::default()
+    };
+    WireEvent {
+        r#type: Some(event::Type::UpdateOperationStatus.into()),
+        update_operation_status: Some(event::UpdateOperationStatus { status }),
+        ..WireEvent::default()
+    }
+}
+
+#[tokio::test]
+async fn statuses_of_operations_are_acknowledged_and_asked_for() {
+    let (mut server, mut streams) = master(Encoding::Protobuf, |_| accepted()).await;
+    let mut scheduler = client(&server.address).start().unwrap();
+    server.request().await;
+    let stream = streams.recv().await.unwrap();
+    assert!(matches!(next(&mut scheduler).await, Event::Subscribed(_)));
+    // Of these three only the last asks for an acknowledgement.
+    for (id, uuid) in
+        [(None, Some(&b"0123456789abcdef"[..])), (Some("op"), None), (Some("op"), Some(b"0123456789abcdef"))]
+    {
+        stream.send(encode(Encoding::Protobuf, &operation_update(id, uuid))).unwrap();
+        assert!(matches!(next(&mut scheduler).await, Event::UpdateOperationStatus(_)));
+    }
+    let acknowledge = server.request().await.message::<Call>().acknowledge_operation_status.unwrap();
+    assert_eq!(
+        (acknowledge.operation_id.value.as_str(), &acknowledge.uuid[..]),
+        ("op", &b"0123456789abcdef"[..])
+    );
+    assert_eq!(acknowledge.agent_id.unwrap().value, "a");
+    let calls = scheduler.calls();
+    calls.reconcile_operations(vec![("op".into(), None)]).await.unwrap();
+    let asked = server.request().await.message::<Call>();
+    assert_eq!(asked.r#type(), call::Type::ReconcileOperations);
+    assert_eq!(asked.reconcile_operations.unwrap().operations[0].operation_id.value, "op");
 }
 
 #[tokio::test]

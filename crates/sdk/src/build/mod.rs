@@ -2,9 +2,11 @@
 //! set by hand.
 
 mod framework;
+mod operations;
 mod resources;
 mod task;
 
 pub use framework::Framework;
+pub use operations::{create, destroy, grow, named, persistent_volume, reserve, reserved, shrink, unreserve};
 pub use resources::{Quantities, ranges, scalar, scalar_total};
 pub use task::{Task, executor, group_executor, uri};

@@ -49,7 +49,8 @@ impl SchedulerBuilder {
         self
     }
 
-    /// Whether status updates are acknowledged as they are handed out; they are unless said otherwise.
+    /// Whether status updates of tasks and operations are acknowledged as they are handed out; they are unless said
+    /// otherwise.
     #[must_use]
     pub fn acknowledge(mut self, acknowledge: bool) -> Self {
         self.acknowledge = acknowledge;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use proto::v1::scheduler::{Call, call};
 use proto::v1::{
     AgentId, ExecutorId, ExecutorInfo, Filters, FrameworkId, FrameworkInfo, KillPolicy, Offer, OfferId,
-    Request, TaskGroupInfo, TaskId, TaskInfo, TaskStatus, offer,
+    OperationId, OperationStatus, Request, TaskGroupInfo, TaskId, TaskInfo, TaskStatus, offer,
 };
 use tokio::sync::oneshot;
 
@@ -40,9 +40,23 @@ impl std::fmt::Debug for Calls {
 }
 
 /// The acknowledgement that a status update asks for; none when it asks for none, having no uuid or no agent.
-pub(super) fn acknowledgement(status: &TaskStatus) -> Option<call::Acknowledge> {
+pub(super) fn acknowledgement(status: &TaskStatus) -> Option<Call> {
     let uuid = status.uuid.clone().filter(|uuid| !uuid.is_empty())?;
-    Some(call::Acknowledge { agent_id: status.agent_id.clone()?, task_id: status.task_id.clone(), uuid })
+    let (agent_id, task_id) = (status.agent_id.clone()?, status.task_id.clone());
+    let acknowledge = Some(call::Acknowledge { agent_id, task_id, uuid });
+    Some(Call { acknowledge, ..of(call::Type::Acknowledge) })
+}
+
+/// The acknowledgement that a status of an operation asks for; none when it asks for none, having no uuid or no id.
+pub(super) fn operation_acknowledgement(status: &OperationStatus) -> Option<Call> {
+    let acknowledge = call::AcknowledgeOperationStatus {
+        agent_id: status.agent_id.clone(),
+        resource_provider_id: status.resource_provider_id.clone(),
+        uuid: status.uuid.clone()?.value,
+        operation_id: status.operation_id.clone()?,
+    };
+    let acknowledge_operation_status = Some(acknowledge);
+    Some(Call { acknowledge_operation_status, ..of(call::Type::AcknowledgeOperationStatus) })
 }
 
 impl Calls {
@@ -232,7 +246,19 @@ impl Calls {
     /// When the framework is not subscribed.
     pub async fn acknowledge(&self, status: &TaskStatus) -> Result<(), CallError> {
         match acknowledgement(status) {
-            Some(acknowledge) => self.push_acknowledge(&acknowledge).await,
+            Some(acknowledge) => self.send(acknowledge).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Acknowledges a status of an operation, if it asks for that. Only for those who switched off that it is done for
+    /// them.
+    ///
+    /// # Errors
+    /// When the framework is not subscribed.
+    pub async fn acknowledge_operation(&self, status: &OperationStatus) -> Result<(), CallError> {
+        match operation_acknowledgement(status) {
+            Some(acknowledge) => self.send(acknowledge).await,
             None => Ok(()),
         }
     }
@@ -247,6 +273,24 @@ impl Calls {
             .map(|(task_id, agent_id)| call::reconcile::Task { task_id, agent_id })
             .collect();
         self.send(Call { reconcile: Some(call::Reconcile { tasks }), ..of(call::Type::Reconcile) }).await
+    }
+
+    /// Asks for the states of these operations, or of all when none is named.
+    ///
+    /// # Errors
+    /// When the framework is not subscribed.
+    pub async fn reconcile_operations(
+        &self,
+        operations: Vec<(OperationId, Option<AgentId>)>,
+    ) -> Result<(), CallError> {
+        let operation = |(operation_id, agent_id)| call::reconcile_operations::Operation {
+            operation_id,
+            agent_id,
+            resource_provider_id: None,
+        };
+        let reconcile =
+            call::ReconcileOperations { operations: operations.into_iter().map(operation).collect() };
+        self.send(Call { reconcile_operations: Some(reconcile), ..of(call::Type::ReconcileOperations) }).await
     }
 
     /// Sends bytes to an executor; whether they arrive is not promised.
@@ -310,20 +354,12 @@ impl Calls {
         }
     }
 
-    pub(super) async fn push_acknowledge(&self, acknowledge: &call::Acknowledge) -> Result<(), CallError> {
-        self.send(Call { acknowledge: Some(acknowledge.clone()), ..of(call::Type::Acknowledge) }).await
-    }
-
-    /// Whether the acknowledgement needs no more care: it is queued, or the subscription is gone and the agent will send
-    /// the update again.
-    pub(super) fn try_push_acknowledge(&self, acknowledge: &call::Acknowledge) -> bool {
-        let name = call::Type::Acknowledge.as_str_name();
+    /// Whether an acknowledgement needs no more care: it is queued, or the subscription is gone and the agent will send
+    /// what it acknowledges again.
+    pub(super) fn try_push(&self, acknowledge: &Call) -> bool {
+        let name = acknowledge.r#type().as_str_name();
         let Ok(connection) = self.connection(name) else { return true };
-        let call = Call {
-            framework_id: Some(connection.framework_id),
-            acknowledge: Some(acknowledge.clone()),
-            ..of(call::Type::Acknowledge)
-        };
+        let call = Call { framework_id: Some(connection.framework_id), ..acknowledge.clone() };
         !matches!(connection.pipe.try_push(name, &self.encoding.encode(&call), None), Err(PushError::Full(_)))
     }
 }

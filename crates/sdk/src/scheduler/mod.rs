@@ -42,7 +42,7 @@ pub use builder::SchedulerBuilder;
 pub use calls::Calls;
 pub use event::{Event, Failure, Message, Subscribed};
 use proto::v1::FrameworkInfo;
-use proto::v1::scheduler::call;
+use proto::v1::scheduler::Call;
 
 use crate::http::{CallError, CallFailure};
 
@@ -55,7 +55,7 @@ pub struct Scheduler {
     failures: mpsc::Receiver<CallFailure>,
     taken: VecDeque<Event>,
     /// Acknowledgements that found the queue full; sent before the next event is handed out.
-    owed: VecDeque<call::Acknowledge>,
+    owed: VecDeque<Call>,
     acknowledge: bool,
     driver: JoinHandle<()>,
 }
@@ -82,15 +82,16 @@ impl Scheduler {
 
     /// Waits for the next event; none after the last, which is an [`Event::Error`].
     ///
-    /// Unless that was switched off, a status update is acknowledged as it is handed out: whoever must have written it
-    /// down before the agent forgets it acknowledges by [`Calls::acknowledge`].
+    /// Unless that was switched off, a status update of a task or an operation is acknowledged as it is handed out:
+    /// whoever must have written it down before the agent forgets it acknowledges by [`Calls::acknowledge`] and
+    /// [`Calls::acknowledge_operation`].
     ///
     /// Nothing is lost when the returned future is dropped before it is done.
     pub async fn next_event(&mut self) -> Option<Event> {
         loop {
             while let Some(acknowledge) = self.owed.front() {
                 // A failure means that the subscription is gone, and then the agent sends the update again.
-                let _ = self.calls.push_acknowledge(acknowledge).await;
+                let _ = self.calls.send(acknowledge.clone()).await;
                 self.owed.pop_front();
             }
             if let Some(event) = self.taken.pop_front() {
@@ -136,10 +137,16 @@ impl Scheduler {
     }
 
     fn take_note(&mut self, event: &Event) {
-        if let Event::Update(status) = event
-            && self.acknowledge
-            && let Some(acknowledge) = calls::acknowledgement(status)
-            && !self.calls.try_push_acknowledge(&acknowledge)
+        if !self.acknowledge {
+            return;
+        }
+        let acknowledge = match event {
+            Event::Update(status) => calls::acknowledgement(status),
+            Event::UpdateOperationStatus(status) => calls::operation_acknowledgement(status),
+            _ => None,
+        };
+        if let Some(acknowledge) = acknowledge
+            && !self.calls.try_push(&acknowledge)
         {
             self.owed.push_back(acknowledge);
         }

@@ -1,5 +1,6 @@
 //! What one ACCEPT has at hand while its operations are carried out one after the other.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,10 +51,13 @@ impl<'a> Accepted<'a> {
     }
 
     /// What a task may take: as many copies of the shared resources as were offered, even if others have them already.
-    pub(crate) fn available(&self) -> Resources {
+    pub(crate) fn available(&self) -> Cow<'_, Resources> {
+        if self.shared.is_empty() {
+            return Cow::Borrowed(&self.remaining);
+        }
         let mut available = self.remaining.non_shared();
         available += &self.shared;
-        available
+        Cow::Owned(available)
     }
 
     /// Uses some of it for a task or an executor. More copies of a shared resource than were offered come into being.

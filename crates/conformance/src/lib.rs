@@ -12,6 +12,8 @@
 pub mod cluster;
 pub mod http;
 pub mod libprocess;
+pub mod offers;
+pub mod operator;
 pub mod ports;
 pub mod processes;
 pub mod recording;

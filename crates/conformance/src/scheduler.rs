@@ -228,9 +228,28 @@ impl Scheduler {
         self.offers.pop_front().context("an event OFFERS without offers")
     }
 
+    /// The next offer that `wanted` takes. Others are declined for now, so that what they hold may come with it.
+    pub fn offer_where(&mut self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            let offer = self.offer_within(10)?;
+            if wanted(&offer) {
+                return Ok(offer);
+            }
+            let decline = json!({"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 0}});
+            self.call("DECLINE", json!({"decline": decline}))?;
+        }
+        bail!("the offer that was wanted did not come")
+    }
+
     /// Accepts an offer with operations, and refuses the rest of it for ten minutes.
     pub fn accept(&self, offer_id: &Value, operations: &[Value]) -> Result<u16> {
-        let filters = json!({"refuse_seconds": 600});
+        self.accept_refusing(offer_id, operations, 600.0)
+    }
+
+    /// Accepts an offer with operations, and refuses the rest of it for so many seconds.
+    pub fn accept_refusing(&self, offer_id: &Value, operations: &[Value], seconds: f64) -> Result<u16> {
+        let filters = json!({"refuse_seconds": seconds});
         let accept = json!({"offer_ids": [offer_id], "operations": operations, "filters": filters});
         self.call("ACCEPT", json!({"accept": accept}))
     }
@@ -252,6 +271,22 @@ impl Scheduler {
     /// Waits for an update to TASK_RUNNING.
     pub fn running(&mut self) -> Option<Value> {
         self.update(&["TASK_RUNNING"], 40)
+    }
+
+    /// Waits for the status of an operation.
+    pub fn operation_status(&mut self, seconds: u64) -> Option<Value> {
+        let event = self.wait("UPDATE_OPERATION_STATUS", seconds)?;
+        Some(event["update_operation_status"]["status"].clone())
+    }
+
+    /// Acknowledges the status of an operation.
+    pub fn acknowledge_operation(&self, status: &Value) -> Result<u16> {
+        let acknowledge = json!({
+            "agent_id": status["agent_id"],
+            "uuid": status["uuid"]["value"],
+            "operation_id": status["operation_id"],
+        });
+        self.call("ACKNOWLEDGE_OPERATION_STATUS", json!({"acknowledge_operation_status": acknowledge}))
     }
 
     /// Kills a task.

@@ -43,6 +43,7 @@ fn step(entry: &Value) -> Option<Step> {
         "(timeout)" if entry["waiting"] == "OFFERS" => return None,
         "(timeout)" => ("nothing".into(), format!("when {} was waited for", plain(&entry["waiting"]))),
         "UPDATE" => update(&entry["update"]["status"]),
+        "UPDATE_OPERATION_STATUS" => operation(&entry["update_operation_status"]["status"]),
         "FAILURE" => failure(&entry["failure"]),
         "ERROR" => ("stream".into(), format!("ERROR {}", plain(&entry["error"]["message"]))),
         "(call)" => (format!("call {}", plain(&entry["call"])), plain(&entry["status"])),
@@ -70,6 +71,19 @@ fn update(status: &Value) -> (String, String) {
     (format!("task {}", plain(&status["task_id"]["value"])), what)
 }
 
+fn operation(status: &Value) -> (String, String) {
+    let mut what = plain(&status["state"]);
+    for field in ["uuid", "agent_id", "converted_resources"] {
+        if status.get(field).is_some() {
+            what.push_str(&format!(" +{field}"));
+        }
+    }
+    if let Some(message) = status.get("message") {
+        what.push_str(&format!(" '{}'", comparable(&plain(message), &status["state"])));
+    }
+    (format!("operation {}", plain(&status["operation_id"]["value"])), what)
+}
+
 /// A status' message without what may differ between two implementations that do the same.
 #[must_use]
 pub fn comparable(message: &str, state: &Value) -> String {
@@ -85,11 +99,18 @@ pub fn comparable(message: &str, state: &Value) -> String {
     }
     // Resources are listed in no particular order.
     if let Some((before, resources)) = message.split_once("is more than available ") {
-        let mut resources: Vec<&str> = resources.split("; ").collect();
-        resources.sort_unstable();
-        return format!("{before}is more than available {}", resources.join("; "));
+        return format!("{before}is more than available {}", sorted(resources));
+    }
+    if let Some((have, wanted)) = message.split_once(" does not contain ") {
+        return format!("{} does not contain {}", sorted(have), sorted(wanted));
     }
     message
+}
+
+fn sorted(resources: &str) -> String {
+    let mut resources: Vec<&str> = resources.split("; ").collect();
+    resources.sort_unstable();
+    resources.join("; ")
 }
 
 fn failure(failure: &Value) -> (String, String) {
@@ -187,6 +208,23 @@ mod tests {
         let one = steps(&[state("a", "X")]);
         assert!(differences(&one, &[], Order::OfEachSubject)[0].contains("nothing more"));
         assert!(differences(&[], &one, Order::Total)[0].contains("saw task a X"));
+    }
+
+    #[test]
+    fn operations_are_compared_by_what_their_statuses_say() {
+        let status = |state: &str, message: &str| {
+            let status = json!({"operation_id": {"value": "o"}, "state": state, "uuid": {"value": "x"},
+                "message": message});
+            json!({"type": "UPDATE_OPERATION_STATUS", "update_operation_status": {"status": status}})
+        };
+        let one = steps(&[status("OPERATION_ERROR", "cpus:1; mem:2 does not contain disk:3")]);
+        let other = steps(&[status("OPERATION_ERROR", "mem:2; cpus:1 does not contain disk:3")]);
+        assert_eq!(
+            one[0].to_string(),
+            "operation o OPERATION_ERROR +uuid 'cpus:1; mem:2 does not contain disk:3'"
+        );
+        assert_eq!(one, other);
+        assert_ne!(one, steps(&[status("OPERATION_DROPPED", "cpus:1; mem:2 does not contain disk:3")]));
     }
 
     #[test]

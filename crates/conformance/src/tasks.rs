@@ -65,3 +65,76 @@ pub fn launch_group(framework_id: &str, tasks: &[Value]) -> Value {
     });
     json!({"type": "LAUNCH_GROUP", "launch_group": {"executor": executor, "task_group": {"tasks": tasks}}})
 }
+
+/// Disk space, dynamically reserved for a role.
+#[must_use]
+pub fn reserved_disk(role: &str, amount: f64) -> Value {
+    reserved(scalar("disk", amount), role)
+}
+
+/// A resource, dynamically reserved for a role.
+#[must_use]
+pub fn reserved(mut resource: Value, role: &str) -> Value {
+    resource["reservations"] = json!([{"type": "DYNAMIC", "role": role}]);
+    resource
+}
+
+/// A persistent volume made of disk space.
+#[must_use]
+pub fn volume(space: &Value, id: &str, container_path: &str) -> Value {
+    let mut volume = space.clone();
+    volume["disk"] =
+        json!({"persistence": {"id": id}, "volume": {"mode": "RW", "container_path": container_path}});
+    volume
+}
+
+/// The operation that reserves resources.
+#[must_use]
+pub fn reserve(resources: &[Value]) -> Value {
+    json!({"type": "RESERVE", "reserve": {"resources": resources}})
+}
+
+/// The operation that takes a reservation back.
+#[must_use]
+pub fn unreserve(resources: &[Value]) -> Value {
+    json!({"type": "UNRESERVE", "unreserve": {"resources": resources}})
+}
+
+/// The operation that makes persistent volumes.
+#[must_use]
+pub fn create(volumes: &[Value]) -> Value {
+    json!({"type": "CREATE", "create": {"volumes": volumes}})
+}
+
+/// The same volume, for several tasks at once.
+#[must_use]
+pub fn shared(volume: &Value) -> Value {
+    let mut shared = volume.clone();
+    shared["shared"] = json!({});
+    shared
+}
+
+/// The operation that makes a persistent volume larger.
+#[must_use]
+pub fn grow(volume: &Value, addition: &Value) -> Value {
+    json!({"type": "GROW_VOLUME", "grow_volume": {"volume": volume, "addition": addition}})
+}
+
+/// The operation that makes a persistent volume smaller.
+#[must_use]
+pub fn shrink(volume: &Value, subtract: f64) -> Value {
+    json!({"type": "SHRINK_VOLUME", "shrink_volume": {"volume": volume, "subtract": {"value": subtract}}})
+}
+
+/// The operation that deletes persistent volumes.
+#[must_use]
+pub fn destroy(volumes: &[Value]) -> Value {
+    json!({"type": "DESTROY", "destroy": {"volumes": volumes}})
+}
+
+/// An operation of which its scheduler wants to hear.
+#[must_use]
+pub fn with_id(mut operation: Value, id: &str) -> Value {
+    operation["id"] = json!({"value": id});
+    operation
+}

@@ -1,6 +1,6 @@
 //! The recorded master, played to an agent under test that runs the recorded tasks.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -25,6 +25,8 @@ pub fn run(master: Peer) -> Result<Vec<String>> {
         agent: None,
         updates: BTreeMap::new(),
         uuids: BTreeMap::new(),
+        statuses: BTreeMap::new(),
+        repeated: BTreeSet::new(),
         version: (Vec::new(), Vec::new()),
         pongs: 0,
         pings: 0,
@@ -43,6 +45,10 @@ pub fn run(master: Peer) -> Result<Vec<String>> {
                 if message.name == "StatusUpdateMessage" {
                     note_update(&mut expected_updates, &message.read()?);
                 }
+                let operation = operation(&message.name, &message.body)?;
+                if operation.as_ref().is_some_and(|(uuid, _)| replay.repeated.remove(uuid)) {
+                    continue; // repeated already, earlier than it was recorded
+                }
                 let Some(seen) = replay.receive(message)? else {
                     differences.push(format!("message {}, a {}, did not come", message.number, message.name));
                     break;
@@ -51,6 +57,10 @@ pub fn run(master: Peer) -> Result<Vec<String>> {
                     let seen = describe(&seen);
                     differences
                         .push(format!("message {}: {seen}, expected {}", message.number, message.name));
+                } else if operation.is_some() {
+                    let found =
+                        Body::read(&message.name, &seen.body)?.differences(&message.read()?, &["uuid"]);
+                    differences.extend(found.into_iter().map(|d| format!("message {}: {d}", message.number)));
                 }
             }
         }
@@ -80,6 +90,10 @@ struct Replay {
     updates: BTreeMap<Task, Vec<String>>,
     /// Updates of each task that are not acknowledged.
     uuids: BTreeMap<Task, VecDeque<Vec<u8>>>,
+    /// The status of each operation, by the operation's name.
+    statuses: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Operations of which the status was sent again, before it was expected.
+    repeated: BTreeSet<Vec<u8>>,
     /// The recorded agent's version of its resources, and the version of the agent under test: launches name it.
     version: (Vec<u8>, Vec<u8>),
     pongs: usize,
@@ -104,6 +118,17 @@ fn resource_version(name: &str, body: &[u8]) -> Result<Option<Vec<u8>>> {
     }
     let update: internal::UpdateSlaveMessage = proto::decode(body)?;
     Ok(update.resource_version_uuid.map(|uuid| uuid.value.to_vec()))
+}
+
+/// The names of an operation and of its status, if the message brings one.
+fn operation(name: &str, body: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+    if name != "UpdateOperationStatusMessage" {
+        return Ok(None);
+    }
+    let update: internal::UpdateOperationStatusMessage = proto::decode(body)?;
+    let status = update.status.uuid.map(|uuid| uuid.value.to_vec()).unwrap_or_default();
+    let name = update.operation_uuid.map(|uuid| uuid.value.to_vec()).unwrap_or_default();
+    Ok(Some((name, status)))
 }
 
 fn note_update(updates: &mut BTreeMap<Task, Vec<String>>, body: &Body) {
@@ -131,7 +156,14 @@ impl Replay {
                 acknowledgement.uuid = uuid.into();
                 body = proto::encode(&acknowledgement);
             }
-            "RunTaskMessage" | "RunTaskGroupMessage" => {
+            "AcknowledgeOperationStatusMessage" => {
+                let mut acknowledgement: internal::AcknowledgeOperationStatusMessage = proto::decode(&body)?;
+                let status = self.statuses.get(acknowledgement.operation_uuid.value.as_ref());
+                let status = status.with_context(|| format!("message {}: no status", message.number))?;
+                acknowledgement.status_uuid.value = status.clone().into();
+                body = proto::encode(&acknowledgement);
+            }
+            "RunTaskMessage" | "RunTaskGroupMessage" | "ApplyOperationMessage" => {
                 body = replaced(&body, &self.version.0, &self.version.1)
             }
             _ => {}
@@ -165,6 +197,13 @@ impl Replay {
             let body = Body::read(name, &message.body).with_context(|| format!("the agent's {name}"))?;
             if let Some(version) = resource_version(name, &message.body)? {
                 self.version.1 = version;
+            }
+            if let Some((uuid, status)) = operation(name, &message.body)?
+                && self.statuses.insert(uuid.clone(), status.clone()) == Some(status)
+                && operation(&expected.name, &expected.body)?.is_none_or(|(expected, _)| expected != uuid)
+            {
+                self.repeated.insert(uuid);
+                continue;
             }
             if name == "StatusUpdateMessage" && !self.note(&body, &message.body)? {
                 continue;

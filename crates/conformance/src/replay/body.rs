@@ -32,7 +32,7 @@ impl Body {
             UpdateSlaveMessage PingSlaveMessage PongSlaveMessage RunTaskMessage RunTaskGroupMessage KillTaskMessage
             StatusUpdateMessage StatusUpdateAcknowledgementMessage ShutdownFrameworkMessage ShutdownExecutorMessage
             ExitedExecutorMessage UpdateFrameworkMessage ApplyOperationMessage UpdateOperationStatusMessage
-            AcknowledgeOperationStatusMessage DrainSlaveMessage ShutdownMessage ReconcileTasksMessage
+            AcknowledgeOperationStatusMessage ReconcileOperationsMessage DrainSlaveMessage ShutdownMessage ReconcileTasksMessage
             FrameworkToExecutorMessage ExecutorToFrameworkMessage UnregisterSlaveMessage
         );
         serde_json::from_slice(&json).map(Self).context("no JSON")

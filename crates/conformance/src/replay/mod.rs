@@ -2,8 +2,7 @@
 //!
 //! The recording is of one agent and nine frameworks: a task that ends, one that is killed, two task groups, operations
 //! on resources, reconciliation, a framework that ends while its task runs, an agent that restarts, is drained and
-//! is marked gone. What is not replayed, because Meseta does not have it yet: the two frameworks of operations
-//! ([`SKIPPED_FRAMEWORKS`]).
+//! is marked gone.
 
 pub mod as_agent;
 pub mod as_master;
@@ -20,9 +19,6 @@ pub use body::Body;
 
 /// The id of the recorded master. Ids of frameworks and agents begin with it.
 pub const MASTER_ID: &str = "d8e34835-e67b-45ff-a610-2418b2b547d2";
-
-/// Frameworks that reserve and create: their launches and operations are left out, their end is not.
-pub const SKIPPED_FRAMEWORKS: [u32; 2] = [4, 5];
 
 /// Who sent a recorded message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,22 +68,9 @@ pub fn recorded() -> Result<Vec<Recorded>> {
             _ => continue,
         };
         let body = STANDARD.decode(text("body")?)?;
-        let message = Recorded { number, side, from, to: to.to_owned(), name, body };
-        if !is_skipped(&message)? {
-            messages.push(message);
-        }
+        messages.push(Recorded { number, side, from, to: to.to_owned(), name, body });
     }
     Ok(messages)
-}
-
-fn is_skipped(message: &Recorded) -> Result<bool> {
-    if message.name.contains("Operation") {
-        return Ok(true);
-    }
-    // That a framework ends is told to every agent, whatever it had there.
-    let framework = message.read()?.framework();
-    Ok(message.name != "ShutdownFrameworkMessage"
-        && framework.is_some_and(|f| SKIPPED_FRAMEWORKS.contains(&f)))
 }
 
 /// A message's name without its package.
@@ -130,11 +113,12 @@ mod tests {
     #[test]
     fn the_recording_can_be_read_and_ends_with_the_agent() {
         let messages = recorded().unwrap();
-        assert!(messages.len() > 70, "{}", messages.len());
-        assert!(messages.iter().all(|m| !m.name.contains("Operation")));
+        assert!(messages.len() > 100, "{}", messages.len());
         assert_eq!(messages.last().unwrap().name, "ShutdownMessage");
         let launches = messages.iter().filter(|m| m.name == "RunTaskMessage").count();
-        assert_eq!(launches, 5);
+        assert_eq!(launches, 6);
+        let operations = messages.iter().filter(|m| m.name == "ApplyOperationMessage").count();
+        assert_eq!(operations, 6);
         let ends = messages.iter().filter(|m| m.name == "ShutdownFrameworkMessage").count();
         assert_eq!(ends, 9);
     }

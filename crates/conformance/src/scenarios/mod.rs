@@ -10,6 +10,7 @@ mod frameworks;
 mod groups;
 mod invalid;
 mod kills;
+mod operations;
 mod reconcile;
 
 use anyhow::{Context, Result};
@@ -47,10 +48,11 @@ const fn unordered(name: &'static str, run: fn(&Target, &Log) -> Result<()>) -> 
 }
 
 /// All scenarios. Those that were recorded beside these need what is not there yet: resource limits (`oom`), checks and
-/// health checks, and operations on resources.
+/// health checks.
 pub const ALL: &[Scenario] = &[
     scenario("bad_offer", invalid::bad_offer),
     scenario("bad_offer_partition_aware", invalid::bad_offer_partition_aware),
+    scenario("bad_reserve", operations::bad_reserve),
     scenario("bad_roles", frameworks::bad_roles),
     scenario("bad_task_id", invalid::bad_task_id),
     scenario("decline_revive", frameworks::decline_revive),
@@ -72,11 +74,13 @@ pub const ALL: &[Scenario] = &[
     scenario("no_resources", commands::no_resources),
     scenario("not_found_exec", commands::not_found_exec),
     scenario("not_found_shell", commands::not_found_shell),
+    scenario("operation_feedback", operations::operation_feedback),
     unordered("pod_finish", groups::pod_finish),
     unordered("pod_kill_one", groups::pod_kill_one),
     unordered("pod_one_fails", groups::pod_one_fails),
     scenario("reconcile", reconcile::reconcile),
     scenario("reconcile_partition_aware", reconcile::reconcile_partition_aware),
+    scenario("reserve_create_launch", operations::reserve_create_launch),
     scenario("shutdown_while_running", frameworks::shutdown_while_running),
     scenario("signal", commands::signal),
     scenario("too_big", invalid::too_big),

@@ -20,10 +20,10 @@ use crate::tree::ClientIx;
 
 /// What was found at the agents for one client.
 #[derive(Default)]
-struct Tally {
+struct Tally<'a> {
     unhindered: usize,
     /// Agents with the same obstacles, and the same number of conditions to drop.
-    groups: BTreeMap<(Obstacles, usize), Group>,
+    groups: BTreeMap<(Obstacles, usize), Group<'a>>,
     capabilities: BTreeSet<&'static str>,
     /// How many agents each condition leaves out, in the order of the groups.
     conditions: Vec<usize>,
@@ -37,15 +37,15 @@ struct Tally {
 }
 
 /// Agents that are alike.
-struct Group {
+struct Group<'a> {
     agents: usize,
     first: AgentIx,
-    probe: Probe,
+    probe: Probe<'a>,
 }
 
 impl WhyRole {
     /// For so many frameworks of a role it is told; for the rest only that they are there.
-    pub const MOST: usize = 100;
+    pub const MOST: usize = 20;
 }
 
 impl Allocator {
@@ -103,10 +103,10 @@ impl Allocator {
 
     /// Looks at each agent once for all these clients, who are of one role.
     fn why_clients(&self, clients: &[ClientIx], now: Time) -> Vec<WhyClient> {
-        let mut tallies: Vec<Tally> = clients.iter().map(|_| Tally::default()).collect();
+        let mut tallies: Vec<Tally<'_>> = clients.iter().map(|_| Tally::default()).collect();
         for (at, _) in self.agents.iter() {
             // Most frameworks of a role understand the same and ask for the same, so that one look is good for many.
-            let mut probes: Vec<(ClientIx, Probe)> = Vec::new();
+            let mut probes: Vec<(ClientIx, Probe<'_>)> = Vec::new();
             for (client, tally) in clients.iter().zip(&mut tallies) {
                 let known = probes.iter().position(|(other, _)| self.see_the_same(*other, *client));
                 let probe = known.unwrap_or_else(|| {
@@ -139,7 +139,13 @@ impl Allocator {
         self.capabilities(a) == self.capabilities(b) && self.least(a) == self.least(b)
     }
 
-    fn tally(&self, tally: &mut Tally, (client, at): (ClientIx, AgentIx), probe: &Probe, now: Time) {
+    fn tally<'a>(
+        &self,
+        tally: &mut Tally<'a>,
+        (client, at): (ClientIx, AgentIx),
+        probe: &Probe<'a>,
+        now: Time,
+    ) {
         let obstacles = self.probe_client(probe, (client, at), now);
         if obstacles.is_empty() {
             tally.unhindered += 1;
@@ -198,7 +204,7 @@ impl Allocator {
             .or_insert_with(|| Group { agents: 1, first: at, probe: probe.clone() });
     }
 
-    fn why_client(&self, at: ClientIx, tally: Tally, now: Time) -> WhyClient {
+    fn why_client(&self, at: ClientIx, tally: Tally<'_>, now: Time) -> WhyClient {
         let client = &self.tree.clients[at];
         let framework = &self.frameworks[client.framework];
         let role = self.tree.roles[client.role].role.clone();
@@ -235,7 +241,7 @@ impl Allocator {
     }
 
     /// What helps at the agent where the least is to be done.
-    fn smallest_change(&self, client: ClientIx, tally: &Tally, now: Time) -> Vec<Change> {
+    fn smallest_change(&self, client: ClientIx, tally: &Tally<'_>, now: Time) -> Vec<Change> {
         let best = tally.groups.iter().min_by_key(|((obstacles, to_drop), group)| {
             let effort: u32 = obstacles.iter().map(effort).sum();
             (effort, *to_drop, std::cmp::Reverse(group.agents))
@@ -248,7 +254,7 @@ impl Allocator {
         }
     }
 
-    fn findings(&self, client: ClientIx, tally: Tally) -> Vec<Finding> {
+    fn findings(&self, client: ClientIx, tally: Tally<'_>) -> Vec<Finding> {
         let mut agents: BTreeMap<Obstacle, usize> = BTreeMap::new();
         for ((obstacles, _), group) in &tally.groups {
             for obstacle in obstacles.iter() {

@@ -32,7 +32,7 @@ impl Allocator {
     pub(super) fn changes(
         &self,
         (client, at): (ClientIx, AgentIx),
-        (obstacles, probe): (Obstacles, &Probe),
+        (obstacles, probe): (Obstacles, &Probe<'_>),
         now: Time,
     ) -> Vec<Change> {
         let (c, agent) = (&self.tree.clients[client], &self.agents[at]);
@@ -56,16 +56,16 @@ impl Allocator {
                 ),
                 Obstacle::TooLittle => changes.push(Change::LowerMinimum {
                     role: role.clone(),
-                    to: match probe.passing.changes.as_slice() {
-                        [] => probe.passing.resources.quantities(),
+                    to: match probe.quota_changes() {
+                        [] => probe.passing().quantities(),
                         _ => probe.base.quantities(),
                     },
                     own: c.min_allocatable.is_some(),
                 }),
                 // Changes of both kinds are found together.
-                Obstacle::AtLimit => changes.extend(probe.passing.changes.iter().cloned()),
+                Obstacle::AtLimit => changes.extend(probe.quota_changes().iter().cloned()),
                 Obstacle::HeldBack if !obstacles.has(Obstacle::AtLimit) => {
-                    changes.extend(probe.passing.changes.iter().cloned());
+                    changes.extend(probe.quota_changes().iter().cloned());
                 }
                 Obstacle::HeldBack => {}
                 Obstacle::Refused => {

@@ -8,6 +8,8 @@ use proto::v1::master_info::capability::Type as Capability;
 use serde_json::json;
 use transport::Upid;
 
+use crate::options::FaultDomain;
+
 /// Who this master is.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
@@ -19,6 +21,8 @@ pub(crate) struct Identity {
     pub(crate) hostname: String,
     /// Name of the cluster, for people.
     pub(crate) cluster: Option<String>,
+    /// Where it is.
+    pub(crate) domain: Option<FaultDomain>,
     /// When it started.
     pub(crate) start_time: Time,
     /// When it began to lead.
@@ -52,6 +56,7 @@ impl Identity {
                 ip: Some(address.ip().to_string()),
                 port: i32::from(address.port()),
             }),
+            domain: self.domain.as_ref().map(FaultDomain::to_proto),
             capabilities: CAPABILITIES
                 .into_iter()
                 .map(|kind| v1::master_info::Capability { r#type: Some(kind.into()) })
@@ -62,12 +67,16 @@ impl Identity {
 
     /// What `/state` says of the leading master.
     pub(crate) fn leader_info(&self) -> serde_json::Value {
-        json!({
+        let mut info = json!({
             "id": self.id,
             "pid": self.upid.to_string(),
             "port": self.address().port(),
             "hostname": self.hostname,
-        })
+        });
+        if let Some(domain) = &self.domain {
+            info["domain"] = json!(domain.to_proto());
+        }
+        info
     }
 
     /// The capabilities by name.

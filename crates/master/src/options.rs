@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use base::duration_text;
 use master_core::RegexLimits;
+use proto::v1::domain_info::fault_domain::{RegionInfo, ZoneInfo};
+use proto::v1::{DomainInfo, domain_info};
 use resources::{Name, Quantities, Scalar};
 
 /// Where a machine is, as far as failures go: machines of a zone fail together, those of a region are near each other.
@@ -108,7 +110,7 @@ impl Default for MasterOptions {
             agent_reregister_timeout: Duration::from_secs(600),
             allocation_interval: Duration::from_secs(1),
             offer_timeout: Some(Duration::from_secs(300)),
-            max_offered_share: None,
+            max_offered_share: Some(0.5),
             min_allocatable_resources: vec![
                 [(Name::Cpus, Scalar::from_thousandths(10))].into_iter().collect(),
                 [(Name::Mem, Scalar::whole(32))].into_iter().collect(),
@@ -185,7 +187,7 @@ impl MasterOptions {
             ("advertise_ip", self.advertise_ip.map(|ip| ip.to_string())),
             ("advertise_port", self.advertise_port.map(|port| port.to_string())),
             ("cluster", self.cluster.clone()),
-            ("domain", self.domain.as_ref().map(FaultDomain::to_json)),
+            ("domain", self.domain.as_ref().map(|domain| proto::json::to_string(&domain.to_proto()))),
             ("fair_sharing_excluded_resource_names", listed(&self.fair_sharing_excluded_resource_names)),
             ("max_offered_share", self.max_offered_share.map(|share| share.to_string())),
             ("offer_timeout", self.offer_timeout.map(duration_text)),
@@ -202,11 +204,11 @@ impl MasterOptions {
 }
 
 impl FaultDomain {
-    /// A `mesos.v1.DomainInfo` in JSON, as the flag is given.
-    fn to_json(&self) -> String {
-        let (region, zone) = (&self.region, &self.zone);
-        serde_json::json!({ "fault_domain": { "region": { "name": region }, "zone": { "name": zone } } })
-            .to_string()
+    /// `mesos.v1.DomainInfo`.
+    pub(crate) fn to_proto(&self) -> DomainInfo {
+        let region = RegionInfo { name: self.region.clone() };
+        let zone = ZoneInfo { name: self.zone.clone() };
+        DomainInfo { fault_domain: Some(domain_info::FaultDomain { region, zone }) }
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use transport::{Peers, PeersOptions, Upid, serve_messages};
 
-use crate::agents::{AgentInbox, MASTER};
+use crate::agents::{AgentInbox, Domains, MASTER};
 use crate::context::Identity;
 use crate::directory::Directory;
 use crate::engine::{Allocations, CoreHandle, Engine, EngineOptions, Work};
@@ -169,7 +169,9 @@ impl MasterServer {
             tokio::spawn(whitelist::watch(path, core.clone(), stopped.clone()));
         }
         let (router, limit) = (crate::routes::router(&shared), shared.options.max_request_bytes);
-        let inbox = AgentInbox::new(core.clone());
+        let domains =
+            Domains { known: shared.options.domain.is_some(), required: shared.options.require_agent_domain };
+        let inbox = AgentInbox::new(core.clone(), domains);
         let front = move |stream, peer| serve_messages(stream, peer, limit, inbox.clone());
         let accepting = tokio::spawn(serve_behind(listener, router, ServeOptions::default(), stopped, front));
         Ok(Self { address, id, stop, core, thread: Some(thread), accepting })
@@ -238,6 +240,7 @@ fn identity(options: &MasterOptions, address: SocketAddr, id: Uuid) -> Identity 
         flags: options.flags(address.port(), &hostname),
         hostname,
         cluster: options.cluster.clone(),
+        domain: options.domain.clone(),
         start_time: now,
         elected_time: now,
     }

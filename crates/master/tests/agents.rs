@@ -260,3 +260,59 @@ async fn an_operator_drains_an_agent_and_declares_it_gone() {
     assert_eq!(get(master.address(), "/slaves").await.json()["slaves"], json!([]));
     master.shutdown().await;
 }
+
+/// An agent that says in which region it is.
+async fn agent_in(master: std::net::SocketAddr, region: Option<&str>) -> FakeAgent {
+    let mut agent = FakeAgent::listen(master).await;
+    let mut slave = agent.info();
+    slave.domain = region.map(|region| {
+        let text = format!(r#"{{"fault_domain":{{"region":{{"name":"{region}"}},"zone":{{"name":"z"}}}}}}"#);
+        proto::json::from_slice(text.as_bytes()).unwrap()
+    });
+    agent.send(&internal::RegisterSlaveMessage {
+        slave,
+        version: Some("1.12.0".into()),
+        agent_capabilities: FakeAgent::capabilities(),
+        ..Default::default()
+    });
+    agent
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_come_with_a_domain_if_the_master_has_one() {
+    let master = support::master().await;
+    let _ignored = agent_in(master.address(), Some("r1")).await;
+    let mut taken = agent_in(master.address(), None).await;
+    let _: internal::SlaveRegisteredMessage = taken.wait_for().await;
+    let slaves = get(master.address(), "/slaves").await.json();
+    assert_eq!(slaves["slaves"].as_array().unwrap().len(), 1, "{slaves}");
+    master.shutdown().await;
+
+    let domain = master::FaultDomain { region: "r1".into(), zone: "z1".into() };
+    let master = support::master_with(|options| {
+        options.domain = Some(domain);
+        options.require_agent_domain = true;
+    })
+    .await;
+    let _ignored = agent_in(master.address(), None).await;
+    let mut far = agent_in(master.address(), Some("r2")).await;
+    let _: internal::SlaveRegisteredMessage = far.wait_for().await;
+    let state = get(master.address(), "/state").await.json();
+    assert_eq!(state["slaves"].as_array().unwrap().len(), 1, "{state}");
+    assert_eq!(state["slaves"][0]["domain"]["fault_domain"]["region"]["name"], "r2");
+    for shown in [&state["domain"], &state["leader_info"]["domain"]] {
+        assert_eq!(shown["fault_domain"]["zone"]["name"], "z1");
+    }
+    // Agents of other regions are only for those who know about regions.
+    let mut scheduler = Scheduler::subscribe(master.address(), Subscription::default()).await;
+    let why =
+        get(master.address(), &format!("/explain/framework?id={}", scheduler.framework_id)).await.json();
+    assert_eq!(why["roles"][0]["obstacles"][0]["obstacle"], "other_region", "{why}");
+    let mut info = Subscription::default().info;
+    info["id"] = json!({ "value": scheduler.framework_id });
+    info["capabilities"].as_array_mut().unwrap().push(json!({ "type": "REGION_AWARE" }));
+    let update = json!({ "framework_info": info });
+    assert_eq!(scheduler.call("UPDATE_FRAMEWORK", "update_framework", update).await.status, 200);
+    assert_eq!(scheduler.offer().await["domain"]["fault_domain"]["region"]["name"], "r2");
+    master.shutdown().await;
+}

@@ -50,7 +50,7 @@ pub(crate) struct MasterFlags {
     offer_timeout: Bound<PositiveDuration>,
     /// The largest share of the cluster that is on offer to one framework while others want it; `none` is no limit, as
     /// in Mesos
-    #[arg(long, default_value = "none", value_name = "SHARE", help_heading = "Sharing")]
+    #[arg(long, default_value = "0.5", value_name = "SHARE", help_heading = "Sharing")]
     max_offered_share: Bound<Share>,
     /// What an offer has to have at least, such as cpus:1;mem:32|disk:1: one of the sets between the bars
     #[arg(long, default_value = "cpus:0.01|mem:32", value_name = "SETS", help_heading = "Sharing")]

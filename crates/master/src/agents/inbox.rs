@@ -17,12 +17,38 @@ use crate::engine::CoreHandle;
 #[derive(Clone)]
 pub(crate) struct AgentInbox {
     core: CoreHandle,
+    domains: Domains,
     old_drivers: Arc<OldDrivers>,
 }
 
+/// Which agents may come, by what they say of where they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Domains {
+    /// The master says where it is. If it does not, nobody can tell whether an agent that does is far away.
+    pub(crate) known: bool,
+    /// Agents have to say where they are.
+    pub(crate) required: bool,
+}
+
+impl Domains {
+    /// Why an agent is not taken.
+    fn refusal(self, message: &FromAgent) -> Option<&'static str> {
+        let agent = match message {
+            FromAgent::Register(agent) => agent,
+            FromAgent::Reregister(message) => &message.agent,
+            _ => return None,
+        };
+        match agent.info.traits.region {
+            Some(_) if !self.known => Some("it has a --domain and the master has none"),
+            None if self.required => Some("it has no --domain, and --require_agent_domain is set"),
+            _ => None,
+        }
+    }
+}
+
 impl AgentInbox {
-    pub(crate) fn new(core: CoreHandle) -> Self {
-        Self { core, old_drivers: Arc::default() }
+    pub(crate) fn new(core: CoreHandle, domains: Domains) -> Self {
+        Self { core, domains, old_drivers: Arc::default() }
     }
 }
 
@@ -35,6 +61,11 @@ impl Receiver for AgentInbox {
         let from = message.from;
         match decode(message.name, &message.body) {
             Ok(Some(input)) => {
+                if let Some(why) = self.domains.refusal(&input) {
+                    // It is told nothing, as in Mesos: its tasks go on, and it may come back with another domain.
+                    tracing::warn!("ignoring {} of {from}: {why}", message.name);
+                    return true;
+                }
                 let pid = Pid::from(Arc::clone(from.text()));
                 // The server goes down: the agent will notice that its connection does.
                 let _ = self.core.input(Input::Agent { from: pid, message: input }).await;

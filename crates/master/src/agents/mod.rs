@@ -4,7 +4,7 @@ mod inbox;
 mod old_drivers;
 mod outbox;
 
-pub(crate) use inbox::AgentInbox;
+pub(crate) use inbox::{AgentInbox, Domains};
 pub(crate) use outbox::ToAgentMessage;
 
 /// The master's own process id.

@@ -97,6 +97,8 @@ pub(crate) struct AgentView {
     version: String,
     capabilities: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<v1::DomainInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     drain_info: Option<v1::DrainInfo>,
 }
 
@@ -128,6 +130,7 @@ impl AgentView {
                 .iter()
                 .map(|capability| capability.r#type().as_str_name())
                 .collect(),
+            domain: info.domain,
             drain_info: agent.drain.map(drain_info),
         }
     }

@@ -12,6 +12,7 @@ use super::framework::FrameworkView;
 use super::{agent, framework};
 use crate::context::Identity;
 use crate::convert::{executor_to_proto, task_to_proto};
+use crate::options::FaultDomain;
 use http_api::{VERSION, Version};
 
 /// All frameworks, those that ended included.
@@ -180,6 +181,8 @@ pub(crate) struct StateView<'a> {
     hostname: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<v1::DomainInfo>,
     capabilities: Vec<&'static str>,
     activated_slaves: f64,
     deactivated_slaves: f64,
@@ -207,6 +210,7 @@ impl<'a> StateView<'a> {
             pid: identity.upid.to_string(),
             hostname: &identity.hostname,
             cluster: identity.cluster.as_deref(),
+            domain: identity.domain.as_ref().map(FaultDomain::to_proto),
             capabilities: Identity::capability_names(),
             activated_slaves: number(active),
             deactivated_slaves: number(snapshot.agents.len() - active),

@@ -61,7 +61,6 @@ impl Identity {
                 .into_iter()
                 .map(|kind| v1::master_info::Capability { r#type: Some(kind.into()) })
                 .collect(),
-            ..Default::default()
         }
     }
 

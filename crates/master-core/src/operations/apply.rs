@@ -3,7 +3,7 @@
 use base::{AgentId, FrameworkId, OperationId, never};
 use resources::{Conversion, OnAgent, Operation, OperationKind, Requester, Resource};
 
-use super::begin::begin;
+use super::begin::{begin, has_room};
 use super::refuse;
 use crate::core::MasterCore;
 use crate::offers::{self, Accepted};
@@ -114,6 +114,7 @@ fn convert(
             describe(agent)
         ));
     }
+    has_room(agent)?;
     operation
         .validate(requester(framework), on_agent(agent))
         .map_err(|error| format!("{error}; on agent {}", describe(agent)))?;

@@ -10,6 +10,20 @@ use crate::core::{MasterCore, send_agent};
 use crate::output::{Output, ToAgent};
 use crate::types::{Agent, Operation, OperationState, OperationStatus};
 
+/// How many operations may be under way to an agent.
+const MAX_UNDER_WAY: usize = 1024;
+
+/// How many operations of an agent are remembered, with those whose end is not acknowledged.
+const MAX_REMEMBERED: usize = 16_384;
+
+/// Whether an agent can be sent one more operation. Who never acknowledges any has to stop.
+pub(super) fn has_room(agent: &Agent) -> Result<(), String> {
+    if agent.unconfirmed.len() < MAX_UNDER_WAY && agent.operations.len() < MAX_REMEMBERED {
+        return Ok(());
+    }
+    Err(format!("Too many operations on agent {} are under way or not acknowledged", agent.id))
+}
+
 /// Begins an operation. The allocator counts its changes already.
 pub(super) fn begin(
     core: &mut MasterCore,

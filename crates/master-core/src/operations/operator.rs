@@ -6,7 +6,7 @@ use base::{AgentId, FrameworkId, OfferId, never};
 use resources::{Conversion, Operation, OperationKind, Requester, Resources};
 
 use super::apply::{describe, on_agent};
-use super::begin::begin;
+use super::begin::{begin, has_room};
 use crate::core::MasterCore;
 use crate::offers;
 use crate::output::Output;
@@ -35,6 +35,7 @@ pub(crate) fn apply_for_operator(
     let conversions = operation.conversions().map_err(|error| {
         OperatorError::BadRequest(format!("Invalid {} operation: {error}", kind.as_str()))
     })?;
+    has_room(agent).map_err(OperatorError::Conflict)?;
     for (framework_id, offer_id) in in_the_way(core, agent_id, &conversions)? {
         offers::rescind(core, &framework_id, &offer_id, out);
     }

@@ -405,6 +405,20 @@ fn an_operation_that_fails_leaves_no_trace() {
 }
 
 #[test]
+fn who_sends_operations_without_end_is_stopped() {
+    let mut s = scene();
+    let free = reserved("cpus:0.001", "web");
+    s.master.call(&s.scheduler.clone(), SchedulerCall::Revive(Vec::new()));
+    let offer = s.master.offer(&s.scheduler);
+    let operations = (0..1100).map(|number| apply_as(&format!("op{number}"), reserve(&free)));
+    s.master.accept(&s.scheduler, &offer.id, operations);
+    let refused = s.master.expect_operation(&s.scheduler, "op1023", OperationState::Error);
+    let text = "Too many operations on agent master-S0 are under way or not acknowledged";
+    assert_eq!(refused.message.as_deref(), Some(text));
+    assert_eq!(s.known(), 1024);
+}
+
+#[test]
 fn an_agent_is_drained_when_its_operations_are_over() {
     let mut s = scene();
     let config = DrainConfig { max_grace_period: None, mark_gone: false };

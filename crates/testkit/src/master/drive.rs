@@ -86,10 +86,10 @@ impl Master {
     /// If an invariant is broken.
     pub fn input(&mut self, input: Input) {
         let mut out = Vec::new();
-        let shown = format!("{input:?}");
+        let shown = input.clone();
         self.core.handle(self.now, input, &mut out);
         if let Err(broken) = self.core.check() {
-            panic!("after {shown}: {broken}");
+            panic!("after {shown:?}: {broken}");
         }
         self.record(out);
     }

@@ -27,7 +27,7 @@ mod volumes;
 
 pub use checkpoint::UnreadableError;
 pub use detect::DescriptionError;
-pub use options::AgentOptions;
+pub use options::{AgentOptions, FaultDomain};
 pub use server::{AgentServer, StartError, Terminated};
 
 pub(crate) use report::report;

@@ -6,6 +6,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base::duration_text;
+use proto::v1::domain_info::fault_domain::{RegionInfo, ZoneInfo};
+use proto::v1::{self, DomainInfo};
+
+/// Where a machine is, as far as failures go: machines of a zone fail together, those of a region are near each other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FaultDomain {
+    /// The region, such as `eu-central-1`.
+    pub region: String,
+    /// The zone within it, such as `eu-central-1a`.
+    pub zone: String,
+}
 
 /// Options of an agent. Each is named as Mesos' flag, and has its default.
 #[derive(Clone, Debug)]
@@ -28,6 +39,8 @@ pub struct AgentOptions {
     pub resources: Option<String>,
     /// What the agent says of itself, such as `rack:r1;zone:a`.
     pub attributes: Option<String>,
+    /// Where the agent is. Masters without a domain of their own do not take agents that have one.
+    pub domain: Option<FaultDomain>,
     /// The role that resources without one are reserved for.
     pub default_role: String,
     /// How long a custom executor may take to subscribe.
@@ -77,6 +90,7 @@ impl Default for AgentOptions {
             work_dir: PathBuf::from("/var/lib/meseta/agent"),
             resources: None,
             attributes: None,
+            domain: None,
             default_role: "*".to_owned(),
             executor_registration_timeout: Duration::from_secs(60),
             executor_shutdown_grace_period: Duration::from_secs(5),
@@ -150,10 +164,19 @@ impl AgentOptions {
             ("advertise_ip", self.advertise_ip.map(|ip| ip.to_string())),
             ("advertise_port", self.advertise_port.map(|port| port.to_string())),
             ("attributes", self.attributes.clone()),
+            ("domain", self.domain.as_ref().map(|domain| proto::json::to_string(&domain.to_proto()))),
             ("resources", self.resources.clone()),
         ];
         flags.extend(optional.into_iter().filter_map(|(name, value)| value.map(|value| text(name, value))));
         flags
+    }
+}
+
+impl FaultDomain {
+    pub(crate) fn to_proto(&self) -> DomainInfo {
+        let region = RegionInfo { name: self.region.clone() };
+        let zone = ZoneInfo { name: self.zone.clone() };
+        DomainInfo { fault_domain: Some(v1::domain_info::FaultDomain { region, zone }) }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::detect::{self, DescriptionError};
 use crate::detector;
 use crate::engine::{Containers, CoreHandle, Ended, Engine, EngineOptions, Garbage, Work};
 use crate::libprocess::{Inbox, PROCESS};
-use crate::options::AgentOptions;
+use crate::options::{AgentOptions, FaultDomain};
 use crate::recovery;
 
 /// How much work may wait for the core before whoever brings more has to wait.
@@ -262,6 +262,7 @@ fn describe(options: &AgentOptions, address: SocketAddr) -> Result<SelfDescripti
         port: address.port(),
         resources: detect::resources(options)?,
         attributes: detect::attributes(options.attributes.as_deref())?,
+        domain: options.domain.as_ref().map(FaultDomain::to_proto),
     })
 }
 

@@ -17,12 +17,16 @@ const FAILED: [&str; 3] = ["TASK_STARTING", "TASK_RUNNING", "TASK_FAILED"];
 async fn it_registers_and_answers_pings() {
     let work_dir = tempfile::tempdir().expect("a directory");
     let mut master = FakeMaster::start().await;
-    let agent = agent::AgentServer::start(options(master.address, work_dir.path())).await.expect("an agent");
+    let domain = agent::FaultDomain { region: "r".to_owned(), zone: "z".to_owned() };
+    let options = agent::AgentOptions { domain: Some(domain), ..options(master.address, work_dir.path()) };
+    let agent = agent::AgentServer::start(options).await.expect("an agent");
     let register = master.register(&agent).await;
     assert_eq!(register.version.as_deref(), Some("1.12.0"));
     assert_eq!(register.agent_capabilities.len(), 8);
     assert_eq!(register.slave.port, Some(i32::from(agent.address().port())));
     assert_eq!(register.slave.attributes.len(), 2);
+    let domain = register.slave.domain.and_then(|domain| domain.fault_domain).expect("it has a domain");
+    assert_eq!((domain.region.name.as_str(), domain.zone.name.as_str()), ("r", "z"));
     master.say_raw("slave-observer(1)", "mesos.internal.PingSlaveMessage", vec![8, 1]);
     let pong = master.hear().await;
     assert_eq!(
@@ -31,6 +35,10 @@ async fn it_registers_and_answers_pings() {
     );
     let state = json(agent.address(), "/state").await;
     assert_eq!((&state["id"], &state["attributes"]["rack"]), (&AGENT_ID.into(), &"r1".into()));
+    assert_eq!(state["domain"]["fault_domain"]["region"]["name"], "r");
+    let flags = json(agent.address(), "/flags").await;
+    let domain = r#"{"fault_domain":{"region":{"name":"r"},"zone":{"name":"z"}}}"#;
+    assert_eq!(flags["flags"]["domain"], domain);
     agent.shutdown().await;
 }
 

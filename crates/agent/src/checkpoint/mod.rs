@@ -48,6 +48,7 @@ mod tests {
             port: 5051,
             resources: Resources::parse("cpus:1;disk:100").expect("well formed"),
             attributes: Vec::new(),
+            domain: None,
         }
     }
 

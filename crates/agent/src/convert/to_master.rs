@@ -26,6 +26,7 @@ pub(crate) struct SelfDescription {
     pub(crate) port: u16,
     pub(crate) resources: Resources,
     pub(crate) attributes: Vec<v1::Attribute>,
+    pub(crate) domain: Option<v1::DomainInfo>,
 }
 
 impl SelfDescription {
@@ -36,9 +37,9 @@ impl SelfDescription {
             port: Some(i32::from(self.port)),
             resources: wire::resources_to_proto(&self.resources).into_iter().collect(),
             attributes: self.attributes.clone(),
+            domain: self.domain.clone(),
             id: agent_id.map(|id| id.as_str().into()),
             checkpoint: Some(true),
-            ..Default::default()
         }
     }
 
@@ -49,8 +50,8 @@ impl SelfDescription {
             port: Some(i32::from(self.port)),
             resources: wire::resources_to_proto(&self.resources).into_iter().collect(),
             attributes: self.attributes.clone(),
+            domain: self.domain.clone(),
             id: agent_id.map(|id| id.as_str().into()),
-            ..Default::default()
         }
     }
 }

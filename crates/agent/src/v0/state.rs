@@ -42,6 +42,9 @@ pub(super) fn state(agent: &Shared, snapshot: &Snapshot) -> Value {
         "frameworks": frameworks(agent, snapshot, &snapshot.frameworks),
         "completed_frameworks": frameworks(agent, snapshot, &snapshot.completed_frameworks),
     });
+    if let Some(domain) = &agent.own.domain {
+        state["domain"] = json!(domain);
+    }
     if let Some(master) = &snapshot.master {
         // Only the address is known of a master that was not found by a lookup.
         let host = master.as_str().split('@').nth(1).and_then(|address| address.rsplit_once(':'));

@@ -117,7 +117,6 @@ const AGENT: &[(&str, &[&str])] = &[
     ("docker_store_dir", &[]),
     ("docker_volume_checkpoint_dir", &[]),
     ("docker_volume_chown", &["false"]),
-    ("domain", &[]),
     ("domain_socket_location", &[]),
     ("effective_capabilities", &[]),
     ("enforce_container_disk_quota", &["false"]),

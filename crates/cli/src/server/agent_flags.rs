@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use agent::{AgentOptions, AgentServer};
+use agent::{AgentOptions, AgentServer, FaultDomain};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use super::life::{EndSignals, ProcessFlags, set_logging_level};
-use crate::flags::Duration;
+use crate::flags::{Domain, Duration};
 
 /// How long the executors may take to end; those that take longer are killed.
 const END_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -45,6 +45,9 @@ pub(crate) struct AgentFlags {
     /// What the agent says of itself, such as 'rack:r1;zone:a'
     #[arg(long, help_heading = "Resources")]
     attributes: Option<String>,
+    /// Where this agent is: {"fault_domain":{"region":{"name":"R"},"zone":{"name":"Z"}}}, or the path of a file with it
+    #[arg(long, value_name = "JSON", help_heading = "Resources")]
+    domain: Option<Domain>,
     /// The role that resources without one are reserved for
     #[arg(long, default_value = "*", value_name = "ROLE", help_heading = "Resources")]
     default_role: String,
@@ -124,6 +127,10 @@ impl AgentFlags {
             work_dir: self.work_dir.clone(),
             resources: self.resources.clone(),
             attributes: self.attributes.clone(),
+            domain: self
+                .domain
+                .clone()
+                .map(|domain| FaultDomain { region: domain.region, zone: domain.zone }),
             default_role: self.default_role.clone(),
             executor_registration_timeout: self.executor_registration_timeout.0,
             executor_shutdown_grace_period: self.executor_shutdown_grace_period.0,

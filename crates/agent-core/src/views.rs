@@ -17,6 +17,7 @@ impl AgentCore {
             total: self.total.clone(),
             frameworks: self.frameworks.values().map(|f| Arc::new(framework(f))).collect(),
             completed_frameworks: self.completed_frameworks.iter().cloned().collect(),
+            operations: self.operations.all(),
             draining: self.drain.is_some(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::{AgentId, ContainerId, ExecutorId, FrameworkId, TaskId, Time};
 use resources::Resources;
 
-use super::{ExecutorInfo, ExecutorKind, FrameworkInfo, Task, TaskInfo};
+use super::{ExecutorInfo, ExecutorKind, FrameworkInfo, Operation, Task, TaskInfo};
 
 /// Where an executor is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct Snapshot {
     pub frameworks: Vec<Arc<FrameworkView>>,
     /// Frameworks that are through, oldest first; the newest 50.
     pub completed_frameworks: Vec<Arc<FrameworkView>>,
+    /// Operations that have not ended, or whose end the master has not acknowledged.
+    pub operations: Vec<Arc<Operation>>,
     /// Whether the master asked for a drain that still holds.
     pub draining: bool,
 }

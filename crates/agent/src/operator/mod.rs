@@ -81,10 +81,7 @@ async fn answer(agent: &Shared, call: &Call, encoding: Encoding) -> Result<Respo
         Type::GetExecutors => reads::executors(agent).await?,
         Type::GetTasks => reads::tasks(agent).await?,
         Type::GetAgent => reads::agent(agent).await?,
-        Type::GetOperations => Reply {
-            get_operations: Some(response::GetOperations::default()),
-            ..of(response::Type::GetOperations)
-        },
+        Type::GetOperations => reads::operations(agent).await?,
         Type::GetResourceProviders => Reply {
             get_resource_providers: Some(response::GetResourceProviders::default()),
             ..of(response::Type::GetResourceProviders)

@@ -12,7 +12,8 @@ use proto::v1::agent::{Response as Reply, response::Type};
 use super::of;
 use crate::context::Shared;
 use crate::convert::{
-    executor_to_proto, framework_to_proto, queued_to_proto, task_of_executor, task_to_proto,
+    executor_to_proto, framework_to_proto, operation_to_proto, queued_to_proto, task_of_executor,
+    task_to_proto,
 };
 
 pub(super) async fn state(agent: &Shared) -> Result<Reply, ApiError> {
@@ -38,6 +39,12 @@ pub(super) async fn executors(agent: &Shared) -> Result<Reply, ApiError> {
 pub(super) async fn tasks(agent: &Shared) -> Result<Reply, ApiError> {
     let view = agent.view().await?;
     Ok(Reply { get_tasks: Some(get_tasks(agent, &view.snapshot)), ..of(Type::GetTasks) })
+}
+
+pub(super) async fn operations(agent: &Shared) -> Result<Reply, ApiError> {
+    let view = agent.view().await?;
+    let operations = view.snapshot.operations.iter().map(|operation| operation_to_proto(operation)).collect();
+    Ok(Reply { get_operations: Some(response::GetOperations { operations }), ..of(Type::GetOperations) })
 }
 
 pub(super) async fn agent(agent: &Shared) -> Result<Reply, ApiError> {

@@ -94,7 +94,7 @@ impl Allocator {
     /// for them when they come. An agent that is known already is replaced.
     pub fn add_agent(&mut self, id: &AgentId, spec: AgentSpec, used: &[(FrameworkId, Resources)]) {
         self.remove_agent(id);
-        self.tree.track_total(&spec.total, Sign::Plus);
+        self.track_total(&spec.total, Sign::Plus);
         let mut agent = Agent::new(id.clone());
         agent.set(spec);
         agent.whitelisted = self.is_whitelisted(&agent.traits);
@@ -140,13 +140,14 @@ impl Allocator {
         for (by, held) in holders {
             for (resources, held_as) in [(held.offered, As::Offered), (held.used, As::Used)] {
                 // It is there: it was read just now.
-                let _ = self.let_go(at, by, held_as, &resources);
+                let parts = self.split(by, &resources);
+                let _ = self.let_go(at, by, held_as, (&resources, &parts));
             }
             self.forget_unused_framework(by);
         }
         self.clear_refusals(at);
         let total = std::mem::take(&mut self.agents[at].total);
-        self.tree.track_total(&total, Sign::Minus);
+        self.track_total(&total, Sign::Minus);
         if self.agents[at].dirty {
             self.dirty.retain(|d| *d != at);
         }
@@ -155,8 +156,17 @@ impl Allocator {
 
     /// What agents have is less `from` and more `to`.
     pub(crate) fn change_total(&mut self, from: &Resources, to: &Resources) {
-        self.tree.track_total(to, Sign::Plus);
-        self.tree.track_total(from, Sign::Minus);
+        self.track_total(to, Sign::Plus);
+        self.track_total(from, Sign::Minus);
+    }
+
+    fn track_total(&mut self, total: &Resources, sign: Sign) {
+        for role in self.tree.track_total(total, sign) {
+            // It is gone if that was all that was known of it.
+            if self.tree.roles.get(role).is_some() {
+                self.order.update_role(&self.tree, role);
+            }
+        }
     }
 
     /// Offers only what is on agents of these names; `None` lets all agents pass.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use base::Index;
 use resources::{Name, Quantities, Resource, Resources, Scalar, Value};
 
+use crate::tree::is_free_for_all;
+
 base::index_type!(
     /// A resource's name, interned.
     NameIx
@@ -65,14 +67,32 @@ impl Names {
         amounts
     }
 
+    /// What is counted when resources are held.
+    pub(crate) fn sums(&mut self, resources: &Resources) -> Sums {
+        let mut sums = Sums::default();
+        let mut is_plain = true;
+        for (resource, copies) in resources.iter_with_copies() {
+            let Value::Scalar(amount) = resource.value else { continue };
+            let name = self.intern(&resource.name);
+            if resource.is_shared() {
+                sums.shared.add_one(name, times(amount, copies));
+            } else {
+                is_plain &= is_free_for_all(resource);
+                sums.exclusive.add_one(name, amount);
+            }
+        }
+        sums.quota = if is_plain { sums.exclusive.clone() } else { self.amounts(resources, is_free_for_all) };
+        sums
+    }
+
     /// Interns the names of bare amounts.
     pub(crate) fn intern_all<'a>(
         &mut self,
-        amounts: impl IntoIterator<Item = (&'a Name, &'a Scalar)>,
+        amounts: impl IntoIterator<Item = (&'a Name, Scalar)>,
     ) -> Amounts {
         let mut all = Amounts::default();
         for (name, amount) in amounts {
-            all.add_one(self.intern(name), *amount);
+            all.add_one(self.intern(name), amount);
         }
         all
     }
@@ -84,6 +104,17 @@ impl Names {
 
 fn times(amount: Scalar, copies: u32) -> Scalar {
     Scalar::from_thousandths(amount.thousandths().saturating_mul(i64::from(copies)))
+}
+
+/// Resources in numbers.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Sums {
+    /// All but shared ones.
+    pub(crate) exclusive: Amounts,
+    /// What of that is neither reserved nor revocable.
+    pub(crate) quota: Amounts,
+    /// The shared ones, as often as they are there.
+    pub(crate) shared: Amounts,
 }
 
 /// Amounts by interned name. Those of uncommon names are kept sorted and without zeros.

@@ -209,15 +209,13 @@ impl Allocator {
         if news.iter().all(|client| self.tree.clients[*client].news != News::Room) {
             return;
         }
-        let mut rooms: BTreeMap<RoleIx, bool> = BTreeMap::new();
+        let mut full: BTreeMap<RoleIx, bool> = BTreeMap::new();
         let mut kept = Vec::with_capacity(news.len());
         for client in news.drain(..) {
             let c = &self.tree.clients[client];
-            let has_room = c.news != News::Room
-                || *rooms
-                    .entry(c.role)
-                    .or_insert_with(|| self.rooms(c.role).iter().any(|(_, room)| room.is_positive()));
-            if has_room {
+            let is_full =
+                c.news == News::Room && *full.entry(c.role).or_insert_with(|| self.is_full_again(c.role));
+            if !is_full {
                 kept.push(client);
             } else if !few {
                 self.chosen.remove(&self.tree, client);
@@ -266,7 +264,8 @@ impl Allocator {
 
     /// The next client in an order who gets an offer, and from where to go on after it.
     fn next_due(&self, order: &Order, position: &mut Position, visit: &mut Visit) -> Option<ClientIx> {
-        let mut walk = Walk::new(order, position);
+        let free = &self.agents[visit.agent()?].free;
+        let mut walk = Walk::new(order, position, free.reserved || free.particular);
         while let Some(client) = walk.next() {
             match self.judge(visit, client) {
                 Verdict::Pass => {}
@@ -343,6 +342,7 @@ impl Allocator {
             let rooms = self.tree.roles.get(at).map(|_| self.rooms(at)).unwrap_or_default();
             self.cut.insert(at, rooms);
         }
+        self.released.clear();
         self.tree.loosened = false;
         if self.options.max_offered_share.is_some() {
             self.capped = self.frameworks.iter().map(|(at, _)| at).filter(|at| self.is_capped(*at)).collect();

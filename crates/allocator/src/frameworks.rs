@@ -118,8 +118,9 @@ impl Allocator {
             c.capabilities = spec.capabilities;
             c.subscribed = true;
             c.suppressed = suppressed;
-            c.min_allocatable = spec.min_allocatable.get(role).cloned();
             self.constrain(client, spec.constraints.get(role));
+            self.tree.set_own_minimum(client, spec.min_allocatable.get(role).cloned());
+            self.order.update(&self.tree, client);
             self.tell(client, News::Wants);
         }
         self.unsubscribe_others(at, &spec.roles);
@@ -199,9 +200,8 @@ impl Allocator {
     /// The framework in one of its roles, subscribed to it or not.
     pub(crate) fn client(&mut self, at: FrameworkIx, role: &Role) -> ClientIx {
         let framework = &self.frameworks[at];
-        if let Some(role) = self.tree.find(role)
-            && let Some(client) = framework.clients.iter().find(|c| self.tree.clients[**c].role == role)
-        {
+        let of_role = |client: &&ClientIx| self.tree.roles[self.tree.clients[**client].role].role == *role;
+        if let Some(client) = framework.clients.iter().find(of_role) {
             return *client;
         }
         let client = self.tree.add_client(at, framework.rank, role);
@@ -225,6 +225,9 @@ impl Allocator {
         if self.tree.clients[client].news != News::None {
             self.news.retain(|other| *other != client);
         }
+        let role = self.tree.clients[client].role;
+        self.tree.set_own_minimum(client, None);
+        self.order.update_role(&self.tree, role);
         self.tree.remove_client(client);
     }
 

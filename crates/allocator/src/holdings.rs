@@ -8,7 +8,7 @@ use resources::{NotContained, Resource, Resources, Role};
 
 use crate::Allocator;
 use crate::agents::AgentIx;
-use crate::amounts::Sign;
+use crate::amounts::{Sign, Sums};
 use crate::frameworks::FrameworkIx;
 use crate::tree::ClientIx;
 
@@ -99,11 +99,25 @@ impl Holdings {
     }
 }
 
+/// Resources of a framework by client.
+#[derive(Debug)]
+pub(crate) enum Parts {
+    /// All of it is this one's, as it nearly always is.
+    One(ClientIx),
+    /// Each has its own.
+    Several(Vec<(ClientIx, Resources)>),
+}
+
 impl Allocator {
     /// A framework holds `resources`, allocated to its roles, beside what it held already.
     pub(crate) fn hold(&mut self, at: AgentIx, by: FrameworkIx, held_as: As, resources: &Resources) {
-        for (client, part) in self.split(by, resources) {
-            self.hold_for(at, client, held_as, part.as_ref().unwrap_or(resources));
+        match self.split(by, resources) {
+            Parts::One(client) => self.hold_for(at, client, held_as, resources),
+            Parts::Several(parts) => {
+                for (client, part) in parts {
+                    self.hold_for(at, client, held_as, &part);
+                }
+            }
         }
     }
 
@@ -114,13 +128,10 @@ impl Allocator {
         let shared: Vec<_> = resources.iter().filter(|r| r.is_shared() && !held.has(r)).cloned().collect();
         *held.part(held_as) += resources;
         self.frameworks[by].holdings += usize::from(is_new);
-        self.tree.track(client, resources, Sign::Plus);
-        self.track_shared(at, client, &shared, Sign::Plus);
-        self.count_offered(by, held_as, resources, Sign::Plus);
-        self.reorder(client);
+        self.track(at, client, held_as, (resources, &shared), Sign::Plus);
     }
 
-    /// A framework no longer holds `resources`.
+    /// A framework no longer holds `resources`, the parts of its clients.
     ///
     /// # Errors
     /// It does not hold as much; nothing is changed.
@@ -129,26 +140,66 @@ impl Allocator {
         at: AgentIx,
         by: FrameworkIx,
         held_as: As,
+        (resources, parts): (&Resources, &Parts),
+    ) -> Result<(), NotContained> {
+        let nothing = || NotContained { have: Resources::new(), wanted: resources.clone() };
+        let held = self.agents[at].held.get_mut(by).ok_or_else(nothing)?;
+        match parts {
+            Parts::One(client) => self.let_go_for(at, *client, held_as, resources)?,
+            Parts::Several(parts) => {
+                let have = held.part(held_as);
+                if !have.contains(resources) {
+                    return Err(NotContained { have: have.clone(), wanted: resources.clone() });
+                }
+                for (client, part) in parts {
+                    self.let_go_for(at, *client, held_as, part)?;
+                }
+            }
+        }
+        if self.agents[at].held.forget_empty(by) {
+            self.frameworks[by].holdings -= 1;
+        }
+        Ok(())
+    }
+
+    fn let_go_for(
+        &mut self,
+        at: AgentIx,
+        client: ClientIx,
+        held_as: As,
         resources: &Resources,
     ) -> Result<(), NotContained> {
+        let by = self.tree.clients[client].framework;
         let nothing = || NotContained { have: Resources::new(), wanted: resources.clone() };
         let held = self.agents[at].held.get_mut(by).ok_or_else(nothing)?;
         held.part(held_as).subtract(resources)?;
         let shared: Vec<_> = resources.iter().filter(|r| r.is_shared() && !held.has(r)).cloned().collect();
-        if self.agents[at].held.forget_empty(by) {
-            self.frameworks[by].holdings -= 1;
-        }
-        self.count_offered(by, held_as, resources, Sign::Minus);
-        for (client, part) in self.split(by, resources) {
-            let role = &self.tree.roles[self.tree.clients[client].role].role;
-            let shared: Vec<_> =
-                shared.iter().filter(|r| r.allocation.as_ref() == Some(role)).cloned().collect();
-            self.tree.track(client, part.as_ref().unwrap_or(resources), Sign::Minus);
-            self.track_shared(at, client, &shared, Sign::Minus);
-            self.reorder(client);
-            self.forget_unused_client(client);
-        }
+        self.track(at, client, held_as, (resources, &shared), Sign::Minus);
+        self.forget_unused_client(client);
         Ok(())
+    }
+
+    /// Counts what a client holds more or less, and of that the shared resources that it holds for the first time on the
+    /// agent or no longer.
+    fn track(
+        &mut self,
+        at: AgentIx,
+        client: ClientIx,
+        held_as: As,
+        (resources, shared): (&Resources, &[Resource]),
+        sign: Sign,
+    ) {
+        let sums = self.tree.names.sums(resources);
+        self.tree.track(client, &sums, sign);
+        for resource in shared {
+            let others = self.holders(at, client, resource);
+            let amounts = self.tree.names.sums(&Resources::from(resource.clone())).shared;
+            self.tree.track_shared(client, &amounts, sign, &others);
+        }
+        if held_as == As::Offered {
+            self.count_offered(self.tree.clients[client].framework, &sums, sign);
+        }
+        self.reorder(client);
     }
 
     /// Moves what was offered to what is used; roles and frameworks have as much as before.
@@ -165,24 +216,15 @@ impl Allocator {
         let held = self.agents[at].held.get_mut(by).ok_or_else(nothing)?;
         held.offered.subtract(resources)?;
         held.used += resources;
-        self.count_offered(by, As::Offered, resources, Sign::Minus);
+        let sums = self.tree.names.sums(resources);
+        self.count_offered(by, &sums, Sign::Minus);
         Ok(())
     }
 
-    fn count_offered(&mut self, by: FrameworkIx, held_as: As, resources: &Resources, sign: Sign) {
-        if held_as == As::Offered {
-            let amounts = self.tree.names.amounts(resources, |_| true);
-            self.frameworks[by].offered.apply(&amounts, sign);
-        }
-    }
-
-    /// Counts shared resources that a client holds for the first time on an agent, or no longer.
-    fn track_shared(&mut self, at: AgentIx, client: ClientIx, shared: &[Resource], sign: Sign) {
-        for resource in shared {
-            let others = self.holders(at, client, resource);
-            let amounts = self.tree.names.amounts(&Resources::from(resource.clone()), |_| true);
-            self.tree.track_shared(client, &amounts, sign, &others);
-        }
+    fn count_offered(&mut self, by: FrameworkIx, sums: &Sums, sign: Sign) {
+        let offered = &mut self.frameworks[by].offered;
+        offered.apply(&sums.exclusive, sign);
+        offered.apply(&sums.shared, sign);
     }
 
     /// The other clients that hold a shared resource.
@@ -199,17 +241,13 @@ impl Allocator {
         all
     }
 
-    /// The clients of a framework as which it holds `resources`, each with its part; `None` stands for all of it.
-    pub(crate) fn split(
-        &mut self,
-        at: FrameworkIx,
-        resources: &Resources,
-    ) -> Vec<(ClientIx, Option<Resources>)> {
+    /// The clients of a framework as which it holds `resources`.
+    pub(crate) fn split(&mut self, at: FrameworkIx, resources: &Resources) -> Parts {
         if let Some(role) = only_role(resources) {
-            return vec![(self.client(at, role), None)];
+            return Parts::One(self.client(at, role));
         }
         let by_role = resources.allocations();
-        by_role.into_iter().map(|(role, part)| (self.client(at, &role), Some(part))).collect()
+        Parts::Several(by_role.into_iter().map(|(role, part)| (self.client(at, &role), part)).collect())
     }
 
     /// Counts `resources` as used. What is available has to be recounted afterwards.

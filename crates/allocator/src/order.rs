@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::btree_set::Range;
+use std::iter::Peekable;
 use std::ops::Bound;
 
 use base::{Index, never};
@@ -41,8 +42,11 @@ struct Lane {
     queue: BTreeSet<ClientKey>,
     /// What stands under this role.
     children: BTreeSet<ChildKey>,
+    /// Child roles that are closed; see [`Tree::is_closed`].
+    closed: BTreeSet<ChildKey>,
     /// The key under which this role is among its parent's, and its own clients among its own.
     key: Option<ChildKey>,
+    is_closed: bool,
     own_key: Option<ChildKey>,
     /// How many clients are in this role and all below.
     members: usize,
@@ -55,6 +59,8 @@ pub(crate) struct Order {
     keys: Vec<Option<ClientKey>>,
     /// How many clients there are.
     len: usize,
+    /// Roles that were closed and no longer are.
+    reopened: Vec<RoleIx>,
 }
 
 impl Order {
@@ -64,6 +70,14 @@ impl Order {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    pub(crate) fn has_reopened(&self) -> bool {
+        !self.reopened.is_empty()
+    }
+
+    pub(crate) fn take_reopened(&mut self) -> Vec<RoleIx> {
+        std::mem::take(&mut self.reopened)
     }
 
     /// How many clients are in a role and all below.
@@ -129,7 +143,9 @@ impl Order {
                 None => self.lanes[at].own_key,
             };
             let children: BTreeSet<_> = self.lanes[at].children.iter().filter_map(current).collect();
+            let closed: BTreeSet<_> = self.lanes[at].closed.iter().filter_map(current).collect();
             self.lanes[at].children = children;
+            self.lanes[at].closed = closed;
         }
     }
 
@@ -172,12 +188,29 @@ impl Order {
         replace(&mut lane.children, &mut lane.own_key, own);
         let mut at = role;
         while let Some(parent) = tree.roles[at].parent {
-            let lane = &mut self.lanes[at.as_usize()];
-            let mut key = lane.key;
-            let now = (lane.members > 0).then(|| child_key(tree, at));
-            replace(&mut self.lanes[parent.as_usize()].children, &mut key, now);
-            self.lanes[at.as_usize()].key = key;
+            self.place_role(tree, at, parent);
             at = parent;
+        }
+    }
+
+    fn place_role(&mut self, tree: &Tree, at: RoleIx, parent: RoleIx) {
+        let lane = &mut self.lanes[at.as_usize()];
+        let (before, was_closed) = (lane.key, lane.is_closed);
+        let now = (lane.members > 0).then(|| child_key(tree, at));
+        let is_closed = tree.is_closed(at);
+        (lane.key, lane.is_closed) = (now, is_closed);
+        if was_closed && !is_closed {
+            self.reopened.push(at);
+        }
+        if (before, was_closed) == (now, is_closed) {
+            return;
+        }
+        let siblings = &mut self.lanes[parent.as_usize()];
+        if let Some(before) = before {
+            if was_closed { &mut siblings.closed } else { &mut siblings.children }.remove(&before);
+        }
+        if let Some(now) = now {
+            if is_closed { &mut siblings.closed } else { &mut siblings.children }.insert(now);
         }
     }
 
@@ -219,9 +252,12 @@ impl Order {
             let below: usize = node.children.iter().map(|child| self.members(*child)).sum();
             never!(lane.members != below + right_here, "role {} miscounts its clients", node.role);
             let children = node.children.iter().filter(|child| self.members(**child) > 0);
-            let keys: BTreeSet<ChildKey> =
-                children.filter_map(|child| self.lanes[child.as_usize()].key).chain(lane.own_key).collect();
-            never!(keys != lane.children, "role {} has others under it than it should", node.role);
+            let (closed, open): (Vec<&RoleIx>, Vec<_>) = children.partition(|child| tree.is_closed(**child));
+            let key = |child: &RoleIx| self.lanes[child.as_usize()].key;
+            let open: BTreeSet<ChildKey> = open.into_iter().filter_map(key).chain(lane.own_key).collect();
+            let closed: BTreeSet<ChildKey> = closed.into_iter().filter_map(key).collect();
+            never!(closed != lane.closed, "role {} has others closed under it than it should", node.role);
+            never!(open != lane.children, "role {} has others under it than it should", node.role);
             let fresh = lane.key.is_none_or(|key| tree.shares.stale || key == child_key(tree, at));
             never!(!fresh, "role {} is not in its place", node.role);
         }
@@ -280,13 +316,39 @@ impl Position {
 /// Goes through an order from a position on, as long as the order does not change.
 pub(crate) struct Walk<'a> {
     order: &'a Order,
-    path: Vec<(RoleIx, Option<ChildKey>, Range<'a, ChildKey>)>,
+    /// Closed roles are entered, too.
+    with_closed: bool,
+    path: Vec<(RoleIx, Option<ChildKey>, Siblings<'a>)>,
     queue: Option<(RoleIx, Option<ClientKey>, Range<'a, ClientKey>)>,
 }
 
+/// What stands under a role, those closed in between the others if they are wanted.
+struct Siblings<'a> {
+    open: Range<'a, ChildKey>,
+    closed: Option<(Peekable<Range<'a, ChildKey>>, Option<ChildKey>)>,
+}
+
+impl Iterator for Siblings<'_> {
+    type Item = ChildKey;
+
+    fn next(&mut self) -> Option<ChildKey> {
+        let Some((closed, next_open)) = &mut self.closed else { return self.open.next().copied() };
+        let open = next_open.take().or_else(|| self.open.next().copied());
+        match (open, closed.peek()) {
+            (Some(open), Some(first)) if **first < open => {
+                *next_open = Some(open);
+                closed.next().copied()
+            }
+            (None, _) => closed.next().copied(),
+            (open, _) => open,
+        }
+    }
+}
+
 impl<'a> Walk<'a> {
-    pub(crate) fn new(order: &'a Order, from: &Position) -> Self {
-        let mut walk = Self { order, path: Vec::with_capacity(from.path.len() + 1), queue: None };
+    pub(crate) fn new(order: &'a Order, from: &Position, with_closed: bool) -> Self {
+        let path = Vec::with_capacity(from.path.len() + 1);
+        let mut walk = Self { order, with_closed, path, queue: None };
         for (role, last) in &from.path {
             walk.enter(*role, *last);
         }
@@ -298,7 +360,10 @@ impl<'a> Walk<'a> {
 
     fn enter(&mut self, role: RoleIx, last: Option<ChildKey>) {
         if let Some(lane) = self.order.lanes.get(role.as_usize()) {
-            self.path.push((role, last, lane.children.range((after(last), Bound::Unbounded))));
+            let rest = (after(last), Bound::Unbounded);
+            let closed = self.with_closed && !lane.closed.is_empty();
+            let closed = closed.then(|| (lane.closed.range(rest).peekable(), None));
+            self.path.push((role, last, Siblings { open: lane.children.range(rest), closed }));
         }
     }
 
@@ -339,7 +404,7 @@ impl Iterator for Walk<'_> {
                     self.path.pop();
                 }
                 Some(key) => {
-                    *last = Some(*key);
+                    *last = Some(key);
                     let role = *role;
                     match key.node {
                         None => self.enter_queue(role, None),

@@ -46,6 +46,9 @@ impl Allocator {
         if whole && !cut {
             return Some(Portion { part: None, cut: false });
         }
+        if whole && self.tree.is_too_small(role, |name| self.room(role, name)) {
+            return Some(Portion { part: Some(Resources::new()), cut: true });
+        }
         let name = &self.tree.roles[role].role;
         if !agent.available.iter().any(|r| r.is_allocatable_to(name)) {
             return None;

@@ -40,7 +40,7 @@ impl Allocator {
     pub fn set_quota(&mut self, role: &Role, quota: Quota) {
         let at = self.tree.ensure(role);
         let tree = &mut self.tree;
-        let guarantees = tree.names.intern_all(&quota.guarantees);
+        let guarantees = tree.names.intern_all(quota.guarantees.iter().map(|(name, amount)| (name, *amount)));
         let limits: Vec<_> =
             quota.limits.iter().map(|(name, limit)| (tree.names.intern(name), *limit)).collect();
         let node = &mut tree.roles[at];
@@ -57,7 +57,8 @@ impl Allocator {
             tree.keep(at, name);
         }
         tree.loosened = true;
-        tree.forget_unused(at);
+        self.order.update_role(&self.tree, at);
+        self.tree.forget_unused(at);
     }
 
     /// How much more of something a role may be offered; `None` if nothing bounds it.
@@ -93,8 +94,13 @@ impl Allocator {
 
     /// Whether anything bounds what a role may be offered.
     pub(crate) fn is_bounded(&self, role: RoleIx) -> bool {
-        !self.tree.required().is_zero()
-            || (self.tree.limited > 0 && self.tree.path(role).any(|node| !node.limits.is_empty()))
+        !self.tree.required().is_zero() || self.has_own_bounds(role)
+    }
+
+    /// Whether the bounds of a role are not those of everybody who has no quota.
+    pub(crate) fn has_own_bounds(&self, role: RoleIx) -> bool {
+        self.tree.limited + self.tree.guaranteed > 0
+            && self.tree.path(role).any(|node| !node.limits.is_empty() || !node.kept.is_zero())
     }
 
     /// Everything that bounds a role, and how much room it leaves.
@@ -162,28 +168,40 @@ impl Allocator {
 
     /// Tells those whose offers were cut for want of room, where there is more room now.
     pub(crate) fn release_cut(&mut self) {
-        if !std::mem::take(&mut self.tree.loosened) || self.cut.is_empty() {
-            return;
+        if std::mem::take(&mut self.tree.loosened) {
+            let grown = self.cut.iter().filter(|(role, rooms)| self.has_grown(**role, rooms));
+            let grown: Vec<RoleIx> = grown.map(|(role, _)| *role).collect();
+            for role in grown {
+                let rooms = self.cut.remove(&role).unwrap_or_default();
+                self.released.insert(role, rooms);
+                for client in self.tree.roles.get(role).map(|node| node.clients.clone()).unwrap_or_default() {
+                    self.tell(client, News::Room);
+                }
+            }
         }
-        let roomier: Vec<RoleIx> = self
-            .cut
-            .iter()
-            .filter(|(role, rooms)| self.has_grown(**role, rooms))
-            .map(|(role, _)| *role)
-            .collect();
-        for role in roomier {
-            self.cut.remove(&role);
-            let clients = self.tree.roles.get(role).map(|node| node.clients.clone());
-            for client in clients.unwrap_or_default() {
+        for role in self.order.take_reopened() {
+            for client in self.tree.clients_below(role) {
+                let of = self.tree.clients[client].role;
+                if !self.released.contains_key(&of) {
+                    let rooms = self.rooms(of);
+                    self.released.insert(of, rooms);
+                }
                 self.tell(client, News::Room);
             }
         }
     }
 
     /// Whether there is more room than there was; also if the role is no longer known.
-    pub(crate) fn has_grown(&self, role: RoleIx, rooms: &Rooms) -> bool {
+    fn has_grown(&self, role: RoleIx, rooms: &Rooms) -> bool {
         self.tree.roles.get(role).is_none()
             || rooms.iter().any(|(name, room)| self.room(role, *name).is_none_or(|now| now > *room))
+    }
+
+    /// Whether a role that was released has used up the room for which it was.
+    pub(crate) fn is_full_again(&self, role: RoleIx) -> bool {
+        self.released.get(&role).is_some_and(|rooms| {
+            rooms.iter().all(|(name, _)| self.room(role, *name).is_some_and(|room| !room.is_positive()))
+        })
     }
 }
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use base::{AgentId, FrameworkId, Time, never};
-use resources::{NotContained, Resources};
+use resources::{NotContained, Resource, Resources};
 
 use crate::Allocator;
 use crate::agents::AgentIx;
 use crate::frameworks::FrameworkIx;
-use crate::holdings::As;
+use crate::holdings::{As, Parts};
 
 /// Refusals do not last longer, as in Mesos.
 const LONGEST_REFUSAL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -29,12 +29,12 @@ impl Allocator {
 
     /// A framework no longer uses `resources` (allocated to its roles): a task ended. They are available to all at once.
     pub fn recover(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
-        self.give_back(framework, agent, resources, As::Used);
+        self.give_back(framework, agent, resources, As::Used, None);
     }
 
     /// An offer of `resources` (allocated to a role of the framework) was rescinded. They are available to all at once.
     pub fn recover_offered(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
-        self.give_back(framework, agent, resources, As::Offered);
+        self.give_back(framework, agent, resources, As::Offered, None);
     }
 
     /// A framework declined an offer: `resources` are available again, but as long as `refuse` says, and for
@@ -61,20 +61,8 @@ impl Allocator {
         resources: &Resources,
         refuse: Duration,
     ) {
-        let Some((at, by)) = self.give_back(framework, agent, resources, As::Offered) else { return };
-        if refuse.is_zero() || !self.frameworks.get(by).is_some_and(|f| f.present && f.active) {
-            return;
-        }
-        let until = now + refuse.min(LONGEST_REFUSAL);
-        for (client, part) in self.split(by, resources) {
-            // What a framework gives back in a role that it has left needs no refusal.
-            if self.tree.clients[client].subscribed {
-                let refused = part.unwrap_or_else(|| resources.clone()).unallocated();
-                self.refuse(at, client, refused, until);
-            } else {
-                self.forget_unused_client(client);
-            }
-        }
+        let until = (!refuse.is_zero()).then(|| now + refuse.min(LONGEST_REFUSAL));
+        self.give_back(framework, agent, resources, As::Offered, until);
     }
 
     /// An agent reports that a framework uses `resources` (allocated to its roles), which nobody offered.
@@ -91,7 +79,7 @@ impl Allocator {
     /// `to` is more copies of shared resources that the agent has already.
     ///
     /// # Errors
-    /// The framework holds no `from`; nothing is changed.
+    /// The framework holds no `from`, or the agent has no `from` any more; nothing is changed.
     pub fn convert(
         &mut self,
         framework: &FrameworkId,
@@ -104,7 +92,7 @@ impl Allocator {
         let held = self.agents[at].held.get(by).ok_or_else(none)?;
         let held_as = if held.offered.contains(from) { As::Offered } else { As::Used };
         if from.is_empty() {
-            let copies = to.filter(resources::Resource::is_shared);
+            let copies = to.filter(Resource::is_shared);
             never!(copies != *to, "{framework} gets {to} of {agent} out of nothing");
             self.hold(at, by, held_as, &copies);
             return Ok(());
@@ -112,10 +100,16 @@ impl Allocator {
         if held_as == As::Used && !held.used.contains(from) {
             return Err(NotContained { have: held.used.clone(), wanted: from.clone() });
         }
+        let gone = from.clone().unallocated();
+        if !self.agents[at].total.contains(&gone) {
+            // The agent shrank: what is held is not there any more.
+            return Err(NotContained { have: self.agents[at].total.clone(), wanted: gone });
+        }
         // What is new comes first, so that nobody is forgotten in between.
         self.hold(at, by, held_as, to);
-        self.let_go(at, by, held_as, from)?;
-        self.convert_total(at, &from.clone().unallocated(), &to.clone().unallocated());
+        let parts = self.split(by, from);
+        self.let_go(at, by, held_as, (from, &parts))?;
+        self.convert_total(at, &gone, &to.clone().unallocated());
         Ok(())
     }
 
@@ -153,32 +147,47 @@ impl Allocator {
         Some((*self.agent_index.get(agent)?, *self.framework_index.get(framework)?))
     }
 
+    /// Makes what a framework held available, and if it refuses that until some time, remembers it.
     fn give_back(
         &mut self,
         framework: &FrameworkId,
         agent: &AgentId,
         resources: &Resources,
         held_as: As,
-    ) -> Option<(AgentIx, FrameworkIx)> {
+        refused_until: Option<Time>,
+    ) {
+        let Some((at, by)) = self.find(framework, agent) else { return };
         if resources.is_empty() {
-            return None;
+            return;
         }
-        let (at, by) = self.find(framework, agent)?;
-        let refused = self.let_go(at, by, held_as, resources);
+        let parts = self.split(by, resources);
+        let refused = self.let_go(at, by, held_as, (resources, &parts));
         if never!(refused.is_err(), "{framework} gives back on {agent} what it does not hold: {refused:?}") {
-            return None;
+            return;
+        }
+        let free = resources.clone().unallocated();
+        if let Some(until) =
+            refused_until.filter(|_| self.frameworks[by].present && self.frameworks[by].active)
+        {
+            match parts {
+                Parts::One(client) => self.refuse(at, client, &free, until),
+                Parts::Several(parts) => {
+                    for (client, part) in parts {
+                        self.refuse(at, client, &part.unallocated(), until);
+                    }
+                }
+            }
         }
         let agent = &mut self.agents[at];
         if agent.overcommitted {
             agent.recount();
-        } else if resources.iter().any(resources::Resource::is_shared) {
-            agent.available += resources.filter(|r| !r.is_shared()).unallocated();
+        } else if free.iter().any(Resource::is_shared) {
+            agent.available += free.filter(|r| !r.is_shared());
         } else {
-            agent.available += resources.clone().unallocated();
+            agent.available += free;
         }
         self.settle(at);
         self.mark(at);
         self.forget_unused_framework(by);
-        Some((at, by))
     }
 }

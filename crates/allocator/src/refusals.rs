@@ -64,10 +64,45 @@ impl Refusals {
         &from[..count]
     }
 
-    fn shared(&mut self, resources: Resources) -> Arc<Resources> {
+    /// Makes room for one more refusal of a client, whose others are at these places; where they end then.
+    fn thin_out(
+        &mut self,
+        tree: &mut Tree,
+        (first, end): (usize, usize),
+        resources: &Resources,
+        until: Time,
+    ) -> usize {
+        let mut end = end;
+        let mut at = first;
+        while at < end {
+            let other = &self.entries[at];
+            let in_force = other.in_force(tree);
+            // What ends no later and covers no more has become pointless.
+            if in_force && !(other.until <= until && resources.contains(&other.resources)) {
+                at += 1;
+                continue;
+            }
+            self.remove(tree, at, in_force);
+            end -= 1;
+        }
+        if end - first >= MAX_PER_CLIENT
+            && let Some(soonest) = (first..end).min_by_key(|at| self.entries[*at].until)
+        {
+            self.remove(tree, soonest, true);
+            end -= 1;
+        }
+        end
+    }
+
+    fn remove(&mut self, tree: &mut Tree, at: usize, in_force: bool) {
+        let gone = self.entries.remove(at);
+        tree.clients[gone.client].refusals -= usize::from(in_force);
+    }
+
+    fn shared(&mut self, resources: &Resources) -> Arc<Resources> {
         match &self.recent {
-            Some(recent) if **recent == resources => Arc::clone(recent),
-            _ => Arc::clone(self.recent.insert(Arc::new(resources))),
+            Some(recent) if **recent == *resources => Arc::clone(recent),
+            _ => Arc::clone(self.recent.insert(Arc::new(resources.clone()))),
         }
     }
 }
@@ -76,36 +111,23 @@ impl Refusals {
 pub(crate) type Expiries = BTreeSet<(Time, AgentIx)>;
 
 impl Allocator {
-    /// A client does not want to be offered `resources` of an agent, or less, for some time.
-    pub(crate) fn refuse(&mut self, at: AgentIx, client: ClientIx, resources: Resources, until: Time) {
+    /// A client does not want to be offered `resources` of an agent, or less, for some time. What a framework gives back in a
+    /// role that it has left needs no refusal.
+    pub(crate) fn refuse(&mut self, at: AgentIx, client: ClientIx, resources: &Resources, until: Time) {
         let tree = &mut self.tree;
+        if !tree.clients.get(client).is_some_and(|c| c.subscribed) {
+            return;
+        }
         let refusals = &mut self.agents[at].refusals;
         let first = refusals.first_of(client);
-        let count = refusals.of(client).len();
-        // What ends no later and covers no more has become pointless.
-        let pointless = |r: &Refusal| r.until <= until && resources.contains(&r.resources);
-        let mut kept: Vec<Refusal> = Vec::with_capacity(count + 1);
-        for refusal in refusals.entries.splice(first..first + count, []) {
-            if !refusal.in_force(tree) {
-                continue;
-            }
-            if pointless(&refusal) {
-                tree.clients[client].refusals -= 1;
-            } else {
-                kept.push(refusal);
-            }
-        }
-        if kept.len() >= MAX_PER_CLIENT
-            && let Some(soonest) = (0..kept.len()).min_by_key(|i| kept[*i].until)
-        {
-            kept.remove(soonest);
-            tree.clients[client].refusals -= 1;
+        let mut end = first + refusals.of(client).len();
+        if end > first {
+            end = refusals.thin_out(tree, (first, end), resources, until);
         }
         let resources = refusals.shared(resources);
-        kept.push(Refusal { client, epoch: tree.epoch(client), until, resources });
+        refusals.entries.insert(end, Refusal { client, epoch: tree.epoch(client), until, resources });
         tree.clients[client].refusals += 1;
-        refusals.entries.splice(first..first, kept);
-        if refusals.next_end.is_none_or(|end| until < end) {
+        if refusals.next_end.is_none_or(|next| until < next) {
             self.set_next_end(at, Some(until));
         }
     }

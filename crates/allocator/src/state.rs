@@ -48,6 +48,8 @@ pub struct Allocator {
     pub(crate) news: Vec<ClientIx>,
     /// Roles whose offers were cut to the room they had, and that room.
     pub(crate) cut: BTreeMap<RoleIx, Rooms>,
+    /// Roles that have room again, and what bounded them; only during an allocation.
+    pub(crate) released: BTreeMap<RoleIx, Rooms>,
     /// Frameworks that get no offers because they have too many already.
     pub(crate) capped: Vec<FrameworkIx>,
     /// Agents whose shared resources were offered by the last allocation.
@@ -61,7 +63,7 @@ impl Allocator {
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
-            tree: Tree::new(Shares::new(options.fairness_excluded.clone())),
+            tree: Tree::new(Shares::new(options.fairness_excluded.clone()), &options.min_allocatable),
             order: Order::default(),
             chosen: Order::default(),
             options,
@@ -78,6 +80,7 @@ impl Allocator {
             dirty: Vec::new(),
             news: Vec::new(),
             cut: BTreeMap::new(),
+            released: BTreeMap::new(),
             capped: Vec::new(),
             shared_again: Vec::new(),
             visit: Visit::default(),
@@ -91,6 +94,7 @@ impl Allocator {
         !self.dirty.is_empty()
             || !self.news.is_empty()
             || (self.tree.loosened && !self.cut.is_empty())
+            || self.order.has_reopened()
             || self.capped.iter().any(|framework| !self.is_capped(*framework))
             || self.expiries.first().is_some_and(|(end, _)| *end <= now)
     }

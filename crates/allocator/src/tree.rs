@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use base::{Index, never};
 use resources::{Quantities, Resource, Resources, Role, Scalar};
 
-use crate::amounts::{Amounts, NameIx, Names, Sign};
+use crate::amounts::{Amounts, NameIx, Names, Sign, Sums};
 use crate::constraints::Choice;
 use crate::frameworks::FrameworkIx;
 use crate::ranks::Ranks;
@@ -59,6 +59,8 @@ pub(crate) struct RoleNode {
     pub(crate) unreserved_used: Amounts,
     /// All frameworks with this role, wanting offers or not.
     pub(crate) clients: Vec<ClientIx>,
+    /// How many clients in this role and all below say themselves how large offers must be.
+    own_minimums: usize,
 }
 
 /// A framework in one of its roles.
@@ -112,6 +114,8 @@ pub(crate) struct Tree {
     pub(crate) limited: usize,
     /// What is free on agents that can be offered, and neither reserved nor revocable.
     pub(crate) free: Amounts,
+    /// What offers must have at least one of, by the general rule.
+    least: Vec<Amounts>,
     /// Some role may have more room under quotas than before.
     pub(crate) loosened: bool,
 }
@@ -134,6 +138,7 @@ impl RoleNode {
             reserved: Amounts::default(),
             unreserved_used: Amounts::default(),
             clients: Vec::new(),
+            own_minimums: 0,
         }
     }
 
@@ -154,11 +159,13 @@ impl RoleNode {
 }
 
 impl Tree {
-    pub(crate) fn new(shares: Shares) -> Self {
+    pub(crate) fn new(shares: Shares, least: &[Quantities]) -> Self {
+        let mut names = Names::new();
         let mut roles = Slab::new();
         let root = roles.insert(RoleNode::new(Role::from(""), None, 0));
         Self {
-            names: Names::new(),
+            least: least.iter().map(|least| names.intern_all(least.iter())).collect(),
+            names,
             shares,
             roles,
             index: HashMap::new(),
@@ -222,6 +229,50 @@ impl Tree {
         }
     }
 
+    /// Whether the limits of a role leave no room for any offer that is large enough, neither to it nor below it. What is
+    /// reserved, revocable or shared can still be offered.
+    pub(crate) fn is_closed(&self, role: RoleIx) -> bool {
+        let node = &self.roles[role];
+        let room = |name| {
+            let (_, limit) = node.limits.iter().find(|(limited, _)| *limited == name)?;
+            Some(limit.saturating_sub(node.consumed(name)))
+        };
+        !node.limits.is_empty() && self.is_too_small(role, room)
+    }
+
+    /// Whether no offer to a role or below could be large enough if there is only so much `room` for it.
+    pub(crate) fn is_too_small(&self, role: RoleIx, room: impl Fn(NameIx) -> Option<Scalar>) -> bool {
+        let exceeds = |(name, least)| room(name).is_some_and(|room| room < least);
+        self.roles[role].own_minimums == 0
+            && !self.least.is_empty()
+            && self.least.iter().all(|least| least.iter().any(exceeds))
+    }
+
+    /// Sets what offers to a client must have at least one of, if not what the general rule says.
+    pub(crate) fn set_own_minimum(&mut self, at: ClientIx, least: Option<Vec<Quantities>>) {
+        let client = &mut self.clients[at];
+        let (before, now) = (client.min_allocatable.is_some(), least.is_some());
+        client.min_allocatable = least;
+        let mut next = Some(client.role);
+        while let Some(above) = next {
+            let node = &mut self.roles[above];
+            node.own_minimums -= usize::from(before);
+            node.own_minimums += usize::from(now);
+            next = node.parent;
+        }
+    }
+
+    /// The clients in a role and all below.
+    pub(crate) fn clients_below(&self, role: RoleIx) -> Vec<ClientIx> {
+        let mut clients = Vec::new();
+        let mut roles = vec![role];
+        while let Some(node) = roles.pop().and_then(|at| self.roles.get(at)) {
+            clients.extend(&node.clients);
+            roles.extend(&node.children);
+        }
+        clients
+    }
+
     /// The node and all above it, the root last.
     pub(crate) fn path(&self, role: RoleIx) -> impl Iterator<Item = &RoleNode> {
         std::iter::successors(Some(&self.roles[role]), |node| node.parent.map(|p| &self.roles[p]))
@@ -277,22 +328,20 @@ impl Tree {
 
     /// Counts what a client has been given or has given back. Shared resources are not among it; see
     /// [`Tree::track_shared`].
-    pub(crate) fn track(&mut self, at: ClientIx, resources: &Resources, sign: Sign) {
-        let all = self.names.amounts(resources, |r| !r.is_shared());
-        let unreserved = self.names.amounts(resources, is_free_for_all);
+    pub(crate) fn track(&mut self, at: ClientIx, sums: &Sums, sign: Sign) {
         let client = &mut self.clients[at];
-        client.usage.amounts.apply(&all, sign);
+        client.usage.amounts.apply(&sums.exclusive, sign);
         let role = client.role;
-        self.roles[role].own.amounts.apply(&all, sign);
+        self.roles[role].own.amounts.apply(&sums.exclusive, sign);
         let mut next = Some(role);
         while let Some(above) = next {
             let node = &mut self.roles[above];
-            node.subtree.amounts.apply(&all, sign);
-            node.unreserved_used.apply(&unreserved, sign);
+            node.subtree.amounts.apply(&sums.exclusive, sign);
+            node.unreserved_used.apply(&sums.quota, sign);
             next = node.parent;
         }
-        if !unreserved.is_zero() {
-            self.consumption_changed(role, &unreserved, sign);
+        if !sums.quota.is_zero() {
+            self.consumption_changed(role, &sums.quota, sign);
         }
     }
 
@@ -343,12 +392,13 @@ impl Tree {
         }
     }
 
-    /// Counts what an agent brings or takes with it, reservations too.
-    pub(crate) fn track_total(&mut self, total: &Resources, sign: Sign) {
+    /// Counts what an agent brings or takes with it, reservations too. For which roles it has some.
+    pub(crate) fn track_total(&mut self, total: &Resources, sign: Sign) -> Vec<RoleIx> {
         let all = self.names.amounts(total, |_| true);
         self.shares.change_total(&self.names, &all, sign);
+        let mut roles = Vec::new();
         if !total.iter().any(Resource::is_reserved) {
-            return;
+            return roles;
         }
         for (role, reserved) in total.reservations() {
             let amounts = self.names.amounts(&reserved, |r| !r.is_revocable());
@@ -361,7 +411,9 @@ impl Tree {
             }
             self.consumption_changed(role, &amounts, sign);
             self.forget_unused(role);
+            roles.push(role);
         }
+        roles
     }
 
     /// A role and all above it have consumed more or less of their quotas.

@@ -81,6 +81,10 @@ impl Visit {
         self.marked = false;
     }
 
+    pub(crate) fn agent(&self) -> Option<AgentIx> {
+        self.at
+    }
+
     /// The portion that was looked at last goes to a client; what is left has to be looked at anew.
     pub(crate) fn take(&mut self, client: ClientIx) -> Option<Portion> {
         self.served.push(client);
@@ -126,7 +130,9 @@ impl Allocator {
 
     /// Finds the portion for a role and capabilities, or makes it.
     fn look_up(&self, visit: &mut Visit, at: AgentIx, role: RoleIx, capabilities: Capabilities) {
-        let is_it = |c: &Cached| c.capabilities == capabilities && c.role.is_none_or(|r| r == role);
+        let by_role = self.agents[at].free.reserved || self.has_own_bounds(role);
+        let for_role = by_role.then_some(role);
+        let is_it = |c: &Cached| c.capabilities == capabilities && c.role == for_role;
         if visit.cached.get(visit.last).is_some_and(is_it) {
             return;
         }
@@ -134,7 +140,6 @@ impl Allocator {
             visit.last = found;
             return;
         }
-        let by_role = self.agents[at].free.reserved || self.is_bounded(role);
         if by_role {
             // Roles come one after the other, so those of others are not needed any more.
             visit.cached.retain(|cached| cached.role.is_none_or(|other| other == role));
@@ -147,9 +152,8 @@ impl Allocator {
             None => self.agents[at].free.enough,
             Some(part) => crate::free::is_enough(part, &self.options.min_allocatable),
         });
-        let role = by_role.then_some(role);
         visit.last = visit.cached.len();
-        visit.cached.push(Cached { role, capabilities, portion, enough, covered: Vec::new() });
+        visit.cached.push(Cached { role: for_role, capabilities, portion, enough, covered: Vec::new() });
     }
 
     /// Whether a client has refused the portion that was looked at last.

@@ -108,6 +108,10 @@ impl Resources {
     /// # Errors
     /// Changes nothing and says what is here and what was wanted.
     pub fn subtract(&mut self, other: &Self) -> Result<(), NotContained> {
+        if self.items == other.items {
+            self.items.clear();
+            return Ok(());
+        }
         if !self.contains(other) {
             return Err(NotContained { have: self.clone(), wanted: other.clone() });
         }
@@ -118,6 +122,9 @@ impl Resources {
     /// Whether all of `other` is here.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
+        if self.items == other.items {
+            return true;
+        }
         // Merged items cannot claim the same thing twice, indivisible ones could: those are counted.
         if !other.iter().any(Resource::is_indivisible) {
             return other.items.iter().all(|wanted| self.has(wanted));
@@ -248,10 +255,7 @@ impl Resources {
 
     /// Allocates all of it to a role.
     pub fn allocate(&mut self, role: &Role) {
-        let already = self.items.iter().all(|item| item.resource.allocation.as_ref() == Some(role));
-        if !already {
-            *self = self.map(|r| r.clone().allocated_to(role.clone()));
-        }
+        self.set_allocation(Some(role));
     }
 
     /// The same, allocated to a role.
@@ -263,9 +267,25 @@ impl Resources {
 
     /// Takes the allocation off all of it.
     pub fn unallocate(&mut self) {
-        if self.iter().any(|r| r.allocation.is_some()) {
-            *self = self.map(|r| r.clone().unallocated());
+        self.set_allocation(None);
+    }
+
+    fn set_allocation(&mut self, role: Option<&Role>) {
+        let Some(first) = self.items.first().map(|item| item.resource.allocation.clone()) else { return };
+        if self.iter().all(|r| r.allocation == first) {
+            // What is of one role and stays apart does so in another.
+            if first.as_ref() != role {
+                for item in &mut self.items {
+                    item.resource.allocation = role.cloned();
+                }
+            }
+            return;
         }
+        *self = self.map(|r| {
+            let mut changed = r.clone();
+            changed.allocation = role.cloned();
+            changed
+        });
     }
 
     /// The same, allocated to nobody.

@@ -83,8 +83,6 @@ pub(crate) struct AgentView {
     hostname: String,
     port: u16,
     attributes: Map<String, serde_json::Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    domain: Option<v1::DomainInfo>,
     pid: String,
     registered_time: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +112,6 @@ impl AgentView {
             hostname: agent.info.hostname.clone(),
             port: agent.info.port,
             attributes: attributes(&info.attributes),
-            domain: info.domain,
             pid: agent.pid.to_string(),
             registered_time: agent.registered_time.as_secs_f64(),
             reregistered_time: agent.reregistered_time.map(|time| time.as_secs_f64()),

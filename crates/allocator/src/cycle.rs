@@ -73,7 +73,7 @@ impl Allocator {
             if after_guarantees > 0 {
                 offers = joined(offers);
             }
-            for role in std::mem::take(&mut visit.cut) {
+            for role in visit.take_cut() {
                 self.cut.insert(role, Vec::new());
             }
             self.visit = visit;
@@ -338,11 +338,14 @@ impl Allocator {
         for client in news {
             self.tree.clients[*client].news = News::None;
         }
+        // Those who were dropped because their role was full again did not come to all agents.
+        for role in std::mem::take(&mut self.released).into_keys() {
+            self.cut.entry(role).or_default();
+        }
         for at in self.cut.keys().copied().collect::<Vec<_>>() {
             let rooms = self.tree.roles.get(at).map(|_| self.rooms(at)).unwrap_or_default();
             self.cut.insert(at, rooms);
         }
-        self.released.clear();
         self.tree.loosened = false;
         if self.options.max_offered_share.is_some() {
             self.capped = self.frameworks.iter().map(|(at, _)| at).filter(|at| self.is_capped(*at)).collect();

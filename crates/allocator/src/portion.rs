@@ -85,14 +85,20 @@ impl Allocator {
         self.options.max_offered_share.is_some_and(|most| {
             let framework = &self.frameworks[framework];
             let others = self.contenders - usize::from(framework.wanting > 0);
-            others > 0 && share_of(self.tree.shares.of(&framework.offered)) >= most
+            others > 0 && self.tree.shares.of(&framework.offered) >= units(most)
         })
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "compared with what people write")]
-pub(crate) fn share_of(share: u64) -> f64 {
-    share as f64 / WHOLE as f64
+/// A share in the units in which shares are counted, rounded down as they are.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a power of two is exact, and the cast saturates"
+)]
+pub(crate) fn units(share: f64) -> u64 {
+    (share * WHOLE as f64) as u64
 }
 
 pub(crate) fn understands(capabilities: Capabilities, resource: &Resource) -> bool {

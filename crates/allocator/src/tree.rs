@@ -442,6 +442,8 @@ impl Tree {
             below_grew_by = kept + below - before;
             next = node.parent;
         }
+        // What is no longer kept is for everybody.
+        self.loosened |= below_grew_by.is_negative();
     }
 
     /// What is kept for all roles together.

@@ -67,8 +67,9 @@ pub(crate) struct Visit {
     marks: Vec<(u32, u32)>,
     marked: bool,
     number: u32,
-    /// Roles whose portions were cut.
-    pub(crate) cut: BTreeSet<RoleIx>,
+    /// Roles whose portions were cut, and which of them was the last.
+    cut: BTreeSet<RoleIx>,
+    last_cut: Option<RoleIx>,
 }
 
 impl Visit {
@@ -79,6 +80,12 @@ impl Visit {
         self.cached.clear();
         self.searches = 0;
         self.marked = false;
+    }
+
+    /// The roles whose portions were cut since this was last asked.
+    pub(crate) fn take_cut(&mut self) -> BTreeSet<RoleIx> {
+        self.last_cut = None;
+        std::mem::take(&mut self.cut)
     }
 
     pub(crate) fn agent(&self) -> Option<AgentIx> {
@@ -114,6 +121,10 @@ impl Allocator {
         self.look_up(visit, at, c.role, c.capabilities);
         let cached = &visit.cached[visit.last];
         let Some(portion) = &cached.portion else { return Verdict::PassRole };
+        if portion.cut && visit.last_cut != Some(c.role) {
+            visit.last_cut = Some(c.role);
+            visit.cut.insert(c.role);
+        }
         let resources = portion.part.as_ref().unwrap_or(&self.agents[at].available);
         if stage == Stage::Guarantees && !self.serves_claim(c.role, resources) {
             return Verdict::Pass;
@@ -145,9 +156,6 @@ impl Allocator {
             visit.cached.retain(|cached| cached.role.is_none_or(|other| other == role));
         }
         let portion = self.portion(at, role, capabilities);
-        if portion.as_ref().is_some_and(|portion| portion.cut) {
-            visit.cut.insert(role);
-        }
         let enough = portion.as_ref().is_some_and(|portion| match &portion.part {
             None => self.agents[at].free.enough,
             Some(part) => crate::free::is_enough(part, &self.options.min_allocatable),

@@ -1,11 +1,13 @@
 //! What the allocator promises, by topic.
 
+mod books;
 mod choosy;
 mod cluster;
 mod conservation;
 mod fairness;
 mod filling;
 mod filters;
+mod hoarding;
 mod lifecycle;
 mod limits;
 mod order;

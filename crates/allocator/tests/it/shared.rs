@@ -89,6 +89,25 @@ fn one_that_two_frameworks_of_a_role_use_counts_for_both_and_once_for_the_role()
 }
 
 #[test]
+fn an_agent_that_goes_takes_its_shared_volumes_along() {
+    let disk = one(volume(100, "r", "1", true));
+    let mut cluster = Cluster::new();
+    let mut total = res("cpus:100;mem:100");
+    total += &disk;
+    cluster.agent_with("S", total);
+    cluster.agent("T", "cpus:100;mem:100;disk:100");
+    for (id, role) in [("a", "r"), ("b", "r"), ("c", "r/s"), ("a", "r"), ("a", "r/s")] {
+        cluster.allocator.add_used(&fw(id), &ag("S"), &disk.clone().allocated_to(&Role::from(role)));
+        cluster.allocator.check();
+    }
+    cluster.capable("b", "r", SHARING);
+    cluster.offers();
+    cluster.allocator.remove_agent(&ag("S"));
+    cluster.allocator.check();
+    assert_eq!(cluster.allocator.cluster_used(), res("cpus:100;mem:100;disk:100").quantities());
+}
+
+#[test]
 fn one_can_be_made_and_destroyed() {
     let mut cluster = Cluster::new();
     cluster.capable("A", "a", SHARING);

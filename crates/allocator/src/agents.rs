@@ -74,7 +74,7 @@ impl Agent {
     pub(crate) fn recount(&mut self) {
         let mut used = Resources::new();
         for (_, held) in self.held.iter() {
-            used += held.all().filter(|r| !r.is_shared()).unallocated();
+            used += held.exclusive();
         }
         self.overcommitted = !self.total.contains(&used);
         self.available = self.total.clone();
@@ -112,9 +112,9 @@ impl Allocator {
     /// An agent has other resources than before. What is used stays used, even if it is more than there is now.
     pub fn update_agent(&mut self, id: &AgentId, spec: AgentSpec) {
         let Some(&at) = self.agent_index.get(id) else { return };
-        if self.agents[at].total != spec.total {
-            let old = self.agents[at].total.clone();
-            self.change_total(&old, &spec.total);
+        let before = std::mem::take(&mut self.agents[at].total);
+        if before != spec.total {
+            self.change_total(&before, &spec.total);
         }
         let changed = self.agents[at].traits != spec.traits;
         if self.agents[at].traits.attributes != spec.traits.attributes {

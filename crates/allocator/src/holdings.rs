@@ -43,6 +43,15 @@ impl Held {
         all
     }
 
+    /// As [`Held::all`] without shared resources, allocated to nobody.
+    pub(crate) fn exclusive(&self) -> Resources {
+        let all = self.all();
+        if all.iter().any(Resource::is_shared) {
+            return all.filter(|r| !r.is_shared()).unallocated();
+        }
+        all.unallocated()
+    }
+
     fn part(&mut self, held_as: As) -> &mut Resources {
         match held_as {
             As::Offered => &mut self.offered,

@@ -301,7 +301,8 @@ fn replace(children: &mut BTreeSet<ChildKey>, old: &mut Option<ChildKey>, new: O
 /// the back since then may be met a second time.
 #[derive(Clone, Debug)]
 pub(crate) struct Position {
-    /// The roles that were entered, with what was last seen in each.
+    root: RoleIx,
+    /// The roles that were entered, with what was last seen in each; none at the start.
     path: Vec<(RoleIx, Option<ChildKey>)>,
     /// The role whose clients are being seen, and which was last.
     queue: Option<(RoleIx, Option<ClientKey>)>,
@@ -309,13 +310,14 @@ pub(crate) struct Position {
 
 impl Position {
     pub(crate) fn start(tree: &Tree) -> Self {
-        Self { path: vec![(tree.root(), None)], queue: None }
+        Self { root: tree.root(), path: Vec::new(), queue: None }
     }
 }
 
 /// Goes through an order from a position on, as long as the order does not change.
 pub(crate) struct Walk<'a> {
     order: &'a Order,
+    root: RoleIx,
     /// Closed roles are entered, too.
     with_closed: bool,
     path: Vec<(RoleIx, Option<ChildKey>, Siblings<'a>)>,
@@ -347,8 +349,11 @@ impl Iterator for Siblings<'_> {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(order: &'a Order, from: &Position, with_closed: bool) -> Self {
-        let path = Vec::with_capacity(from.path.len() + 1);
-        let mut walk = Self { order, with_closed, path, queue: None };
+        let path = Vec::with_capacity(from.path.len() + 2);
+        let mut walk = Self { order, root: from.root, with_closed, path, queue: None };
+        if from.path.is_empty() {
+            walk.enter(from.root, None);
+        }
         for (role, last) in &from.path {
             walk.enter(*role, *last);
         }
@@ -378,8 +383,10 @@ impl<'a> Walk<'a> {
         self.queue = None;
     }
 
+    /// Where it is; there must have been something.
     pub(crate) fn position(&self) -> Position {
         Position {
+            root: self.root,
             path: self.path.iter().map(|(role, last, _)| (*role, *last)).collect(),
             queue: self.queue.as_ref().map(|(role, last, _)| (*role, *last)),
         }

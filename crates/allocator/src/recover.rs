@@ -109,7 +109,7 @@ impl Allocator {
         self.hold(at, by, held_as, to);
         let parts = self.split(by, from);
         self.let_go(at, by, held_as, (from, &parts))?;
-        self.convert_total(at, &gone, &to.clone().unallocated());
+        self.convert_total(at, &gone, &to.clone().unallocated(), false);
         Ok(())
     }
 
@@ -129,17 +129,24 @@ impl Allocator {
         if !free.contains(from) {
             return Err(NotContained { have: free.clone(), wanted: from.clone() });
         }
-        self.convert_total(at, from, to);
+        self.convert_total(at, from, to, true);
         self.mark(at);
         Ok(())
     }
 
-    fn convert_total(&mut self, at: AgentIx, from: &Resources, to: &Resources) {
+    /// What an agent has of `from` becomes `to`. Of what somebody holds only the shared part is free.
+    fn convert_total(&mut self, at: AgentIx, from: &Resources, to: &Resources, is_free: bool) {
         self.change_total(from, to);
         let agent = &mut self.agents[at];
         agent.total -= from;
         agent.total += to;
-        agent.recount();
+        if agent.overcommitted {
+            agent.recount();
+        } else {
+            let free = |resources: &Resources| resources.filter(|r| is_free || r.is_shared());
+            agent.available -= &free(from);
+            agent.available += free(to);
+        }
         self.settle(at);
     }
 

@@ -4,6 +4,7 @@
 //! called. See `docs/performance.md`.
 
 mod allocator;
+mod containers;
 mod emulated;
 mod latency;
 mod report;
@@ -27,6 +28,8 @@ enum Benchmark {
     Latency(latency::Options),
     /// The allocator by itself, on the workloads of Mesos' own allocator benchmarks and on ours.
     Allocator(allocator::Options),
+    /// Containers by themselves: launching and destroying many, one after the other, and their memory. Needs root.
+    Containers(containers::Options),
 }
 
 fn main() -> Result<()> {
@@ -40,6 +43,7 @@ fn main() -> Result<()> {
                 allocator::run(&options);
                 Ok(())
             }
+            Benchmark::Containers(options) => containers::run(&options),
         }
     })
 }

@@ -3,13 +3,22 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::MetadataCommand;
 
-use crate::cargo;
 use crate::run as start;
+use crate::{cargo, root};
 
-/// Debian packages that the tests use: a Python that can make virtual environments and a compiler for its modules.
-const PACKAGES: &[(&str, &str)] =
-    &[("cc", "gcc"), ("curl", "curl"), ("xz", "xz-utils"), ("zip", "zip"), ("bzip2", "bzip2")];
+/// Debian packages that the tests use: a Python that can make virtual environments and a compiler for its modules; and a
+/// virtual machine for what this machine's kernel is set up for otherwise.
+const PACKAGES: &[(&str, &str)] = &[
+    ("cc", "gcc"),
+    ("curl", "curl"),
+    ("xz", "xz-utils"),
+    ("zip", "zip"),
+    ("bzip2", "bzip2"),
+    ("cpio", "cpio"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+];
 
 /// Prepares this machine and runs the tests that `filter` names, or all.
 pub(crate) fn run(filter: &[String]) -> Result<()> {
@@ -19,6 +28,9 @@ pub(crate) fn run(filter: &[String]) -> Result<()> {
     );
     install_packages()?;
     start("bash", &["tests/pymesos/setup.sh"], &[]).context("the Python clients that the tests drive")?;
+    let machine = target_directory()?.join("tmp/meseta-vm");
+    start("bash", &["crates/containerizer/tests/vm/prepare.sh", machine.as_str()], &[])
+        .context("the virtual machine for control groups of version 2")?;
     // The tests start the binary as users do; it is built before them, so that no test waits for a compiler.
     cargo(&["build", "--workspace", "--bins", "--examples"], &[])?;
     let filter: Vec<&str> = filter.iter().map(String::as_str).collect();
@@ -33,6 +45,11 @@ pub(crate) fn run(filter: &[String]) -> Result<()> {
     }
     // Examples in the documentation; nextest leaves them out.
     cargo(&[&["test", "--doc"], workspace, &filter].concat(), &[])
+}
+
+fn target_directory() -> Result<cargo_metadata::camino::Utf8PathBuf> {
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec();
+    Ok(metadata.context("cargo metadata")?.target_directory)
 }
 
 fn is_root() -> bool {

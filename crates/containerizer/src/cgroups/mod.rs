@@ -185,10 +185,6 @@ impl Cgroups {
         self.version
     }
 
-    pub(crate) fn has(&self, controller: Controller) -> bool {
-        self.roots.contains_key(&controller)
-    }
-
     /// Whether nobody else keeps containers below the same root.
     pub(crate) fn alone(&self) -> bool {
         self.lock.is_some()

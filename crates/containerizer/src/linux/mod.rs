@@ -63,6 +63,9 @@ pub enum LinuxError {
     /// The control groups are not as needed.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
+    /// The devices that containers may use are not said as they are to be.
+    #[error("{0}")]
+    Devices(String),
     /// The profiles of system calls cannot be used.
     #[error("{0}")]
     Seccomp(String),
@@ -121,9 +124,7 @@ impl LinuxLauncher {
         open_files::raise();
         let mounts = Mounts::find(&options.cgroups_hierarchy)?;
         let cgroups = Cgroups::open(&mounts, &options.cgroups_root, &controllers(&options, &mounts))?;
-        if options.isolation.has(Isolator::CgroupsDevices) && cgroups.has(Controller::Devices) {
-            isolators::check_devices(&cgroups)?;
-        }
+        isolators::check_devices(&options).map_err(LinuxError::Devices)?;
         let profiles = Profiles::open(&options).map_err(|error| LinuxError::Seccomp(crate::chain(&error)))?;
         let records = Records::open(&options.runtime_dir)
             .map_err(|source| LinuxError::Records { path: options.runtime_dir.clone(), source })?;
@@ -177,11 +178,7 @@ impl LinuxLauncher {
 fn controllers(options: &LinuxOptions, mounts: &Mounts) -> Vec<Controller> {
     let isolation = &options.isolation;
     if isolation.all_cgroups() {
-        // In version 2 devices take a program attached to the group, which is not there yet.
-        let there = |controller: &Controller| {
-            mounts.of(*controller).is_some()
-                && !(*controller == Controller::Devices && mounts.version() == Version::V2)
-        };
+        let there = |controller: &Controller| mounts.of(*controller).is_some();
         return Controller::ALL.into_iter().filter(there).collect();
     }
     let mut wanted = Vec::new();

@@ -7,3 +7,4 @@ mod life;
 mod limits;
 mod recovery;
 mod support;
+mod version_2;

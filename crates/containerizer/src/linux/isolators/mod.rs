@@ -2,6 +2,7 @@
 
 mod capabilities;
 mod cpu;
+mod device_program;
 mod devices;
 mod filesystem;
 mod limits;

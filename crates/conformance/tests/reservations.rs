@@ -1,6 +1,7 @@
 //! Dynamic reservations, by frameworks and by operators, over restarts of whoever may restart.
 
 use std::slice::from_ref;
+use std::time::Duration;
 
 use conformance::cluster::Cluster;
 use conformance::http::Response;
@@ -187,6 +188,75 @@ fn reservations_survive_restarts_of_agent_and_master() {
     let mut scheduler = subscribe(&cluster, ROLE);
     let offer = scheduler.offer_where(|offer| amount(offer, "cpus", None) == 8.0).unwrap();
     assert!(!has_reservation(&offer));
+}
+
+#[test]
+fn an_operation_is_done_or_dropped_whenever_the_agent_is_killed() {
+    let mut cluster = Cluster::start(1).unwrap();
+    let mut scheduler = subscribe(&cluster, ROLE);
+    let mut reserved = 0.0;
+    // From before the agent has heard of it to after its answer.
+    for (round, delay) in
+        [0, 200, 500, 1000, 1500, 2000, 3000, 4000, 6000, 9000, 20_000].into_iter().enumerate()
+    {
+        let offer = scheduler.offer_where(|offer| amount(offer, "cpus", Some(ROLE)) == reserved).unwrap();
+        let id = format!("op-{round}");
+        accept(&scheduler, &offer, &[with_id(reserve(&[cpus(0.1)]), &id)]);
+        std::thread::sleep(Duration::from_micros(delay));
+        cluster.agents[0].restart().unwrap();
+        let mut status = Value::Null;
+        // An acknowledgement that met the restart was lost: that status comes again.
+        while status["operation_id"]["value"] != id.as_str() {
+            status = scheduler.operation_status(20).unwrap();
+            if status.get("uuid").is_some() {
+                scheduler.acknowledge_operation(&status).unwrap();
+            }
+        }
+        match status["state"].as_str().unwrap() {
+            "OPERATION_FINISHED" => reserved = (reserved * 10.0 + 1.0_f64).round() / 10.0,
+            "OPERATION_DROPPED" => {}
+            other => panic!("{other} after {delay} us"),
+        }
+    }
+    let offer = scheduler.offer_where(|offer| amount(offer, "cpus", Some(ROLE)) == reserved).unwrap();
+    assert_eq!(amount(&offer, "cpus", None) + reserved, 8.0);
+    let knows =
+        |state: Value| state["reserved_resources"][ROLE]["cpus"].as_f64().unwrap_or_default() == reserved;
+    cluster.agents[0].wait_until("of the same mind", |agent| agent.get("/state").is_ok_and(knows)).unwrap();
+}
+
+#[test]
+fn an_operation_is_done_or_unknown_whenever_the_master_is_killed() {
+    let mut cluster = Cluster::start(1).unwrap();
+    let framework = Framework::in_role(ROLE).with("failover_timeout", json!(600.0));
+    let mut scheduler = Scheduler::subscribe(&cluster.master.address, &framework, &Log::default()).unwrap();
+    let (framework, agent) = (framework.with_id(&scheduler.framework_id), agent_id(&cluster));
+    let mut reserved = 0.0;
+    for (round, delay) in [0, 500, 1000, 2000, 4000, 20_000].into_iter().enumerate() {
+        let offer = scheduler.offer_where(|offer| amount(offer, "cpus", Some(ROLE)) == reserved).unwrap();
+        let id = format!("op-{round}");
+        accept(&scheduler, &offer, &[with_id(reserve(&[cpus(0.1)]), &id)]);
+        std::thread::sleep(Duration::from_micros(delay));
+        cluster.master.restart().unwrap();
+        cluster.master.wait_until_healthy().unwrap();
+        cluster.wait_for_agents(1).unwrap();
+        scheduler = Scheduler::subscribe(&cluster.master.address, &framework, &Log::default()).unwrap();
+        let slaves = cluster.master.get("/slaves").unwrap();
+        let now = slaves["slaves"][0]["reserved_resources"][ROLE]["cpus"].as_f64().unwrap_or_default();
+        let operation = json!({"operation_id": {"value": id}, "agent_id": {"value": agent}});
+        let reconcile = json!({"reconcile_operations": {"operations": [operation]}});
+        scheduler.call("RECONCILE_OPERATIONS", reconcile).unwrap();
+        // A master knows of an operation a moment after it knows of the agent, as in Mesos; the agent's word comes then.
+        let expected = if now > reserved { "OPERATION_FINISHED" } else { "OPERATION_UNKNOWN" };
+        let mut status = Value::Null;
+        while (&status["operation_id"]["value"], &status["state"]) != (&json!(id), &json!(expected)) {
+            status =
+                scheduler.operation_status(20).unwrap_or_else(|| panic!("not {expected} after {delay} us"));
+        }
+        reserved = now;
+    }
+    let offer = scheduler.offer_where(|offer| amount(offer, "cpus", Some(ROLE)) == reserved).unwrap();
+    assert_eq!(amount(&offer, "cpus", None) + reserved, 8.0);
 }
 
 #[test]

@@ -245,7 +245,7 @@ impl Allocator {
         visit.begin(at, stage);
         let mut position = Position::start(&self.tree);
         let mut next = 0;
-        while self.agents[at].spare_at.is_some() {
+        while self.has_more(at) {
             let due = match to {
                 To::All => self.next_due(&self.order, &mut position, visit),
                 To::Chosen => self.next_due(&self.chosen, &mut position, visit),
@@ -260,6 +260,16 @@ impl Allocator {
             let Some(portion) = visit.take(client) else { return };
             offers.push(self.offer(at, client, portion));
         }
+    }
+
+    /// Whether an agent has anything left that could be offered to somebody: enough of it, and not only shared resources that
+    /// were offered just now.
+    fn has_more(&self, at: AgentIx) -> bool {
+        let agent = &self.agents[at];
+        let offered_just_now = |r: &Resource| r.is_shared() && agent.just_offered.contains_one(r);
+        agent.spare_at.is_some()
+            && (agent.free.enough || self.tree.has_own_minimums())
+            && (agent.just_offered.is_empty() || !agent.available.iter().all(offered_just_now))
     }
 
     /// The next client in an order who gets an offer, and from where to go on after it.
@@ -289,6 +299,9 @@ impl Allocator {
         let resources = match portion.part {
             None => std::mem::take(&mut agent.available),
             Some(part) if part.iter().any(Resource::is_shared) => {
+                if agent.just_offered.is_empty() {
+                    self.shared_again.push(at);
+                }
                 agent.just_offered += part.filter(Resource::is_shared);
                 agent.available -= &part.filter(|r| !r.is_shared());
                 part
@@ -299,9 +312,6 @@ impl Allocator {
             }
         };
         let id = agent.id.clone();
-        if !agent.just_offered.is_empty() && !self.shared_again.contains(&at) {
-            self.shared_again.push(at);
-        }
         let resources = resources.allocated_to(&role);
         self.settle(at);
         self.tree.count_offer(client);

@@ -248,6 +248,11 @@ impl Tree {
             && self.least.iter().all(|least| least.iter().any(exceeds))
     }
 
+    /// Whether any client says itself how large offers must be.
+    pub(crate) fn has_own_minimums(&self) -> bool {
+        self.roles[self.root].own_minimums > 0
+    }
+
     /// Sets what offers to a client must have at least one of, if not what the general rule says.
     pub(crate) fn set_own_minimum(&mut self, at: ClientIx, least: Option<Vec<Quantities>>) {
         let client = &mut self.clients[at];

@@ -45,19 +45,12 @@ pub(crate) fn admit(
     out: &mut Vec<Output>,
 ) -> bool {
     let AcceptOperation::Apply { id, kind, operation } = operation else { return true };
-    let invalid = match operation {
-        Err(why) => Some(why.as_str()),
-        Ok(Operation::Reserve { source, .. }) if !source.is_empty() => {
-            Some("Reservation updates are not yet implemented for the scheduler API.")
-        }
-        Ok(_) => None,
-    };
-    let why = match invalid {
-        Some(why) => Some(format!("Operation attempted with invalid resources: {why}")),
-        None if id.is_some() => {
+    let why = match operation {
+        Err(why) => Some(format!("Operation attempted with invalid resources: {why}")),
+        Ok(_) if id.is_some() => {
             core.agents.get(agent_id).and_then(|agent| without_feedback(agent, operation))
         }
-        None => None,
+        Ok(_) => None,
     };
     let Some(why) = why else { return true };
     refuse(core, framework_id, id.clone(), *kind, why, out);

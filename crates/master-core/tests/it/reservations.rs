@@ -7,7 +7,7 @@ use master_core::{
     AcceptOperation, FrameworkInfo, Offer, OperationState, Pid, SchedulerCall, SchedulerEvent, TaskState,
     ToAgent,
 };
-use resources::{Operation, OperationKind, Reservation, Resources};
+use resources::{Label, Labels, Operation, OperationKind, Reservation, Resources};
 use testkit::master::{
     Applied, Master, Scheduler, apply, apply_as, create, framework_info, launch, register, reserve, reserved,
     resources, task, unreserve, volume,
@@ -205,26 +205,42 @@ fn a_framework_reserves_for_the_role_of_the_offer_and_as_itself() {
 }
 
 #[test]
+fn a_reservation_can_be_made_another_without_being_free_in_between() {
+    let mut s = scene("cpus:2;mem:1024");
+    let old = reserved("cpus:1", "web");
+    let labels = Labels(vec![Label { key: "for".into(), value: Some("db".into()) }]);
+    let labelled = Reservation { labels: Some(labels), ..Reservation::dynamic("web".into(), None) };
+    let new = resources("cpus:1").map(|resource| resource.clone().reserved_by(labelled.clone()));
+    let again = |from: &Resources, to: &Resources| Operation::Reserve {
+        source: from.iter().cloned().collect(),
+        resources: to.iter().cloned().collect(),
+    };
+    let offer = s.offer();
+    s.accept(&offer, [apply(reserve(&old)), apply(again(&old, &new))]);
+    let operations = s.master.operations_to(&s.pid);
+    assert!(matches!(&*operations[1].operation, Operation::Reserve { source, .. } if source.len() == 1));
+    let mut expected = resources("cpus:1;mem:1024");
+    expected += &new;
+    let offer = s.offer();
+    assert_eq!((plain(&offer), s.total()), (expected.clone(), expected));
+
+    s.accept(&offer, [apply_as("gone", again(&old, &new))]);
+    let refused = s.master.expect_operation(&s.scheduler, "gone", OperationState::Error);
+    assert!(refused.message.is_some_and(|message| message.contains("does not contain")));
+}
+
+#[test]
 fn what_is_wrong_in_itself_is_refused_before_anything_else() {
     let mut s = scene("cpus:1;mem:512");
     let offer = s.offer();
-    let source = Operation::Reserve {
-        source: reserved("cpus:1", "db").iter().cloned().collect(),
-        resources: reserved("cpus:1", "web").iter().cloned().collect(),
-    };
     let wrong = AcceptOperation::Apply {
         id: Some("wrong".into()),
         kind: OperationKind::Unreserve,
         operation: Err("Invalid scalar resource: value < 0".to_owned()),
     };
     let late = apply_as("late", unreserve(&resources("cpus:1")));
-    s.accept(&offer, [late, apply_as("source", source), wrong]);
+    s.accept(&offer, [late, wrong]);
     let texts = [
-        (
-            "source",
-            "Operation attempted with invalid resources: Reservation updates are not yet implemented for the scheduler \
-             API.",
-        ),
         ("wrong", "Operation attempted with invalid resources: Invalid scalar resource: value < 0"),
         (
             "late",

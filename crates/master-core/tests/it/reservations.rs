@@ -226,7 +226,7 @@ fn a_reservation_can_be_made_another_without_being_free_in_between() {
 
     s.accept(&offer, [apply_as("gone", again(&old, &new))]);
     let refused = s.master.expect_operation(&s.scheduler, "gone", OperationState::Error);
-    assert!(refused.message.is_some_and(|message| message.contains("does not contain")));
+    assert!(refused.message.as_ref().is_some_and(|message| message.contains("does not contain")));
 }
 
 #[test]

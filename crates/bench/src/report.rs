@@ -46,9 +46,10 @@ pub(crate) fn percentile(sorted: &[Duration], share: f64) -> Duration {
     wanted.map(|(_, value)| *value).unwrap_or_default()
 }
 
-/// A time in milliseconds.
+/// A time in milliseconds; in microseconds if it is shorter than one.
 pub(crate) fn millis(time: Duration) -> String {
-    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+    let micros = time.as_secs_f64() * 1e6;
+    if micros < 1000.0 { format!("{micros:.1} µs") } else { format!("{:.2} ms", micros / 1e3) }
 }
 
 /// Prints the median, the 99th percentile and the maximum of times.

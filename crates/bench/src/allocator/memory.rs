@@ -32,7 +32,6 @@ pub(super) fn run(size: Size) {
         cluster.cycle();
     }
     meter.grown("a refusal", refused);
-    figure("of that agents", size.agents);
 }
 
 struct Meter {

@@ -106,3 +106,9 @@ pub enum VolumeFrom {
     /// A path in the sandbox of the container it is nested in (`SANDBOX_PATH`, `PARENT`).
     ParentSandbox(PathBuf),
 }
+
+/// The bit of a capability, by its name without `CAP_`.
+#[must_use]
+pub fn capability(name: &str) -> Option<u64> {
+    rustix::thread::CapabilitySet::from_name(name).map(|capability| capability.bits())
+}

@@ -24,7 +24,7 @@ pub use cgroups::CgroupError;
 pub use fetcher::{
     ArchiveError, FetchError, FetchLimits, FetchRequest, Fetcher, HttpError, SourceError, Uri, UriError,
 };
-pub use isolation::{Ipc, Limit, Limits, Rlimit, Seccomp, Volume, VolumeFrom, Wishes};
+pub use isolation::{Ipc, Limit, Limits, Rlimit, Seccomp, Volume, VolumeFrom, Wishes, capability};
 pub use launcher::{
     Command, ContainerEvent, EventSink, GroupSpec, Known, LaunchError, LaunchSpec, Launcher, Recovered,
     Status,

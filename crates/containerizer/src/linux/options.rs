@@ -230,6 +230,14 @@ impl Isolation {
         self.isolators.contains(&isolator) || self.all_cgroups && isolator.name().starts_with("cgroups/")
     }
 
+    /// Whether any of them can be had with the Linux launcher only.
+    #[must_use]
+    pub fn needs_linux(&self) -> bool {
+        use Isolator::{FilesystemPosix, PosixCpu, PosixMem};
+        let plain = |isolator: &Isolator| matches!(isolator, PosixCpu | PosixMem | FilesystemPosix);
+        self.all_cgroups || !self.isolators.iter().all(plain)
+    }
+
     /// Whether every controller that the machine has is to be used.
     pub(crate) fn all_cgroups(&self) -> bool {
         self.all_cgroups

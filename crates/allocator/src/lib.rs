@@ -12,6 +12,7 @@
 
 mod agents;
 mod amounts;
+mod bits;
 mod check;
 mod constraints;
 mod cycle;

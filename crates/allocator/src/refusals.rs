@@ -12,6 +12,7 @@ use resources::Resources;
 
 use crate::Allocator;
 use crate::agents::AgentIx;
+use crate::bits::Bits;
 use crate::tree::{ClientIx, Tree};
 
 /// For one agent more refusals of a client than these are not kept: the one that ends first gives way. A framework that
@@ -40,6 +41,10 @@ impl Refusal {
 pub(crate) struct Refusals {
     /// Sorted by client.
     entries: Vec<Refusal>,
+    /// The clients of `entries`, close together because they are what is searched.
+    clients: Vec<ClientIx>,
+    /// The same as a set: who is not in it has refused nothing.
+    who: Bits<ClientIx>,
     /// When the first of them ends; under this the agent stands in [`Allocator::expiries`].
     next_end: Option<Time>,
     /// What was declined last: it is likely that others decline the same.
@@ -52,16 +57,52 @@ impl Refusals {
         &self.entries
     }
 
+    /// The clients of [`Refusals::entries`].
+    pub(crate) fn clients(&self) -> &[ClientIx] {
+        &self.clients
+    }
+
+    /// Whether a client has refused something, perhaps no longer in force.
+    pub(crate) fn are_of(&self, client: ClientIx) -> bool {
+        self.who.contains(client)
+    }
+
     /// Where those of a client begin, or would.
     pub(crate) fn first_of(&self, client: ClientIx) -> usize {
-        self.entries.partition_point(|refusal| refusal.client < client)
+        self.clients.partition_point(|other| *other < client)
     }
 
     /// Those of a client.
     pub(crate) fn of(&self, client: ClientIx) -> &[Refusal] {
+        if !self.are_of(client) {
+            return &[];
+        }
         let from = &self.entries[self.first_of(client)..];
         let count = from.iter().take_while(|refusal| refusal.client == client).count();
         &from[..count]
+    }
+
+    fn insert(&mut self, at: usize, refusal: Refusal) {
+        self.who.set(refusal.client, true);
+        self.clients.insert(at, refusal.client);
+        self.entries.insert(at, refusal);
+    }
+
+    /// Keeps those that `keep` says, and nothing of those that are gone.
+    fn retain(&mut self, keep: impl FnMut(&Refusal) -> bool) {
+        for client in &self.clients {
+            self.who.set(*client, false);
+        }
+        self.entries.retain(keep);
+        self.clients.clear();
+        for refusal in &self.entries {
+            self.clients.push(refusal.client);
+            self.who.set(refusal.client, true);
+        }
+        if self.entries.is_empty() {
+            let next_end = self.next_end;
+            *self = Self { next_end, ..Self::default() };
+        }
     }
 
     /// Makes room for one more refusal of a client, whose others are at these places; where they end then.
@@ -96,6 +137,10 @@ impl Refusals {
 
     fn remove(&mut self, tree: &mut Tree, at: usize, in_force: bool) {
         let gone = self.entries.remove(at);
+        self.clients.remove(at);
+        if self.of(gone.client).is_empty() {
+            self.who.set(gone.client, false);
+        }
         tree.clients[gone.client].refusals -= usize::from(in_force);
     }
 
@@ -125,7 +170,7 @@ impl Allocator {
             end = refusals.thin_out(tree, (first, end), resources, until);
         }
         let resources = refusals.shared(resources);
-        refusals.entries.insert(end, Refusal { client, epoch: tree.epoch(client), until, resources });
+        refusals.insert(end, Refusal { client, epoch: tree.epoch(client), until, resources });
         tree.clients[client].refusals += 1;
         if refusals.next_end.is_none_or(|next| until < next) {
             self.set_next_end(at, Some(until));
@@ -150,7 +195,7 @@ impl Allocator {
             && end <= now
         {
             let (tree, refusals) = (&mut self.tree, &mut self.agents[at].refusals);
-            refusals.entries.retain(|refusal| {
+            refusals.retain(|refusal| {
                 let in_force = refusal.in_force(tree);
                 if in_force && refusal.until <= now {
                     tree.clients[refusal.client].refusals -= 1;
@@ -158,10 +203,6 @@ impl Allocator {
                 }
                 in_force && refusal.until > now
             });
-            if refusals.entries.is_empty() {
-                refusals.recent = None;
-                refusals.entries = Vec::new();
-            }
             let next = refusals.entries.iter().map(|refusal| refusal.until).min();
             self.set_next_end(at, next);
         }
@@ -189,7 +230,13 @@ impl Allocator {
         let mut ends = Expiries::new();
         for (at, agent) in self.agents.iter() {
             let entries = agent.refusals.entries();
-            never!(!entries.is_sorted_by_key(|r| r.client), "refusals of {} are not sorted", agent.id);
+            let clients = entries.iter().map(|refusal| refusal.client);
+            let same = clients.clone().eq(agent.refusals.clients.iter().copied()) && clients.is_sorted();
+            never!(!same, "refusals of {} are not sorted", agent.id);
+            for (client, _) in self.tree.clients.iter() {
+                let refuses = agent.refusals.clients.contains(&client);
+                never!(refuses != agent.refusals.are_of(client), "{client:?} refuses {}, or not", agent.id);
+            }
             let first = entries.iter().map(|refusal| refusal.until).min();
             let next = agent.refusals.next_end;
             never!(

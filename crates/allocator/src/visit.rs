@@ -167,7 +167,7 @@ impl Allocator {
     /// Whether a client has refused the portion that was looked at last.
     fn is_refused(&self, visit: &mut Visit, at: AgentIx, client: ClientIx) -> bool {
         let refusals = &self.agents[at].refusals;
-        if refusals.entries().is_empty() || self.tree.clients[client].refusals == 0 {
+        if !refusals.are_of(client) {
             return false;
         }
         let first = self.first_refusal(visit, at, client);
@@ -180,9 +180,8 @@ impl Allocator {
             .any(|refusal| refusal.in_force(&self.tree) && covers(covered, &refusal.resources, resources))
     }
 
-    /// Where the refusals of a client begin among those of the visited agent; the end if it has none.
+    /// Where the refusals of a client begin among those of the visited agent; beyond the end if it has none.
     fn first_refusal(&self, visit: &mut Visit, at: AgentIx, client: ClientIx) -> usize {
-        let entries = self.agents[at].refusals.entries();
         if !visit.marked {
             visit.searches += 1;
             if visit.searches <= SEARCHES {
@@ -192,7 +191,7 @@ impl Allocator {
         }
         match visit.marks.get(client.as_usize()) {
             Some((number, first)) if *number == visit.number => *first as usize,
-            _ => entries.len(),
+            _ => usize::MAX,
         }
     }
 
@@ -206,8 +205,9 @@ impl Allocator {
         if visit.marks.len() < self.tree.clients.bound() {
             visit.marks.resize(self.tree.clients.bound(), (0, 0));
         }
-        for (refusal, place) in self.agents[at].refusals.entries().iter().zip(0..) {
-            let mark = &mut visit.marks[refusal.client.as_usize()];
+        for (client, place) in self.agents[at].refusals.clients().iter().zip(0..) {
+            // Those of clients that are gone are still there.
+            let Some(mark) = visit.marks.get_mut(client.as_usize()) else { continue };
             if mark.0 != visit.number {
                 *mark = (visit.number, place);
             }

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use base::{Index, never};
+use base::never;
 
 use super::Constraints;
 use crate::agents::AgentIx;
+use crate::bits::Bits;
 use crate::tree::ClientIx;
 use crate::{AgentTraits, Allocator};
 
@@ -14,8 +15,7 @@ use crate::{AgentTraits, Allocator};
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
     constraints: Arc<Constraints>,
-    /// A bit for each agent.
-    left_out: Vec<u64>,
+    left_out: Bits<AgentIx>,
 }
 
 impl Choice {
@@ -24,25 +24,12 @@ impl Choice {
     }
 
     pub(crate) fn leaves_out(&self, at: AgentIx) -> bool {
-        let (word, bit) = place(at);
-        self.left_out.get(word).is_some_and(|bits| bits & bit != 0)
+        self.left_out.contains(at)
     }
 
     fn look_at(&mut self, at: AgentIx, agent: &AgentTraits) {
-        let (word, bit) = place(at);
-        if self.left_out.len() <= word {
-            self.left_out.resize(word + 1, 0);
-        }
-        if self.constraints.permits(agent) {
-            self.left_out[word] &= !bit;
-        } else {
-            self.left_out[word] |= bit;
-        }
+        self.left_out.set(at, !self.constraints.permits(agent));
     }
-}
-
-fn place(at: AgentIx) -> (usize, u64) {
-    (at.as_usize() / 64, 1 << (at.as_usize() % 64))
 }
 
 impl Allocator {
@@ -57,7 +44,7 @@ impl Allocator {
         if choice.as_ref().is_some_and(|choice| choice.constraints == *constraints) {
             return;
         }
-        let mut new = Choice { constraints: Arc::clone(constraints), left_out: Vec::new() };
+        let mut new = Choice { constraints: Arc::clone(constraints), left_out: Bits::default() };
         for (at, agent) in self.agents.iter() {
             new.look_at(at, &agent.traits);
         }

@@ -14,7 +14,7 @@ use crate::timers::{Timer, Timers};
 use crate::types::{
     ContainerStatus, ExecutorKind, ExecutorState, Reason, StatusSource, TaskState, TaskStatus,
 };
-use crate::{executors, kill, specs, status};
+use crate::{executors, kill, remember, specs, status};
 
 /// Gives a command executor its only task: its container is the executor's.
 pub(crate) fn admit(executor: &mut Executor, framework_id: &FrameworkId, queued: &Queued) {
@@ -53,6 +53,9 @@ pub(crate) fn start_group(
         core.containers.insert(container_id.clone(), owner);
         starting.push((info.task_id.clone(), container_id));
     }
+    remember::executor(core, step, framework_id, executor_id);
+    let given: Vec<TaskId> = starting.iter().map(|(task_id, _)| task_id.clone()).collect();
+    remember::given_tasks(core, step, framework_id, executor_id, &given);
     for (task_id, container_id) in starting {
         let mut starting = by_executor(core, step, &task_id, executor_id, TaskState::Starting);
         starting.container_status =
@@ -124,6 +127,9 @@ pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, ta
     }
     let Some(mut run) = executor.tasks.get_mut(task_id).and_then(|entry| entry.run.take()) else { return };
     cancel_timers(&mut core.timers, &mut run);
+    if command {
+        remember::executor(core, step, framework_id, executor_id);
+    }
     let outcome = outcome(command, &run, end);
     let mut last = by_executor(core, step, task_id, executor_id, outcome.state);
     last.source = outcome.source;

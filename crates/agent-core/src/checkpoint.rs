@@ -3,12 +3,17 @@
 //! A [`Write`] among the outputs is durable before anything that follows it is carried out; that is the server's promise.
 //! At the next start it hands back what there is as [`Recovered`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use base::{AgentId, Uuid};
+use base::{AgentId, ContainerId, ExecutorId, FrameworkId, TaskId, Time, Uuid};
 use resources::Resources;
 
-use crate::types::Operation;
+use crate::specs;
+use crate::types::{
+    ExecutorInfo, ExecutorKind, ExecutorState, FrameworkInfo, Operation, TaskInfo, TaskStatus,
+};
 
 /// One change of what is remembered.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +32,108 @@ pub enum Write {
     Operation(Arc<Operation>),
     /// An operation of which nobody waits to hear any more.
     ForgetOperation(Uuid),
+    /// A framework that checkpoints has an executor here, or is another than it was.
+    Framework {
+        /// As described.
+        info: Arc<FrameworkInfo>,
+        /// It is being shut down.
+        terminating: bool,
+    },
+    /// It has nothing here any more.
+    ForgetFramework(FrameworkId),
+    /// An executor of such a framework.
+    Executor(Box<ExecutorRecord>),
+    /// It is through.
+    ForgetExecutor(FrameworkId, ExecutorId),
+    /// A task of such a framework.
+    Task(Box<TaskRecord>),
+    /// How far a task has come.
+    Progress(Box<Progress>),
+    /// A task whose end the framework knows; its progress goes with it.
+    ForgetTask(FrameworkId, TaskId),
+    /// The drain that the master has asked for; `None` when it is over.
+    Drain(Option<DrainRecord>),
+}
+
+/// An executor, as it is remembered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExecutorRecord {
+    /// Whose.
+    pub framework_id: FrameworkId,
+    /// As described.
+    pub info: Arc<ExecutorInfo>,
+    /// Its container.
+    pub container_id: ContainerId,
+    /// Where it is in its life.
+    pub state: ExecutorState,
+    /// Whether a custom executor has ever subscribed.
+    pub subscribed: bool,
+    /// Whether it ever got a task.
+    pub ever_sent_task: bool,
+    /// Groups that it was given so far.
+    pub groups: u32,
+}
+
+/// A task, as it is remembered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskRecord {
+    /// Whose.
+    pub framework_id: FrameworkId,
+    /// Who executes it.
+    pub executor_id: ExecutorId,
+    /// As described.
+    pub info: Arc<TaskInfo>,
+    /// How far it has got on its way.
+    pub place: Place,
+}
+
+/// Where a task is on its way to its executor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    /// It waits.
+    Queued {
+        /// Those that wait together have the same number; lower ones come first.
+        order: u32,
+        /// Whether they are a group.
+        group: bool,
+    },
+    /// It was given to a custom executor.
+    Sent,
+    /// A built-in executor runs it.
+    Run {
+        /// In this container.
+        container_id: ContainerId,
+        /// Those that live and die together have the same number.
+        group: u32,
+    },
+}
+
+/// How far a task has come, and what of that the framework knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// Whose.
+    pub framework_id: FrameworkId,
+    /// Which.
+    pub task_id: TaskId,
+    /// One status for each state it went through, oldest first.
+    pub statuses: Vec<Arc<TaskStatus>>,
+    /// Not yet acknowledged, oldest first.
+    pub pending: Vec<Arc<TaskStatus>>,
+    /// The last updates that came, so that a repeated one is known.
+    pub received: Vec<Uuid>,
+    /// It is being killed: whether because it ran too long, and when force follows.
+    pub kill: Option<(bool, Time)>,
+    /// When it has run as long as it may.
+    pub completion: Option<Time>,
+}
+
+/// A drain, as it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrainRecord {
+    /// No task gets a longer grace period.
+    pub max_grace: Option<Duration>,
+    /// The agent is marked gone afterwards.
+    pub mark_gone: bool,
 }
 
 /// What an earlier life of the agent wrote.
@@ -39,6 +146,132 @@ pub struct Recovered {
     /// Operations that have not ended, or whose end the master has not acknowledged. What one that is pending is to do is
     /// there as the server reads it, or why it cannot be read.
     pub operations: Vec<(Operation, Result<resources::Operation, String>)>,
+    /// A drain that was not over.
+    pub drain: Option<DrainRecord>,
+    /// Frameworks that checkpoint.
+    pub frameworks: Vec<RecoveredFramework>,
+    /// What has become of their containers, as asked by [`Recovered::containers`].
+    pub found: BTreeMap<ContainerId, Found>,
+}
+
+/// A framework that was here.
+#[derive(Clone, Debug)]
+pub struct RecoveredFramework {
+    /// As described.
+    pub info: Arc<FrameworkInfo>,
+    /// It was being shut down.
+    pub terminating: bool,
+    /// Its executors.
+    pub executors: Vec<RecoveredExecutor>,
+}
+
+/// An executor that was here.
+#[derive(Clone, Debug)]
+pub struct RecoveredExecutor {
+    /// As it is remembered.
+    pub record: ExecutorRecord,
+    /// Its tasks.
+    pub tasks: Vec<(TaskRecord, Option<Progress>)>,
+}
+
+/// A container that was ordered and may still be there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownContainer {
+    /// Which.
+    pub container_id: ContainerId,
+    /// The one that it is nested in.
+    pub parent: Option<ContainerId>,
+    /// Its sandbox.
+    pub directory: Arc<str>,
+    /// Whether it has no process of its own.
+    pub group: bool,
+    /// What it may use.
+    pub resources: Resources,
+}
+
+/// What has become of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It runs; its first process, if it has one.
+    Running(Option<u32>),
+    /// It ran and is gone: its end follows as an event.
+    Ended,
+    /// Nobody knows of it; its end follows as an event.
+    Lost,
+}
+
+impl Recovered {
+    /// Takes out what makes no sense without what is missing: executors of unknown frameworks are the server's to leave
+    /// out; here go command executors without their task, and frameworks without executors. What is to be forgotten.
+    pub fn prune(&mut self) -> Vec<Write> {
+        let mut writes = Vec::new();
+        for framework in &mut self.frameworks {
+            framework.executors.retain(|executor| {
+                let record = &executor.record;
+                let whole = record.info.kind != ExecutorKind::Command || executor.tasks.len() == 1;
+                if !whole {
+                    let (framework, id) = (record.framework_id.clone(), record.info.executor_id.clone());
+                    writes.extend(
+                        executor
+                            .tasks
+                            .iter()
+                            .map(|(task, _)| Write::ForgetTask(framework.clone(), task.info.task_id.clone())),
+                    );
+                    writes.push(Write::ForgetExecutor(framework, id));
+                }
+                whole
+            });
+        }
+        self.frameworks.retain(|framework| {
+            let living = !framework.executors.is_empty();
+            if !living {
+                writes.push(Write::ForgetFramework(framework.info.id.clone()));
+            }
+            living
+        });
+        writes
+    }
+
+    /// The containers that may still be there; parents come before those nested in them.
+    #[must_use]
+    pub fn containers(&self, work_dir: &str) -> Vec<KnownContainer> {
+        let Some(agent) = &self.agent_id else { return Vec::new() };
+        let mut known = Vec::new();
+        for executor in self.frameworks.iter().flat_map(|framework| &framework.executors) {
+            let record = &executor.record;
+            if record.state == ExecutorState::Terminated {
+                continue;
+            }
+            let id = &record.info.executor_id;
+            let directory = specs::path(work_dir, agent, &record.framework_id, id, &record.container_id);
+            let mut resources = record.info.resources.clone();
+            for (task, _) in &executor.tasks {
+                resources += &task.info.resources;
+            }
+            known.push(KnownContainer {
+                container_id: record.container_id.clone(),
+                parent: None,
+                directory: directory.clone(),
+                group: record.info.kind == ExecutorKind::Default,
+                resources,
+            });
+            let nested = executor.tasks.iter().filter_map(|(task, progress)| match &task.place {
+                Place::Run { container_id, .. } if *container_id != record.container_id => {
+                    let ended = progress.as_ref().and_then(|progress| progress.statuses.last());
+                    (!ended.is_some_and(|status| status.state.is_terminal())).then_some((task, container_id))
+                }
+                _ => None,
+            });
+            known.extend(nested.map(|(task, container_id)| KnownContainer {
+                container_id: container_id.clone(),
+                parent: Some(record.container_id.clone()),
+                directory: specs::nested(&directory, container_id),
+                group: false,
+                resources: task.info.resources.clone(),
+            }));
+        }
+        known
+    }
 }
 
 /// Why the agent cannot go on where it was.

@@ -5,7 +5,7 @@ use tracing::debug;
 
 use crate::core::{AgentCore, Step};
 use crate::input::{ContainerEvent, Limitation};
-use crate::{builtin, executors};
+use crate::{Output, builtin, executors};
 
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,4 +42,5 @@ pub(crate) fn event(
         Some(task) => builtin::ended(core, step, &owner, task, end),
         None => executors::ended(core, step, &owner, &end),
     }
+    step.out.push(Output::ForgetContainer(container.clone()));
 }

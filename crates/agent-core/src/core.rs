@@ -18,8 +18,8 @@ use crate::types::FrameworkView;
 use crate::updates::Streams;
 use crate::{Options, Output};
 use crate::{
-    containers, drain, executor_api, executors, frameworks, kill, operations, registration, run, shutdown,
-    updates, volumes,
+    containers, drain, executor_api, executors, frameworks, kill, operations, recover, registration, run,
+    shutdown, updates, volumes,
 };
 
 /// Completed frameworks that are remembered.
@@ -100,8 +100,15 @@ impl AgentCore {
         }
         if let Some(id) = recovered.agent_id {
             info!(agent = %id, "recovered; going on as the same agent");
+            // A life with the same seed must not draw the names again that the earlier one drew.
+            let since = now.since(Time::EPOCH).as_nanos();
+            core.rng = Rng::new(core.options.seed).child(&format!("agent, recovered at {since}"));
             core.registration.agent_id = Some(id);
             operations::recover(&mut core, step, recovered.operations);
+            recover::frameworks(&mut core, step, recovered.frameworks, &recovered.found);
+            if let Some(drain) = recovered.drain {
+                drain::drain(&mut core, step, drain.max_grace, drain.mark_gone);
+            }
         }
         core.timers.arm(out);
         Ok(core)
@@ -190,7 +197,7 @@ pub(crate) fn from_master(core: &mut AgentCore, step: &mut Step<'_>, from: &Pid,
         FromMaster::Message { framework_id, executor_id, data } => {
             executor_api::message_to_executor(core, step, &framework_id, &executor_id, data);
         }
-        FromMaster::UpdateFramework(info) => frameworks::update(core, info),
+        FromMaster::UpdateFramework(info) => frameworks::update(core, step, info),
         FromMaster::Shutdown { message } => shutdown::by_master(core, step, message),
         FromMaster::ApplyOperation(operation) => operations::apply(core, step, *operation),
         FromMaster::AcknowledgeOperation { status_uuid, operation_uuid } => {

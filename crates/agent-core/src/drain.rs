@@ -5,9 +5,10 @@ use std::time::Duration;
 use base::{FrameworkId, TaskId};
 use tracing::info;
 
+use crate::checkpoint::{DrainRecord, Write};
 use crate::core::{AgentCore, Step};
-use crate::kill;
 use crate::types::{Reason, TaskState, TaskStatus};
+use crate::{Output, kill};
 
 /// A drain that the master has asked for.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(crate) struct Drain {
 pub(crate) fn drain(core: &mut AgentCore, step: &mut Step<'_>, max_grace: Option<Duration>, mark_gone: bool) {
     info!(?max_grace, mark_gone, "draining");
     core.drain = Some(Drain { max_grace, mark_gone });
+    step.out.push(Output::checkpoint(Write::Drain(Some(DrainRecord { max_grace, mark_gone }))));
     let tasks: Vec<(FrameworkId, TaskId)> = core
         .frameworks
         .iter()
@@ -34,7 +36,7 @@ pub(crate) fn drain(core: &mut AgentCore, step: &mut Step<'_>, max_grace: Option
             kill::kill_task(core, step, &framework, &task, grace);
         }
     }
-    finish(core);
+    finish(core, step);
 }
 
 fn own_grace(core: &mut AgentCore, framework: &FrameworkId, task: &TaskId) -> Option<Duration> {
@@ -58,8 +60,9 @@ pub(crate) fn mark(drain: &Drain, partition_aware: bool, status: &mut TaskStatus
 }
 
 /// The drain is over when nothing is left; the master keeps the agent without offers.
-pub(crate) fn finish(core: &mut AgentCore) {
+pub(crate) fn finish(core: &mut AgentCore, step: &mut Step<'_>) {
     if core.frameworks.is_empty() && core.operations.is_empty() && core.drain.take().is_some() {
+        step.out.push(Output::checkpoint(Write::Drain(None)));
         info!("drained");
     }
 }

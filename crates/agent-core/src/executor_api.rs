@@ -7,7 +7,7 @@ use crate::core::{AgentCore, Step};
 use crate::input::{ExecutorCall, ExecutorRequest, ExecutorUpdate, StreamId};
 use crate::output::{ExecutorEvent, ExecutorRefusal, Output, ToMaster};
 use crate::types::{ContainerStatus, ExecutorState, Reason, StatusSource, TaskState, TaskStatus};
-use crate::{registration, run, shutdown, status};
+use crate::{registration, remember, run, shutdown, status};
 
 /// An executor asks something.
 pub(crate) fn call(core: &mut AgentCore, step: &mut Step<'_>, request: ExecutorRequest) {
@@ -71,7 +71,12 @@ fn subscribe(
     }
     core.streams.insert(stream, (framework_id.clone(), executor_id.clone()));
     executor.state = ExecutorState::Running;
+    executor.orphaned = false;
+    let first = !std::mem::replace(&mut executor.subscribed, true);
     core.timers.cancel(&mut executor.timer);
+    if first {
+        remember::executor(core, step, framework_id, executor_id);
+    }
 
     for update in unacknowledged.updates {
         take_update(core, step, framework_id, executor_id, update);

@@ -12,7 +12,7 @@ use crate::output::{Output, ToMaster};
 use crate::state::{Executor, Owner, Queued, Termination};
 use crate::timers::{Timer, Timers};
 use crate::types::{ExecutorInfo, ExecutorKind, ExecutorState, Reason, TaskState};
-use crate::{builtin, frameworks, registration, specs, status, views};
+use crate::{builtin, frameworks, registration, remember, specs, status, views};
 
 /// How long a task group's executor waits for its last acknowledgements.
 const LINGER: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ pub(crate) fn add(
         task_id = first.tasks.first().map(|task| task.task_id.clone());
         builtin::admit(&mut executor, framework_id, &first);
     } else {
-        executor.queued.push_back(first);
+        executor.enqueue(first);
     }
     if kind == ExecutorKind::Custom {
         let deadline = step.now + core.options.executor_registration_timeout;
@@ -50,8 +50,18 @@ pub(crate) fn add(
     framework.executors.insert(executor_id.clone(), executor);
     core.containers.insert(
         container_id,
-        Owner { framework_id: framework_id.clone(), executor_id: executor_id.clone(), task_id },
+        Owner {
+            framework_id: framework_id.clone(),
+            executor_id: executor_id.clone(),
+            task_id: task_id.clone(),
+        },
     );
+    remember::framework(core, step, framework_id);
+    remember::executor(core, step, framework_id, &executor_id);
+    remember::enqueued(core, step, framework_id, &executor_id);
+    if let Some(task) = task_id {
+        remember::given_tasks(core, step, framework_id, &executor_id, &[task]);
+    }
     if let Some(spec) = specs::of_executor(core, framework_id, &executor_id) {
         if let Some(executor) = core.executor(framework_id, &executor_id) {
             executor.volumes.clone_from(&spec.volumes);
@@ -67,7 +77,9 @@ pub(crate) fn launched(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner,
     executor.pid = pid;
     if executor.kind() == ExecutorKind::Default && executor.state == ExecutorState::Registering {
         executor.state = ExecutorState::Running;
-        for queued in std::mem::take(&mut executor.queued) {
+        let waiting = std::mem::take(&mut executor.queued);
+        remember::executor(core, step, &owner.framework_id, &owner.executor_id);
+        for queued in waiting {
             builtin::start_group(core, step, &owner.framework_id, &owner.executor_id, &queued);
         }
     }
@@ -90,7 +102,7 @@ pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, en
         core.streams.remove(&stream);
         step.out.push(Output::CloseExecutorStream(stream));
     }
-    let (reason, message) = why(executor, end);
+    let (state, reason, message) = why(executor, end);
     let lost: Vec<TaskId> = executor
         .tasks
         .values()
@@ -102,26 +114,31 @@ pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, en
         (_, End::Exited { status, .. }) => status.unwrap_or(-1),
         (_, End::LaunchFailed(_)) => -1,
     };
+    remember::executor(core, step, framework_id, executor_id);
     tell_exit(core, step, framework_id, executor_id, raw);
     for task_id in lost {
-        let end = (TaskState::Failed, reason, &*message);
+        let end = (state, reason, &*message);
         status::report_by_agent(core, step, framework_id, &task_id, executor_id, end);
     }
     settle(core, step, framework_id, executor_id);
 }
 
 /// The agent's own reason for ending the container goes before what the exit status lets one guess.
-fn why(executor: &Executor, end: &End) -> (Reason, Arc<str>) {
-    match (end, &executor.termination) {
+fn why(executor: &Executor, end: &End) -> (TaskState, Reason, Arc<str>) {
+    let (reason, message): (_, Arc<str>) = match (end, &executor.termination) {
         (End::LaunchFailed(message), None) => {
             (Reason::ContainerLaunchFailed, format!("Failed to launch container: {message}").into())
         }
         (End::Exited { limitation: Some(limitation), .. }, _) => {
             (limitation.reason, limitation.message.as_str().into())
         }
-        (_, Some(termination)) => (termination.reason, termination.message.clone()),
+        (_, Some(termination)) => {
+            let state = termination.state.unwrap_or(TaskState::Failed);
+            return (state, termination.reason, termination.message.clone());
+        }
         (End::Exited { .. }, None) => (Reason::ExecutorTerminated, "Executor terminated".into()),
-    }
+    };
+    (TaskState::Failed, reason, message)
 }
 
 /// Forgets the containers of a group's tasks whose parent is gone, and makes sure that they are gone too.
@@ -157,15 +174,28 @@ pub(crate) fn tell_exit(
 /// A custom executor has not subscribed in time.
 pub(crate) fn registration_timeout(core: &mut AgentCore, step: &mut Step<'_>, container: &ContainerId) {
     let limit = duration_text(core.options.executor_registration_timeout);
-    let Some(executor) = by_container(core, container) else { return };
+    let again = duration_text(core.options.executor_reregistration_timeout);
+    let Some(owner) = core.containers.get(container) else { return };
+    let Some(framework) = core.frameworks.get_mut(&owner.framework_id) else { return };
+    let aware = framework.info.partition_aware;
+    let Some(executor) = framework.executors.get_mut(&owner.executor_id) else { return };
     executor.timer = None;
     if executor.state != ExecutorState::Registering {
         return;
     }
     warn!(executor = %executor.info.executor_id, %container, "the executor has not subscribed in time; ending it");
-    executor.termination = Some(Termination {
-        reason: Reason::ExecutorRegistrationTimeout,
-        message: format!("Executor did not register within {limit}").into(),
+    executor.termination = Some(if executor.orphaned && executor.subscribed {
+        Termination {
+            state: Some(if aware { TaskState::Gone } else { TaskState::Lost }),
+            reason: Reason::ExecutorReregistrationTimeout,
+            message: format!("Executor did not reregister within {again}").into(),
+        }
+    } else {
+        Termination {
+            state: None,
+            reason: Reason::ExecutorRegistrationTimeout,
+            message: format!("Executor did not register within {limit}").into(),
+        }
     });
     executor.destroy(step.out);
 }
@@ -199,6 +229,7 @@ pub(crate) fn complete_task(
     {
         executor.completed.push(entry.task);
     }
+    remember::forget_task(core, step, framework_id, task);
     settle(core, step, framework_id, &executor_id);
 }
 
@@ -219,7 +250,7 @@ pub(crate) fn settle(
     if executor.state == ExecutorState::Terminated
         && (executor.is_through() || framework.terminating || ending)
     {
-        remove(core, framework_id, executor_id);
+        remove(core, step, framework_id, executor_id);
         frameworks::remove_if_idle(core, step, framework_id);
     }
 }
@@ -248,7 +279,14 @@ fn settle_group_executor(timers: &mut Timers, step: &mut Step<'_>, executor: &mu
 }
 
 /// Moves a terminated executor into the framework's history.
-fn remove(core: &mut AgentCore, framework_id: &FrameworkId, executor_id: &ExecutorId) {
+fn remove(core: &mut AgentCore, step: &mut Step<'_>, framework_id: &FrameworkId, executor_id: &ExecutorId) {
+    remember::forget_executor(core, step, framework_id, executor_id);
+    let executor = core.frameworks.get(framework_id).and_then(|f| f.executors.get(executor_id));
+    let left: Vec<TaskId> =
+        executor.into_iter().flat_map(|executor| executor.tasks.keys().cloned()).collect();
+    for task in &left {
+        remember::forget_task(core, step, framework_id, task);
+    }
     let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
     let Some(mut executor) = framework.executors.remove(executor_id) else { return };
     core.timers.cancel(&mut executor.timer);

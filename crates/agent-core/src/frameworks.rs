@@ -9,7 +9,7 @@ use tracing::info;
 use crate::core::{AgentCore, Step};
 use crate::state::Framework;
 use crate::types::{ExecutorView, FrameworkInfo};
-use crate::{drain, shutdown, updates, views};
+use crate::{drain, remember, shutdown, updates, views};
 
 /// The framework, added if it was not there. One that was completed comes back with its completed executors.
 pub(crate) fn ensure<'a>(core: &'a mut AgentCore, info: &Arc<FrameworkInfo>) -> &'a mut Framework {
@@ -35,9 +35,15 @@ pub(crate) fn ensure<'a>(core: &'a mut AgentCore, info: &Arc<FrameworkInfo>) -> 
 }
 
 /// The framework has changed: other capabilities, or its scheduler failed over.
-pub(crate) fn update(core: &mut AgentCore, info: Arc<FrameworkInfo>) {
+pub(crate) fn update(core: &mut AgentCore, step: &mut Step<'_>, info: Arc<FrameworkInfo>) {
     match core.frameworks.get_mut(&info.id) {
-        Some(framework) => framework.info = info,
+        Some(framework) => {
+            // Whether it checkpoints was decided when it came: what is written down of it is to stay whole.
+            let checkpoint = framework.info.checkpoint;
+            let id = info.id.clone();
+            framework.info = Arc::new(FrameworkInfo { checkpoint, ..Arc::unwrap_or_clone(info) });
+            remember::framework(core, step, &id);
+        }
         None => info!(framework = %info.id, "ignoring an update of an unknown framework"),
     }
 }
@@ -50,11 +56,12 @@ pub(crate) fn remove_if_idle(core: &mut AgentCore, step: &mut Step<'_>, id: &Fra
             if framework.terminating {
                 updates::forget(core, id);
             }
+            remember::forget_framework(&framework, step);
             core.completed_frameworks.push(Arc::new(views::framework(&framework)));
         }
     }
     if core.frameworks.is_empty() {
-        drain::finish(core);
+        drain::finish(core, step);
         shutdown::finish(core, step);
     }
 }

@@ -10,7 +10,7 @@ use crate::output::{ExecutorEvent, Output};
 use crate::state::{Kill, KillCause};
 use crate::timers::Timer;
 use crate::types::{ExecutorKind, ExecutorState, Reason, StatusSource, TaskState};
-use crate::{builtin, executors, shutdown, status, updates};
+use crate::{builtin, executors, remember, shutdown, status, updates};
 
 /// Between a polite and a forced kill, where the task says nothing.
 const DEFAULT_GRACE: Duration = Duration::from_secs(3);
@@ -130,15 +130,17 @@ pub(crate) fn kill_run(
             kill.deadline = deadline;
             kill.escalation = Some(core.timers.set(deadline, Timer::KillEscalation(container.clone())));
         }
-        return;
+        return remember::progress(core, step, &owner.framework_id, &task_id);
     }
     if !run.launched {
         run.kill = Some(Kill { cause, deadline: step.now, escalation: None });
+        remember::progress(core, step, &owner.framework_id, &task_id);
         step.out.push(Output::DestroyContainer(container.clone()));
         return;
     }
     let escalation = core.timers.set(deadline, Timer::KillEscalation(container.clone()));
     run.kill = Some(Kill { cause, deadline, escalation: Some(escalation) });
+    remember::progress(core, step, &owner.framework_id, &task_id);
     if tells {
         let killing = builtin::by_executor(core, step, &task_id, &owner.executor_id, TaskState::Killing);
         status::report(core, step, &owner.framework_id, killing);

@@ -18,7 +18,9 @@ mod kill;
 mod operations;
 mod options;
 mod output;
+mod recover;
 mod registration;
+mod remember;
 mod run;
 mod shutdown;
 mod specs;
@@ -32,7 +34,10 @@ mod views;
 mod volumes;
 
 pub use crate::core::AgentCore;
-pub use checkpoint::{Recovered, RecoveryError, Write};
+pub use checkpoint::{
+    DrainRecord, ExecutorRecord, Found, KnownContainer, Place, Progress, Recovered, RecoveredExecutor,
+    RecoveredFramework, RecoveryError, TaskRecord, Write,
+};
 pub use input::{
     ApplyOperation, ContainerEvent, ExecutorCall, ExecutorRequest, ExecutorUpdate, FromMaster, Input,
     Limitation, Pid, ReconcileOperations, Reconciliation, RequestId, RunTask, RunTaskGroup, StreamId,

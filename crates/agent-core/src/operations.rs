@@ -299,5 +299,5 @@ pub(crate) fn recover(
 /// What is due when an operation is forgotten.
 fn forgotten(core: &mut AgentCore, step: &mut Step<'_>, uuid: Uuid) {
     step.out.push(Output::checkpoint(Write::ForgetOperation(uuid)));
-    drain::finish(core);
+    drain::finish(core, step);
 }

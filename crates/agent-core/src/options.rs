@@ -24,6 +24,8 @@ pub struct Options {
     pub registration_backoff: Duration,
     /// How long a custom executor may take to subscribe.
     pub executor_registration_timeout: Duration,
+    /// How long a custom executor may take to subscribe again with an agent that was started anew.
+    pub executor_reregistration_timeout: Duration,
     /// How long an executor may take to shut down before it is destroyed.
     pub executor_shutdown_grace: Duration,
     /// Written into the environment of checkpointing executors.
@@ -52,6 +54,7 @@ impl Options {
             resources,
             registration_backoff: Duration::from_secs(1),
             executor_registration_timeout: Duration::from_secs(60),
+            executor_reregistration_timeout: Duration::from_secs(2),
             executor_shutdown_grace: Duration::from_secs(5),
             recovery_timeout: Duration::from_secs(15 * 60),
             switch_user: true,

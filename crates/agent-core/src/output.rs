@@ -56,6 +56,8 @@ pub enum Output {
     /// End the container by force, whatever runs in it, nested containers too; also while it is being launched.
     /// Harmless if it is gone.
     DestroyContainer(ContainerId),
+    /// How the container ended is written down; nobody needs to remember it elsewhere.
+    ForgetContainer(ContainerId),
     /// Answer to a request of an executor.
     ExecutorReply {
         /// Which request.

@@ -13,7 +13,7 @@ use crate::state::Queued;
 use crate::types::{
     ExecutorInfo, ExecutorKind, ExecutorState, FrameworkInfo, Reason, StatusSource, TaskInfo, TaskState,
 };
-use crate::{builtin, executors, frameworks, shutdown, status, updates, volumes};
+use crate::{builtin, executors, frameworks, remember, shutdown, status, updates, volumes};
 
 /// Tasks that the master wants launched together.
 struct Launch {
@@ -53,7 +53,7 @@ enum Also {
 /// The master wants a task launched.
 pub(crate) fn run_task(core: &mut AgentCore, step: &mut Step<'_>, run: RunTask) {
     let executor = run.task.executor.clone().unwrap_or_else(|| Arc::new(command_executor(&run.task)));
-    let tasks = Queued { tasks: vec![run.task], group: false };
+    let tasks = Queued { tasks: vec![run.task], group: false, order: 0 };
     place(
         core,
         step,
@@ -69,7 +69,7 @@ pub(crate) fn run_task(core: &mut AgentCore, step: &mut Step<'_>, run: RunTask) 
 
 /// The master wants a group of tasks launched.
 pub(crate) fn run_task_group(core: &mut AgentCore, step: &mut Step<'_>, run: RunTaskGroup) {
-    let tasks = Queued { tasks: run.tasks, group: true };
+    let tasks = Queued { tasks: run.tasks, group: true, order: 0 };
     place(
         core,
         step,
@@ -151,10 +151,13 @@ fn deliver(core: &mut AgentCore, step: &mut Step<'_>, launch: &Launch) {
             builtin::start_group(core, step, framework_id, executor_id, &launch.tasks);
         }
         (ExecutorKind::Custom, ExecutorState::Running, Some(_)) => {
-            executor.queued.push_back(launch.tasks.clone());
+            executor.enqueue(launch.tasks.clone());
             flush(core, step, framework_id, executor_id);
         }
-        _ => executor.queued.push_back(launch.tasks.clone()),
+        _ => {
+            executor.enqueue(launch.tasks.clone());
+            remember::enqueued(core, step, framework_id, executor_id);
+        }
     }
 }
 
@@ -168,11 +171,18 @@ pub(crate) fn flush(
     volumes::relink(core, step, framework_id, executor_id);
     let Some(executor) = core.executor(framework_id, executor_id) else { return };
     let Some(stream) = executor.stream else { return };
-    for queued in std::mem::take(&mut executor.queued) {
-        executor.ever_sent_task = true;
-        for task in &queued.tasks {
-            executor.admit(framework_id, task.clone(), None);
-        }
+    let waiting = std::mem::take(&mut executor.queued);
+    let first = !waiting.is_empty() && !std::mem::replace(&mut executor.ever_sent_task, true);
+    let mut given = Vec::new();
+    for task in waiting.iter().flat_map(|queued| &queued.tasks) {
+        executor.admit(framework_id, task.clone(), None);
+        given.push(task.task_id.clone());
+    }
+    if first {
+        remember::executor(core, step, framework_id, executor_id);
+    }
+    remember::given_tasks(core, step, framework_id, executor_id, &given);
+    for queued in waiting {
         if queued.group {
             step.out.push(Output::ExecutorEvent { stream, event: ExecutorEvent::LaunchGroup(queued.tasks) });
         } else {

@@ -9,7 +9,7 @@ use crate::output::{ExecutorEvent, Output, ToMaster};
 use crate::state::{Executor, KillCause};
 use crate::timers::Timer;
 use crate::types::{ExecutorKind, ExecutorState};
-use crate::{executors, frameworks, kill, registration, updates};
+use crate::{executors, frameworks, kill, registration, remember, updates};
 
 /// The framework wants one of its executors gone.
 pub(crate) fn executor_by_message(
@@ -51,6 +51,8 @@ pub(crate) fn executor(
     core.timers.cancel(&mut executor.timer);
     let timer = Timer::ExecutorShutdown(executor.container_id.clone());
     executor.timer = Some(core.timers.set(step.now + grace, timer));
+    remember::executor(core, step, framework_id, executor_id);
+    let Some(executor) = core.executor(framework_id, executor_id) else { return };
     match (executor.kind(), executor.stream) {
         (ExecutorKind::Custom, Some(stream)) => {
             step.out.push(Output::ExecutorEvent { stream, event: ExecutorEvent::Shutdown });
@@ -98,6 +100,7 @@ pub(crate) fn framework(core: &mut AgentCore, step: &mut Step<'_>, id: &Framewor
     info!(framework = %id, "shutting down a framework");
     framework.terminating = true;
     let executors: Vec<ExecutorId> = framework.executors.keys().cloned().collect();
+    remember::framework(core, step, id);
     updates::forget(core, id);
     for executor_id in executors {
         match core.executor(id, &executor_id).map(|executor| executor.state) {

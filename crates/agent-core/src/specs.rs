@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{ContainerId, ExecutorId, FrameworkId, TaskId, duration_text};
+use base::{AgentId, ContainerId, ExecutorId, FrameworkId, TaskId, duration_text};
 use resources::Resources;
 
 use crate::core::AgentCore;
@@ -25,8 +25,24 @@ pub(crate) fn directory(
     executor: &ExecutorId,
     container: &ContainerId,
 ) -> Arc<str> {
-    let (work_dir, agent) = (&core.options.work_dir, core.agent_id());
+    path(&core.options.work_dir, &core.agent_id(), framework, executor, container)
+}
+
+/// The same of any agent.
+pub(crate) fn path(
+    work_dir: &str,
+    agent: &AgentId,
+    framework: &FrameworkId,
+    executor: &ExecutorId,
+    container: &ContainerId,
+) -> Arc<str> {
     format!("{work_dir}/slaves/{agent}/frameworks/{framework}/executors/{executor}/runs/{container}").into()
+}
+
+/// Where the sandbox of a container is that is nested in one with this sandbox.
+pub(crate) fn nested(parent: &str, container: &ContainerId) -> Arc<str> {
+    let child = container.as_str().rsplit('.').next().unwrap_or_default();
+    format!("{parent}/containers/{child}").into()
 }
 
 /// The container of a new executor: of its command task, of its process, or around its groups' tasks.
@@ -57,6 +73,7 @@ pub(crate) fn of_executor(
     let volumes = volumes::links(core, &executor.container_id, &resources);
     Some(ContainerSpec {
         volumes,
+        survives: framework.info.checkpoint,
         container_id: executor.container_id.clone(),
         parent: None,
         framework_id: framework.info.id.clone(),
@@ -84,14 +101,14 @@ pub(crate) fn of_group_task(
     let executor = framework.executors.get(executor)?;
     let task: Arc<TaskInfo> = executor.tasks.get(task)?.task.info.clone();
     let command = task.command.clone().unwrap_or_default();
-    let child = container_id.as_str().rsplit('.').next().unwrap_or_default();
-    let directory: Arc<str> = format!("{}/containers/{child}", executor.directory).into();
+    let directory = nested(&executor.directory, &container_id);
     let mut environment = common_environment(core, framework, executor, &directory);
     add_role(&mut environment, &task.resources);
     set(&mut environment, "MESOS_CONTAINER_IP", address(&core.options).0);
     let volumes = volumes::links(core, &container_id, &task.resources);
     Some(ContainerSpec {
         volumes,
+        survives: framework.info.checkpoint,
         container_id,
         parent: Some(executor.container_id.clone()),
         framework_id: framework.info.id.clone(),

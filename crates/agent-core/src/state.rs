@@ -50,6 +50,10 @@ pub(crate) struct Executor {
     pub(crate) pid: Option<u32>,
     /// Its container has been ordered away.
     pub(crate) destroying: bool,
+    /// A custom executor that was found by an agent that was started anew, and has not subscribed with it.
+    pub(crate) orphaned: bool,
+    /// Whether a custom executor has ever subscribed.
+    pub(crate) subscribed: bool,
     /// Where a custom executor takes its events.
     pub(crate) stream: Option<StreamId>,
     /// Whether it ever got a task: one that never will is ended.
@@ -62,6 +66,8 @@ pub(crate) struct Executor {
     pub(crate) queued: VecDeque<Queued>,
     /// What it was given, until the last update is acknowledged.
     pub(crate) tasks: BTreeMap<TaskId, TaskEntry>,
+    /// What has waited for it so far.
+    pub(crate) orders: u32,
     /// Groups that it was given so far.
     pub(crate) groups: u32,
     /// The volumes that are linked into the sandbox of a custom executor.
@@ -79,12 +85,15 @@ impl Executor {
             launched: false,
             pid: None,
             destroying: false,
+            orphaned: false,
+            subscribed: false,
             stream: None,
             ever_sent_task: false,
             termination: None,
             timer: None,
             queued: VecDeque::new(),
             tasks: BTreeMap::new(),
+            orders: 0,
             groups: 0,
             volumes: Vec::new(),
             completed: Ring::new(MAX_COMPLETED_TASKS),
@@ -160,6 +169,12 @@ impl Executor {
         }
     }
 
+    /// Lets tasks wait for it.
+    pub(crate) fn enqueue(&mut self, queued: Queued) {
+        self.queued.push_back(Queued { order: self.orders, ..queued });
+        self.orders += 1;
+    }
+
     /// Takes the waiting group (or the single task) that a task is in.
     pub(crate) fn take_queued(&mut self, task: &TaskId) -> Option<Queued> {
         let position = self.queued.iter().position(|q| q.tasks.iter().any(|t| t.task_id == *task))?;
@@ -172,6 +187,8 @@ impl Executor {
 pub(crate) struct Queued {
     pub(crate) tasks: Vec<Arc<TaskInfo>>,
     pub(crate) group: bool,
+    /// Its place among all that ever waited for its executor.
+    pub(crate) order: u32,
 }
 
 /// A task that was given to its executor.
@@ -223,6 +240,8 @@ pub(crate) enum KillCause {
 /// Why the agent ended an executor's container.
 #[derive(Clone, Debug)]
 pub(crate) struct Termination {
+    /// `TASK_FAILED` if unset.
+    pub(crate) state: Option<TaskState>,
     pub(crate) reason: crate::types::Reason,
     pub(crate) message: Arc<str>,
 }

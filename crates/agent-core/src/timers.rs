@@ -33,6 +33,13 @@ pub(crate) enum Timer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TimerKey(Time, u64);
 
+impl TimerKey {
+    /// When it goes off.
+    pub(crate) fn time(self) -> Time {
+        self.0
+    }
+}
+
 /// All timers that are set.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {

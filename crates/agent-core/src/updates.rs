@@ -1,6 +1,6 @@
 //! Status updates on their way to the master: per task in order, one at a time, again and again until acknowledged.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +11,17 @@ use crate::core::{AgentCore, Step};
 use crate::output::ToMaster;
 use crate::timers::{Timer, TimerKey};
 use crate::types::{StatusUpdate, TaskStatus};
-use crate::{executors, registration};
+use crate::{executors, registration, remember};
 
 /// Pause before an update is sent again; doubles each time.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 
 /// The longest pause.
 const LONGEST_RETRY: Duration = Duration::from_secs(10 * 60);
+
+/// Updates of a task that are known when they are repeated. An executor repeats only what the agent has not told it to
+/// have, which is little.
+const MAX_RECEIVED: usize = 256;
 
 /// The updates of all tasks.
 #[derive(Debug, Default)]
@@ -30,8 +34,8 @@ pub(crate) struct Streams {
 pub(crate) struct Stream {
     /// Not yet acknowledged, oldest first; the first may have been sent.
     pub(crate) pending: VecDeque<Arc<TaskStatus>>,
-    /// Every update that ever came, so that a repeated one is known.
-    received: BTreeSet<Uuid>,
+    /// The last updates that came, so that a repeated one is known.
+    received: VecDeque<Uuid>,
     /// A terminal update is among them: nothing may follow.
     ended: bool,
     pause: Duration,
@@ -42,7 +46,7 @@ impl Stream {
     fn new() -> Self {
         Self {
             pending: VecDeque::new(),
-            received: BTreeSet::new(),
+            received: VecDeque::new(),
             ended: false,
             pause: FIRST_RETRY,
             timer: None,
@@ -53,6 +57,34 @@ impl Stream {
 impl Streams {
     fn get_mut(&mut self, framework: &FrameworkId, task: &TaskId) -> Option<&mut Stream> {
         self.streams.get_mut(framework)?.get_mut(task)
+    }
+
+    /// What is to be remembered of a task: updates that are not acknowledged, and the last that came.
+    pub(crate) fn remembered(
+        &self,
+        framework: &FrameworkId,
+        task: &TaskId,
+    ) -> (Vec<Arc<TaskStatus>>, Vec<Uuid>) {
+        let stream = self.streams.get(framework).and_then(|tasks| tasks.get(task));
+        let lists = |stream: &Stream| {
+            (stream.pending.iter().cloned().collect(), stream.received.iter().copied().collect())
+        };
+        stream.map(lists).unwrap_or_default()
+    }
+
+    /// Takes up what an earlier life of the agent had of a task.
+    pub(crate) fn recover(
+        &mut self,
+        framework: &FrameworkId,
+        task: &TaskId,
+        pending: Vec<Arc<TaskStatus>>,
+        received: Vec<Uuid>,
+    ) {
+        let mut stream = Stream::new();
+        stream.ended = pending.last().is_some_and(|status| status.state.is_terminal());
+        stream.pending = pending.into();
+        stream.received = received.into();
+        self.streams.entry(framework.clone()).or_default().insert(task.clone(), stream);
     }
 
     fn remove(&mut self, framework: &FrameworkId, task: &TaskId) {
@@ -81,13 +113,19 @@ pub(crate) fn add(
     let task = status.task_id.clone();
     let tasks = core.updates.streams.entry(framework.clone()).or_default();
     let stream = tasks.entry(task.clone()).or_insert_with(Stream::new);
-    if stream.ended || !stream.received.insert(status.uuid) {
+    if stream.ended || stream.received.contains(&status.uuid) {
         info!(%framework, %task, uuid = %status.uuid, "dropping an update that is repeated or comes after the end");
         return;
     }
+    if stream.received.len() == MAX_RECEIVED {
+        stream.received.pop_front();
+    }
+    stream.received.push_back(status.uuid);
     stream.ended = status.state.is_terminal();
     stream.pending.push_back(status);
-    if stream.pending.len() == 1 {
+    let alone = stream.pending.len() == 1;
+    remember::progress(core, step, framework, &task);
+    if alone {
         forward(core, step, framework, &task);
     }
 }
@@ -162,6 +200,7 @@ pub(crate) fn acknowledge(
         core.updates.remove(framework, task);
         executors::complete_task(core, step, framework, task);
     } else {
+        remember::progress(core, step, framework, task);
         forward(core, step, framework, task);
     }
 }

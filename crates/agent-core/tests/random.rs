@@ -1,14 +1,16 @@
 //! Random lives: whatever comes, in whatever order, the state stays sound, and in the end nothing is left behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use agent_core::{
-    ContainerEvent, ExecutorCall, FrameworkInfo, FromMaster, Input, Output, StreamId, TaskInfo, TaskState,
-    ToMaster,
+    ContainerEvent, ExecutorCall, Found, FrameworkInfo, FromMaster, Input, Output, StreamId, TaskInfo,
+    TaskState, ToMaster,
 };
 use base::{ContainerId, Rng, Uuid};
-use testkit::agent::{AgentEnv, command_task, custom_executor, custom_task, default_executor, framework};
+use testkit::agent::{
+    AgentEnv, command_task, custom_executor, custom_task, default_executor, framework, options,
+};
 
 /// What the world knows of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,11 @@ struct World {
     env: AgentEnv,
     containers: BTreeMap<ContainerId, Container>,
     destroyed: Vec<ContainerId>,
+    /// Ended, and the agent has yet to hear of it.
+    ended: Vec<ContainerId>,
+    /// Of frameworks that checkpoint.
+    surviving: BTreeSet<ContainerId>,
+    lives: u64,
     streams: u64,
     names: u64,
 }
@@ -30,7 +37,17 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         let (rng, env) = (Rng::new(seed), AgentEnv::registered());
-        Self { rng, env, containers: BTreeMap::new(), destroyed: Vec::new(), streams: 0, names: 0 }
+        Self {
+            rng,
+            env,
+            containers: BTreeMap::new(),
+            destroyed: Vec::new(),
+            ended: Vec::new(),
+            surviving: BTreeSet::new(),
+            lives: 0,
+            streams: 0,
+            names: 0,
+        }
     }
 
     fn pick<T: Clone>(&mut self, items: &[T]) -> Option<T> {
@@ -42,6 +59,7 @@ impl World {
         let mut info = framework(["f", "g", "h"][usize::try_from(self.rng.below(3)).unwrap_or(0)]);
         info.task_killing = info.id.as_str() == "g";
         info.partition_aware = info.id.as_str() == "h";
+        info.checkpoint = info.id.as_str() != "g";
         info
     }
 
@@ -152,7 +170,94 @@ impl World {
         }
     }
 
+    /// The agent dies, at times in the middle of something, and comes again. Containers of frameworks that checkpoint go on
+    /// or end meanwhile.
+    fn crash(&mut self) {
+        self.observe();
+        self.end_some(usize::MAX);
+        match self.rng.below(4) {
+            0 => {
+                let (framework, task) = (self.framework(), self.some_task());
+                let kill = FromMaster::KillTask {
+                    framework_id: framework.id,
+                    task_id: task.as_str().into(),
+                    grace: None,
+                };
+                let committed = self.rng.below(2) == 0;
+                self.env.die(Input::FromMaster { from: AgentEnv::master(), message: kill }, committed);
+            }
+            1 => {
+                let alive = |container: &&ContainerId| self.containers[*container] == Container::Running;
+                let container = self.containers.keys().find(alive).cloned();
+                if let Some(container_id) = container {
+                    self.containers.insert(container_id.clone(), Container::Gone);
+                    let event = ContainerEvent::Exited { status: Some(0), limitation: None };
+                    let committed = self.rng.below(2) == 0;
+                    self.env.die(Input::Container { container_id, event }, committed);
+                }
+            }
+            _ => {}
+        }
+        for id in self.containers.keys().cloned().collect::<Vec<_>>() {
+            let survives = self.surviving.contains(&id) && self.rng.below(4) != 0;
+            let next = match self.containers[&id] {
+                Container::Running | Container::Launching if survives => Container::Running,
+                _ => Container::Gone,
+            };
+            self.containers.insert(id, next);
+        }
+        let mut recovered = self.env.memory.recovered(|_| Err("there are none".to_owned()));
+        assert_eq!(recovered.prune(), [], "what was written down is whole");
+        let known = recovered.containers("/var/lib/agent");
+        for known in &known {
+            let found = match self.containers.get(&known.container_id) {
+                Some(Container::Running) => Found::Running((!known.group).then_some(7)),
+                Some(_) if self.rng.below(2) == 0 => Found::Ended,
+                _ => Found::Lost,
+            };
+            if !matches!(found, Found::Running(_)) {
+                self.containers.insert(known.container_id.clone(), Container::Running);
+                self.ended.push(known.container_id.clone());
+            }
+            recovered.found.insert(known.container_id.clone(), found);
+        }
+        // What nobody knows is removed.
+        for (id, container) in &mut self.containers {
+            if !known.iter().any(|known| known.container_id == *id) {
+                *container = Container::Gone;
+            }
+        }
+        self.lives += 1;
+        let next = AgentEnv::recover(options(100 + self.lives), self.env.memory.clone(), recovered)
+            .expect("it goes on");
+        let earlier = std::mem::replace(&mut self.env, next);
+        self.env.now = earlier.now;
+        self.env.name_containers(&earlier);
+        self.destroyed.clear();
+        self.observe();
+        self.env.input(Input::MasterDetected(Some(AgentEnv::master())));
+        if self.rng.below(2) == 0 {
+            self.end_some(usize::MAX);
+        }
+    }
+
+    /// The agent hears of containers that ended while it was away.
+    fn end_some(&mut self, most: usize) {
+        for _ in 0..most.min(self.ended.len()) {
+            let id = self.ended.remove(0);
+            if self.containers.insert(id.clone(), Container::Gone) != Some(Container::Gone) {
+                let event = ContainerEvent::Exited { status: None, limitation: None };
+                self.env.input(Input::Container { container_id: id, event });
+                self.observe();
+            }
+        }
+    }
+
     fn step(&mut self) {
+        self.end_some(1);
+        if self.rng.below(40) == 0 {
+            return self.crash();
+        }
         match self.rng.below(10) {
             0 | 1 => self.launch(),
             2..=4 => self.container_event(),
@@ -177,6 +282,9 @@ impl World {
         for output in std::mem::take(&mut self.env.outputs) {
             match output {
                 Output::LaunchContainer(spec) => {
+                    if spec.survives {
+                        self.surviving.insert(spec.container_id.clone());
+                    }
                     self.containers.insert(spec.container_id, Container::Launching);
                 }
                 Output::DestroyContainer(id) => {
@@ -190,6 +298,7 @@ impl World {
 
     /// The master answers everything, containers die when they are destroyed: the agent has to come to rest.
     fn finish(&mut self) {
+        self.end_some(usize::MAX);
         self.env.input(Input::PeerLost(AgentEnv::master()));
         self.env.advance(Duration::from_secs(61));
         self.env.from_master(FromMaster::Reregistered {
@@ -212,6 +321,9 @@ impl World {
             self.env.advance(Duration::from_secs(5));
         }
         assert!(self.env.core.snapshot().frameworks.is_empty(), "something is left behind");
+        let memory = &self.env.memory;
+        assert!(memory.frameworks.is_empty() && memory.executors.is_empty(), "something is remembered");
+        assert!(memory.tasks.is_empty() && memory.progress.is_empty(), "something is remembered");
         assert!(
             self.containers.values().all(|container| *container == Container::Gone),
             "a container is left behind"

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::http::StatusCode;
 use base::Time;
-use containerizer::PosixLauncher;
+use containerizer::Launcher;
 use http_api::{ApiError, Logging};
 
 use crate::convert::SelfDescription;
@@ -21,7 +21,7 @@ pub(crate) struct Shared {
     pub(crate) own: Arc<SelfDescription>,
     pub(crate) flags: BTreeMap<String, String>,
     pub(crate) core: CoreHandle,
-    pub(crate) launcher: Arc<PosixLauncher>,
+    pub(crate) launcher: Arc<dyn Launcher>,
     pub(crate) started: Instant,
     pub(crate) start_time: Time,
     /// As set by `SET_LOGGING_LEVEL`; it is shown and has no other effect.

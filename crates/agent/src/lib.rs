@@ -8,6 +8,7 @@
 //! * `convert` is the border between protobuf and the core's types.
 
 mod checkpoint;
+mod compatibility;
 mod context;
 mod convert;
 mod detect;
@@ -26,8 +27,9 @@ mod v0;
 mod volumes;
 
 pub use checkpoint::UnreadableError;
+pub use compatibility::IncompatibleError;
 pub use detect::DescriptionError;
-pub use options::{AgentOptions, FaultDomain};
+pub use options::{AgentOptions, FaultDomain, LauncherKind, ReconfigurationPolicy, Recover};
 pub use server::{AgentServer, StartError, Terminated};
 
 pub(crate) use report::report;

@@ -18,6 +18,47 @@ pub struct FaultDomain {
     pub zone: String,
 }
 
+/// Which changes of its settings an agent that is started again may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReconfigurationPolicy {
+    /// Any that leaves reservations, volumes and running tasks what they have.
+    Any,
+    /// As Mesos' `additive`: more resources and attributes, nothing else.
+    Additive,
+    /// As Mesos' `equal`: none.
+    Equal,
+}
+
+impl ReconfigurationPolicy {
+    /// Its name as a flag.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Additive => "additive",
+            Self::Equal => "equal",
+        }
+    }
+}
+
+/// What an agent does with what it finds of an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recover {
+    /// It goes on with it.
+    Reconnect,
+    /// It ends it, and then itself.
+    Cleanup,
+}
+
+/// Who runs containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LauncherKind {
+    /// Plain processes, which end with the agent.
+    Posix,
+    /// Control groups, namespaces and an init for each; they can outlive the agent. Needs root.
+    Linux,
+}
+
 /// Options of an agent. Each is named as Mesos' flag, and has its default.
 #[derive(Clone, Debug)]
 pub struct AgentOptions {
@@ -45,12 +86,22 @@ pub struct AgentOptions {
     pub default_role: String,
     /// How long a custom executor may take to subscribe.
     pub executor_registration_timeout: Duration,
+    /// How long a custom executor may take to subscribe with an agent that was started again.
+    pub executor_reregistration_timeout: Duration,
     /// How long an executor may take to shut down.
     pub executor_shutdown_grace_period: Duration,
     /// Variables that custom executors and command tasks get.
     pub executor_environment_variables: BTreeMap<String, String>,
     /// Longest pause before the first attempt to register again.
     pub registration_backoff_factor: Duration,
+    /// What is done with what an earlier agent left.
+    pub recover: Recover,
+    /// Which changes of the settings are accepted.
+    pub reconfiguration_policy: ReconfigurationPolicy,
+    /// Who runs containers.
+    pub launcher: LauncherKind,
+    /// Where the launcher keeps its records; they must not outlive a restart of the machine.
+    pub runtime_dir: PathBuf,
     /// How long executors that checkpoint are told to wait for an agent to come back.
     pub recovery_timeout: Duration,
     /// A server that sends nothing for so long is given up by the fetcher.
@@ -93,7 +144,12 @@ impl Default for AgentOptions {
             domain: None,
             default_role: "*".to_owned(),
             executor_registration_timeout: Duration::from_secs(60),
+            executor_reregistration_timeout: Duration::from_secs(2),
             executor_shutdown_grace_period: Duration::from_secs(5),
+            recover: Recover::Reconnect,
+            reconfiguration_policy: ReconfigurationPolicy::Any,
+            launcher: LauncherKind::Posix,
+            runtime_dir: PathBuf::from("/var/run/meseta"),
             executor_environment_variables: BTreeMap::new(),
             registration_backoff_factor: Duration::from_secs(1),
             recovery_timeout: Duration::from_secs(15 * 60),
@@ -139,6 +195,23 @@ impl AgentOptions {
         flags.extend([
             text("default_role", self.default_role.clone()),
             text("executor_registration_timeout", duration_text(self.executor_registration_timeout)),
+            text("executor_reregistration_timeout", duration_text(self.executor_reregistration_timeout)),
+            text(
+                "launcher",
+                match self.launcher {
+                    LauncherKind::Posix => "posix".to_owned(),
+                    LauncherKind::Linux => "linux".to_owned(),
+                },
+            ),
+            text("reconfiguration_policy", self.reconfiguration_policy.as_str().to_owned()),
+            text(
+                "recover",
+                match self.recover {
+                    Recover::Reconnect => "reconnect".to_owned(),
+                    Recover::Cleanup => "cleanup".to_owned(),
+                },
+            ),
+            text("runtime_dir", self.runtime_dir.display().to_string()),
             text("executor_shutdown_grace_period", duration_text(self.executor_shutdown_grace_period)),
             text("fetcher_stall_timeout", duration_text(self.fetcher_stall_timeout)),
             text(
@@ -181,14 +254,13 @@ impl FaultDomain {
 }
 
 /// Flags of Mesos that clients read and that are not options here, with the value that describes what the agent does.
-const FIXED_FLAGS: [(&str, &str); 22] = [
+const FIXED_FLAGS: [(&str, &str); 19] = [
     ("authenticate_http_readonly", "false"),
     ("authenticate_http_readwrite", "false"),
     ("container_disk_watch_interval", "15secs"),
     ("containerizers", "mesos"),
     ("disk_watch_interval", "1mins"),
     ("enforce_container_disk_quota", "false"),
-    ("executor_reregistration_timeout", "2secs"),
     ("fetcher_cache_dir", "/tmp/mesos/fetch"),
     ("fetcher_cache_size", "0B"),
     ("gc_disk_headroom", "0.1"),
@@ -196,12 +268,10 @@ const FIXED_FLAGS: [(&str, &str); 22] = [
     ("hostname_lookup", "false"),
     ("http_command_executor", "false"),
     ("isolation", "posix/cpu,posix/mem"),
-    ("launcher", "posix"),
     ("logbufsecs", "0"),
     ("logging_level", "INFO"),
     ("oversubscribed_resources_interval", "15secs"),
     ("quiet", "false"),
-    ("reconfiguration_policy", "equal"),
     ("strict", "true"),
     ("version", "false"),
 ];

@@ -1,54 +1,170 @@
 //! The start: what an earlier life of the agent has left, and how it goes on.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use agent_core::{AgentCore, Options, Output, Write};
-use store::{Embedded, Event, Opened, StoreError, Writer};
+use agent_core::{AgentCore, Found, KnownContainer, Options, Output, Recovered, Write};
+use base::{ContainerId, Time};
+use containerizer::{Known, Launcher, Limits};
+use store::{Backend, Batch, Embedded, Event, Opened, StoreError, Writer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::checkpoint::{self, Memory};
+use crate::checkpoint::{self, BOOT_KEY, Memory};
+use crate::compatibility::{self, IncompatibleError};
 use crate::convert::SelfDescription;
-use crate::engine::Clock;
+use crate::engine::Fate;
+use crate::options::{AgentOptions, Recover};
 use crate::server::StartError;
 use crate::volumes;
 
 /// In the work directory. Beside it is what was damaged, if anything ever was.
 const STORE: &str = "meta/agent.redb";
 
-/// An agent that goes on where it was.
+/// Names the life of this machine.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// What an earlier life has left.
 pub(crate) struct Recovery {
     pub(crate) store: Embedded,
-    pub(crate) core: AgentCore,
-    /// What is to be done first.
-    pub(crate) first: Vec<Output>,
-    pub(crate) clock: Clock,
+    recovered: Recovered,
+    /// How the agent described itself then.
+    info: Option<proto::v0::SlaveInfo>,
+    /// Whether the machine was started anew since.
+    rebooted: bool,
     /// How much was damaged.
     pub(crate) errors: u64,
 }
 
 /// Reads what is remembered. What is damaged is set aside and reported.
-pub(crate) async fn recover(work_dir: &Path, options: Options) -> Result<Recovery, StartError> {
+pub(crate) async fn read(work_dir: &Path) -> Result<Recovery, StartError> {
     let path = work_dir.join(STORE);
-    let failed = |source: StoreError| StartError::Store { path: work_dir.join(STORE), source };
-    let opening = tokio::task::spawn_blocking(move || Embedded::open(&path));
-    let opened = opening.await.map_err(|error| StartError::Thread(io::Error::other(error)))?;
-    let Opened { mut store, records, damage } = opened.map_err(failed)?;
+    let reading = tokio::task::spawn_blocking(move || {
+        read_now(&path).map_err(|error| match error {
+            ReadError::Store(source) => StartError::Store { path, source },
+            ReadError::Records(error) => error.into(),
+        })
+    });
+    reading.await.map_err(|error| StartError::Thread(io::Error::other(error)))?
+}
+
+enum ReadError {
+    Store(StoreError),
+    Records(checkpoint::UnreadableError),
+}
+
+impl From<StoreError> for ReadError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn read_now(path: &Path) -> Result<Recovery, ReadError> {
+    let Opened { mut store, records, damage } = Embedded::open(path)?;
     for damage in &damage {
         tracing::error!("{damage}");
     }
-    let Memory { recovered, unreadable, .. } = checkpoint::read(records)?;
+    let keys: Vec<String> = records.iter().map(|(key, _)| key.clone()).collect();
+    let Memory { mut recovered, info, boot_id, unreadable } =
+        checkpoint::read(records).map_err(ReadError::Records)?;
     for (key, reason) in &unreadable {
         tracing::error!(key, reason, "a record of the agent makes no sense and is set aside");
     }
-    let errors = damage.len() + unreadable.len();
-    let keys: Vec<String> = unreadable.into_iter().map(|(key, _)| key).collect();
-    store.set_aside(&keys).map_err(failed)?;
-    let (clock, mut first) = (Clock::start(), Vec::new());
-    let core = AgentCore::recover(options, recovered, clock.now(), &mut first)?;
-    Ok(Recovery { store, core, first, clock, errors: errors as u64 })
+    let errors = (damage.len() + unreadable.len()) as u64;
+    store.set_aside(&unreadable.into_iter().map(|(key, _)| key).collect::<Vec<_>>())?;
+
+    let mut batch = Batch::new();
+    if recovered.agent_id.is_none() {
+        // Another agent has nothing to do with what its predecessor ran; the resources stay as they are.
+        keys.into_iter().filter(|key| checkpoint::belongs_to_agent(key)).for_each(|key| batch.delete(key));
+        recovered = Recovered { resources: recovered.resources, ..Recovered::default() };
+    }
+    for write in recovered.prune() {
+        tracing::error!(?write, "forgetting what makes no sense without what is missing");
+        checkpoint::forget(&write, &mut batch);
+    }
+    let now = std::fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
+    let rebooted = boot_id.as_ref().is_some_and(|then| *then != now);
+    if boot_id.as_ref() != Some(&now) {
+        batch.put(BOOT_KEY, now.into_bytes());
+    }
+    if !batch.is_empty() {
+        store.commit(&batch)?;
+    }
+    Ok(Recovery { store, recovered, info, rebooted, errors })
+}
+
+/// Containers of the earlier life, and what has become of them.
+pub(crate) struct Leftovers {
+    pub(crate) known: Vec<KnownContainer>,
+    pub(crate) fates: BTreeMap<ContainerId, Fate>,
+}
+
+impl Recovery {
+    /// Whether the agent may go on with other settings.
+    pub(crate) fn compare(
+        &self,
+        options: &AgentOptions,
+        own: &SelfDescription,
+    ) -> Result<(), IncompatibleError> {
+        match &self.info {
+            // What is ended anyway need not fit.
+            Some(before) if options.recover == Recover::Reconnect => {
+                compatibility::check(options.reconfiguration_policy, before, &own.v0(None))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Has the launcher take over what still runs, and remove what nobody knows.
+    pub(crate) async fn find(&mut self, work_dir: &str, launcher: Arc<dyn Launcher>) -> Leftovers {
+        let known = self.recovered.containers(work_dir);
+        let asked = known
+            .iter()
+            .map(|known| Known {
+                container_id: known.container_id.clone(),
+                sandbox: known.directory.as_ref().into(),
+                limits: Limits::default(),
+                group: known.group,
+            })
+            .collect();
+        let found =
+            tokio::task::spawn_blocking(move || launcher.recover(asked)).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "containers of an earlier agent cannot be found");
+                let lost = known.iter().map(|known| known.container_id.clone()).collect();
+                containerizer::Recovered { lost, ..Default::default() }
+            });
+        for removed in &found.removed {
+            tracing::warn!(container = removed, "removed a container that an earlier agent left behind");
+        }
+        // A group without a process is there unless it is lost.
+        let mut fates: BTreeMap<ContainerId, Fate> =
+            known.iter().map(|known| (known.container_id.clone(), Fate::Running(None))).collect();
+        fates.extend(found.running.into_iter().map(|(id, pid)| (id, Fate::Running(Some(pid)))));
+        fates.extend(found.ended.into_iter().map(|(id, status)| (id, Fate::Ended(status))));
+        let rebooted = self.rebooted;
+        fates.extend(found.lost.into_iter().map(|id| (id, Fate::Lost { rebooted })));
+        let found = |fate: &Fate| match fate {
+            Fate::Running(pid) => Found::Running(*pid),
+            Fate::Ended(_) => Found::Ended,
+            Fate::Lost { .. } => Found::Lost,
+        };
+        self.recovered.found = fates.iter().map(|(id, fate)| (id.clone(), found(fate))).collect();
+        Leftovers { known, fates }
+    }
+
+    /// The core that goes on, and what it wants done first.
+    pub(crate) fn core(
+        &mut self,
+        options: Options,
+        now: Time,
+    ) -> Result<(AgentCore, Vec<Output>), agent_core::RecoveryError> {
+        let mut first = Vec::new();
+        let core = AgentCore::recover(options, std::mem::take(&mut self.recovered), now, &mut first)?;
+        Ok((core, first))
+    }
 }
 
 /// Starts the thread that writes down what the core says.
@@ -57,7 +173,7 @@ pub(crate) fn writer(
     own: Arc<SelfDescription>,
     events: UnboundedSender<Event>,
 ) -> io::Result<Writer<Write>> {
-    let encode = move |write, batch: &mut store::Batch| checkpoint::encode(write, &own, batch);
+    let encode = move |write, batch: &mut Batch| checkpoint::encode(write, &own, batch);
     // The loop has ended when nobody listens.
     let tell = move |event| drop(events.send(event));
     Writer::start(store, encode, tell)

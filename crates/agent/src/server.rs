@@ -11,7 +11,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use agent_core::{AgentCore, Input, Options, Pid, RecoveryError};
 use base::Time;
-use containerizer::{FetchLimits, Fetcher, Launcher, PosixLauncher, PosixOptions};
+use containerizer::{
+    EventSink, FetchLimits, Fetcher, Isolation, Launcher, LinuxError, LinuxLauncher, LinuxOptions,
+    PosixLauncher, PosixOptions,
+};
 use http_api::{Logging, ServeOptions, serve_behind};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -19,13 +22,14 @@ use tokio::sync::{mpsc, watch};
 use transport::{Peers, PeersOptions, serve_messages};
 
 use crate::checkpoint::UnreadableError;
+use crate::compatibility::IncompatibleError;
 use crate::context::Shared;
 use crate::convert::SelfDescription;
 use crate::detect::{self, DescriptionError};
 use crate::detector;
-use crate::engine::{Containers, CoreHandle, Ended, Engine, EngineOptions, Garbage, Work};
+use crate::engine::{Clock, Containers, CoreHandle, Ended, Engine, EngineOptions, Garbage, Work};
 use crate::libprocess::{Inbox, PROCESS};
-use crate::options::{AgentOptions, FaultDomain};
+use crate::options::{AgentOptions, FaultDomain, LauncherKind, Recover};
 use crate::recovery;
 
 /// How much work may wait for the core before whoever brings more has to wait.
@@ -75,6 +79,12 @@ pub enum StartError {
     /// What the agent remembers cannot be true together with its options.
     #[error("cannot go on as the agent that was here before")]
     Recovery(#[from] RecoveryError),
+    /// Its settings have changed in a way that is not permitted.
+    #[error("cannot go on as the agent that was here before")]
+    Incompatible(#[from] IncompatibleError),
+    /// Containers cannot be run like this here.
+    #[error("cannot use the Linux launcher")]
+    Launcher(#[from] LinuxError),
     /// Threads or descriptors are used up.
     #[error("cannot start the agent's threads")]
     Thread(#[source] io::Error),
@@ -122,7 +132,8 @@ impl AgentServer {
         let options = AgentOptions { work_dir, ..options };
         let own = Arc::new(describe(&options, address)?);
 
-        let recovery = recovery::recover(&options.work_dir, core_options(&options, &own)).await?;
+        let mut recovery = recovery::read(&options.work_dir).await?;
+        recovery.compare(&options, &own)?;
 
         let (queue, work) = mpsc::channel(QUEUE);
         let core = CoreHandle::new(queue);
@@ -131,8 +142,11 @@ impl AgentServer {
             // The loop has ended when nobody listens.
             let _ = container_sender.send(event);
         });
-        let posix = PosixOptions { adopt_orphans: options.adopt_orphans, ..PosixOptions::default() };
-        let launcher = Arc::new(PosixLauncher::new(posix, sink).map_err(StartError::Thread)?);
+        let launcher = launcher(&options, sink).await?;
+        let core_options = core_options(&options, &own);
+        let leftovers = recovery.find(&core_options.work_dir, Arc::clone(&launcher)).await;
+        let clock = Clock::start();
+        let (agent, first) = recovery.core(core_options, clock.now())?;
         let limits = FetchLimits { stall: options.fetcher_stall_timeout, ..FetchLimits::default() };
         let fetcher = Fetcher::new(limits, options.frameworks_home.clone());
         let (peer_sender, peer_events) = mpsc::unbounded_channel();
@@ -140,6 +154,8 @@ impl AgentServer {
         let registered = Arc::new(AtomicBool::new(false));
         let watching =
             tokio::spawn(detector::watch(given, master.clone(), Arc::clone(&registered), core.clone()));
+        let mut containers = Containers::new(launcher.clone(), fetcher, runtime.clone(), core.clone());
+        containers.adopt(leftovers.known, &leftovers.fates);
         let (store_sender, store_events) = mpsc::unbounded_channel();
         let writer =
             recovery::writer(recovery.store, Arc::clone(&own), store_sender).map_err(StartError::Thread)?;
@@ -147,21 +163,23 @@ impl AgentServer {
         let engine_options = EngineOptions {
             writer,
             store_events,
-            first: recovery.first,
-            clock: recovery.clock,
+            first,
+            clock,
             recovery_errors: recovery.errors,
+            cleanup: (options.recover == Recover::Cleanup)
+                .then(|| "what an earlier agent had left is ended ('--recover=cleanup')".to_owned()),
             own: Arc::clone(&own),
             master,
             registered,
             peers: Peers::new(address, PeersOptions::default(), runtime.clone(), peer_sender),
             peer_events,
-            containers: Containers::new(launcher.clone(), fetcher, runtime.clone(), core.clone()),
+            containers,
             container_events,
             garbage: Garbage::new(options.gc_delay),
             runtime,
         };
         let (end, ended) = watch::channel(None);
-        let thread = spawn_core(recovery.core, engine_options, work, (Arc::clone(&launcher), lock), end)?;
+        let thread = spawn_core(agent, engine_options, work, (Arc::clone(&launcher), lock), end)?;
         tracing::info!("agent listens on {bound} and is known as {}", own.pid);
         let shared = Arc::new(Shared {
             flags: options.flags(address.port(), &own.hostname),
@@ -207,10 +225,20 @@ impl AgentServer {
 
     /// Ends it: all containers are killed, connections closed, threads ended, the port is free again. The master is
     /// told nothing, as if the process had been killed.
-    pub async fn shutdown(mut self) {
+    pub async fn shutdown(self) {
+        self.stop(Work::Stop).await;
+    }
+
+    /// Ends it for the next one to go on: as [`shutdown`](Self::shutdown), but containers of frameworks that checkpoint
+    /// go on, if the launcher lets them.
+    pub async fn leave(self) {
+        self.stop(Work::Leave).await;
+    }
+
+    async fn stop(mut self, how: Work) {
         self.watching.abort();
         // Fails when the thread is gone already.
-        let _ = self.core.send(Work::Stop).await;
+        let _ = self.core.send(how).await;
         self.stop.send_replace(true);
         if let Err(error) = (&mut self.accepting).await {
             tracing::warn!("the listener ended badly: {error}");
@@ -245,12 +273,24 @@ async fn work_dir(options: &AgentOptions) -> Result<(PathBuf, File), StartError>
             }
             Err(error) => return Err(error.into()),
         }
-        for sandbox in PosixLauncher::kill_leftovers(&path.join("slaves")) {
-            tracing::warn!(sandbox, "killed a container that an earlier agent left behind");
-        }
         Ok((path, directory))
     });
     prepared.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
+}
+
+/// Whoever runs the containers. Plain processes that an earlier agent left behind are ended first.
+async fn launcher(options: &AgentOptions, sink: EventSink) -> Result<Arc<dyn Launcher>, StartError> {
+    if options.launcher == LauncherKind::Linux {
+        let linux = LinuxOptions::new(Isolation::default(), options.runtime_dir.clone());
+        return Ok(Arc::new(LinuxLauncher::new(linux, sink)?));
+    }
+    let sandboxes = options.work_dir.join("slaves");
+    let ending = tokio::task::spawn_blocking(move || PosixLauncher::kill_leftovers(&sandboxes));
+    for sandbox in ending.await.map_err(|error| StartError::Thread(io::Error::other(error)))? {
+        tracing::warn!(sandbox, "killed a container that an earlier agent left behind");
+    }
+    let posix = PosixOptions { adopt_orphans: options.adopt_orphans, ..PosixOptions::default() };
+    Ok(Arc::new(PosixLauncher::new(posix, sink).map_err(StartError::Thread)?))
 }
 
 fn describe(options: &AgentOptions, address: SocketAddr) -> Result<SelfDescription, StartError> {
@@ -273,6 +313,7 @@ fn core_options(options: &AgentOptions, own: &SelfDescription) -> Options {
     Options {
         registration_backoff: options.registration_backoff_factor,
         executor_registration_timeout: options.executor_registration_timeout,
+        executor_reregistration_timeout: options.executor_reregistration_timeout,
         executor_shutdown_grace: options.executor_shutdown_grace_period,
         recovery_timeout: options.recovery_timeout,
         switch_user: options.switch_user,
@@ -291,7 +332,7 @@ fn spawn_core(
     core: AgentCore,
     engine_options: EngineOptions,
     work: mpsc::Receiver<Work>,
-    (launcher, lock): (Arc<PosixLauncher>, File),
+    (launcher, lock): (Arc<dyn Launcher>, File),
     end: watch::Sender<Option<Terminated>>,
 ) -> Result<JoinHandle<()>, StartError> {
     // A runtime of its own, so that the core's thread sleeps and wakes by its own timers only.
@@ -302,8 +343,11 @@ fn spawn_core(
         .spawn(move || {
             let engine = Engine::new(core, engine_options);
             let ended = runtime.block_on(engine.run(work));
-            // Whatever runs ends with the agent.
-            launcher.shutdown();
+            match ended {
+                Ended::Left => launcher.leave(),
+                // Whatever runs ends with the agent.
+                Ended::Stopped | Ended::Terminated(_) => launcher.shutdown(),
+            }
             drop(lock);
             if let Ended::Terminated(reason) = ended {
                 tracing::info!("the agent ends: {reason}");

@@ -39,6 +39,8 @@ pub struct ContainerSpec {
     pub user: Arc<str>,
     /// What it may use, the executor's share included where the container is an executor's.
     pub resources: Resources,
+    /// Whether it goes on when the agent dies, for the next one to find.
+    pub survives: bool,
     /// The persistent volumes among them.
     pub volumes: Vec<VolumeLink>,
     /// The executor as described.

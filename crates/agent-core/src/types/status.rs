@@ -26,6 +26,7 @@ pub enum Reason {
     ContainerLimitationDisk,
     ContainerLimitationMemory,
     ExecutorRegistrationTimeout,
+    ExecutorReregistrationTimeout,
     ExecutorTerminated,
     InvalidOffers,
     MaxCompletionTimeReached,

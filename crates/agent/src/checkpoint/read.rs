@@ -5,7 +5,11 @@ use base::Uuid;
 use proto::{internal, v0, v1};
 use store::Record;
 
-use super::{AGENT_KEY, FORMAT, FORMAT_KEY, OPERATIONS, RESOURCES_KEY, VERSION_KEY};
+use super::tree::{self, Tree};
+use super::{
+    AGENT_KEY, BOOT_KEY, DRAIN_KEY, EXECUTORS, FORMAT, FORMAT_KEY, FRAMEWORKS, OPERATIONS, PROGRESS,
+    RESOURCES_KEY, TASKS, VERSION_KEY,
+};
 use crate::convert::operation_from_proto;
 
 /// What was found.
@@ -15,6 +19,8 @@ pub(crate) struct Memory {
     pub(crate) recovered: Recovered,
     /// How the agent described itself then.
     pub(crate) info: Option<v0::SlaveInfo>,
+    /// The life of the machine then.
+    pub(crate) boot_id: Option<String>,
     /// Records that make no sense, by key, and why.
     pub(crate) unreadable: Vec<(String, String)>,
 }
@@ -37,6 +43,7 @@ pub(crate) fn read(records: Vec<Record>) -> Result<Memory, UnreadableError> {
     }
     let mut memory = Memory::default();
     let (mut resources, mut version) = (None, None);
+    let mut tree = Tree::default();
     for (key, value) in records {
         let taken = match key.as_str() {
             FORMAT_KEY => Ok(()),
@@ -49,13 +56,23 @@ pub(crate) fn read(records: Vec<Record>) -> Result<Memory, UnreadableError> {
                 }
                 None => Err("it is no UUID".to_owned()),
             },
-            operation if operation.starts_with(OPERATIONS) => take_operation(&mut memory, &value),
+            DRAIN_KEY => tree::drain(&value).map(|drain| memory.recovered.drain = Some(drain)),
+            BOOT_KEY => {
+                memory.boot_id = Some(String::from_utf8_lossy(&value).into_owned());
+                Ok(())
+            }
+            name if name.starts_with(OPERATIONS) => take_operation(&mut memory, &value),
+            name if name.starts_with(FRAMEWORKS) => tree.framework(name, &value),
+            name if name.starts_with(EXECUTORS) => tree.executor(name, &value),
+            name if name.starts_with(TASKS) => tree.task(name, &value),
+            name if name.starts_with(PROGRESS) => tree.progress(name, &value),
             _ => Err("nobody knows what it is".to_owned()),
         };
         if let Err(reason) = taken {
             memory.unreadable.push((key, reason));
         }
     }
+    memory.recovered.frameworks = tree.build(&mut memory.unreadable);
     // Without the name of their state everything that assumes it is refused, which is safe.
     let version = version.unwrap_or(Uuid::from_bytes([0; 16]));
     memory.recovered.resources = resources.map(|resources| (resources, version));
@@ -83,6 +100,6 @@ fn take_operation(memory: &mut Memory, value: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-fn decode<M: proto::Message + proto::Described + Default>(value: &[u8]) -> Result<M, String> {
+pub(super) fn decode<M: proto::Message + proto::Described + Default>(value: &[u8]) -> Result<M, String> {
     proto::decode(value).map_err(|error| crate::report(&error))
 }

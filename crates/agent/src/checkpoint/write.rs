@@ -1,11 +1,33 @@
 //! Writes of the core as records. Encoded by the thread that commits.
 
-use agent_core::{Operation, Write};
-use proto::internal;
+use std::sync::Arc;
+
+use agent_core::{ExecutorRecord, ExecutorState, Place, Progress, TaskRecord, TaskStatus, Write};
+use proto::{Message, internal};
 use store::Batch;
 
-use super::{AGENT_KEY, FORMAT, FORMAT_KEY, OPERATIONS, RESOURCES_KEY, VERSION_KEY};
-use crate::convert::{SelfDescription, operation_to_proto};
+use super::{
+    AGENT_KEY, DRAIN_KEY, EXECUTORS, FORMAT, FORMAT_KEY, FRAMEWORKS, OPERATIONS, PROGRESS, RESOURCES_KEY,
+    TASKS, VERSION_KEY, key, messages,
+};
+use crate::convert::{SelfDescription, operation_to_proto, status_to_proto};
+
+/// Adds a write that forgets something; others need to know of the agent.
+pub(crate) fn forget(write: &Write, batch: &mut Batch) {
+    match write {
+        Write::ForgetOperation(uuid) => batch.delete(key(OPERATIONS, &[&uuid.to_string()])),
+        Write::ForgetFramework(id) => batch.delete(key(FRAMEWORKS, &[id.as_str()])),
+        Write::ForgetExecutor(framework, id) => {
+            batch.delete(key(EXECUTORS, &[framework.as_str(), id.as_str()]));
+        }
+        Write::ForgetTask(framework, id) => {
+            let ids = [framework.as_str(), id.as_str()];
+            batch.delete(key(TASKS, &ids));
+            batch.delete(key(PROGRESS, &ids));
+        }
+        _ => {}
+    }
+}
 
 /// Adds a write of the core to a batch.
 pub(crate) fn encode(write: Write, own: &SelfDescription, batch: &mut Batch) {
@@ -22,12 +44,89 @@ pub(crate) fn encode(write: Write, own: &SelfDescription, batch: &mut Batch) {
             batch.put(VERSION_KEY, version.as_bytes().to_vec());
         }
         Write::Operation(operation) => {
-            batch.put(operation_key(&operation), proto::encode(&operation_to_proto(&operation)));
+            let uuid = operation.update.operation_uuid.to_string();
+            batch.put(key(OPERATIONS, &[&uuid]), proto::encode(&operation_to_proto(&operation)));
         }
-        Write::ForgetOperation(uuid) => batch.delete(format!("{OPERATIONS}{uuid}")),
+        Write::Framework { info, terminating } => {
+            let record = messages::Framework { info: info.body.as_bytes().to_vec(), terminating };
+            batch.put(key(FRAMEWORKS, &[info.id.as_str()]), record.encode_to_vec());
+        }
+        Write::Executor(record) => {
+            let ids = [record.framework_id.as_str(), record.info.executor_id.as_str()];
+            batch.put(key(EXECUTORS, &ids), executor(&record).encode_to_vec());
+        }
+        Write::Task(record) => {
+            let ids = [record.framework_id.as_str(), record.info.task_id.as_str()];
+            batch.put(key(TASKS, &ids), task(&record).encode_to_vec());
+        }
+        Write::Progress(record) => {
+            let ids = [record.framework_id.as_str(), record.task_id.as_str()];
+            batch.put(key(PROGRESS, &ids), progress(&record, own).encode_to_vec());
+        }
+        Write::ForgetOperation(_)
+        | Write::ForgetFramework(_)
+        | Write::ForgetExecutor(..)
+        | Write::ForgetTask(..) => forget(&write, batch),
+        Write::Drain(Some(drain)) => {
+            let grace = drain.max_grace.map(|grace| u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX));
+            let record = messages::Drain { max_grace_nanos: grace, mark_gone: drain.mark_gone };
+            batch.put(DRAIN_KEY, record.encode_to_vec());
+        }
+        Write::Drain(None) => batch.delete(DRAIN_KEY),
     }
 }
 
-fn operation_key(operation: &Operation) -> String {
-    format!("{OPERATIONS}{}", operation.update.operation_uuid)
+fn executor(record: &ExecutorRecord) -> messages::Executor {
+    let state = match record.state {
+        ExecutorState::Registering => messages::State::Registering,
+        ExecutorState::Running => messages::State::Running,
+        ExecutorState::Terminating => messages::State::Terminating,
+        ExecutorState::Terminated => messages::State::Terminated,
+    };
+    messages::Executor {
+        framework_id: record.framework_id.to_string(),
+        executor_id: record.info.executor_id.to_string(),
+        info: record.info.body.as_bytes().to_vec(),
+        container_id: record.container_id.to_string(),
+        state: state.into(),
+        subscribed: record.subscribed,
+        ever_sent_task: record.ever_sent_task,
+        groups: record.groups,
+    }
+}
+
+fn task(record: &TaskRecord) -> messages::Task {
+    let place = match &record.place {
+        Place::Queued { order, group } => {
+            messages::Place::Queued(messages::Queued { order: *order, group: *group })
+        }
+        Place::Sent => messages::Place::Sent(true),
+        Place::Run { container_id, group } => {
+            messages::Place::Run(messages::Run { container_id: container_id.to_string(), group: *group })
+        }
+    };
+    messages::Task {
+        framework_id: record.framework_id.to_string(),
+        executor_id: record.executor_id.to_string(),
+        info: record.info.body.as_bytes().to_vec(),
+        place: Some(place),
+    }
+}
+
+fn progress(record: &Progress, own: &SelfDescription) -> messages::Progress {
+    let all = |statuses: &[Arc<TaskStatus>]| {
+        statuses.iter().map(|status| proto::encode(&status_to_proto(status, own.ip))).collect()
+    };
+    messages::Progress {
+        framework_id: record.framework_id.to_string(),
+        task_id: record.task_id.to_string(),
+        statuses: all(&record.statuses),
+        pending: all(&record.pending),
+        received: record.received.iter().map(|uuid| uuid.as_bytes().to_vec()).collect(),
+        kill: record.kill.map(|(ran_too_long, deadline)| messages::Kill {
+            deadline: deadline.as_secs_f64(),
+            ran_too_long,
+        }),
+        completion: record.completion.map(base::Time::as_secs_f64),
+    }
 }

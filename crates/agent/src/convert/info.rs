@@ -17,7 +17,7 @@ pub(super) fn resources(resources: &[v1::Resource]) -> Result<Resources, String>
     wire::resources_from_proto(resources).map_err(|error| error.to_string())
 }
 
-pub(super) fn framework(info: &v1::FrameworkInfo) -> Result<FrameworkInfo, String> {
+pub(crate) fn framework(info: &v1::FrameworkInfo) -> Result<FrameworkInfo, String> {
     let id = info.id.as_ref().ok_or("the framework has no id")?;
     let has = |capability: v1::framework_info::capability::Type| {
         info.capabilities.iter().any(|known| known.r#type == Some(capability.into()))
@@ -76,7 +76,7 @@ pub(super) fn duration(duration: Option<&v1::DurationInfo>) -> Option<Duration> 
     duration.map(|duration| Duration::from_nanos(u64::try_from(duration.nanoseconds).unwrap_or(0)))
 }
 
-pub(super) fn executor(info: &v1::ExecutorInfo) -> Result<ExecutorInfo, String> {
+pub(crate) fn executor(info: &v1::ExecutorInfo) -> Result<ExecutorInfo, String> {
     let kind = match info.r#type() {
         v1::executor_info::Type::Default => ExecutorKind::Default,
         // Frameworks from before there were types describe executors of their own.
@@ -147,7 +147,7 @@ fn command_executor_name(task_id: &str, command: Option<&v1::CommandInfo>) -> St
     format!("Command Executor (Task: {task_id}) (Command: {text})")
 }
 
-pub(super) fn task(info: &v1::TaskInfo) -> Result<TaskInfo, String> {
+pub(crate) fn task(info: &v1::TaskInfo) -> Result<TaskInfo, String> {
     let nonzero = |limit: &Duration| !limit.is_zero();
     Ok(TaskInfo {
         task_id: info.task_id.value.as_str().into(),

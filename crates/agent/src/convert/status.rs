@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use agent_core::{Reason, StatusSource, StatusUpdate, TaskState, TaskStatus};
-use base::ContainerId;
+use base::{ContainerId, Payload, Time, Uuid};
 use proto::{internal, v1};
 
 use super::info::decoded;
@@ -72,6 +72,7 @@ fn reason_to_proto(reason: Reason) -> v1::task_status::Reason {
         Reason::ContainerLimitationDisk => Wire::ContainerLimitationDisk,
         Reason::ContainerLimitationMemory => Wire::ContainerLimitationMemory,
         Reason::ExecutorRegistrationTimeout => Wire::ExecutorRegistrationTimeout,
+        Reason::ExecutorReregistrationTimeout => Wire::ExecutorReregistrationTimeout,
         Reason::ExecutorTerminated => Wire::ExecutorTerminated,
         Reason::InvalidOffers => Wire::InvalidOffers,
         Reason::MaxCompletionTimeReached => Wire::MaxCompletionTimeReached,
@@ -83,7 +84,7 @@ fn reason_to_proto(reason: Reason) -> v1::task_status::Reason {
 }
 
 /// A status: what the executor said, completed by what the agent knows. `own` is the agent's address.
-pub(super) fn status_to_proto(status: &TaskStatus, own: IpAddr) -> v1::TaskStatus {
+pub(crate) fn status_to_proto(status: &TaskStatus, own: IpAddr) -> v1::TaskStatus {
     let mut wire =
         if status.body.is_empty() { v1::TaskStatus::default() } else { decoded(status.body.as_bytes()) };
     wire.task_id = status.task_id.as_str().into();
@@ -111,6 +112,28 @@ pub(super) fn status_to_proto(status: &TaskStatus, own: IpAddr) -> v1::TaskStatu
         }
     }
     wire
+}
+
+/// The other way, for what [`status_to_proto`] once made: all that the core does not decide upon stays in the body.
+pub(crate) fn status_from_proto(status: &v1::TaskStatus) -> Result<TaskStatus, String> {
+    let agent = status.agent_id.as_ref().ok_or("a status names no agent")?;
+    let uuid = status.uuid.as_ref().and_then(|uuid| Uuid::from_slice(uuid));
+    Ok(TaskStatus {
+        task_id: status.task_id.value.as_str().into(),
+        state: state_from_proto(status.state()),
+        message: None,
+        source: match status.source() {
+            v1::task_status::Source::Agent => StatusSource::Agent,
+            _ => StatusSource::Executor,
+        },
+        reason: None,
+        agent_id: agent.value.as_str().into(),
+        executor_id: status.executor_id.as_ref().map(|id| id.value.as_str().into()),
+        timestamp: Time::from_secs_f64(status.timestamp()),
+        uuid: uuid.ok_or("a status has no UUID")?,
+        container_status: None,
+        body: Payload::from(proto::encode(status)),
+    })
 }
 
 fn network_info(address: IpAddr) -> v1::NetworkInfo {

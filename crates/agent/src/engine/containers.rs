@@ -6,9 +6,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use agent_core::{CommandInfo, ContainerEvent, ContainerKind, ContainerSpec, Input, VolumeLink};
+use agent_core::{
+    CommandInfo, ContainerEvent, ContainerKind, ContainerSpec, Input, KnownContainer, Limitation, Reason,
+    VolumeLink,
+};
 use base::ContainerId;
-use containerizer::{Command, FetchRequest, Fetcher, LaunchSpec, Launcher, Limits, Signal, Uri, Wishes};
+use containerizer::{
+    Command, FetchRequest, Fetcher, GroupSpec, LaunchSpec, Launcher, LimitationKind, Limits, Signal, Uri,
+    Wishes,
+};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -23,6 +29,8 @@ enum Phase {
     Process,
     /// No process of its own.
     Group,
+    /// The same, and what was made for it is being removed.
+    GroupEnding,
     /// Its process ended, with this status; what it left behind is being killed.
     Exited(i32),
 }
@@ -37,6 +45,8 @@ struct Live {
     directory: Arc<str>,
     /// What is linked into the sandbox.
     volumes: Vec<VolumeLink>,
+    /// Beyond what it went, if that is why it ends.
+    limitation: Option<Limitation>,
 }
 
 /// All containers that are not over.
@@ -68,6 +78,49 @@ impl Containers {
             inputs: Vec::new(),
             abandoned: Vec::new(),
         }
+    }
+
+    /// Takes up what an earlier agent has launched. What is not there any more ends now.
+    pub(crate) fn adopt(&mut self, known: Vec<KnownContainer>, found: &BTreeMap<ContainerId, Fate>) {
+        let mut ended = Vec::new();
+        for KnownContainer { container_id, parent, directory, group, .. } in known {
+            let fate = found.get(&container_id).copied().unwrap_or(Fate::Lost { rebooted: false });
+            let phase = match fate {
+                Fate::Running(_) if group => Phase::Group,
+                Fate::Running(_) => Phase::Process,
+                Fate::Ended(status) => Phase::Exited(status),
+                Fate::Lost { .. } => Phase::GroupEnding,
+            };
+            if let Some(parent) = parent.as_ref().and_then(|parent| self.live.get_mut(parent)) {
+                parent.nested.insert(container_id.clone());
+            }
+            let limitation = match fate {
+                Fate::Lost { rebooted } => Some(lost(rebooted)),
+                Fate::Running(_) | Fate::Ended(_) => None,
+            };
+            let live = Live {
+                phase,
+                parent,
+                nested: BTreeSet::new(),
+                doomed: false,
+                fetches: false,
+                directory,
+                volumes: Vec::new(),
+                limitation,
+            };
+            self.live.insert(container_id.clone(), live);
+            if !matches!(fate, Fate::Running(_)) {
+                ended.push(container_id);
+            }
+        }
+        for container_id in ended {
+            self.launcher.destroy(&container_id);
+        }
+    }
+
+    /// How a container ended is written down.
+    pub(crate) fn forget_record(&self, container_id: &ContainerId) {
+        self.launcher.forget(container_id);
     }
 
     /// The way back to the core.
@@ -121,7 +174,7 @@ impl Containers {
                     user: user.clone(),
                     limits: Limits::default(),
                     wishes: Wishes::default(),
-                    survives: false,
+                    survives: spec.survives,
                 };
                 (Some(Box::new(launch)), command.uris.iter().map(uri).collect())
             }
@@ -148,6 +201,7 @@ impl Containers {
             fetches,
             directory: spec.directory,
             volumes: spec.volumes,
+            limitation: None,
         };
         self.live.insert(container_id, live);
     }
@@ -174,8 +228,23 @@ impl Containers {
                 self.tell(container_id, ContainerEvent::LaunchFailed { message });
             }
             (Ok(()), None) => {
-                live.phase = Phase::Group;
-                self.tell(container_id, ContainerEvent::Launched { pid: None });
+                let spec = GroupSpec {
+                    container_id: container_id.clone(),
+                    sandbox: PathBuf::from(&*live.directory),
+                    limits: Limits::default(),
+                };
+                match self.launcher.launch_group(spec) {
+                    Ok(()) => {
+                        live.phase = Phase::Group;
+                        self.tell(container_id, ContainerEvent::Launched { pid: None });
+                    }
+                    Err(error) => {
+                        counters.container_launch_errors += 1;
+                        self.forget(&container_id);
+                        let message = crate::report(&error);
+                        self.tell(container_id, ContainerEvent::LaunchFailed { message });
+                    }
+                }
             }
             (Ok(()), Some(launch)) => {
                 live.phase = Phase::Process;
@@ -196,8 +265,11 @@ impl Containers {
                 self.forget(&container_id);
                 self.tell(container_id, ContainerEvent::LaunchFailed { message: crate::report(&error) });
             }
-            // The launcher used here limits nothing.
-            Event::Limited { .. } => {}
+            Event::Limited { container_id, limitation } => {
+                if let Some(live) = self.live.get_mut(&container_id) {
+                    live.limitation = Some(self::limitation(limitation));
+                }
+            }
             Event::Exited { container_id, status } => {
                 let Some(live) = self.live.get_mut(&container_id) else { return };
                 live.phase = Phase::Exited(status);
@@ -206,11 +278,15 @@ impl Containers {
                 self.destroy_nested(&container_id);
             }
             Event::Destroyed { container_id } => {
-                let Some(live) = self.live.get(&container_id) else { return };
-                let Phase::Exited(status) = live.phase else { return };
+                let Some(live) = self.live.get_mut(&container_id) else { return };
+                let status = match live.phase {
+                    Phase::Exited(status) => Some(status),
+                    Phase::GroupEnding => None,
+                    _ => return,
+                };
+                let limitation = live.limitation.take();
                 self.forget(&container_id);
-                let event = ContainerEvent::Exited { status: Some(status), limitation: None };
-                self.tell(container_id, event);
+                self.tell(container_id, ContainerEvent::Exited { status, limitation });
             }
         }
     }
@@ -239,7 +315,7 @@ impl Containers {
                 return;
             }
             Phase::Process => self.launcher.destroy(container_id),
-            Phase::Group | Phase::Exited(_) => {}
+            Phase::Group | Phase::GroupEnding | Phase::Exited(_) => {}
         }
         self.destroy_nested(container_id);
         self.end_if_empty(container_id);
@@ -255,10 +331,9 @@ impl Containers {
     /// A group ends when it is to and nothing is left in it.
     fn end_if_empty(&mut self, container_id: &ContainerId) {
         let over = |live: &Live| live.doomed && matches!(live.phase, Phase::Group) && live.nested.is_empty();
-        if self.live.get(container_id).is_some_and(over) {
-            self.forget(container_id);
-            let event = ContainerEvent::Exited { status: None, limitation: None };
-            self.tell(container_id.clone(), event);
+        if let Some(live) = self.live.get_mut(container_id).filter(|live| over(live)) {
+            live.phase = Phase::GroupEnding;
+            self.launcher.destroy(container_id);
         }
     }
 
@@ -273,6 +348,39 @@ impl Containers {
             self.abandoned.push(live.directory);
         }
     }
+}
+
+/// What has become of a container of an earlier agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It runs; its first process, if it has one.
+    Running(Option<u32>),
+    /// It has ended like this.
+    Ended(i32),
+    /// Nothing of it was found.
+    Lost {
+        /// Because the machine was started anew.
+        rebooted: bool,
+    },
+}
+
+/// Why a container has ended of which nothing was found.
+fn lost(rebooted: bool) -> Limitation {
+    let message = if rebooted {
+        "The container ended when the machine was started anew"
+    } else {
+        "The container ended together with the agent that had launched it"
+    };
+    Limitation { reason: Reason::ExecutorTerminated, message: message.to_owned() }
+}
+
+fn limitation(limitation: containerizer::Limitation) -> Limitation {
+    let reason = match limitation.kind {
+        LimitationKind::Memory { .. } => Reason::ContainerLimitationMemory,
+        LimitationKind::Disk { .. } => Reason::ContainerLimitationDisk,
+        LimitationKind::Pids | LimitationKind::Ports(_) => Reason::ContainerLimitation,
+    };
+    Limitation { reason, message: limitation.message }
 }
 
 fn command(command: &CommandInfo) -> Command {

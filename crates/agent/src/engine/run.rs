@@ -47,6 +47,8 @@ pub(crate) struct EngineOptions {
     /// What is to be done first.
     pub(crate) first: Vec<Output>,
     pub(crate) clock: Clock,
+    /// Everything is to be ended, and the agent with it, for this reason.
+    pub(crate) cleanup: Option<String>,
     /// Records that were damaged.
     pub(crate) recovery_errors: u64,
     /// Where blocking work is done.
@@ -60,6 +62,8 @@ pub(crate) enum Ended {
     Terminated(String),
     /// It was stopped.
     Stopped,
+    /// It was stopped, and containers go on.
+    Left,
 }
 
 /// Who waits for an answer, and the stream that it wants to open.
@@ -85,6 +89,7 @@ pub(crate) struct Engine {
     pub(super) counters: Counters,
     pub(super) terminated: Option<String>,
     master: Pid,
+    cleanup: Option<String>,
     registered: Arc<AtomicBool>,
     peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     container_events: mpsc::UnboundedReceiver<containerizer::ContainerEvent>,
@@ -113,6 +118,7 @@ impl Engine {
             counters: Counters { recovery_errors: options.recovery_errors, ..Counters::default() },
             terminated: None,
             master: options.master,
+            cleanup: options.cleanup,
             registered: options.registered,
             peer_events: options.peer_events,
             container_events: options.container_events,
@@ -127,7 +133,10 @@ impl Engine {
     /// Works until the core terminates, the queue is closed or [`Work::Stop`] comes.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Work>) -> Ended {
         let mut batch = Vec::with_capacity(BATCH);
-        self.follow_ups.push(Input::MasterDetected(Some(self.master.clone())));
+        self.follow_ups.push(match self.cleanup.take() {
+            Some(reason) => Input::Shutdown { reason },
+            None => Input::MasterDetected(Some(self.master.clone())),
+        });
         self.settle();
         loop {
             if let Some(reason) = self.terminated.take() {
@@ -148,8 +157,10 @@ impl Engine {
                 self.containers.event(event, &mut self.counters);
             }
             for work in batch.drain(..) {
-                if matches!(work, Work::Stop) {
-                    return Ended::Stopped;
+                match work {
+                    Work::Stop => return Ended::Stopped,
+                    Work::Leave => return Ended::Left,
+                    _ => {}
                 }
                 self.take(work);
             }
@@ -200,7 +211,7 @@ impl Engine {
                 self.containers.prepared(container_id, result, &mut self.counters);
             }
             Work::View(reply) => self.views.push(reply),
-            Work::Stop => {}
+            Work::Stop | Work::Leave => {}
         }
     }
 

@@ -28,6 +28,8 @@ pub(crate) enum Work {
     View(oneshot::Sender<Arc<AgentView>>),
     /// The end: at once, with whatever runs.
     Stop,
+    /// The same, but containers that can go on without the agent do.
+    Leave,
 }
 
 /// The agent at one instant, for readers.

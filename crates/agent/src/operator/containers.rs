@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use agent_core::{ContainerView, ExecutorView, FrameworkView, Snapshot};
 use axum::response::Response;
 use base::ContainerId;
-use containerizer::{Launcher, Usage};
+use containerizer::Usage;
 use http_api::ApiError;
 use proto::v1;
 use proto::v1::agent::response::{GetContainers, Type, get_containers};

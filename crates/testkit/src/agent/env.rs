@@ -79,6 +79,16 @@ impl AgentEnv {
         Ok(env)
     }
 
+    /// Calls containers as an earlier life did.
+    pub fn name_containers(&mut self, earlier: &Self) {
+        self.names.clone_from(&earlier.names);
+        self.uuids = earlier.uuids;
+        for (name, spec) in &earlier.specs {
+            self.specs.entry(name.clone()).or_insert_with(|| spec.clone());
+        }
+        self.lines = self.outputs.iter().filter_map(|output| self.names.line(output)).collect();
+    }
+
     /// An agent that is registered as `S0` with [`AgentEnv::master`]; what that output is forgotten.
     #[must_use]
     pub fn registered() -> Self {
@@ -101,6 +111,18 @@ impl AgentEnv {
         self.core.handle(self.now, input, &mut out);
         self.core.check();
         self.take(out);
+    }
+
+    /// Hands the core its last input: the agent dies before anything of what came of it is carried out; whether what was
+    /// to be written down was is `committed`.
+    pub fn die(&mut self, input: Input, committed: bool) {
+        let mut out = Vec::new();
+        self.core.handle(self.now, input, &mut out);
+        for output in out {
+            if let (Output::Checkpoint(write), true) = (output, committed) {
+                self.memory.apply(*write);
+            }
+        }
     }
 
     fn take(&mut self, out: Vec<Output>) {

@@ -6,7 +6,7 @@ use agent_core::{ExecutorEvent, Output, StatusSource, StatusUpdate, ToMaster, Vo
 use base::ContainerId;
 
 /// Writes outputs as lines and names containers in the order in which they come: `c1`, `c2`, ...
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Lines {
     containers: BTreeMap<ContainerId, usize>,
 }
@@ -21,7 +21,7 @@ impl Lines {
     /// One output as a line; `None` for the timer and for what is written down, which [`AgentEnv`](super::AgentEnv) keeps.
     pub fn line(&mut self, output: &Output) -> Option<String> {
         let line = match output {
-            Output::SetTimer(_) | Output::Checkpoint(_) => return None,
+            Output::SetTimer(_) | Output::Checkpoint(_) | Output::ForgetContainer(_) => return None,
             Output::ChangeVolumes { make, remove, .. } => {
                 let all = |what: &'static str, directories: &[VolumeDirectory]| {
                     directories.iter().map(move |d| format!("{what} {}", d.path)).collect::<Vec<_>>()

@@ -1,0 +1,348 @@
+//! Tasks of frameworks that checkpoint outlive the agent: what Mesos' recovery protects, scenario by scenario.
+
+use std::time::Duration;
+
+use agent_core::{
+    ExecutorCall, Found, FrameworkInfo, FromMaster, Input, KnownContainer, Output, StreamId, TaskInfo,
+    TaskState, ToMaster,
+};
+use base::ContainerId;
+use testkit::agent::{
+    AgentEnv, command_task, custom_executor, custom_task, default_executor, framework, options,
+};
+
+fn checkpointing(id: &str) -> FrameworkInfo {
+    FrameworkInfo { checkpoint: true, ..framework(id) }
+}
+
+/// The next life of an agent; `found` says what has become of a container.
+fn again(env: &AgentEnv, found: impl Fn(&KnownContainer) -> Found) -> AgentEnv {
+    let mut recovered = env.memory.recovered(|_| Err("not needed".to_owned()));
+    assert_eq!(recovered.prune(), []);
+    let containers = recovered.containers("/var/lib/agent");
+    recovered.found = containers.iter().map(|known| (known.container_id.clone(), found(known))).collect();
+    let mut next = AgentEnv::recover(options(2), env.memory.clone(), recovered).expect("it goes on");
+    next.name_containers(env);
+    for known in &containers {
+        assert_eq!(env.specs.values().filter(|spec| spec.directory == known.directory).count(), 1);
+    }
+    next
+}
+
+fn running(known: &KnownContainer) -> Found {
+    Found::Running((!known.group).then_some(100))
+}
+
+fn register(env: &mut AgentEnv) {
+    env.input(Input::MasterDetected(Some(AgentEnv::master())));
+    env.advance(Duration::from_secs(1));
+    env.from_master(FromMaster::Reregistered {
+        agent_id: "S0".into(),
+        total_ping_timeout: None,
+        reconciliations: Vec::new(),
+    });
+}
+
+fn subscribe(
+    env: &mut AgentEnv,
+    framework: &FrameworkInfo,
+    stream: u64,
+    tasks: &[&str],
+    updates: Vec<agent_core::ExecutorUpdate>,
+) {
+    let call = ExecutorCall::Subscribe {
+        stream: StreamId(stream),
+        unacknowledged_tasks: tasks.iter().map(|task| (*task).into()).collect(),
+        unacknowledged_updates: updates,
+    };
+    env.executor_call(framework, "e", call);
+}
+
+/// A command task that runs, with everything acknowledged.
+fn command(framework: &FrameworkInfo, task: TaskInfo) -> AgentEnv {
+    let mut env = AgentEnv::registered();
+    env.run(framework, task);
+    env.launched("c1");
+    env.acknowledge_all();
+    env.forget();
+    env
+}
+
+#[test]
+fn a_running_task_goes_on() {
+    let f = checkpointing("f");
+    let mut env = again(&command(&f, command_task("t", "sleep 60")), running);
+    env.expect(&[]);
+    register(&mut env);
+    env.expect(&["reregister [t:Running]", "update agent"]);
+    env.exited("c1", 0);
+    env.expect(&["t Finished: Command exited with status 0"]);
+    assert_eq!(env.updates[0].status.container_status.as_ref().and_then(|status| status.pid), Some(100));
+    env.acknowledge();
+    assert!(env.memory.frameworks.is_empty() && env.memory.tasks.is_empty());
+}
+
+#[test]
+fn what_was_not_acknowledged_is_repeated() {
+    let f = checkpointing("f");
+    let mut env = AgentEnv::registered();
+    env.run(&f, command_task("t", "sleep 60"));
+    env.launched("c1");
+    let first = env.updates[0].status.uuid;
+    let mut env = again(&env, running);
+    register(&mut env);
+    env.expect(&["reregister [t:Running]", "update agent", "t Starting latest Running"]);
+    assert_eq!(env.updates[0].status.uuid, first);
+    env.acknowledge();
+    env.expect(&["t Running"]);
+}
+
+#[test]
+fn a_task_that_ended_while_the_agent_was_away_has_its_true_end() {
+    let f = checkpointing("f");
+    let mut env = again(&command(&f, command_task("t", "exit 3")), |_| Found::Ended);
+    env.exited("c1", 3 << 8);
+    register(&mut env);
+    env.expect(&["reregister [t:Failed]", "update agent", "t Failed: Command exited with status 3"]);
+}
+
+/// Between the launch and its news the agent died.
+#[test]
+fn a_task_that_came_up_meanwhile_is_reported() {
+    let f = checkpointing("f");
+    let mut env = AgentEnv::registered();
+    env.run(&f, command_task("t", "sleep 60"));
+    let mut env = again(&env, running);
+    register(&mut env);
+    env.expect(&["reregister [t:Running]", "update agent", "t Starting latest Running"]);
+}
+
+#[test]
+fn a_task_of_which_nothing_is_known_has_failed() {
+    let f = checkpointing("f");
+    let mut env = again(&command(&f, command_task("t", "sleep 60")), |_| Found::Lost);
+    env.launch_failed("c1", "the machine was started anew");
+    register(&mut env);
+    env.expect(&[
+        "reregister [t:Failed]",
+        "update agent",
+        "t Failed by agent because ContainerLaunchFailed: Failed to launch container: the machine was started anew",
+    ]);
+}
+
+#[test]
+fn frameworks_that_do_not_checkpoint_leave_nothing() {
+    let env = command(&framework("f"), command_task("t", "sleep 60"));
+    assert!(
+        env.memory.frameworks.is_empty() && env.memory.executors.is_empty() && env.memory.tasks.is_empty()
+    );
+    let mut env = again(&env, running);
+    register(&mut env);
+    env.expect(&["reregister []", "update agent"]);
+}
+
+#[test]
+fn a_kill_goes_on() {
+    let f = checkpointing("f");
+    let mut env = command(&f, command_task("t", "sleep 60"));
+    env.kill(&f, "t");
+    env.expect(&["signal c1 15"]);
+    let mut env = again(&env, running);
+    env.expect(&["signal c1 15"]);
+    env.advance(Duration::from_millis(1));
+    env.expect(&["destroy c1"]);
+    register(&mut env);
+    env.forget();
+    env.exited("c1", 9);
+    env.expect(&["t Killed: Command terminated with signal Killed"]);
+}
+
+#[test]
+fn a_task_ends_when_it_has_run_long_enough_in_several_lives() {
+    let f = checkpointing("f");
+    // The second life of the test begins a thousand seconds later.
+    let longest = Some(Duration::from_secs(1_010));
+    let task = TaskInfo { max_completion_time: longest, ..command_task("t", "sleep 6000") };
+    let mut env = again(&command(&f, task), running);
+    env.advance(Duration::from_secs(9));
+    env.expect(&[]);
+    env.advance(Duration::from_secs(1));
+    env.expect(&["signal c1 15", "destroy c1"]);
+}
+
+#[test]
+fn a_group_goes_on() {
+    let f = checkpointing("f");
+    let mut env = AgentEnv::registered();
+    env.run_group(&f, &default_executor("pod"), &["a", "b"]);
+    env.launched("c1");
+    env.launched("c2");
+    env.acknowledge_all();
+    let mut env = again(&env, running);
+    register(&mut env);
+    // The second of them had not been heard of; it is up.
+    env.expect(&["reregister [a:Running b:Running]", "update agent", "b Running"]);
+    env.acknowledge();
+    env.exited("c2", 256);
+    env.expect(&["a Failed: Command exited with status 1", "signal c3 15"]);
+    env.exited("c3", 15);
+    env.acknowledge_all();
+    env.advance(Duration::from_secs(1));
+    env.forget();
+    env.exited("c1", 0);
+    env.expect(&["executor pod exited 0"]);
+    assert!(env.memory.frameworks.is_empty() && env.memory.executors.is_empty());
+}
+
+/// A custom executor whose task `t` runs.
+fn custom(f: &FrameworkInfo) -> AgentEnv {
+    let mut env = AgentEnv::registered();
+    let executor = custom_executor("e");
+    env.run(f, custom_task("t", &executor));
+    env.launched("c1");
+    env.subscribe(f, "e", 1);
+    env.report(f, "e", "t", TaskState::Running);
+    env.acknowledge_all();
+    env.forget();
+    env
+}
+
+#[test]
+fn a_custom_executor_reconnects() {
+    let f = checkpointing("f");
+    let mut env = again(&custom(&f), running);
+    register(&mut env);
+    env.expect(&["reregister [t:Running]", "update agent"]);
+    let update = env.executor_update("t", TaskState::Finished);
+    subscribe(&mut env, &f, 2, &[], vec![update]);
+    env.expect(&["reply: ok", "t Finished", "stream 2: acknowledged t", "stream 2: subscribed"]);
+    env.advance(Duration::from_secs(10));
+    env.expect(&["t Finished"]);
+}
+
+#[test]
+fn an_update_that_an_executor_repeats_is_not_a_new_one() {
+    let f = checkpointing("f");
+    let mut env = custom(&f);
+    let update = env.executor_update("t", TaskState::Running);
+    env.executor_call(&f, "e", ExecutorCall::Update(Box::new(update.clone())));
+    env.acknowledge_all();
+    let mut env = again(&env, running);
+    subscribe(&mut env, &f, 2, &[], vec![update]);
+    env.expect(&["reply: ok", "stream 2: acknowledged t", "stream 2: subscribed"]);
+    assert!(env.updates.is_empty());
+}
+
+#[test]
+fn a_task_that_never_reached_its_executor_is_dropped() {
+    let f = FrameworkInfo { partition_aware: true, ..checkpointing("f") };
+    let mut env = custom(&f);
+    env.run(&f, custom_task("t2", &custom_executor("e")));
+    let mut env = again(&env, running);
+    register(&mut env);
+    env.forget();
+    subscribe(&mut env, &f, 2, &[], Vec::new());
+    let dropped =
+        "t2 Dropped by agent because AgentRestarted: Task was sent to the executor but is unknown to it";
+    env.expect(&["reply: ok", dropped, "stream 2: subscribed"]);
+}
+
+#[test]
+fn what_waited_for_an_executor_is_given_to_it() {
+    let f = checkpointing("f");
+    let mut env = AgentEnv::registered();
+    let executor = custom_executor("e");
+    for task in ["t2", "t1", "t3"] {
+        env.run(&f, custom_task(task, &executor));
+    }
+    env.launched("c1");
+    let mut env = again(&env, running);
+    register(&mut env);
+    env.forget();
+    env.subscribe(&f, "e", 1);
+    env.expect(&[
+        "reply: ok",
+        "stream 1: subscribed",
+        "stream 1: launch t2",
+        "stream 1: launch t1",
+        "stream 1: launch t3",
+    ]);
+}
+
+#[test]
+fn an_executor_that_does_not_reconnect_is_ended() {
+    let f = FrameworkInfo { partition_aware: true, ..checkpointing("f") };
+    let mut env = again(&custom(&f), running);
+    register(&mut env);
+    env.forget();
+    env.advance(Duration::from_secs(2));
+    env.expect(&["destroy c1"]);
+    env.exited("c1", 9);
+    let gone =
+        "t Gone by agent because ExecutorReregistrationTimeout: Executor did not reregister within 2secs";
+    env.expect(&["executor e exited 9", gone]);
+}
+
+#[test]
+fn a_shutdown_of_a_framework_goes_on() {
+    let f = checkpointing("f");
+    let mut env = custom(&f);
+    env.from_master(FromMaster::ShutdownFramework(f.id.clone()));
+    let mut env = again(&env, running);
+    register(&mut env);
+    env.expect(&["reregister []", "update agent"]);
+    env.advance(Duration::from_secs(5));
+    env.expect(&["destroy c1"]);
+    env.exited("c1", 9);
+    assert!(env.core.snapshot().frameworks.is_empty() && env.memory.frameworks.is_empty());
+}
+
+#[test]
+fn a_drain_goes_on() {
+    let f = checkpointing("f");
+    let mut env = command(&f, command_task("t", "sleep 60"));
+    env.from_master(FromMaster::Drain { max_grace: None, mark_gone: false });
+    env.forget();
+    let mut env = again(&env, running);
+    assert!(env.core.snapshot().draining);
+    env.exited("c1", 15);
+    register(&mut env);
+    env.acknowledge_all();
+    assert!(!env.core.snapshot().draining && env.memory.drain.is_none());
+}
+
+#[test]
+fn a_framework_that_changed_is_remembered_so() {
+    let f = checkpointing("f");
+    let mut env = command(&f, command_task("t", "sleep 60"));
+    let changed = FrameworkInfo { task_killing: true, checkpoint: false, ..f.clone() };
+    env.from_master(FromMaster::UpdateFramework(changed.into()));
+    let mut env = again(&env, running);
+    register(&mut env);
+    env.forget();
+    env.kill(&f, "t");
+    env.expect(&["t Killing", "signal c1 15"]);
+}
+
+/// What was ordered before the agent died is asked for under the paths that it was ordered with.
+#[test]
+fn the_containers_that_are_asked_for_are_those_that_were_ordered() {
+    let f = checkpointing("f");
+    let mut env = AgentEnv::registered();
+    env.run_group(&f, &default_executor("pod"), &["a"]);
+    env.launched("c1");
+    let known = env.memory.recovered(|_| Err(String::new())).containers("/var/lib/agent");
+    let ids: Vec<&ContainerId> = known.iter().map(|known| &known.container_id).collect();
+    assert_eq!(ids, [&env.container("c1"), &env.container("c2")]);
+    assert_eq!(known[1].parent, Some(env.container("c1")));
+    for (known, name) in known.iter().zip(["c1", "c2"]) {
+        assert_eq!(known.directory, env.specs[name].directory);
+        assert_eq!(known.group, name == "c1");
+        assert!(env.specs[name].survives);
+    }
+    assert!(
+        env.outputs
+            .iter()
+            .all(|output| !matches!(output, Output::Send { message: ToMaster::Register { .. }, .. }))
+    );
+}

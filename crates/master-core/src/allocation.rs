@@ -26,8 +26,6 @@ pub(crate) struct Allocation {
     pub(crate) quotas: BTreeMap<Role, Quota>,
     /// Something happened that must not wait.
     urgent: bool,
-    /// Something became free.
-    freed: bool,
     /// The timer that gathers what became free is running.
     timer: bool,
 }
@@ -72,7 +70,6 @@ impl Allocation {
             weights: BTreeMap::new(),
             quotas: BTreeMap::new(),
             urgent: false,
-            freed: false,
             timer: false,
         }
     }
@@ -82,8 +79,8 @@ impl Allocation {
     }
 
     /// Whether the timer that gathers what became free has to be set; it counts as set from now on.
-    pub(crate) fn take_timer(&mut self) -> bool {
-        let set = self.freed && !self.timer && !self.urgent;
+    pub(crate) fn take_timer(&mut self, now: Time) -> bool {
+        let set = !self.timer && !self.urgent && self.allocator.needs_allocation(now);
         self.timer |= set;
         set
     }
@@ -95,7 +92,6 @@ impl Allocation {
     /// What is to be offered now.
     pub(crate) fn run(&mut self, now: Time) -> Vec<Offerable> {
         self.urgent = false;
-        self.freed = false;
         self.allocator.allocate(now)
     }
 
@@ -117,12 +113,10 @@ impl Allocation {
 
     pub(crate) fn deactivate_framework(&mut self, id: &FrameworkId) {
         self.allocator.deactivate_framework(id);
-        self.freed = true;
     }
 
     pub(crate) fn remove_framework(&mut self, id: &FrameworkId) {
         self.allocator.remove_framework(id);
-        self.freed = true;
     }
 
     pub(crate) fn add_agent(&mut self, agent: &Agent) {
@@ -172,7 +166,6 @@ impl Allocation {
     ) {
         if !resources.is_empty() {
             self.allocator.recover_offered(framework, agent, resources);
-            self.freed = true;
         }
     }
 
@@ -200,7 +193,6 @@ impl Allocation {
         from: &Resources,
         to: &Resources,
     ) -> Result<(), NotContained> {
-        self.freed = true;
         self.allocator.convert_available(agent, from, to)
     }
 
@@ -218,7 +210,6 @@ impl Allocation {
     pub(crate) fn recover(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
         if !resources.is_empty() {
             self.allocator.recover(framework, agent, resources);
-            self.freed = true;
         }
     }
 
@@ -233,7 +224,6 @@ impl Allocation {
     ) {
         if !resources.is_empty() {
             self.allocator.decline(now, framework, agent, resources, refuse);
-            self.freed = true;
         }
     }
 
@@ -248,7 +238,6 @@ impl Allocation {
     ) {
         if !resources.is_empty() {
             self.allocator.recover_leftover(now, framework, agent, resources, refuse);
-            self.freed = true;
         }
     }
 

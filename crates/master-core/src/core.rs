@@ -114,7 +114,7 @@ impl MasterCore {
             Input::Whitelist(hostnames) => self.allocation.set_whitelist(hostnames),
             Input::Allocate => offers::allocate(self, now, out),
         }
-        if self.allocation.take_timer() {
+        if self.allocation.take_timer(now) {
             out.push(Output::SetTimer { at: now + self.options.allocation_delay, timer: Timer::Allocation });
         }
     }

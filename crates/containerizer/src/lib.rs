@@ -22,7 +22,8 @@ mod user;
 
 pub use cgroups::CgroupError;
 pub use fetcher::{
-    ArchiveError, FetchError, FetchLimits, FetchRequest, Fetcher, HttpError, SourceError, Uri, UriError,
+    ArchiveError, CacheUsage, FetchError, FetchLimits, FetchRequest, Fetcher, Fetching, Hadoop, HttpError,
+    Scheme, Sink, SinkError, SourceError, Uri, UriError,
 };
 pub use isolation::{Ipc, Limit, Limits, Rlimit, Seccomp, Volume, VolumeFrom, Wishes, capability};
 pub use launcher::{

@@ -72,6 +72,12 @@ impl User {
         }
     }
 
+    /// What the user is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The number of the user.
     #[must_use]
     pub fn uid(&self) -> u32 {

@@ -12,13 +12,15 @@ use agent_core::{
 };
 use base::ContainerId;
 use containerizer::{
-    Command, FetchRequest, Fetcher, GroupSpec, LaunchSpec, Launcher, LimitationKind, Limits, Signal, Uri,
-    Wishes,
+    Command, FetchRequest, Fetcher, GroupSpec, Isolation, LaunchSpec, Launcher, LimitationKind, Limits,
+    Signal, Uri,
 };
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use super::work::{CoreHandle, Work};
+use crate::convert;
+use crate::launchers::Chosen;
 use crate::metrics::Counters;
 use crate::volumes;
 
@@ -47,11 +49,15 @@ struct Live {
     volumes: Vec<VolumeLink>,
     /// Beyond what it went, if that is why it ends.
     limitation: Option<Limitation>,
+    /// What it may use.
+    limits: Limits,
 }
 
 /// All containers that are not over.
 pub(crate) struct Containers {
     launcher: Arc<dyn Launcher>,
+    /// What the launcher isolates; nothing without.
+    isolation: Option<Isolation>,
     fetcher: Fetcher,
     runtime: Handle,
     core: CoreHandle,
@@ -64,13 +70,14 @@ pub(crate) struct Containers {
 
 impl Containers {
     pub(crate) fn new(
-        launcher: Arc<dyn Launcher>,
+        Chosen { launcher, isolation }: Chosen,
         fetcher: Fetcher,
         runtime: Handle,
         core: CoreHandle,
     ) -> Self {
         Self {
             launcher,
+            isolation,
             fetcher,
             runtime,
             core,
@@ -107,6 +114,7 @@ impl Containers {
                 directory,
                 volumes: Vec::new(),
                 limitation,
+                limits: Limits::default(),
             };
             self.live.insert(container_id.clone(), live);
             if !matches!(fate, Fate::Running(_)) {
@@ -158,6 +166,8 @@ impl Containers {
         let container_id = spec.container_id.clone();
         let sandbox = PathBuf::from(&*spec.directory);
         let user = Some(spec.user.to_string());
+        let limits = convert::limits(&spec.resources, &spec);
+        let asked = convert::wishes(&spec, self.isolation.as_ref());
         let (launch, uris) = match &spec.kind {
             ContainerKind::Group => (None, Vec::new()),
             ContainerKind::Process(command) => {
@@ -172,8 +182,8 @@ impl Containers {
                     sandbox: sandbox.clone(),
                     environment,
                     user: user.clone(),
-                    limits: Limits::default(),
-                    wishes: Wishes::default(),
+                    limits: limits.clone(),
+                    wishes: asked.clone().unwrap_or_default(),
                     survives: spec.survives,
                 };
                 (Some(Box::new(launch)), command.uris.iter().map(uri).collect())
@@ -185,7 +195,10 @@ impl Containers {
         let (fetcher, core, volumes) = (self.fetcher.clone(), self.core.clone(), spec.volumes.clone());
         let work = self.runtime.spawn(async move {
             let container_id = request.container_id.clone();
-            let result = prepare(&fetcher, request, top_level, &volumes).await;
+            let result = match asked {
+                Ok(_) => prepare(&fetcher, request, top_level, &volumes).await,
+                Err(missing) => Err(missing),
+            };
             // Nobody is left to be told when the agent ends.
             let _ = core.send(Work::Prepared { container_id, result }).await;
         });
@@ -202,6 +215,7 @@ impl Containers {
             directory: spec.directory,
             volumes: spec.volumes,
             limitation: None,
+            limits,
         };
         self.live.insert(container_id, live);
     }
@@ -231,7 +245,7 @@ impl Containers {
                 let spec = GroupSpec {
                     container_id: container_id.clone(),
                     sandbox: PathBuf::from(&*live.directory),
-                    limits: Limits::default(),
+                    limits: live.limits.clone(),
                 };
                 match self.launcher.launch_group(spec) {
                     Ok(()) => {
@@ -397,6 +411,7 @@ fn uri(uri: &agent_core::Uri) -> Uri {
         value: uri.value.to_string(),
         executable: uri.executable,
         extract: uri.extract,
+        cache: uri.cache,
         output_file: uri.output_file.as_deref().map(str::to_owned),
     }
 }

@@ -1,7 +1,6 @@
 //! Downloads.
 
 use std::error::Error;
-use std::fs::File;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -13,9 +12,9 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tokio::io::AsyncWriteExt;
 
-use super::FetchLimits;
+use super::scheme::{Fetching, Scheme, Sink, SinkError};
+use crate::user::User;
 
 /// How often a server may send us elsewhere.
 const MAX_REDIRECTS: usize = 10;
@@ -40,9 +39,6 @@ pub enum HttpError {
     /// Nothing came for too long.
     #[error("the server sent nothing for {} s", .0.as_secs())]
     Stalled(Duration),
-    /// Too large.
-    #[error("larger than {0} bytes")]
-    TooLarge(u64),
     /// Less came than was announced.
     #[error("{received} bytes came of {announced}")]
     Short {
@@ -51,9 +47,12 @@ pub enum HttpError {
         /// How many were to come.
         announced: u64,
     },
-    /// The file cannot be written.
-    #[error("cannot write the file")]
-    Write(#[source] std::io::Error),
+    /// Not an address.
+    #[error("it is no valid address: {0}")]
+    Address(#[from] http::uri::InvalidUri),
+    /// It is too large, or cannot be written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
 }
 
 type Connector = HttpsConnector<HttpConnector>;
@@ -82,36 +81,26 @@ impl HttpClient {
         })
     }
 
-    /// Writes what is at `address` into `file` and returns its length.
-    pub(super) async fn download(
-        &self,
-        address: &Uri,
-        file: File,
-        limits: FetchLimits,
-    ) -> Result<u64, HttpError> {
-        let mut response = self.get(address, limits.stall).await?;
+    async fn download(&self, address: &Uri, sink: &mut Sink<'_>) -> Result<(), HttpError> {
+        let mut response = self.get(address, sink.stall()).await?;
         let announced = response
             .headers()
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|length| length > limits.max_bytes) {
-            return Err(HttpError::TooLarge(limits.max_bytes));
+        if let Some(length) = announced {
+            sink.announce(length)?;
         }
-        let mut file = tokio::fs::File::from_std(file);
-        let mut received = 0_u64;
-        while let Some(frame) = in_time(limits.stall, response.body_mut().frame()).await? {
+        while let Some(frame) = in_time(sink.stall(), response.body_mut().frame()).await? {
             let frame = frame.map_err(|error| connection(&error))?;
-            let Ok(data) = frame.into_data() else { continue };
-            received = received.saturating_add(data.len() as u64);
-            if received > limits.max_bytes {
-                return Err(HttpError::TooLarge(limits.max_bytes));
+            if let Ok(data) = frame.into_data() {
+                sink.write(&data).await?;
             }
-            file.write_all(&data).await.map_err(HttpError::Write)?;
         }
-        file.flush().await.map_err(HttpError::Write)?;
-        match announced {
-            Some(announced) if announced != received => Err(HttpError::Short { received, announced }),
-            _ => Ok(received),
+        match (announced, sink.written()) {
+            (Some(announced), received) if announced != received => {
+                Err(HttpError::Short { received, announced })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -135,6 +124,15 @@ impl HttpClient {
             }
         }
         Err(HttpError::Redirects)
+    }
+}
+
+impl Scheme for HttpClient {
+    fn fetch<'a>(&'a self, uri: &'a str, _user: Option<&'a User>, sink: &'a mut Sink<'_>) -> Fetching<'a> {
+        Box::pin(async move {
+            let address = uri.parse().map_err(HttpError::from)?;
+            Ok(self.download(&address, sink).await?)
+        })
     }
 }
 

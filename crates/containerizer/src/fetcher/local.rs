@@ -25,14 +25,19 @@ pub(super) fn create(target: &Path, executable: bool) -> io::Result<File> {
         .open(target)
 }
 
-/// Copies a file into a sandbox and returns its length.
-pub(super) fn copy(source: &Path, target: &Path, executable: bool, limit: u64) -> io::Result<u64> {
+/// Opens a file of this machine, and says how long it is.
+pub(super) fn open(source: &Path) -> io::Result<(File, u64)> {
     // Opening a pipe would wait for its writer, for ever if there is none.
-    let from = OpenOptions::new().read(true).custom_flags(flags(OFlags::NONBLOCK)).open(source)?;
-    if !from.metadata()?.is_file() {
+    let file = OpenOptions::new().read(true).custom_flags(flags(OFlags::NONBLOCK)).open(source)?;
+    let found = file.metadata()?;
+    if !found.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let mut to = create(target, executable)?;
+    Ok((file, found.len()))
+}
+
+/// Copies an open file and returns its length.
+pub(super) fn copy(from: File, mut to: File, limit: u64) -> io::Result<u64> {
     let copied = io::copy(&mut from.take(limit.saturating_add(1)), &mut to)?;
     if copied > limit {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::Uri;
+use super::archive::Format;
+use super::{SourceError, Uri};
 
 /// What is wrong with a URI.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +14,9 @@ pub enum UriError {
     #[error("it is empty")]
     Empty,
     /// No scheme that we know.
-    #[error("the scheme '{0}' is not supported, expected http, https or file")]
+    #[error(
+        "the scheme '{0}' is not supported, expected http, https, file, or one that a hadoop client is there for"
+    )]
     Scheme(String),
     /// Not an address.
     #[error("it is no valid address: {0}")]
@@ -32,7 +35,11 @@ pub enum UriError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Location {
     Local(PathBuf),
-    Http(http::Uri),
+    /// In the hands of what knows the scheme.
+    Remote {
+        scheme: String,
+        address: String,
+    },
 }
 
 /// A URI understood.
@@ -45,6 +52,8 @@ pub(super) struct Source {
     pub(super) name: PathBuf,
     pub(super) executable: bool,
     pub(super) extract: bool,
+    /// Whether it may come from the cache.
+    pub(super) cache: bool,
 }
 
 impl Source {
@@ -66,8 +75,22 @@ impl Source {
         if name == Path::new("stdout") || name == Path::new("stderr") {
             return Err(UriError::Name(name.display().to_string()));
         }
+        // What has `executable` is run, not unpacked.
         let (executable, extract) = (uri.executable, uri.extract && !uri.executable);
-        Ok(Self { uri: uri.value.clone(), location, name, executable, extract })
+        Ok(Self { uri: value.to_owned(), location, name, executable, extract, cache: uri.cache })
+    }
+
+    /// How it is to be unpacked, if it is.
+    pub(super) fn format(&self) -> Option<Format> {
+        if self.extract { Format::of(&self.name) } else { None }
+    }
+
+    pub(super) fn copy_failed(&self, source: std::io::Error) -> SourceError {
+        SourceError::Copy { uri: self.uri.clone(), source }
+    }
+
+    pub(super) fn download_failed(&self, source: Box<dyn std::error::Error + Send + Sync>) -> SourceError {
+        SourceError::Download { uri: self.uri.clone(), source }
     }
 }
 
@@ -98,9 +121,13 @@ fn locate(value: &str, home: Option<&Path>) -> Result<(Location, Option<OsString
                 .parse()
                 .map_err(|error: http::uri::InvalidUri| UriError::Address(error.to_string()))?;
             let name = address.path().rsplit('/').next().map(unescape);
-            Ok((Location::Http(address), name))
+            Ok((Location::Remote { scheme: scheme.to_ascii_lowercase(), address: address.to_string() }, name))
         }
-        _ => Err(UriError::Scheme(scheme.to_owned())),
+        // What the rest means is known to who fetches it; its last part is a name everywhere.
+        other => {
+            let name = rest.rsplit_once('/').map(|(_, name)| OsString::from(name));
+            Ok((Location::Remote { scheme: other.to_owned(), address: value.to_owned() }, name))
+        }
     }
 }
 
@@ -154,7 +181,8 @@ mod tests {
 
     fn source(value: &str, output_file: Option<&str>) -> Result<Source, UriError> {
         let output_file = output_file.map(str::to_owned);
-        let uri = Uri { value: value.to_owned(), executable: false, extract: true, output_file };
+        let uri =
+            Uri { value: value.to_owned(), executable: false, extract: true, cache: false, output_file };
         Source::new(&uri, None)
     }
 
@@ -168,13 +196,23 @@ mod tests {
         assert_eq!(name("file://localhost/x/y"), Ok("y".to_owned()));
         assert_eq!(name(" /x/y "), Ok("y".to_owned()));
         assert_eq!(name("http://h/100%"), Ok("100%".to_owned()));
+        assert_eq!(name("hdfs://name:9000/d/b é.tgz"), Ok("b é.tgz".to_owned()));
     }
 
     #[test]
     fn names_stay_in_the_sandbox() {
-        for bad in
-            ["http://h/", "http://h", "http://h/a%2Fb", "http://h/..", "http://h/%2e%2e", "file:///", "/"]
-        {
+        for bad in [
+            "http://h/",
+            "http://h",
+            "http://h/a%2Fb",
+            "http://h/..",
+            "http://h/%2e%2e",
+            "file:///",
+            "/",
+            "hdfs://h",
+            "hdfs://h/",
+            "s3://b/..",
+        ] {
             assert_eq!(source(bad, None).unwrap_err(), UriError::NoName, "{bad}");
         }
         for bad in ["../x", "/etc/passwd", "a/../../b", "", "stderr"] {
@@ -186,11 +224,11 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused() {
         assert_eq!(source("", None), Err(UriError::Empty));
-        assert_eq!(source("ftp://h/x", None), Err(UriError::Scheme("ftp".to_owned())));
         assert_eq!(source("x/y", None), Err(UriError::Relative));
         assert!(matches!(source("file://x", None), Err(UriError::Address(_))));
         assert!(matches!(source("http://", None), Err(UriError::Address(_))));
-        let uri = Uri { value: "x/y".to_owned(), executable: true, extract: true, output_file: None };
+        let uri =
+            Uri { value: "x/y".to_owned(), executable: true, extract: true, cache: false, output_file: None };
         let source = Source::new(&uri, Some(Path::new("/home"))).expect("below home");
         assert_eq!(source.location, Location::Local(PathBuf::from("/home/x/y")));
         assert!(!source.extract);

@@ -1,9 +1,6 @@
-//! The fetcher against files and a small HTTP server.
+//! What is fetched, from where, and with whose rights.
 
 use std::collections::HashMap;
-use std::error::Error;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -11,9 +8,8 @@ use std::time::Duration;
 use base::ContainerId;
 use containerizer::{FetchLimits, FetchRequest, Fetcher, Uri};
 
-fn uri(value: impl Into<String>) -> Uri {
-    Uri { value: value.into(), executable: false, extract: true, output_file: None }
-}
+use crate::web::serve;
+use crate::{said, uri};
 
 /// What the fetch says, with all causes; `Ok` if it went well.
 async fn fetch(sandbox: &Path, uris: Vec<Uri>) -> Result<(), String> {
@@ -32,49 +28,7 @@ async fn fetch_with(
         user: user.map(str::to_owned),
         uris,
     };
-    Fetcher::new(limits, None).fetch(request).await.map_err(|error| {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(next) = cause {
-            text.push_str(": ");
-            text.push_str(&next.to_string());
-            cause = next.source();
-        }
-        text
-    })
-}
-
-/// Serves each path's raw answer, one request a connection, until the test ends with its process.
-fn serve(answers: HashMap<&'static str, Vec<u8>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("bound");
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let answers = answers.clone();
-            std::thread::spawn(move || answer(stream, &answers));
-        }
-    });
-    format!("http://{address}")
-}
-
-fn answer(mut stream: TcpStream, answers: &HashMap<&'static str, Vec<u8>>) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a descriptor"));
-    let mut request = String::new();
-    reader.read_line(&mut request).expect("a request");
-    let path = request.split(' ').nth(1).expect("a path").to_owned();
-    let mut line = String::new();
-    while reader.read_line(&mut line).expect("headers") > 2 {
-        line.clear();
-    }
-    if let Some(answer) = answers.get(path.as_str()) {
-        stream.write_all(answer).expect("they listen");
-        if path == "/stalls" {
-            // Until the other side gives up.
-            let _ = reader.read_line(&mut line);
-        }
-    } else {
-        stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").expect("they listen");
-    }
+    said(Fetcher::new(limits, None).fetch(request).await)
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Answer, FakeAgent, get, json as post, request};
+use support::{Answer, FakeAgent, Scheduler, Subscription, get, json as post, request};
 
 async fn update_quota(address: std::net::SocketAddr, config: Value, force: bool) -> Answer {
     let update = json!({ "force": force, "quota_configs": [config] });
@@ -53,6 +53,36 @@ async fn guarantees_and_limits_are_shown_as_mesos_shows_them() {
     let none = json!({ "role": "ads" });
     assert_eq!(update_quota(address, none, false).await.status, 200);
     assert_eq!(quota(address).await, json!({}));
+    master.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_only_offered_is_not_consumed() {
+    let master = support::master().await;
+    let address = master.address();
+    let mut agent = FakeAgent::register(address).await;
+    let config = json!({ "role": "ads/new", "limits": { "cpus": { "value": 8 } } });
+    assert_eq!(update_quota(address, config, false).await.status, 200);
+    let subscription = Subscription::default().with("roles", json!(["ads/new"]));
+    let mut scheduler = Scheduler::subscribe(address, subscription).await;
+    let offer = scheduler.offer().await;
+    let figures = async || {
+        let metrics = get(address, "/metrics/snapshot").await.json();
+        let figure = |name: &str| metrics[format!("allocator/mesos/quota/roles/{name}")].as_f64();
+        [
+            figure("ads/new/resources/cpus/offered_or_allocated"),
+            figure("ads/new/resources/cpus/consumed"),
+            figure("ads/resources/cpus/consumed"),
+            figure("/resources/cpus/consumed"),
+        ]
+    };
+    assert_eq!(figures().await, [Some(8.0), None, None, None]);
+    let cpus = json!([{ "name": "cpus", "type": "SCALAR", "scalar": { "value": 1.5 } }]);
+    let task = json!({ "name": "t", "task_id": { "value": "t" }, "agent_id": offer["agent_id"],
+        "resources": cpus, "command": { "value": "true" } });
+    scheduler.launch(&offer, task).await;
+    let _: proto::internal::RunTaskMessage = agent.wait_for().await;
+    assert_eq!(figures().await[1..], [Some(1.5); 3]);
     master.shutdown().await;
 }
 
@@ -153,6 +183,16 @@ async fn weights_of_roles_that_may_be_used() {
         (
             r#"[{"role":"a"}]"#,
             r#"Failed to convert weights JSON array to protobuf '[{"role":"a"}]': Missing required fields: weight"#
+                .to_owned(),
+        ),
+        (
+            r#"[{"weight":1}]"#,
+            "Failed to validate update weights request JSON: Invalid role '': Role names cannot be the empty string"
+                .to_owned(),
+        ),
+        (
+            r#"[{"role":"a","weight":-2}]"#,
+            "Failed to validate update weights request JSON for role 'a': Invalid weight '-2': Weights must be positive"
                 .to_owned(),
         ),
     ] {

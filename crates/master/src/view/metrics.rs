@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use master_core::{Agent, Snapshot, TaskState};
-use resources::{Name, Resources, Scalar};
+use resources::{Name, Quantities, Resource, Value};
 
 use super::agent::used;
 use super::sharing::{self, Sharing};
@@ -56,7 +56,7 @@ pub(crate) fn metrics(snapshot: &Snapshot, sharing: &Sharing, server: &ServerFig
     agents(snapshot, &mut metrics);
     tasks(snapshot, &mut metrics);
     resource_use(snapshot, &mut metrics);
-    sharing::metrics(sharing, server, &mut metrics);
+    sharing::metrics(snapshot, sharing, server, &mut metrics);
     system(&mut metrics);
     metrics
 }
@@ -117,25 +117,27 @@ fn tasks(snapshot: &Snapshot, metrics: &mut Metrics) {
     }
 }
 
+/// What the cluster has and what of it is used. What may be taken back is told apart.
 fn resource_use(snapshot: &Snapshot, metrics: &mut Metrics) {
-    let mut total = Resources::new();
-    let mut taken = Resources::new();
+    let mut sums = [Quantities::new(), Quantities::new()].map(|zero| (zero.clone(), zero));
+    let mut add = |resource: &Resource, used: bool| {
+        let Value::Scalar(amount) = resource.value else { return };
+        let (total, taken) = &mut sums[usize::from(resource.is_revocable())];
+        (if used { taken } else { total }).add(resource.name.clone(), amount);
+    };
     for agent in &snapshot.agents {
-        agent.total.iter().for_each(|resource| total.add(resource.clone()));
-        used(agent).iter().for_each(|resource| taken.add(resource.clone()));
+        agent.total.iter().for_each(|resource| add(resource, false));
+        used(agent).iter().for_each(|resource| add(resource, true));
     }
     for name in [Name::Cpus, Name::Mem, Name::Disk, Name::Gpus] {
-        share(metrics, &name, "", &total.non_revocable(), &taken.non_revocable());
-        share(metrics, &name, "_revocable", &total.revocable(), &taken.revocable());
+        for (suffix, (total, taken)) in ["", "_revocable"].into_iter().zip(&sums) {
+            let (total, taken) = (total.get(&name).to_f64(), taken.get(&name).to_f64());
+            metrics.insert(format!("master/{name}{suffix}_total"), total);
+            metrics.insert(format!("master/{name}{suffix}_used"), taken);
+            let share = if total > 0.0 { taken / total } else { 0.0 };
+            metrics.insert(format!("master/{name}{suffix}_percent"), share);
+        }
     }
-}
-
-fn share(metrics: &mut Metrics, name: &Name, suffix: &str, total: &Resources, taken: &Resources) {
-    let amount = |of: &Resources| of.scalar(name).map_or(0.0, Scalar::to_f64);
-    let (total, taken) = (amount(total), amount(taken));
-    metrics.insert(format!("master/{name}{suffix}_total"), total);
-    metrics.insert(format!("master/{name}{suffix}_used"), taken);
-    metrics.insert(format!("master/{name}{suffix}_percent"), if total > 0.0 { taken / total } else { 0.0 });
 }
 
 fn system(metrics: &mut Metrics) {

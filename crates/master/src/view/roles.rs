@@ -8,7 +8,7 @@ use resources::{Name, Quantities, Resource, Resources, Role, Scalar};
 use serde_json::{Map, json};
 
 use super::amounts::quantities;
-use super::framework::{offered, used};
+use super::framework::offered;
 
 /// What is known of a role. Amounts are with those of the roles below it.
 #[derive(Clone, Debug, Default)]
@@ -41,16 +41,18 @@ pub(crate) fn roles(snapshot: &Snapshot, whitelist: &[String]) -> BTreeMap<Role,
         for role in &framework.info.roles {
             roles.exactly(role).frameworks.insert(id.clone());
         }
-        for (role, held) in used(framework, &snapshot.agents).allocations() {
-            roles.exactly(&role).frameworks.insert(id.clone());
-            roles.add(&role, &held.counts(), |role| &mut role.allocated);
-        }
         for (role, held) in offered(framework).allocations() {
             roles.exactly(&role).frameworks.insert(id.clone());
             roles.add(&role, &held.counts(), |role| &mut role.offered);
         }
     }
     for agent in &snapshot.agents {
+        for (framework, used) in &agent.used {
+            for (role, held) in used.allocations() {
+                roles.exactly(&role).frameworks.insert(framework.to_string());
+                roles.add(&role, &held.counts(), |role| &mut role.allocated);
+            }
+        }
         for (role, reserved) in agent.total.reservations() {
             let reserved = reserved.counts();
             roles.add(&role, &reserved, |role| &mut role.reserved);

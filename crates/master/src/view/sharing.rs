@@ -1,9 +1,11 @@
 //! Metrics of the allocator: under the names that Mesos gives them, and some of our own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use allocator::{Allocator, RoleCounts, RoleView};
-use resources::{Name, Quantities, Role, Scalar};
+use master_core::{Agent, Snapshot};
+use resources::{Name, Quantities, Resource, Resources, Role, Scalar, Value};
 
 use super::metrics::{Metrics, ServerFigures};
 use super::state::number;
@@ -30,7 +32,7 @@ impl Sharing {
 }
 
 /// All of its metrics.
-pub(crate) fn metrics(sharing: &Sharing, server: &ServerFigures, metrics: &mut Metrics) {
+pub(crate) fn metrics(snapshot: &Snapshot, sharing: &Sharing, server: &ServerFigures, metrics: &mut Metrics) {
     let mut set = |name: String, value: f64| {
         metrics.insert(format!("allocator/{name}"), value);
     };
@@ -51,15 +53,15 @@ pub(crate) fn metrics(sharing: &Sharing, server: &ServerFigures, metrics: &mut M
         set(format!("mesos/resources/{name}/total"), sharing.total.get(name).to_f64());
         set(format!("mesos/resources/{name}/offered_or_allocated"), sharing.used.get(name).to_f64());
     }
-    let mut all = Quantities::new();
     for view in &sharing.roles {
-        if view.role.ancestors().next().is_none() {
-            all += &view.consumed;
-        }
         role(view, &mut set);
     }
+    let consumption = Consumption::of(&snapshot.agents);
     // Mesos calls the top of the hierarchy by an empty name.
-    consumed("", &all, &mut set);
+    consumed("", &consumption.all, &mut set);
+    for (role, amounts) in &consumption.roles {
+        consumed(role, amounts, &mut set);
+    }
     for (role, counts) in &sharing.counts {
         obstacles(role, counts, &mut set);
     }
@@ -85,7 +87,42 @@ fn role(view: &RoleView, set: &mut impl FnMut(String, f64)) {
             set(format!("{quota}/{name}/offered_or_allocated"), view.used.get(name).to_f64());
         }
     }
-    consumed(role.as_str(), &view.consumed, set);
+}
+
+/// What roles have for certain, with those below them: what is reserved, and what is used unreserved. What is offered is
+/// not in it, unlike in what the allocator holds against limits.
+#[derive(Default)]
+struct Consumption<'a> {
+    all: Quantities,
+    roles: BTreeMap<&'a str, Quantities>,
+}
+
+impl<'a> Consumption<'a> {
+    fn of(agents: &'a [Arc<Agent>]) -> Self {
+        let mut sums = Self::default();
+        for agent in agents {
+            for resource in agent.total.iter() {
+                if let Some(role) = resource.reservation_role() {
+                    sums.add(role, resource);
+                }
+            }
+            let used = agent.used.values().flat_map(Resources::iter);
+            for resource in used.filter(|resource| !resource.is_reserved() && !resource.is_revocable()) {
+                if let Some(role) = &resource.allocation {
+                    sums.add(role, resource);
+                }
+            }
+        }
+        sums
+    }
+
+    fn add(&mut self, role: &'a Role, resource: &Resource) {
+        let Value::Scalar(amount) = resource.value else { return };
+        self.all.add(resource.name.clone(), amount);
+        for role in std::iter::once(role.as_str()).chain(role.ancestors()) {
+            self.roles.entry(role).or_default().add(resource.name.clone(), amount);
+        }
+    }
 }
 
 fn consumed(role: &str, amounts: &Quantities, set: &mut impl FnMut(String, f64)) {

@@ -232,6 +232,34 @@ impl Recovered {
         writes
     }
 
+    /// What running tasks use that is not among all resources, if anything.
+    pub(crate) fn missing(&self, total: &Resources) -> Option<String> {
+        let mut free = total.clone();
+        for executor in self.frameworks.iter().flat_map(|framework| &framework.executors) {
+            if executor.record.state == ExecutorState::Terminated {
+                continue;
+            }
+            let ended = |progress: &Option<Progress>| {
+                let last = progress.as_ref().and_then(|progress| progress.statuses.last());
+                last.is_some_and(|status| status.state.is_terminal())
+            };
+            let tasks = executor.tasks.iter().filter(|(_, progress)| !ended(progress));
+            let tasks = tasks.flat_map(|(task, _)| task.info.resources.iter());
+            for used in executor.record.info.resources.iter().chain(tasks) {
+                let used = used.clone().unallocated();
+                // A shared volume is used by several at once.
+                let there = if used.is_shared() { total } else { &free };
+                if !there.contains_one(&used) {
+                    return Some(used.to_string());
+                }
+                if !used.is_shared() {
+                    free.remove(&used);
+                }
+            }
+        }
+        None
+    }
+
     /// The containers that may still be there; parents come before those nested in them.
     #[must_use]
     pub fn containers(&self, work_dir: &str) -> Vec<KnownContainer> {
@@ -284,6 +312,11 @@ pub enum RecoveryError {
         /// What was made of the resources.
         checkpointed: String,
     },
+    /// The flags take resources away that tasks use.
+    UsedResources {
+        /// What is missing.
+        missing: String,
+    },
 }
 
 impl std::fmt::Display for RecoveryError {
@@ -293,6 +326,11 @@ impl std::fmt::Display for RecoveryError {
                 f,
                 "the agent's resources lack {missing}, of which reservations or volumes were made ({checkpointed}): \
                  give them back (--resources), or unreserve and destroy those first"
+            ),
+            Self::UsedResources { missing } => write!(
+                f,
+                "the agent's resources lack {missing} that running tasks use: give them back (--resources), or start once \
+                 with --recover=cleanup, which ends the tasks"
             ),
         }
     }

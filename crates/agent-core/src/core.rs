@@ -82,13 +82,13 @@ impl AgentCore {
     /// If what is remembered and the options cannot both be true.
     pub fn recover(
         options: Options,
-        recovered: Recovered,
+        mut recovered: Recovered,
         now: Time,
         out: &mut Vec<Output>,
     ) -> Result<Self, RecoveryError> {
         let mut core = Self::new(options);
         let step = &mut Step { now, out };
-        if let Some((checkpointed, version)) = recovered.resources {
+        if let Some((checkpointed, version)) = recovered.resources.take() {
             core.total =
                 volumes::with_checkpointed(&core.options.resources, &checkpointed).map_err(|missing| {
                     RecoveryError::MissingResources {
@@ -97,6 +97,9 @@ impl AgentCore {
                     }
                 })?;
             core.resource_version = version;
+        }
+        if let Some(missing) = recovered.missing(&core.total) {
+            return Err(RecoveryError::UsedResources { missing });
         }
         if let Some(id) = recovered.agent_id {
             info!(agent = %id, "recovered; going on as the same agent");

@@ -35,7 +35,10 @@ fn running(known: &KnownContainer) -> Found {
 
 fn register(env: &mut AgentEnv) {
     env.input(Input::MasterDetected(Some(AgentEnv::master())));
-    env.advance(Duration::from_secs(1));
+    let asked = |output: &Output| matches!(output, Output::Send { message: ToMaster::Reregister(_), .. });
+    while !env.outputs.iter().any(asked) {
+        env.advance(Duration::from_millis(10));
+    }
     env.from_master(FromMaster::Reregistered {
         agent_id: "S0".into(),
         total_ping_timeout: None,
@@ -345,4 +348,21 @@ fn the_containers_that_are_asked_for_are_those_that_were_ordered() {
             .iter()
             .all(|output| !matches!(output, Output::Send { message: ToMaster::Register { .. }, .. }))
     );
+}
+
+#[test]
+fn what_running_tasks_use_must_still_be_there() {
+    let f = checkpointing("f");
+    let env = command(&f, command_task("t", "sleep 60"));
+    let start = |resources: &str| {
+        let resources = resources::Resources::parse(resources).expect("well formed");
+        let recovered = env.memory.recovered(|_| Err(String::new()));
+        let options = agent_core::Options { resources, ..options(2) };
+        AgentEnv::recover(options, env.memory.clone(), recovered)
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(start("cpus:0.1;mem:32"), Ok(()));
+    let error = start("cpus:0.1;mem:31").expect_err("too little");
+    assert!(error.starts_with("the agent's resources lack mem:32 that running tasks use: "), "{error}");
 }

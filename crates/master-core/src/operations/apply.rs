@@ -111,10 +111,11 @@ fn convert(
     operation
         .validate(requester(framework), on_agent(agent))
         .map_err(|error| format!("{error}; on agent {}", describe(agent)))?;
+    let conversions = changes(accepted, operation)?;
+    // Now that it will be done: who was not offered the volumes must not take them from those who were.
     if let Operation::Destroy { volumes } = operation {
         offers::rescind_of_volumes(core, &accepted.agent_id, volumes, out);
     }
-    let conversions = changes(accepted, operation)?;
     for conversion in &conversions {
         let (from, to) = (conversion.consumed(), conversion.converted());
         let done = core.allocation.convert(accepted.framework_id, &accepted.agent_id, from, to);

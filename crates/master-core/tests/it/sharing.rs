@@ -155,6 +155,29 @@ fn destroying_a_shared_volume_withdraws_it_from_others() {
 }
 
 #[test]
+fn who_was_not_offered_a_volume_cannot_take_it_from_others() {
+    let mut s = scene();
+    let v = shared(volume(100, "web", "v"));
+    let offer = s.offer();
+    s.accept(&offer, [reserve_disk(100), apply(create(&v))]);
+    let offer = s.offer();
+    let launched = s.task("t", &[&v]);
+    s.accept(&offer, [launch([launched])]);
+    let first = s.offer();
+    assert!(has(&first, &v));
+    // The task's end leaves the volume in the first offer; what else it had is offered to another framework.
+    s.ends("t");
+    let other = s.master.subscribe(of_role("g", "db"));
+    let offers = offers(&mut s.master, &other);
+    let [second] = offers.as_slice() else { panic!("{offers:?}") };
+    assert!(!has(second, &v));
+    accept(&mut s.master, &other, &[second], [apply(destroy(&v))]);
+    let told = s.master.events_of(&s.scheduler);
+    assert!(!told.iter().any(|event| matches!(event, SchedulerEvent::Rescind(_))), "{told:?}");
+    assert!(s.total().iter().any(Resource::is_shared));
+}
+
+#[test]
 fn frameworks_of_a_role_share_a_volume_and_others_do_not_see_it() {
     let mut s = scene();
     let v = shared(volume(100, "web", "v"));

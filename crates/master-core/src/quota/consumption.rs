@@ -1,35 +1,67 @@
-//! How much a role takes, with all roles below it.
+//! How much roles take, with all roles below them.
 
-use resources::{Quantities, Resource, Role};
+use std::collections::BTreeMap;
+
+use resources::{Quantities, Resource, Resources, Role, Value};
 
 use crate::core::MasterCore;
-use crate::types::Agent;
 
 /// Whether `role` is `top` or below it.
 pub(super) fn is_in(role: &Role, top: &Role) -> bool {
     role == top || role.is_strict_subrole_of(top)
 }
 
-fn reserved_in(resource: &Resource, role: &Role) -> bool {
-    resource.reservation_role().is_some_and(|reserved| is_in(reserved, role))
-}
+/// What counts against quotas: all that tasks and executors use, and all that is reserved beside. By the role to which it
+/// counts, those below it apart.
+pub(super) struct Consumption<'a>(BTreeMap<&'a Role, Quantities>);
 
-/// What counts against its quota: all that its tasks and executors use, and all that is reserved for it beside.
-pub(super) fn consumed(core: &MasterCore, role: &Role) -> Quantities {
-    core.agents.registered.values().fold(Quantities::new(), |mut sum, agent| {
-        sum += &consumed_of(agent, role);
-        sum
-    })
-}
-
-fn consumed_of(agent: &Agent, role: &Role) -> Quantities {
-    let mut consumed = agent.total.filter(|resource| reserved_in(resource, role)).quantities();
-    let mut allocated = Quantities::new();
-    for used in agent.used.values() {
-        consumed -= &used.filter(|resource| reserved_in(resource, role)).quantities();
-        let of_role = |resource: &Resource| resource.allocation.as_ref().is_some_and(|to| is_in(to, role));
-        allocated += &used.filter(of_role).quantities();
+impl<'a> Consumption<'a> {
+    /// Looks at every agent once, for however many roles that will be asked.
+    pub(super) fn of(core: &'a MasterCore) -> Self {
+        let mut all = Self(BTreeMap::new());
+        for agent in core.agents.registered.values() {
+            let used = || agent.used.values().flat_map(Resources::iter);
+            let mut unused: BTreeMap<&Role, Quantities> = BTreeMap::new();
+            for (role, resource) in reserved(agent.total.iter()) {
+                add(unused.entry(role).or_default(), resource);
+            }
+            if !unused.is_empty() {
+                for (role, resource) in reserved(used()) {
+                    let Some(unused) = unused.get_mut(role) else { continue };
+                    let mut taken = Quantities::new();
+                    add(&mut taken, resource);
+                    *unused -= &taken;
+                }
+            }
+            for (role, amounts) in &unused {
+                *all.0.entry(role).or_default() += amounts;
+            }
+            for resource in used() {
+                if let Some(role) = &resource.allocation {
+                    add(all.0.entry(role).or_default(), resource);
+                }
+            }
+        }
+        all
     }
-    consumed += &allocated;
-    consumed
+
+    /// How much a role and those below it take.
+    pub(super) fn in_all(&self, role: &Role) -> Quantities {
+        self.0.iter().filter(|(of, _)| is_in(of, role)).fold(Quantities::new(), |mut sum, (_, amounts)| {
+            sum += amounts;
+            sum
+        })
+    }
+}
+
+fn reserved<'r>(
+    resources: impl Iterator<Item = &'r Resource>,
+) -> impl Iterator<Item = (&'r Role, &'r Resource)> {
+    resources.filter_map(|resource| Some((resource.reservation_role()?, resource)))
+}
+
+fn add(sum: &mut Quantities, resource: &Resource) {
+    if let Value::Scalar(amount) = resource.value {
+        sum.add(resource.name.clone(), amount);
+    }
 }

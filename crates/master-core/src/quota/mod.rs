@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use allocator::Quota;
 use resources::{Name, Quantities, Role, Scalar};
 
-use self::consumption::consumed;
+use self::consumption::Consumption;
 use self::tree::Guarantees;
 use crate::core::MasterCore;
 use crate::output::Output;
@@ -49,22 +49,13 @@ pub(crate) fn update(
     for (role, quota) in &quotas {
         core.allocation.set_quota(role, quota.clone());
     }
-    for (role, quota) in &quotas {
-        rescind::enforce(core, role, quota, out);
-    }
+    rescind::enforce(core, &quotas, out);
     Ok(())
 }
 
 fn check_update(core: &MasterCore, quotas: &[(Role, Quota)], force: bool) -> Result<(), String> {
-    for (role, quota) in quotas.iter().filter(|_| !force) {
-        let consumed = consumed(core, role);
-        if !within(&quota.limits, &consumed) {
-            return Err(format!(
-                "Role '{role}' is already consuming '{consumed}'; this is more than the requested limits '{}' (use \
-                 'force' flag to bypass this check)",
-                amounts(&quota.limits)
-            ));
-        }
+    if !force && quotas.iter().any(|(_, quota)| !quota.limits.is_empty()) {
+        check_limits(&Consumption::of(core), quotas)?;
     }
     let mut all = Guarantees::new(&core.allocation.quotas);
     for (role, quota) in quotas {
@@ -78,6 +69,21 @@ fn check_update(core: &MasterCore, quotas: &[(Role, Quota)], force: bool) -> Res
     Err(format!(
         "total quota guarantees '{total}' exceed cluster capacity '{capacity}' (use 'force' flag to bypass this check)"
     ))
+}
+
+/// Whether no role has more already than it may have.
+fn check_limits(consumption: &Consumption<'_>, quotas: &[(Role, Quota)]) -> Result<(), String> {
+    for (role, quota) in quotas {
+        let consumed = consumption.in_all(role);
+        if !within(&quota.limits, &consumed) {
+            return Err(format!(
+                "Role '{role}' is already consuming '{consumed}'; this is more than the requested limits '{}' (use \
+                 'force' flag to bypass this check)",
+                amounts(&quota.limits)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// SET_QUOTA: what is guaranteed is also the limit.

@@ -6,23 +6,43 @@ use std::sync::Arc;
 use allocator::Quota;
 use resources::{Quantities, Role};
 
-use super::consumption::{consumed, is_in};
+use super::consumption::{Consumption, is_in};
 use super::{amounts, within};
 use crate::core::MasterCore;
 use crate::offers;
 use crate::output::Output;
 use crate::types::Offer;
 
-/// Withdraws offers to a role that are beyond its limits, and those to others that its guarantees need.
-pub(super) fn enforce(core: &mut MasterCore, role: &Role, quota: &Quota, out: &mut Vec<Output>) {
-    let mut taken = consumed(core, role);
-    let (own, others): (Vec<_>, Vec<_>) = all(core).into_iter().partition(|offer| is_in(&offer.role, role));
+/// Withdraws offers to roles that are beyond their limits, and those to others that their guarantees need.
+pub(super) fn enforce(core: &mut MasterCore, quotas: &[(Role, Quota)], out: &mut Vec<Output>) {
+    let consumption = Consumption::of(core);
+    let consumed: Vec<Quantities> = quotas.iter().map(|(role, _)| consumption.in_all(role)).collect();
+    let mut outstanding = all(core);
+    for ((role, quota), consumed) in quotas.iter().zip(consumed) {
+        if quota.is_empty() {
+            continue;
+        }
+        let (own, others) = outstanding.into_iter().partition(|offer| is_in(&offer.role, role));
+        outstanding = enforce_one(core, quota, consumed, (own, others), out);
+    }
+}
+
+/// The same for one role. Returns the offers that are left.
+fn enforce_one(
+    core: &mut MasterCore,
+    quota: &Quota,
+    mut taken: Quantities,
+    (own, others): (Vec<Arc<Offer>>, Vec<Arc<Offer>>),
+    out: &mut Vec<Output>,
+) -> Vec<Arc<Offer>> {
     for offer in &own {
         taken += &offer.resources.quantities();
     }
+    let mut left = Vec::with_capacity(own.len() + others.len());
     for offer in own {
         if within(&quota.limits, &taken) {
-            break;
+            left.push(offer);
+            continue;
         }
         taken -= &offer.resources.quantities();
         offers::rescind(core, &offer.framework_id, &offer.id, out);
@@ -30,11 +50,13 @@ pub(super) fn enforce(core: &mut MasterCore, role: &Role, quota: &Quota, out: &m
     let guarantees = amounts(&quota.guarantees);
     for offer in others {
         if taken.contains(&guarantees) {
-            break;
+            left.push(offer);
+            continue;
         }
         taken += &offer.resources.quantities();
         offers::rescind(core, &offer.framework_id, &offer.id, out);
     }
+    left
 }
 
 /// Withdraws all offers of one agent after the other until as much has come together as is guaranteed, of as many agents

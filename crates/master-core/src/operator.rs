@@ -1,11 +1,14 @@
 //! Calls of operators, and those of schedulers that wait for an answer.
 
+use std::collections::BTreeSet;
+
 use base::Time;
+use resources::Role;
 
 use crate::core::MasterCore;
 use crate::output::Output;
 use crate::types::{OperatorCall, OperatorError};
-use crate::{agents, frameworks, operations, quota, tasks};
+use crate::{agents, frameworks, offers, operations, quota, tasks};
 
 pub(crate) fn operator(
     core: &mut MasterCore,
@@ -47,9 +50,7 @@ pub(crate) fn operator(
         OperatorCall::DeactivateAgent(id) => agents::deactivate(core, &id, out),
         OperatorCall::ReactivateAgent(id) => agents::reactivate(core, &id),
         OperatorCall::UpdateWeights(weights) => {
-            for (role, weight) in weights {
-                core.allocation.set_weight(&role, weight);
-            }
+            update_weights(core, &weights, out);
             Ok(())
         }
         OperatorCall::UpdateQuota { quotas, force } => quota::update(core, quotas, force, out),
@@ -57,6 +58,21 @@ pub(crate) fn operator(
         OperatorCall::RemoveQuota(role) => quota::remove(core, &role),
         OperatorCall::ApplyOperation { agent_id, operation, principal } => {
             operations::apply_for_operator(core, &agent_id, operation, principal.as_ref(), out)
+        }
+    }
+}
+
+/// Sets weights. If anybody has one of the roles, all offers are withdrawn, so that the next ones are as the new weights
+/// want them.
+fn update_weights(core: &mut MasterCore, weights: &[(Role, f64)], out: &mut Vec<Output>) {
+    for (role, weight) in weights {
+        core.allocation.set_weight(role, *weight);
+    }
+    let of_role = |roles: &BTreeSet<Role>| weights.iter().any(|(role, _)| roles.contains(role));
+    if core.frameworks.registered.values().any(|framework| of_role(&framework.info.roles)) {
+        let agents: Vec<_> = core.agents.registered.keys().cloned().collect();
+        for id in agents {
+            offers::rescind_of_agent(core, &id, out);
         }
     }
 }

@@ -43,6 +43,20 @@ fn a_deactivated_agent_is_not_offered_until_reactivated() {
     master.offer(&scheduler);
 }
 
+#[test]
+fn offers_are_withdrawn_when_the_weight_of_a_role_that_somebody_has_changes() {
+    let mut master = Master::default();
+    master.agent("h", "cpus:4;mem:4096");
+    let scheduler = master.framework("f");
+    let offer = master.offer(&scheduler);
+    assert_eq!(master.operator(OperatorCall::UpdateWeights(vec![("nobodys".into(), 2.0)])), Ok(()));
+    master.settle();
+    master.expect_silence(&scheduler);
+    assert_eq!(master.operator(OperatorCall::UpdateWeights(vec![("*".into(), 2.0)])), Ok(()));
+    assert!(matches!(master.next_event(&scheduler), Some(SchedulerEvent::Rescind(id)) if id == offer.id));
+    master.offer(&scheduler);
+}
+
 fn drained(mark_gone: bool) -> (Master, testkit::master::Scheduler, base::AgentId, master_core::Pid) {
     let mut master = Master::default();
     let (agent, pid) = master.agent("h", "cpus:4;mem:4096");

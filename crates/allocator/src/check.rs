@@ -103,6 +103,8 @@ impl Allocator {
 
     fn check_kept(&self, at: crate::tree::RoleIx) {
         let node = &self.tree.roles[at];
+        let claims = self.tree.claimants.contains(&at);
+        never!(claims == node.kept.is_zero(), "role {} claims something or nothing", node.role);
         let mut below = Amounts::default();
         for child in &node.children {
             below.add(&self.tree.roles[*child].kept);

@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 
 use base::{AgentId, FrameworkId, Time};
-use resources::{Resource, Resources, Role};
+use resources::{Resource, Role};
 
 use crate::agents::AgentIx;
 use crate::holdings::As;
@@ -22,23 +22,11 @@ use crate::order::{Order, Position, Walk};
 use crate::portion::Portion;
 use crate::tree::{ClientIx, News, RoleIx};
 use crate::visit::{Stage, Verdict, Visit};
+use crate::work::Work;
 use crate::{Allocator, Offerable};
 
 /// So few clients are sorted by themselves instead of in an order.
 const FEW: usize = 16;
-
-/// What an allocation has to look at.
-#[derive(Default)]
-struct Work {
-    /// Agents about which something has changed.
-    dirty: Vec<AgentIx>,
-    /// All other agents with something free; none if nobody has news.
-    clean: Vec<AgentIx>,
-    /// Who may be offered something on the clean ones.
-    news: Vec<ClientIx>,
-    /// Clean agents for some clients without news.
-    pairs: Vec<(AgentIx, Vec<ClientIx>)>,
-}
 
 /// To whom an agent is offered.
 enum To<'a> {
@@ -91,116 +79,78 @@ impl Allocator {
         self.allocate(now)
     }
 
-    /// A client may be offered something that it could not be offered at the last allocation.
-    pub(crate) fn tell(&mut self, client: ClientIx, news: News) {
-        let known = &mut self.tree.clients[client].news;
-        if *known == News::None {
-            self.news.push(client);
-        }
-        *known = (*known).max(news);
-    }
-
-    /// What there is to look at; it counts as looked at from now on. If nobody wants offers nothing of it is: whoever
-    /// comes to want some has news.
-    fn take_work(&mut self, ended: Vec<(AgentIx, ClientIx)>) -> Work {
-        let mut work = Work::default();
-        let mut pairs: BTreeMap<AgentIx, Vec<ClientIx>> = BTreeMap::new();
-        for (at, client) in ended {
-            if self.order.contains(client) && self.tree.clients[client].news == News::None {
-                pairs.entry(at).or_default().push(client);
-            }
-        }
-        for (at, clients) in &pairs {
-            if clients.len() > FEW {
-                self.mark(*at);
-            }
-        }
-        for at in std::mem::take(&mut self.dirty) {
-            if self.agents[at].spare_at.is_some() {
-                work.dirty.push(at);
-            } else {
-                self.agents[at].dirty = false;
-            }
-        }
-        pairs.retain(|at, _| self.agents[*at].spare_at.is_some() && !self.agents[*at].dirty);
-        for client in std::mem::take(&mut self.news) {
-            let news = std::mem::take(&mut self.tree.clients[client].news);
-            if self.order.contains(client) {
-                self.tree.clients[client].news = news;
-                work.news.push(client);
-            }
-        }
-        if !work.news.is_empty() {
-            work.clean = self.spare.iter().filter(|at| !self.agents[**at].dirty).copied().collect();
-        }
-        for at in &work.dirty {
-            self.agents[*at].dirty = false;
-        }
-        work.pairs = pairs.into_iter().collect();
-        work
-    }
-
     fn run(&mut self, stage: Stage, work: &mut Work, visit: &mut Visit, offers: &mut Vec<Offerable>) {
         let guarantees = stage == Stage::Guarantees;
-        if !work.dirty.is_empty() {
-            // Another order in each stage: what the first one takes is not always of the same agents.
-            self.options.rng.shuffle(&mut work.dirty);
-            if guarantees {
-                let entitled: Vec<_> = self.tree.clients.iter().map(|(at, _)| at).collect();
-                self.choose(entitled.into_iter().filter(|at| self.may_claim(*at)).collect());
-            }
-            let to = if guarantees { To::Chosen } else { To::All };
+        let may = |allocator: &Self, client: ClientIx| !guarantees || allocator.may_claim(client);
+        // Another order in each stage: what the first one takes is not always of the same agents.
+        self.options.rng.shuffle(&mut work.dirty);
+        self.options.rng.shuffle(&mut work.clean);
+        if guarantees {
+            let entitled = self.entitled();
+            self.offer_to(&work.dirty, entitled, stage, visit, offers);
+        } else {
             for at in &work.dirty {
-                self.offer_agent(*at, stage, &to, visit, offers);
+                self.offer_agent(*at, stage, &To::All, visit, offers);
             }
         }
-        if !work.clean.is_empty() {
-            self.options.rng.shuffle(&mut work.clean);
-            let news: Vec<_> =
-                work.news.iter().copied().filter(|at| !guarantees || self.may_claim(*at)).collect();
-            self.offer_clean(&work.clean, news, stage, visit, offers);
-        }
+        let news = work.news.iter().copied().filter(|client| may(self, *client)).collect();
+        self.offer_to(&work.clean, news, stage, visit, offers);
         for (at, clients) in &work.pairs {
-            let mut due: Vec<_> =
-                clients.iter().copied().filter(|at| !guarantees || self.may_claim(*at)).collect();
-            due.sort_unstable_by(|a, b| self.order.compare(&self.tree, *a, *b));
-            self.offer_agent(*at, stage, &To::These(&due), visit, offers);
+            let due = clients.iter().copied().filter(|client| may(self, *client)).collect();
+            self.offer_to(&[*at], due, stage, visit, offers);
         }
-        self.choose(Vec::new());
+    }
+
+    /// Everybody for whom something is kept.
+    fn entitled(&self) -> Vec<ClientIx> {
+        let mut clients: Vec<ClientIx> =
+            self.tree.claimants.iter().flat_map(|role| self.tree.clients_below(*role)).collect();
+        clients.retain(|client| self.order.contains(*client));
+        clients.sort_unstable();
+        clients.dedup();
+        clients
     }
 
     fn may_claim(&self, client: ClientIx) -> bool {
         self.order.contains(client) && self.has_claim(self.tree.clients[client].role)
     }
 
-    /// Offers agents about which nothing has changed to those who have news.
-    fn offer_clean(
+    /// Offers agents to these clients only.
+    fn offer_to(
         &mut self,
         agents: &[AgentIx],
-        mut news: Vec<ClientIx>,
+        mut clients: Vec<ClientIx>,
         stage: Stage,
         visit: &mut Visit,
         offers: &mut Vec<Offerable>,
     ) {
-        let few = news.len() <= FEW;
+        let few = clients.len() <= FEW;
+        if agents.is_empty() {
+            return;
+        }
         if few {
-            news.sort_unstable_by(|a, b| self.order.compare(&self.tree, *a, *b));
+            clients.sort_unstable_by(|a, b| self.order.compare(&self.tree, *a, *b));
         } else {
-            self.choose(news.clone());
+            for client in &clients {
+                self.chosen.insert(&self.tree, *client);
+            }
         }
         for at in agents {
-            if news.is_empty() {
-                return;
+            if clients.is_empty() {
+                break;
             }
             let before = offers.len();
-            let to = if few { To::These(&news) } else { To::Chosen };
+            let to = if few { To::These(&clients) } else { To::Chosen };
             self.offer_agent(*at, stage, &to, visit, offers);
             if offers.len() > before {
-                self.drop_those_without_room(&mut news, few);
+                self.drop_those_without_room(&mut clients, few);
                 if few {
-                    news.sort_unstable_by(|a, b| self.order.compare(&self.tree, *a, *b));
+                    clients.sort_unstable_by(|a, b| self.order.compare(&self.tree, *a, *b));
                 }
             }
+        }
+        if !few {
+            self.chosen = Order::default();
         }
     }
 
@@ -222,16 +172,6 @@ impl Allocator {
             }
         }
         *news = kept;
-    }
-
-    /// Puts these clients, and only these, into the order of those who are chosen.
-    fn choose(&mut self, clients: Vec<ClientIx>) {
-        if !self.chosen.is_empty() {
-            self.chosen = Order::default();
-        }
-        for client in clients {
-            self.chosen.insert(&self.tree, client);
-        }
     }
 
     fn offer_agent(
@@ -326,41 +266,6 @@ impl Allocator {
             self.chosen.update(&self.tree, client);
         }
     }
-
-    /// Tells those who had too many offers outstanding and no longer have.
-    fn release_capped(&mut self) {
-        for framework in std::mem::take(&mut self.capped) {
-            if self.frameworks.get(framework).is_none() {
-                continue;
-            }
-            if self.is_capped(framework) {
-                self.capped.push(framework);
-                continue;
-            }
-            for client in self.frameworks[framework].clients.clone() {
-                self.tell(client, News::Wants);
-            }
-        }
-    }
-
-    /// Remembers what the next allocation has to know of this one.
-    fn conclude(&mut self, news: &[ClientIx]) {
-        for client in news {
-            self.tree.clients[*client].news = News::None;
-        }
-        // Those who were dropped because their role was full again did not come to all agents.
-        for role in std::mem::take(&mut self.released).into_keys() {
-            self.cut.entry(role).or_default();
-        }
-        for at in self.cut.keys().copied().collect::<Vec<_>>() {
-            let rooms = self.tree.roles.get(at).map(|_| self.rooms(at)).unwrap_or_default();
-            self.cut.insert(at, rooms);
-        }
-        self.tree.loosened = false;
-        if self.options.max_offered_share.is_some() {
-            self.capped = self.frameworks.iter().map(|(at, _)| at).filter(|at| self.is_capped(*at)).collect();
-        }
-    }
 }
 
 /// Offers of the same agent to the same framework in the same role, from two stages, are one.
@@ -378,17 +283,4 @@ fn joined(offers: Vec<Offerable>) -> Vec<Offerable> {
         }
     }
     all
-}
-
-/// Shared resources are offered once in an allocation and again in the next.
-impl Allocator {
-    /// The agents whose shared resources were offered by the last allocation.
-    pub(crate) fn renew_shared(&mut self) {
-        for at in std::mem::take(&mut self.shared_again) {
-            if let Some(agent) = self.agents.get_mut(at) {
-                agent.just_offered = Resources::new();
-                self.mark(at);
-            }
-        }
-    }
 }

@@ -34,6 +34,7 @@ mod tree;
 mod view;
 mod visit;
 mod why;
+mod work;
 
 pub use constraints::{Condition, Constraints, Pattern, PatternError, Predicate, RegexLimits, Selector};
 pub use options::{AgentSpec, Capabilities, FrameworkSpec, Offerable, Options, Quota};

@@ -130,7 +130,6 @@ impl Allocator {
             return Err(NotContained { have: free.clone(), wanted: from.clone() });
         }
         self.convert_total(at, from, to, true);
-        self.mark(at);
         Ok(())
     }
 
@@ -146,6 +145,9 @@ impl Allocator {
             let free = |resources: &Resources| resources.filter(|r| is_free || r.is_shared());
             agent.available -= &free(from);
             agent.available += free(to);
+        }
+        if is_free || to.iter().any(Resource::is_shared) {
+            self.mark(at);
         }
         self.settle(at);
     }

@@ -4,7 +4,7 @@
 //! that the order of service and the quotas need are kept here and changed together with what they count; nothing is
 //! summed up when it is asked for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base::{Index, never};
 use resources::{Quantities, Resource, Resources, Role, Scalar};
@@ -110,6 +110,8 @@ pub(crate) struct Tree {
     root: RoleIx,
     /// How many roles have guarantees.
     pub(crate) guaranteed: usize,
+    /// The roles for which something is kept.
+    pub(crate) claimants: BTreeSet<RoleIx>,
     /// How many roles have limits.
     pub(crate) limited: usize,
     /// What is free on agents that can be offered, and neither reserved nor revocable.
@@ -174,6 +176,7 @@ impl Tree {
             epochs: Vec::new(),
             root,
             guaranteed: 0,
+            claimants: BTreeSet::new(),
             limited: 0,
             free: Amounts::default(),
             loosened: false,
@@ -446,6 +449,11 @@ impl Tree {
             node.kept.set(name, kept);
             below_grew_by = kept + below - before;
             next = node.parent;
+            if node.kept.is_zero() {
+                self.claimants.remove(&at);
+            } else {
+                self.claimants.insert(at);
+            }
         }
         // What is no longer kept is for everybody.
         self.loosened |= below_grew_by.is_negative();

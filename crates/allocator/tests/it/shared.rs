@@ -154,6 +154,26 @@ fn one_is_offered_again_while_it_is_used() {
 }
 
 #[test]
+fn one_that_is_made_is_news_to_those_who_refused_the_rest() {
+    let mut cluster = Cluster::new();
+    cluster.capable("A", "a", SHARING);
+    cluster.capable("B", "a", SHARING);
+    cluster.agent("S", "cpus:4;mem:1024;disk(a):100");
+    let mut offer = cluster.offer();
+    assert_eq!(offer.framework, fw("A"));
+    launch(&mut cluster, &mut offer, &res("cpus:1;disk(a):100"));
+    let of_b = cluster.offer();
+    assert_eq!(of_b.framework, fw("B"));
+    cluster.decline(&of_b, 3600);
+    let of_a = cluster.offer();
+    cluster.decline(&of_a, 3600);
+    assert_eq!(cluster.offers(), []);
+    // What A uses becomes a shared volume: now there is more than what both of them refused.
+    cluster.convert("A", "S", "a", &res("disk(a):100"), &one(volume(100, "a", "1", true)));
+    assert!(cluster.offer().resources.iter().any(Resource::is_shared));
+}
+
+#[test]
 fn one_by_itself_is_too_little_to_be_offered() {
     let mut cluster = Cluster::new();
     cluster.capable("A", "a", SHARING);

@@ -10,11 +10,16 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 
 /// How the directories of agents begin.
 const PREFIX: &str = "agent-";
+
+/// How long and how often another agent is waited for, which only makes or removes a directory.
+const LOCK_WAIT: Duration = Duration::from_millis(5);
+const MAX_WAITS: u32 = 20;
 
 /// How many names are tried; only agents of other machines that share a directory take some.
 const MAX_TRIES: u32 = 100;
@@ -98,12 +103,25 @@ fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-/// Locks the directory above until the descriptor is closed.
+/// Locks the directory above until the descriptor is closed. Anybody who can read it can lock it, so that is not waited
+/// for without a limit; and nothing is put where another user could move it.
 fn locked(base: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(base, flags, Mode::empty())?;
-    rustix::fs::flock(&directory, FlockOperation::LockExclusive)?;
-    Ok(directory)
+    let owner = rustix::fs::fstat(&directory)?.st_uid;
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        let text =
+            format!("'{}' belongs to user {owner}, not to root or to who runs the agent", base.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    for _ in 0..MAX_WAITS {
+        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(directory),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(LOCK_WAIT),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::WouldBlock, format!("'{}' stays locked", base.display())))
 }
 
 fn make(base: &Path) -> io::Result<Own> {

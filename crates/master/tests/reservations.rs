@@ -297,3 +297,33 @@ async fn operations_that_fail_are_told_of() {
     assert_eq!(status["state"], "OPERATION_FAILED", "{status}");
     master.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn launches_have_no_operation_id() {
+    let master = support::master().await;
+    let _agent = FakeAgent::register(master.address()).await;
+    let mut scheduler = Scheduler::subscribe(master.address(), Subscription::default()).await;
+    let offer = scheduler.offer().await;
+    let cpus = json!({ "name": "cpus", "type": "SCALAR", "scalar": { "value": 1.0 } });
+    let task = |id: &str| {
+        json!({ "name": id, "task_id": { "value": id }, "agent_id": offer["agent_id"], "resources": [cpus],
+            "command": { "value": "true" } })
+    };
+    let executor = json!({ "type": "DEFAULT", "executor_id": { "value": "e" }, "resources": [cpus] });
+    let operations = json!([
+        { "type": "LAUNCH", "id": { "value": "a" }, "launch": { "task_infos": [task("alone")] } },
+        { "type": "LAUNCH_GROUP", "id": { "value": "b" },
+            "launch_group": { "executor": executor, "task_group": { "tasks": [task("grouped")] } } },
+    ]);
+    let accept = json!({ "offer_ids": [offer["id"]], "operations": operations });
+    assert_eq!(scheduler.call("ACCEPT", "accept", accept).await.status, 202);
+    for (id, reason, text) in [
+        ("alone", "REASON_TASK_INVALID", "The `id` field cannot be set on LAUNCH operations"),
+        ("grouped", "REASON_TASK_GROUP_INVALID", "The `id` field cannot be set on LAUNCH_GROUP operations"),
+    ] {
+        let status = scheduler.wait_for("UPDATE").await["update"]["status"].clone();
+        assert_eq!((&status["task_id"]["value"], &status["state"]), (&json!(id), &json!("TASK_ERROR")));
+        assert_eq!((&status["reason"], &status["message"]), (&json!(reason), &json!(text)));
+    }
+    master.shutdown().await;
+}

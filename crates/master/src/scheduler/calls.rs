@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{FrameworkId, Payload, Uuid};
+use base::{FrameworkId, OperationId, Payload, Uuid};
 use http_api::ApiError;
 use master_core::{AcceptOperation, RefusedTask, SchedulerCall, TaskInfo};
 use proto::v1;
@@ -148,14 +148,22 @@ fn accept(framework_id: &FrameworkId, accept: call::Accept) -> SchedulerCall {
 
 /// What the core is to do; nothing of an operation of a kind that we do not know, as in Mesos.
 fn operation(framework_id: &FrameworkId, operation: Operation) -> Option<AcceptOperation> {
-    let id = operation.id.as_ref().map(|id| id.value.as_str().into());
+    let id: Option<OperationId> = operation.id.as_ref().map(|id| id.value.as_str().into());
     let kind = match operation.r#type() {
         OperationType::Unknown => return None,
         OperationType::Launch => {
+            let wrong = id.is_some().then_some("The `id` field cannot be set on LAUNCH operations");
             let tasks = operation.launch?.task_infos.into_iter();
-            return Some(AcceptOperation::Launch(tasks.map(|task| launched(framework_id, task)).collect()));
+            let tasks = tasks.map(|task| match wrong {
+                Some(wrong) => Err(refused(&task, wrong.to_owned())),
+                None => launched(framework_id, task),
+            });
+            return Some(AcceptOperation::Launch(tasks.collect()));
         }
-        OperationType::LaunchGroup => return launch_group(framework_id, operation.launch_group?),
+        OperationType::LaunchGroup => {
+            let wrong = id.is_some().then_some("The `id` field cannot be set on LAUNCH_GROUP operations");
+            return launch_group(framework_id, operation.launch_group?, wrong);
+        }
         OperationType::Reserve => OperationKind::Reserve,
         OperationType::Unreserve => OperationKind::Unreserve,
         OperationType::Create => OperationKind::Create,
@@ -178,19 +186,28 @@ fn launched(framework_id: &FrameworkId, mut task: v1::TaskInfo) -> Result<Arc<Ta
     if let Some(executor) = &mut task.executor {
         own(framework_id, executor);
     }
-    let (task_id, agent_id) = (task.task_id.value.as_str().into(), task.agent_id.value.as_str().into());
+    let wrong = refused(&task, String::new());
     let checked = wire::validate_task(&task).map_err(|error| error.to_string());
     let converted = checked.and_then(|()| convert::task_info(task).map_err(|error| error.to_string()));
-    converted.map(Arc::new).map_err(|message| RefusedTask { task_id, agent_id, message })
+    converted.map(Arc::new).map_err(|message| RefusedTask { message, ..wrong })
 }
 
-/// A group as the core takes it. One whose description is wrong is given to it nevertheless, with the reason, because
-/// each of its tasks gets a status.
-fn launch_group(framework_id: &FrameworkId, group: LaunchGroup) -> Option<AcceptOperation> {
+fn refused(task: &v1::TaskInfo, message: String) -> RefusedTask {
+    let (task_id, agent_id) = (task.task_id.value.as_str().into(), task.agent_id.value.as_str().into());
+    RefusedTask { task_id, agent_id, message }
+}
+
+/// A group as the core takes it. One that is wrong, as is known already or by its description, is given to it
+/// nevertheless, with the reason, because each of its tasks gets a status.
+fn launch_group(
+    framework_id: &FrameworkId,
+    group: LaunchGroup,
+    wrong: Option<&str>,
+) -> Option<AcceptOperation> {
     let mut executor = group.executor;
     own(framework_id, &mut executor);
-    let mut refused =
-        wire::validate_task_group(&group.task_group, &executor).err().map(|error| error.to_string());
+    let invalid = || wire::validate_task_group(&group.task_group, &executor).err();
+    let mut refused = wrong.map(str::to_owned).or_else(|| invalid().map(|error| error.to_string()));
     sensible(&mut executor.resources, &mut refused);
     let tasks = group.task_group.tasks.into_iter().map(|mut task| {
         // The group's executor runs them all.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::http::StatusCode;
 use base::Time;
-use containerizer::Launcher;
+use containerizer::{Fetcher, Launcher};
 use http_api::{ApiError, Logging};
 
 use crate::convert::SelfDescription;
@@ -22,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) flags: BTreeMap<String, String>,
     pub(crate) core: CoreHandle,
     pub(crate) launcher: Arc<dyn Launcher>,
+    pub(crate) fetcher: Fetcher,
     pub(crate) started: Instant,
     pub(crate) start_time: Time,
     /// As set by `SET_LOGGING_LEVEL`; it is shown and has no other effect.
@@ -36,12 +37,9 @@ impl Shared {
 
     /// All metrics by name.
     pub(crate) fn metrics(&self, view: &AgentView) -> BTreeMap<String, f64> {
-        crate::metrics::collect(
-            &view.snapshot,
-            &view.counters,
-            self.started,
-            self.options.gc_delay.as_secs_f64(),
-        )
+        let gc_delay = self.options.gc_delay.as_secs_f64();
+        let cache = self.fetcher.cache_usage();
+        crate::metrics::collect(&view.snapshot, &view.counters, cache, self.started, gc_delay)
     }
 }
 

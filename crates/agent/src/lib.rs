@@ -16,6 +16,7 @@ mod detector;
 mod engine;
 mod executor_api;
 mod files;
+mod launchers;
 mod libprocess;
 mod metrics;
 mod operator;
@@ -28,7 +29,9 @@ mod volumes;
 
 pub use checkpoint::UnreadableError;
 pub use compatibility::IncompatibleError;
+pub use containerizer::{Isolation, LinuxOptions};
 pub use detect::DescriptionError;
+pub use launchers::LauncherError;
 pub use options::{AgentOptions, FaultDomain, LauncherKind, ReconfigurationPolicy, Recover};
 pub use server::{AgentServer, StartError, Terminated};
 

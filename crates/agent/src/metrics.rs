@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use agent_core::{ExecutorState, Snapshot, StatusUpdate, TaskState};
 use base::Uuid;
+use containerizer::CacheUsage;
 use resources::{Resources, Scalar};
 
 /// Counts status updates once, however often they are sent.
@@ -59,9 +60,7 @@ pub(crate) struct Counters {
 }
 
 /// Metrics that are always 0 here: what they count does not happen.
-const NEVER: [&str; 14] = [
-    "containerizer/fetcher/cache_size_total_bytes",
-    "containerizer/fetcher/cache_size_used_bytes",
+const NEVER: [&str; 12] = [
     "containerizer/mesos/container_destroy_errors",
     "containerizer/mesos/filesystem/containers_new_rootfs",
     "containerizer/mesos/provisioner/bind/remove_rootfs_errors",
@@ -80,12 +79,15 @@ const NEVER: [&str; 14] = [
 pub(crate) fn collect(
     snapshot: &Snapshot,
     counters: &Counters,
+    cache: CacheUsage,
     started: Instant,
     gc_delay: f64,
 ) -> BTreeMap<String, f64> {
     let mut all: BTreeMap<String, f64> = NEVER.iter().map(|name| ((*name).to_owned(), 0.0)).collect();
     let updates = &counters.updates;
     let counts = [
+        ("containerizer/fetcher/cache_size_total_bytes", cache.total),
+        ("containerizer/fetcher/cache_size_used_bytes", cache.used),
         ("containerizer/fetcher/task_fetches_failed", counters.fetches_failed),
         ("containerizer/fetcher/task_fetches_succeeded", counters.fetches_succeeded),
         ("gc/path_removals_failed", counters.removals_failed),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base::duration_text;
+use containerizer::{Isolation, LinuxOptions};
 use proto::v1::domain_info::fault_domain::{RegionInfo, ZoneInfo};
 use proto::v1::{self, DomainInfo};
 
@@ -100,14 +101,22 @@ pub struct AgentOptions {
     pub reconfiguration_policy: ReconfigurationPolicy,
     /// Who runs containers.
     pub launcher: LauncherKind,
-    /// Where the launcher keeps its records; they must not outlive a restart of the machine.
+    /// Where the launcher keeps its records; if empty, in the work directory.
     pub runtime_dir: PathBuf,
+    /// What keeps containers from the machine, where the launcher is that for Linux. Its own `runtime_dir` does not count.
+    pub linux: LinuxOptions,
     /// How long executors that checkpoint are told to wait for an agent to come back.
     pub recovery_timeout: Duration,
     /// A server that sends nothing for so long is given up by the fetcher.
     pub fetcher_stall_timeout: Duration,
     /// Where relative paths of the fetcher start.
     pub frameworks_home: Option<PathBuf>,
+    /// Where the fetcher keeps what tasks may share; it makes a directory of its own there.
+    pub fetcher_cache_dir: PathBuf,
+    /// How many bytes it may keep; nothing is kept where it is 0.
+    pub fetcher_cache_size: u64,
+    /// Where the hadoop client is that fetches what has other schemes; looked for where it is `None`.
+    pub hadoop_home: Option<PathBuf>,
     /// How long the sandbox of an ended executor is kept.
     pub gc_delay: Duration,
     /// Whether tasks run as their own users, not as the agent's.
@@ -149,12 +158,16 @@ impl Default for AgentOptions {
             recover: Recover::Reconnect,
             reconfiguration_policy: ReconfigurationPolicy::Any,
             launcher: LauncherKind::Posix,
-            runtime_dir: PathBuf::from("/var/run/meseta"),
+            runtime_dir: PathBuf::new(),
+            linux: LinuxOptions::new(Isolation::usual(), PathBuf::new()),
             executor_environment_variables: BTreeMap::new(),
             registration_backoff_factor: Duration::from_secs(1),
             recovery_timeout: Duration::from_secs(15 * 60),
             fetcher_stall_timeout: Duration::from_secs(60),
             frameworks_home: None,
+            fetcher_cache_dir: PathBuf::from("/tmp/mesos/fetch"),
+            fetcher_cache_size: 2 << 30,
+            hadoop_home: None,
             gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
             switch_user: true,
             max_completed_executors_per_framework: 150,
@@ -211,8 +224,15 @@ impl AgentOptions {
                     Recover::Cleanup => "cleanup".to_owned(),
                 },
             ),
+            text("isolation", self.linux.isolation.to_string()),
             text("runtime_dir", self.runtime_dir.display().to_string()),
+            text("cgroups_enable_cfs", self.linux.cfs.to_string()),
+            text("cgroups_root", self.linux.cgroups_root.clone()),
+            text("container_disk_watch_interval", duration_text(self.linux.disk_interval)),
+            text("enforce_container_disk_quota", self.linux.enforce_disk.to_string()),
             text("executor_shutdown_grace_period", duration_text(self.executor_shutdown_grace_period)),
+            text("fetcher_cache_dir", self.fetcher_cache_dir.display().to_string()),
+            text("fetcher_cache_size", bytes_text(self.fetcher_cache_size)),
             text("fetcher_stall_timeout", duration_text(self.fetcher_stall_timeout)),
             text(
                 "frameworks_home",
@@ -253,21 +273,26 @@ impl FaultDomain {
     }
 }
 
+/// A number of bytes as Mesos writes it: in the largest unit that needs no fraction.
+fn bytes_text(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+    let (mut number, mut unit) = (bytes, 0);
+    while number != 0 && number.is_multiple_of(1024) && unit + 1 < UNITS.len() {
+        (number, unit) = (number / 1024, unit + 1);
+    }
+    format!("{number}{}", UNITS[unit])
+}
+
 /// Flags of Mesos that clients read and that are not options here, with the value that describes what the agent does.
-const FIXED_FLAGS: [(&str, &str); 19] = [
+const FIXED_FLAGS: &[(&str, &str)] = &[
     ("authenticate_http_readonly", "false"),
     ("authenticate_http_readwrite", "false"),
-    ("container_disk_watch_interval", "15secs"),
     ("containerizers", "mesos"),
     ("disk_watch_interval", "1mins"),
-    ("enforce_container_disk_quota", "false"),
-    ("fetcher_cache_dir", "/tmp/mesos/fetch"),
-    ("fetcher_cache_size", "0B"),
     ("gc_disk_headroom", "0.1"),
     ("help", "false"),
     ("hostname_lookup", "false"),
     ("http_command_executor", "false"),
-    ("isolation", "posix/cpu,posix/mem"),
     ("logbufsecs", "0"),
     ("logging_level", "INFO"),
     ("oversubscribed_resources_interval", "15secs"),
@@ -285,6 +310,8 @@ mod tests {
         let flags = AgentOptions::default().flags(1, "host");
         assert_eq!(flags["gc_delay"], "1weeks");
         assert_eq!(flags["recovery_timeout"], "15mins");
+        assert_eq!(flags["fetcher_cache_size"], "2GB");
+        assert_eq!([0, 1023, 3 << 20, 5 << 40].map(bytes_text), ["0B", "1023B", "3MB", "5TB"]);
         assert_eq!(flags["registration_backoff_factor"], "1secs");
         assert_eq!((flags["port"].as_str(), flags["hostname"].as_str()), ("1", "host"));
         assert!(!flags.contains_key("attributes"));

@@ -11,10 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use agent_core::{AgentCore, Input, Options, Pid, RecoveryError};
 use base::Time;
-use containerizer::{
-    EventSink, FetchLimits, Fetcher, Isolation, Launcher, LinuxError, LinuxLauncher, LinuxOptions,
-    PosixLauncher, PosixOptions,
-};
+use containerizer::{FetchLimits, Fetcher, Hadoop, Launcher};
 use http_api::{Logging, ServeOptions, serve_behind};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -28,8 +25,9 @@ use crate::convert::SelfDescription;
 use crate::detect::{self, DescriptionError};
 use crate::detector;
 use crate::engine::{Clock, Containers, CoreHandle, Ended, Engine, EngineOptions, Garbage, Work};
+use crate::launchers::{self, LauncherError};
 use crate::libprocess::{Inbox, PROCESS};
-use crate::options::{AgentOptions, FaultDomain, LauncherKind, Recover};
+use crate::options::{AgentOptions, FaultDomain, Recover};
 use crate::recovery;
 
 /// How much work may wait for the core before whoever brings more has to wait.
@@ -83,8 +81,8 @@ pub enum StartError {
     #[error("cannot go on as the agent that was here before")]
     Incompatible(#[from] IncompatibleError),
     /// Containers cannot be run like this here.
-    #[error("cannot use the Linux launcher")]
-    Launcher(#[from] LinuxError),
+    #[error("containers cannot run as they are to")]
+    Launcher(#[from] LauncherError),
     /// Threads or descriptors are used up.
     #[error("cannot start the agent's threads")]
     Thread(#[source] io::Error),
@@ -142,19 +140,25 @@ impl AgentServer {
             // The loop has ended when nobody listens.
             let _ = container_sender.send(event);
         });
-        let launcher = launcher(&options, sink).await?;
+        let chosen = launchers::start(&options, sink).await?;
+        let launcher = Arc::clone(&chosen.launcher);
         let core_options = core_options(&options, &own);
         let leftovers = recovery.find(&core_options.work_dir, Arc::clone(&launcher)).await;
         let clock = Clock::start();
         let (agent, first) = recovery.core(core_options, clock.now())?;
         let limits = FetchLimits { stall: options.fetcher_stall_timeout, ..FetchLimits::default() };
-        let fetcher = Fetcher::new(limits, options.frameworks_home.clone());
+        let fetcher = Fetcher::new(limits, options.frameworks_home.clone())
+            .with_cache(options.fetcher_cache_dir.clone(), options.fetcher_cache_size);
+        let fetcher = match Hadoop::find(options.hadoop_home.as_deref()) {
+            Some(hadoop) => fetcher.with_other_schemes(Arc::new(hadoop)),
+            None => fetcher,
+        };
         let (peer_sender, peer_events) = mpsc::unbounded_channel();
         let runtime = Handle::current();
         let registered = Arc::new(AtomicBool::new(false));
         let watching =
             tokio::spawn(detector::watch(given, master.clone(), Arc::clone(&registered), core.clone()));
-        let mut containers = Containers::new(launcher.clone(), fetcher, runtime.clone(), core.clone());
+        let mut containers = Containers::new(chosen, fetcher.clone(), runtime.clone(), core.clone());
         containers.adopt(leftovers.known, &leftovers.fates);
         let (store_sender, store_events) = mpsc::unbounded_channel();
         let writer =
@@ -185,6 +189,7 @@ impl AgentServer {
             flags: options.flags(address.port(), &own.hostname),
             own,
             core: core.clone(),
+            fetcher,
             launcher,
             started: Instant::now(),
             start_time: Time::EPOCH + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
@@ -276,21 +281,6 @@ async fn work_dir(options: &AgentOptions) -> Result<(PathBuf, File), StartError>
         Ok((path, directory))
     });
     prepared.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
-}
-
-/// Whoever runs the containers. Plain processes that an earlier agent left behind are ended first.
-async fn launcher(options: &AgentOptions, sink: EventSink) -> Result<Arc<dyn Launcher>, StartError> {
-    if options.launcher == LauncherKind::Linux {
-        let linux = LinuxOptions::new(Isolation::default(), options.runtime_dir.clone());
-        return Ok(Arc::new(LinuxLauncher::new(linux, sink)?));
-    }
-    let sandboxes = options.work_dir.join("slaves");
-    let ending = tokio::task::spawn_blocking(move || PosixLauncher::kill_leftovers(&sandboxes));
-    for sandbox in ending.await.map_err(|error| StartError::Thread(io::Error::other(error)))? {
-        tracing::warn!(sandbox, "killed a container that an earlier agent left behind");
-    }
-    let posix = PosixOptions { adopt_orphans: options.adopt_orphans, ..PosixOptions::default() };
-    Ok(Arc::new(PosixLauncher::new(posix, sink).map_err(StartError::Thread)?))
 }
 
 fn describe(options: &AgentOptions, address: SocketAddr) -> Result<SelfDescription, StartError> {

@@ -15,11 +15,13 @@ use super::info::decoded;
 const CPUS: &str = "cpus";
 const MEM: &str = "mem";
 
-/// What a container may use.
-pub(crate) fn limits(spec: &ContainerSpec) -> Limits {
+/// What a container may use that has these resources.
+pub(crate) fn limits(resources: &Resources, spec: &ContainerSpec) -> Limits {
     let limits = task(spec).map(|task| task.limits).unwrap_or_default();
-    let limit = |name: &str| limits.get(name).map(|limit| limit.value);
-    let resources = &spec.resources;
+    let limit = |name: &str| {
+        let found = limits.iter().find(|entry| entry.key.as_deref() == Some(name))?;
+        found.value.as_ref().map(|limit| limit.value)
+    };
     Limits {
         cpus: resources.cpus().map(Scalar::to_f64),
         cpus_limit: limit(CPUS).map_or(Limit::Request, |cpus| {
@@ -63,11 +65,21 @@ fn task(spec: &ContainerSpec) -> Option<v1::TaskInfo> {
 /// # Errors
 /// With one line that says what cannot be given, and what would give it.
 pub(crate) fn wishes(spec: &ContainerSpec, isolation: Option<&Isolation>) -> Result<Wishes, String> {
-    let container = match task(spec) {
+    of_container(container(spec), isolation)
+}
+
+fn container(spec: &ContainerSpec) -> Option<v1::ContainerInfo> {
+    match task(spec) {
         Some(task) => task.container,
         None if spec.executor.body.as_bytes().is_empty() => None,
         None => decoded::<v1::ExecutorInfo>(spec.executor.body.as_bytes()).container,
-    };
+    }
+}
+
+fn of_container(
+    container: Option<v1::ContainerInfo>,
+    isolation: Option<&Isolation>,
+) -> Result<Wishes, String> {
     let Some(container) = container else {
         return Ok(Wishes { shares_limits: true, ..Wishes::default() });
     };
@@ -83,7 +95,11 @@ pub(crate) fn wishes(spec: &ContainerSpec, isolation: Option<&Isolation>) -> Res
     let private = linux.ipc_mode() == IpcMode::Private;
     needs(effective.or(bounding).is_some(), Isolator::LinuxCapabilities, "capabilities of containers")?;
     needs(private, Isolator::NamespacesIpc, "IPC namespaces of containers")?;
-    needs(linux.shm_size.is_some(), Isolator::NamespacesIpc, "shared memory of a container's own (shm_size)")?;
+    needs(
+        linux.shm_size.is_some(),
+        Isolator::NamespacesIpc,
+        "shared memory of a container's own (shm_size)",
+    )?;
     let seccomp = seccomp(linux.seccomp.as_ref())?;
     needs(matches!(seccomp, Seccomp::Profile(_)), Isolator::LinuxSeccomp, "seccomp profiles of containers")?;
     let mut volumes = Vec::with_capacity(container.volumes.len());
@@ -187,4 +203,61 @@ fn kernel_number(kind: v1::r_limit_info::r_limit::Type) -> Result<u32, String> {
         Type::RlmtRtprio => 14,
         Type::RlmtRttime => 15,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(container: &str, isolation: Option<&str>) -> Result<Wishes, String> {
+        let container = proto::json::from_slice(container.as_bytes()).expect("a container");
+        let isolation = isolation.map(|text| Isolation::parse(text).expect("known isolators"));
+        of_container(Some(container), isolation.as_ref())
+    }
+
+    #[test]
+    fn what_the_isolators_do_not_give_is_refused_and_says_which_would() {
+        for (asked, isolator) in [
+            (
+                r#"{"type":"MESOS","volumes":[{"host_path":"/x","container_path":"/x","mode":"RW"}]}"#,
+                "volume/host_path",
+            ),
+            (r#"{"type":"MESOS","linux_info":{"effective_capabilities":{}}}"#, "linux/capabilities"),
+            (r#"{"type":"MESOS","linux_info":{"seccomp":{"profile_name":"x"}}}"#, "linux/seccomp"),
+            (r#"{"type":"MESOS","linux_info":{"ipc_mode":"PRIVATE"}}"#, "namespaces/ipc"),
+            (r#"{"type":"MESOS","linux_info":{"shm_size":64}}"#, "namespaces/ipc"),
+        ] {
+            for isolation in [None, Some("posix/cpu,posix/mem")] {
+                let found = of(asked, isolation).expect_err(asked);
+                assert!(found.contains(&format!("'{isolator}'")), "{asked}: {found}");
+            }
+            let all = "filesystem/linux,namespaces/ipc,linux/capabilities,linux/seccomp";
+            assert!(of(asked, Some(all)).is_ok(), "{asked}");
+        }
+        let harmless =
+            r#"{"type":"MESOS","linux_info":{"seccomp":{"unconfined":true},"ipc_mode":"SHARE_PARENT"}}"#;
+        assert!(of(harmless, None).is_ok());
+    }
+
+    #[test]
+    fn wishes_are_read_as_the_wire_has_them() {
+        let asked = r#"{"type":"MESOS",
+            "volumes":[{"container_path":"data","mode":"RO","source":{"type":"SANDBOX_PATH","sandbox_path":{"type":"PARENT","path":"pool"}}}],
+            "rlimit_info":{"rlimits":[{"type":"RLMT_NOFILE","soft":10,"hard":20},{"type":"RLMT_CORE"}]},
+            "linux_info":{"effective_capabilities":{"capabilities":["NET_RAW"]},"share_pid_namespace":true,"share_cgroups":false}}"#;
+        let wishes = of(asked, Some("filesystem/linux,linux/capabilities")).expect("it is given");
+        let volume = Volume {
+            source: VolumeFrom::ParentSandbox("pool".into()),
+            container_path: "data".into(),
+            read_only: true,
+        };
+        assert_eq!(wishes.volumes, [volume]);
+        let limits = [(7, Some(10), Some(20)), (4, None, None)];
+        let limits = limits.map(|(resource, soft, hard)| Rlimit { resource, soft, hard });
+        assert_eq!(wishes.rlimits, limits);
+        assert_eq!(wishes.effective_capabilities, Some(1 << 13));
+        assert!(wishes.shares_pids && !wishes.shares_limits);
+        let half = r#"{"type":"MESOS","rlimit_info":{"rlimits":[{"type":"RLMT_CPU","soft":1}]}}"#;
+        assert!(of(half, None).is_err_and(|error| error.contains("both")));
+    }
 }

@@ -3,6 +3,7 @@
 mod executor;
 mod from_master;
 mod info;
+mod isolation;
 mod operation;
 mod status;
 mod task;
@@ -15,6 +16,7 @@ pub(crate) use info::{
     executor as executor_from_proto, executor_to_proto, framework as framework_from_proto,
     framework_to_proto, task as task_from_proto, task_of_executor,
 };
+pub(crate) use isolation::{limits, wishes};
 pub(crate) use operation::{operation_from_proto, operation_to_proto};
 pub(crate) use status::{container_id_from_proto, container_id_to_proto, status_from_proto, status_to_proto};
 pub(crate) use task::{queued_to_proto, task_to_proto};

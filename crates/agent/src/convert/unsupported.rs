@@ -1,4 +1,5 @@
-//! What containers are asked for and cannot be given yet.
+//! What containers are asked for and cannot be given yet, whatever the agent's isolators. What depends on those is seen to
+//! where a container is launched, see `isolation`.
 //!
 //! To run such a task as if it had not asked could harm: its command would see the host's own files, network and
 //! processes. A Mesos agent without the containerizer or the isolator fails the launch, and so does this one.
@@ -23,24 +24,10 @@ fn in_container(container: &v1::ContainerInfo) -> Option<&'static str> {
         Type::Docker => return Some("containers of type DOCKER"),
         Type::Mesos => [
             (container.mesos.as_ref().is_some_and(|mesos| mesos.image.is_some()), "images of containers"),
-            (!container.volumes.is_empty(), "volumes of containers"),
             (container.network_infos.iter().any(|network| network.name.is_some()), "networks of containers"),
             (container.tty_info.is_some(), "terminals of containers (tty_info)"),
         ],
     };
-    let found = wrong.into_iter().find_map(|(asked, what)| asked.then_some(what));
-    found.or_else(|| container.linux_info.as_ref().and_then(in_linux))
-}
-
-fn in_linux(linux: &v1::LinuxInfo) -> Option<&'static str> {
-    let capabilities = [&linux.capability_info, &linux.bounding_capabilities, &linux.effective_capabilities];
-    let seccomp = linux.seccomp.as_ref().is_some_and(|seccomp| !seccomp.unconfined());
-    let wrong = [
-        (capabilities.iter().any(|asked| asked.is_some()), "capabilities of containers"),
-        (seccomp, "seccomp profiles of containers"),
-        (linux.ipc_mode() == v1::linux_info::IpcMode::Private, "IPC namespaces of containers"),
-        (linux.shm_size.is_some(), "shared memory of a container's own (shm_size)"),
-    ];
     wrong.into_iter().find_map(|(asked, what)| asked.then_some(what))
 }
 
@@ -75,13 +62,8 @@ mod tests {
         for (asked, what) in [
             (r#"{"type":"DOCKER","docker":{"image":"busybox"}}"#, "type DOCKER"),
             (r#"{"type":"MESOS","mesos":{"image":{"type":"DOCKER","docker":{"name":"x"}}}}"#, "images"),
-            (r#"{"type":"MESOS","volumes":[{"container_path":"/x","mode":"RW"}]}"#, "volumes"),
             (r#"{"type":"MESOS","network_infos":[{"name":"web"}]}"#, "networks"),
             (r#"{"type":"MESOS","tty_info":{}}"#, "tty_info"),
-            (r#"{"type":"MESOS","linux_info":{"effective_capabilities":{}}}"#, "capabilities"),
-            (r#"{"type":"MESOS","linux_info":{"seccomp":{"profile_name":"x"}}}"#, "seccomp"),
-            (r#"{"type":"MESOS","linux_info":{"ipc_mode":"PRIVATE"}}"#, "IPC"),
-            (r#"{"type":"MESOS","linux_info":{"shm_size":64}}"#, "shm_size"),
         ] {
             let found = of(asked).unwrap_or_else(|| panic!("{asked} runs"));
             assert!(found.contains(what), "{asked}: {found}");

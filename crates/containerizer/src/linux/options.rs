@@ -206,6 +206,13 @@ impl Isolation {
         own.complete()
     }
 
+    /// What Mesos' agent runs with where nothing is said: processor time and memory are measured, and no more.
+    #[must_use]
+    pub fn usual() -> Self {
+        let isolators = [Isolator::PosixCpu, Isolator::PosixMem, Isolator::FilesystemPosix];
+        Self { isolators: isolators.into(), all_cgroups: false }
+    }
+
     fn complete(mut self) -> Result<Self, IsolationError> {
         let mounts = self.has(Isolator::FilesystemLinux);
         if mounts && self.has(Isolator::FilesystemPosix) {
@@ -247,7 +254,9 @@ impl Isolation {
 impl fmt::Display for Isolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.all_cgroups.then_some("cgroups/all");
-        let names: Vec<&str> = all.into_iter().chain(self.isolators.iter().map(|own| own.name())).collect();
+        // What is there without being asked for need not be said.
+        let said = self.isolators.iter().filter(|isolator| **isolator != Isolator::FilesystemPosix);
+        let names: Vec<&str> = all.into_iter().chain(said.map(|own| own.name())).collect();
         f.write_str(&names.join(","))
     }
 }
@@ -266,6 +275,7 @@ mod tests {
         assert!(!isolation.has(Isolator::CgroupsPids));
         assert_eq!(Isolation::parse("cgroups"), Isolation::parse("cgroups/mem,cgroups/cpu"));
         assert_eq!(Isolation::parse("process"), Isolation::parse("posix/cpu,posix/mem"));
+        assert_eq!(Isolation::parse("posix/cpu,posix/mem"), Ok(Isolation::usual()));
         assert!(Isolation::parse("cgroups/all").expect("known").has(Isolator::CgroupsPids));
     }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use super::life::{EndSignals, ProcessFlags, set_logging_level};
-use crate::flags::{Domain, Duration};
+use crate::flags::{Bytes, Domain, Duration};
 
 /// How long the executors may take to end; those that take longer are killed.
 const END_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -82,6 +82,16 @@ pub(crate) struct AgentFlags {
     /// Where relative paths of the fetcher start
     #[arg(long, value_name = "DIRECTORY", help_heading = "Fetcher")]
     frameworks_home: Option<PathBuf>,
+    /// Where what tasks may share is kept; the agent makes a directory of its own there
+    #[arg(long, default_value = "/tmp/mesos/fetch", value_name = "DIRECTORY", help_heading = "Fetcher")]
+    fetcher_cache_dir: PathBuf,
+    /// How much of it is kept; nothing with 0B
+    #[arg(long, default_value = "2GB", value_name = "BYTES", help_heading = "Fetcher")]
+    fetcher_cache_size: Bytes,
+    /// Where the hadoop client is (as bin/hadoop) that fetches hdfs:// and whatever else it knows; otherwise it is looked
+    /// for in HADOOP_HOME and PATH
+    #[arg(long, value_name = "DIRECTORY", help_heading = "Fetcher")]
+    hadoop_home: Option<PathBuf>,
 
     /// Longest pause before the first attempt to register again
     #[arg(long, default_value = "1secs", value_name = "DURATION", help_heading = "Recovery")]
@@ -143,6 +153,9 @@ impl AgentFlags {
             recovery_timeout: self.recovery_timeout.0,
             fetcher_stall_timeout: self.fetcher_stall_timeout.0,
             frameworks_home: self.frameworks_home.clone(),
+            fetcher_cache_dir: self.fetcher_cache_dir.clone(),
+            fetcher_cache_size: self.fetcher_cache_size.0,
+            hadoop_home: self.hadoop_home.clone(),
             gc_delay: self.gc_delay.0,
             switch_user: self.switch_user,
             max_completed_executors_per_framework: self.max_completed_executors_per_framework,

@@ -22,11 +22,8 @@ use crate::order::{Order, Position, Walk};
 use crate::portion::Portion;
 use crate::tree::{ClientIx, News, RoleIx};
 use crate::visit::{Stage, Verdict, Visit};
-use crate::work::Work;
+use crate::work::{FEW, Work};
 use crate::{Allocator, Offerable};
-
-/// So few clients are sorted by themselves instead of in an order.
-const FEW: usize = 16;
 
 /// To whom an agent is offered.
 enum To<'a> {

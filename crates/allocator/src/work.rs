@@ -8,8 +8,8 @@ use crate::Allocator;
 use crate::agents::AgentIx;
 use crate::tree::{ClientIx, News};
 
-/// For one agent not more clients than these are looked at by themselves: it is looked at for all then.
-const FEW: usize = 16;
+/// So few clients are sorted by themselves; for more an order is made, or everybody is looked at.
+pub(crate) const FEW: usize = 16;
 
 /// What an allocation has to look at.
 #[derive(Default)]

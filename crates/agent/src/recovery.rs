@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use agent_core::{AgentCore, Found, KnownContainer, Options, Output, Recovered, Write};
 use base::{ContainerId, Time};
@@ -22,6 +23,9 @@ use crate::volumes;
 
 /// In the work directory. Beside it is what was damaged, if anything ever was.
 const STORE: &str = "meta/agent.redb";
+
+/// How long the store of an agent that was just killed may still seem to be in use.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Names the life of this machine.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -61,8 +65,21 @@ impl From<StoreError> for ReadError {
     }
 }
 
+/// A process that an agent was just starting when it was killed has its files open, too, until it executes something.
+fn open(path: &Path) -> Result<Opened, StoreError> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match Embedded::open(path) {
+            Err(StoreError::InUse { .. }) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            other => return other,
+        }
+    }
+}
+
 fn read_now(path: &Path) -> Result<Recovery, ReadError> {
-    let Opened { mut store, records, damage } = Embedded::open(path)?;
+    let Opened { mut store, records, damage } = open(path)?;
     for damage in &damage {
         tracing::error!("{damage}");
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use agent_core::{AgentCore, Input, Options, Pid, RecoveryError};
 use base::Time;
@@ -32,6 +32,9 @@ use crate::recovery;
 
 /// How much work may wait for the core before whoever brings more has to wait.
 const QUEUE: usize = 16 << 10;
+
+/// How long the work directory of an agent that was just killed may still seem to be in use.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why an agent could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -271,16 +274,27 @@ async fn work_dir(options: &AgentOptions) -> Result<(PathBuf, File), StartError>
         std::fs::create_dir_all(&path)?;
         let path = path.canonicalize()?;
         let directory = File::open(&path)?;
-        match rustix::fs::flock(&directory, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
+        lock(&directory)?;
+        Ok((path, directory))
+    });
+    prepared.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
+}
+
+/// A process that an agent was just starting when it was killed has the lock, too, until it executes something.
+fn lock(directory: &File) -> io::Result<()> {
+    let end = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match rustix::fs::flock(directory, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another agent uses it"));
             }
             Err(error) => return Err(error.into()),
         }
-        Ok((path, directory))
-    });
-    prepared.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
+    }
 }
 
 fn describe(options: &AgentOptions, address: SocketAddr) -> Result<SelfDescription, StartError> {

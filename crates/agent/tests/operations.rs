@@ -366,6 +366,14 @@ fn process() {
 
 struct Process(std::process::Child, std::net::SocketAddr);
 
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 async fn process_of(master: &FakeMaster, work_dir: &Path) -> Process {
     let address = work_dir.join("address");
     let _ = std::fs::remove_file(&address);

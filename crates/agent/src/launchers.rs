@@ -9,6 +9,14 @@ use containerizer::{
 
 use crate::options::{AgentOptions, LauncherKind};
 
+impl LauncherKind {
+    /// The one that is used where nothing is said: that for Linux where it can be had, as in Mesos.
+    #[must_use]
+    pub fn usual() -> Self {
+        if LinuxLauncher::available() { Self::Linux } else { Self::Posix }
+    }
+}
+
 /// Why containers cannot run as they are to.
 #[derive(Debug, thiserror::Error)]
 pub enum LauncherError {

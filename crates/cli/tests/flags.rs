@@ -117,9 +117,14 @@ fn bad_input_is_named() {
         &["--zk is a flag of Mesos' master that Meseta does not support yet"],
     );
     refused(
-        &["agent", "--master=x:1", "--isolation=cgroups/cpu"],
+        &["agent", "--master=x:1", "--isolation=cgroups/gpu"],
         2,
-        &["--isolation", "posix/cpu,posix/mem"],
+        &["--isolation", "unknown isolator 'cgroups/gpu'", "cgroups/cpu"],
+    );
+    refused(
+        &["agent", "--master=x:1", "--isolation=namespaces/pid"],
+        2,
+        &["'namespaces/pid' needs 'filesystem/linux'"],
     );
     refused(&["master", "--wrok_dir=x"], 2, &["unexpected argument '--wrok_dir'", "--work-dir"]);
     refused(&["master", "--port=99999"], 2, &["99999", "--port"]);

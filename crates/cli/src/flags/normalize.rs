@@ -229,13 +229,13 @@ mod tests {
 
     #[test]
     fn what_mesos_knows_and_meseta_does_not_is_refused_by_name() {
-        let refused = "--isolation is a flag of Mesos' agent that Meseta does not support yet";
-        refuse(&["--isolation=cgroups/cpu"], &[], refused);
-        refuse(&["--isolation", "cgroups/cpu"], &[], "only posix/cpu,posix/mem is as Meseta does");
+        let refused = "--perf_events is a flag of Mesos' agent that Meseta does not support yet";
+        refuse(&["--perf_events=cycles"], &[], refused);
+        refuse(&["--containerizers", "docker"], &[], "only mesos is as Meseta does");
         refuse(&["--credential=x"], &[], "--credential is a flag of Mesos' agent");
         refuse(&[], &[("MESOS_CREDENTIAL", "x")], "MESOS_CREDENTIAL is a flag of Mesos' agent");
         check(
-            &["--isolation=posix/cpu,posix/mem", "--no-cgroups_limit_swap", "--launcher", "posix"],
+            &["--containerizers=mesos", "--no-cgroups_cpu_enable_pids_and_tids_count", "--logbufsecs", "0"],
             &[],
             &[],
         );

@@ -8,6 +8,7 @@ use agent::{AgentOptions, AgentServer, FaultDomain};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
+use super::container_flags::ContainerFlags;
 use super::life::{EndSignals, ProcessFlags, set_logging_level};
 use crate::flags::{Bytes, Domain, Duration};
 
@@ -101,6 +102,9 @@ pub(crate) struct AgentFlags {
     recovery_timeout: Duration,
 
     #[command(flatten)]
+    containers: ContainerFlags,
+
+    #[command(flatten)]
     process: ProcessFlags,
 }
 
@@ -160,6 +164,9 @@ impl AgentFlags {
             switch_user: self.switch_user,
             max_completed_executors_per_framework: self.max_completed_executors_per_framework,
             http_heartbeat_interval: self.http_heartbeat_interval.0,
+            launcher: self.containers.launcher(),
+            runtime_dir: self.containers.runtime_dir(),
+            linux: self.containers.options(),
             // This process has no children but its tasks.
             adopt_orphans: true,
             ..AgentOptions::default()

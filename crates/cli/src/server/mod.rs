@@ -1,6 +1,7 @@
 //! `meseta master` and `meseta agent`: flags to options, then a server until it is told to end.
 
 mod agent_flags;
+mod container_flags;
 mod life;
 mod master_flags;
 

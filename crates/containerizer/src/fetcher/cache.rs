@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::cache_dir::CacheDirectory;
 
-/// How much of a source's name is in that of its file, for people who look.
+/// How much of a URI is in that of its file, for people who look.
 const SHOWN_NAME: usize = 20;
 
 /// Whose, and of what.
@@ -94,10 +94,10 @@ impl Cache {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for an entry, and waits where somebody else is filling it. `name` is what it is called.
-    pub(super) async fn claim(self: &Arc<Self>, key: &Key, name: &Path) -> Claim {
+    /// Asks for an entry, and waits where somebody else is filling it.
+    pub(super) async fn claim(self: &Arc<Self>, key: &Key) -> Claim {
         loop {
-            let mut filling = match self.look_up(key, name) {
+            let mut filling = match self.look_up(key) {
                 Ok(claim) => return claim,
                 Err(filling) => filling,
             };
@@ -109,7 +109,7 @@ impl Cache {
         }
     }
 
-    fn look_up(self: &Arc<Self>, key: &Key, name: &Path) -> Result<Claim, watch::Receiver<Filled>> {
+    fn look_up(self: &Arc<Self>, key: &Key) -> Result<Claim, watch::Receiver<Filled>> {
         let mut state = self.state();
         state.clock += 1;
         let now = state.clock;
@@ -129,7 +129,7 @@ impl Cache {
         let serial = state.serial;
         state.serial += 1;
         let (done, filling) = watch::channel(Filled::NotYet);
-        let file = format!("c{serial}-{}", shown(name));
+        let file = format!("c{serial}-{}", shown(&key.uri));
         let entry =
             Entry { serial, file: file.clone(), size: 0, users: 1, last_used: now, filling: Some(filling) };
         state.entries.insert(key.clone(), entry);
@@ -188,10 +188,10 @@ impl Cache {
     }
 }
 
-/// The beginning and the end of a name, without what could not be in one.
-fn shown(name: &Path) -> String {
-    let name = name.file_name().unwrap_or_default().to_string_lossy();
-    let letters: Vec<char> = name.chars().filter(|letter| !letter.is_control() && *letter != '/').collect();
+/// The beginning and the end of the last part of a URI, without what could not be in a name.
+fn shown(uri: &str) -> String {
+    let name = uri.rsplit('/').next().unwrap_or_default();
+    let letters: Vec<char> = name.chars().filter(|letter| !letter.is_control()).collect();
     if letters.len() <= SHOWN_NAME {
         return letters.into_iter().collect();
     }

@@ -321,7 +321,7 @@ impl Fetcher {
         to: &Destination,
     ) -> Result<Option<Cached>, SourceError> {
         let key = Key { user: to.user.as_ref().map(|user| user.name().to_owned()), uri: source.uri.clone() };
-        let filling = match cache.claim(&key, &source.name).await {
+        let filling = match cache.claim(&key).await {
             Claim::Cached(cached) => {
                 to.log.line(format_args!("'{}' is in the cache", source.uri));
                 return Ok(Some(cached));

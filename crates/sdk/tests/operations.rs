@@ -14,41 +14,45 @@ use sdk::scheduler::{Calls, Event, Scheduler};
 struct Session {
     scheduler: Scheduler,
     calls: Calls,
+    /// Offers that were not used yet.
+    offers: Vec<Offer>,
 }
 
 impl Session {
     fn start(cluster: &Cluster) -> Self {
         let framework = Framework::new("keeper").roles(["web"]).build();
         let scheduler = Scheduler::builder(framework).masters(cluster.masters()).start().unwrap();
-        Self { calls: scheduler.calls(), scheduler }
+        Self { calls: scheduler.calls(), scheduler, offers: Vec::new() }
     }
 
+    /// The next event; what is offered is kept, whenever it comes.
     async fn next(&mut self) -> Event {
-        match self.scheduler.next_event().await.unwrap() {
+        let event = self.scheduler.next_event().await.unwrap();
+        match &event {
             Event::Error(message) => panic!("{message}"),
             Event::CallFailed(failure) => panic!("{failure:?}"),
-            event => event,
+            Event::Offers(offers) => self.offers.extend(offers.iter().cloned()),
+            Event::Rescind(id) => self.offers.retain(|offer| offer.id != *id),
+            _ => {}
         }
+        event
     }
 
     /// Waits until all that is offered, in as many offers as it may be, is as it has to be.
-    async fn offers(&mut self, enough: impl Fn(&[Resource]) -> bool) -> Vec<Offer> {
-        let mut all: Vec<Offer> = Vec::new();
+    async fn offered(&mut self, enough: impl Fn(&[Resource]) -> bool) {
         loop {
-            if let Event::Offers(offers) = self.next().await {
-                all.extend(offers);
-                let resources: Vec<_> = all.iter().flat_map(|offer| offer.resources.clone()).collect();
-                if enough(&resources) {
-                    return all;
-                }
+            let resources: Vec<_> = self.offers.iter().flat_map(|offer| offer.resources.clone()).collect();
+            if enough(&resources) {
+                return;
             }
+            self.next().await;
         }
     }
 
-    /// Uses offers for some operations and waits for what becomes of each that has a name.
-    async fn carry_out(&mut self, offers: Vec<Offer>, operations: Vec<Operation>) -> Vec<OperationStatus> {
+    /// Uses all offers for some operations and waits for what becomes of each that has a name.
+    async fn carry_out(&mut self, operations: Vec<Operation>) -> Vec<OperationStatus> {
         let awaited = operations.iter().filter(|operation| operation.id.is_some()).count();
-        let ids = offers.into_iter().map(|offer| offer.id).collect();
+        let ids = std::mem::take(&mut self.offers).into_iter().map(|offer| offer.id).collect();
         let filters = proto::v1::Filters { refuse_seconds: Some(0.0) };
         self.calls.accept(ids, operations, Some(filters)).await.unwrap();
         let mut statuses = Vec::new();
@@ -87,47 +91,47 @@ async fn a_volume_is_made_used_resized_and_undone() {
     let cluster = Cluster::start().await;
     within(Box::pin(async {
         let mut session = Session::start(&cluster);
-        let offers = session.offers(|all| disk(all) == 1024.0).await;
+        session.offered(|all| disk(all) == 1024.0).await;
         let space = reserved(scalar("disk", 512.0), "web");
         let volume = persistent_volume(space.clone(), "database", "data");
         let command = "echo kept > data/file && cat data/file";
         let task = Task::new("writer").command(command).cpus(0.1).mem(32.0).resource(volume.clone());
-        let launch = operation::Launch { task_infos: vec![task.on(&offers[0])] };
+        let launch = operation::Launch { task_infos: vec![task.on(&session.offers[0])] };
         let operations = vec![
             named(reserve(vec![space]), "reserve"),
             named(create(vec![volume.clone()]), "create"),
             launch.into(),
         ];
-        let statuses = session.carry_out(offers, operations).await;
+        let statuses = session.carry_out(operations).await;
         assert!(statuses.iter().all(is_finished), "{statuses:?}");
 
         // What the task held comes back as a volume.
-        let offers = session.offers(|all| reserved_disk(all) == [512.0] && disk(all) == 1024.0).await;
+        session.offered(|all| reserved_disk(all) == [512.0] && disk(all) == 1024.0).await;
         let more = reserved(scalar("disk", 88.0), "web");
         let operations = vec![named(reserve(vec![more.clone()]), "more"), named(grow(volume, more), "grow")];
-        let statuses = session.carry_out(offers, operations).await;
+        let statuses = session.carry_out(operations).await;
         assert!(statuses.iter().all(is_finished), "{statuses:?}");
         // A resized volume cannot be used before it is offered again.
         let grown = persistent_volume(reserved(scalar("disk", 600.0), "web"), "database", "data");
-        let offers = session.offers(|all| reserved_disk(all) == [600.0]).await;
-        let statuses = session.carry_out(offers, vec![named(shrink(grown, 500.0), "shrink")]).await;
+        session.offered(|all| reserved_disk(all) == [600.0]).await;
+        let statuses = session.carry_out(vec![named(shrink(grown, 500.0), "shrink")]).await;
         assert!(statuses.iter().all(is_finished), "{statuses:?}");
 
-        let offers = session.offers(|all| reserved_disk(all) == [100.0, 500.0]).await;
+        session.offered(|all| reserved_disk(all) == [100.0, 500.0]).await;
         let left = persistent_volume(reserved(scalar("disk", 100.0), "web"), "database", "data");
         let operations = vec![
             named(destroy(vec![left]), "destroy"),
             named(unreserve(vec![reserved(scalar("disk", 600.0), "web")]), "unreserve"),
             named(unreserve(vec![reserved(scalar("disk", 1.0), "web")]), "too much"),
         ];
-        let statuses = session.carry_out(offers, operations).await;
+        let statuses = session.carry_out(operations).await;
         for status in &statuses {
             let wrong = status.operation_id.as_ref().unwrap().value == "too much";
             let expected =
                 if wrong { OperationState::OperationError } else { OperationState::OperationFinished };
             assert_eq!(status.state(), expected, "{status:?}");
         }
-        session.offers(|all| reserved_disk(all).is_empty() && disk(all) == 1024.0).await;
+        session.offered(|all| reserved_disk(all).is_empty() && disk(all) == 1024.0).await;
         session.scheduler.teardown().await.unwrap();
     }))
     .await;

@@ -16,7 +16,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use base::ContainerId;
-use rustix::fs::FlockOperation;
+use rustix::fd::OwnedFd;
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 
 pub(crate) use find::Mounts;
 pub(crate) use group::{Group, entry};
@@ -137,8 +138,10 @@ pub(crate) struct Cgroups {
     roots: BTreeMap<Controller, PathBuf>,
     /// Where each hierarchy is mounted.
     mounts: BTreeMap<Controller, PathBuf>,
-    /// Held while this agent lives: nobody else's containers are below the root.
-    lock: Option<rustix::fd::OwnedFd>,
+    /// Held, together with all others who keep containers below the same root, while this agent lives.
+    lock: Option<OwnedFd>,
+    /// What was below the root when nobody held it.
+    ownerless: Option<Vec<ContainerId>>,
 }
 
 impl Cgroups {
@@ -152,7 +155,7 @@ impl Cgroups {
             roots.insert(*controller, mount.join(root.trim_start_matches('/')));
             places.insert(*controller, mount.to_owned());
         }
-        let mut cgroups = Self { version, roots, mounts: places, lock: None };
+        let mut cgroups = Self { version, roots, mounts: places, lock: None, ownerless: None };
         if version == Version::V2 {
             let mount = mounts.of(Controller::Freezer).ok_or(CgroupError::Missing("freezer"))?;
             // A controller has to be switched on in every group above the one that it is to control.
@@ -177,7 +180,7 @@ impl Cgroups {
                 debug_assert_eq!(&path, directory);
             }
         }
-        cgroups.lock = cgroups.try_lock();
+        cgroups.lock().map_err(CgroupError::file("lock", cgroups.root()))?;
         Ok(cgroups)
     }
 
@@ -185,9 +188,10 @@ impl Cgroups {
         self.version
     }
 
-    /// Whether nobody else keeps containers below the same root.
-    pub(crate) fn alone(&self) -> bool {
-        self.lock.is_some()
+    /// Containers that had a group here when nobody kept any below the same root: left behind, or this agent's own. `None`
+    /// if somebody else was there.
+    pub(crate) fn ownerless(&self) -> Option<&[ContainerId]> {
+        self.ownerless.as_deref()
     }
 
     /// The directory of the root group in which containers are found and ended.
@@ -195,12 +199,17 @@ impl Cgroups {
         &self.roots[&Controller::Freezer]
     }
 
-    fn try_lock(&self) -> Option<rustix::fd::OwnedFd> {
-        use rustix::fs::{CWD, Mode, OFlags, flock, openat};
+    /// Joins those who hold the root; if there are none, looks first at what they left.
+    fn lock(&mut self) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = openat(CWD, self.root(), flags, Mode::empty()).ok()?;
-        flock(&directory, FlockOperation::NonBlockingLockExclusive).ok()?;
-        Some(directory)
+        let directory = openat(CWD, self.root(), flags, Mode::empty())?;
+        if flock(&directory, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            self.ownerless = Some(self.containers()?);
+        }
+        // Waits only for somebody who looks at this moment.
+        flock(&directory, FlockOperation::LockShared)?;
+        self.lock = Some(directory);
+        Ok(())
     }
 
     /// The group of a container, whether it is there or not.
@@ -250,7 +259,7 @@ impl Cgroups {
     }
 
     /// Every container that has a group here.
-    pub(crate) fn containers(&self) -> io::Result<Vec<ContainerId>> {
+    fn containers(&self) -> io::Result<Vec<ContainerId>> {
         let mut found = Vec::new();
         collect(self.root(), None, &mut found)?;
         Ok(found)

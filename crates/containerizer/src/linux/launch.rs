@@ -174,6 +174,7 @@ impl Shared {
                     }
                     Some(ContainerEvent::Launched { container_id: container_id.clone(), pid })
                 }
+                None if said.is_empty() => None,
                 over => {
                     let text = String::from_utf8_lossy(&said);
                     container.failure.get_or_insert_default().push_str(text.trim_end());

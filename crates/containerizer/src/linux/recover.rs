@@ -89,13 +89,12 @@ impl Shared {
     /// What has a record or a group and is not known; nested ones first.
     fn unknown(&self, known: &BTreeSet<ContainerId>) -> Vec<ContainerId> {
         let mut found: BTreeSet<ContainerId> = self.records.all().unwrap_or_default().into_iter().collect();
-        // Groups without a record are ours only if nobody else has any below the same root.
-        if self.cgroups.alone() {
-            found.extend(self.cgroups.containers().unwrap_or_default());
-        } else {
-            tracing::info!(
-                "another agent keeps containers below the same group; only those recorded here are looked at"
-            );
+        // Groups without a record are nobody's only if nobody else keeps any below the same root.
+        match self.cgroups.ownerless() {
+            Some(ownerless) => found.extend(ownerless.iter().cloned()),
+            None => tracing::info!(
+                "others keep containers below the same group; only those recorded here are looked at"
+            ),
         }
         let mut unknown: Vec<ContainerId> = found.into_iter().filter(|id| !known.contains(id)).collect();
         unknown.sort_by_key(|id| std::cmp::Reverse(id.as_str().matches('.').count()));

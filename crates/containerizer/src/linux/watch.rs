@@ -15,6 +15,7 @@ use super::Shared;
 use super::queue::Job;
 use super::table::{Number, Phase};
 use crate::cgroups::{Controller, Group, Version};
+use crate::launcher::ContainerEvent;
 
 /// What a descriptor tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +123,11 @@ impl Shared {
             let mut containers = self.table.lock();
             let Some(container) = containers.by_id.get_mut(container_id) else { return };
             let Some(process) = container.process().cloned() else { return };
+            if matches!(container.phase, Phase::Starting { .. }) && container.failure.is_none() {
+                // It was killed while it prepared, and could not say so: as if its task had been.
+                let pid = u32::try_from(process.first.pid).unwrap_or(0);
+                self.tell(ContainerEvent::Launched { container_id: container_id.clone(), pid });
+            }
             container.phase = Phase::Ending;
             process
         };

@@ -109,14 +109,18 @@ fn groups_without_a_record_are_found_too() {
 
 #[test]
 fn who_shares_the_root_keeps_what_is_its_own() {
-    let fixture = Fixture::new(FULL);
-    let root = fixture.options.cgroups_root.clone();
-    fixture.launch("first", shell("sleep 100"));
-    fixture.launched();
-    let second = Fixture::with(FULL, |options| options.cgroups_root = root);
-    assert_eq!(second.launcher().recover(Vec::new()).removed, Vec::<String>::new());
-    assert!(fixture.launcher().usage().contains_key(&ContainerId::from("first")));
-    fixture.launcher().destroy(&ContainerId::from("first"));
-    fixture.ended();
-    fixture.destroyed();
+    let mut first = Fixture::new(FULL);
+    let root = first.options.cgroups_root.clone();
+    let second = Fixture::with(FULL, |options| options.cgroups_root.clone_from(&root));
+    second.launch("second", shell("sleep 100"));
+    second.launched();
+    // Whoever came first goes, and comes again while the other is there.
+    first.restart();
+    assert_eq!(first.launcher().recover(Vec::new()).removed, Vec::<String>::new());
+    let third = Fixture::with(FULL, |options| options.cgroups_root = root);
+    assert_eq!(third.launcher().recover(Vec::new()).removed, Vec::<String>::new());
+    assert!(second.launcher().usage().contains_key(&ContainerId::from("second")));
+    second.launcher().destroy(&ContainerId::from("second"));
+    second.ended();
+    second.destroyed();
 }

@@ -37,22 +37,32 @@ impl Group {
     /// Kills all its processes, those of nested groups too; they cannot fork away. Returns whether nobody was left.
     pub(crate) fn kill(&self) -> io::Result<bool> {
         match self.version() {
-            Version::V1 => self.freeze_and_kill(),
+            Version::V1 => self.freeze_and_kill(None),
             Version::V2 => {
                 let everybody = self.main().join("cgroup.kill");
                 match fs::write(&everybody, "1") {
                     Ok(()) => Ok(!populated(self.main())),
                     Err(error) if error.kind() == io::ErrorKind::NotFound && !self.exists() => Ok(true),
                     // Kernels before 5.14 have no such file.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => self.freeze_and_kill(),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => self.freeze_and_kill(None),
                     Err(error) => Err(error),
                 }
             }
         }
     }
 
+    /// Kills all its processes but one. Returns whether there were any.
+    pub(crate) fn kill_others(&self, spared: i32) -> io::Result<bool> {
+        let others = |processes: Vec<i32>| processes.into_iter().any(|pid| pid != spared);
+        let any = others(tree(self.main()));
+        if any {
+            self.freeze_and_kill(Some(spared))?;
+        }
+        Ok(any)
+    }
+
     /// Who is frozen cannot fork between being seen and being killed.
-    fn freeze_and_kill(&self) -> io::Result<bool> {
+    fn freeze_and_kill(&self, spared: Option<i32>) -> io::Result<bool> {
         let (file, frozen, thawed) = match self.version() {
             Version::V1 => ("freezer.state", "FROZEN", "THAWED"),
             Version::V2 => ("cgroup.freeze", "1", "0"),
@@ -65,7 +75,7 @@ impl Group {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
             other => other?,
         }
-        for pid in tree(self.main()) {
+        for pid in tree(self.main()).into_iter().filter(|pid| Some(*pid) != spared) {
             if let Some(pid) = Pid::from_raw(pid) {
                 // It was listed a moment ago and cannot run: if it is gone, somebody else killed it.
                 let _ = kill_process(pid, Signal::KILL);

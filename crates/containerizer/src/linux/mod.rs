@@ -211,8 +211,8 @@ impl Shared {
                 Job::Finish(container_id, status) => self.finish(&container_id, status),
                 Job::OutOfMemory(container_id) => self.out_of_memory(&container_id),
                 Job::Kill(container_id) => self.kill(&container_id),
+                Job::KillInit(container_id) => self.kill_init(&container_id),
                 Job::Remove(container_id, tries) => self.remove(&container_id, tries),
-                Job::Signal(container_id, signal) => self.signal(&container_id, signal),
             }
         }
     }
@@ -247,7 +247,8 @@ impl Launcher for LinuxLauncher {
     }
 
     fn signal(&self, container_id: &ContainerId, signal: Signal) {
-        self.shared.queue.push(Job::signal(container_id, signal));
+        // Here and now, so that no order to kill that is given later overtakes it.
+        self.shared.signal(container_id, signal);
     }
 
     fn destroy(&self, container_id: &ContainerId) {

@@ -6,7 +6,6 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use base::ContainerId;
-use rustix::process::Signal;
 
 /// Something to be done for a container.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,18 +16,12 @@ pub(super) enum Job {
     Finish(ContainerId, Option<i32>),
     /// Memory ran out in it.
     OutOfMemory(ContainerId),
-    /// Kill all its processes.
+    /// Kill all its processes, so that its init ends.
     Kill(ContainerId),
+    /// Kill its init, which should have ended by now.
+    KillInit(ContainerId),
     /// Remove what was made for it. Was tried so often before.
     Remove(ContainerId, u32),
-    /// Signal all its processes.
-    Signal(ContainerId, i32),
-}
-
-impl Job {
-    pub(super) fn signal(container_id: &ContainerId, signal: Signal) -> Self {
-        Self::Signal(container_id.clone(), signal.as_raw())
-    }
 }
 
 #[derive(Debug, Default)]

@@ -8,13 +8,16 @@ use rustix::process::{Pid, Signal, kill_process, pidfd_send_signal};
 
 use super::Shared;
 use super::queue::Job;
-use super::table::Phase;
+use super::table::{Phase, Process};
 use crate::cgroups::Group;
 use crate::launcher::ContainerEvent;
 
 /// Pauses between attempts: most groups are empty at once, and who hangs in the kernel needs no haste.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// How long an init may take to say how its task ended.
+const INIT_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Shared {
     /// Somebody wants a container ended. Returns at once.
@@ -38,22 +41,39 @@ impl Shared {
         self.queue.push(job);
     }
 
-    /// Kills all processes of a container. Its end is told when its init is gone.
+    /// Kills all processes of a container but its init, which says how the task ended and then ends with whoever is left.
     pub(super) fn kill(&self, container_id: &ContainerId) {
-        let (process, group) = {
-            let containers = self.table.lock();
-            let Some(container) = containers.by_id.get(container_id) else { return };
-            (container.process().cloned(), container.group.clone())
-        };
-        let Some(process) = process else { return };
+        let Some((process, group)) = self.living(container_id) else { return };
+        let killed = group.is_some_and(|group| {
+            group.kill_others(process.first.pid).unwrap_or_else(|error| {
+                tracing::warn!(%container_id, %error, "the processes of a container cannot be frozen to be killed");
+                false
+            })
+        });
+        if killed {
+            self.queue.push_later(Job::KillInit(container_id.clone()), INIT_PATIENCE);
+        } else {
+            self.kill_init(container_id);
+        }
+    }
+
+    /// Kills a container with its init. The kernel ends a pid namespace with its first process, whatever was forked in it.
+    pub(super) fn kill_init(&self, container_id: &ContainerId) {
+        let Some((process, group)) = self.living(container_id) else { return };
         if !process.first.owns_pids
             && let Some(group) = &group
             && let Err(error) = group.kill()
         {
             tracing::warn!(%container_id, %error, "the processes of a container cannot be frozen to be killed");
         }
-        // The kernel ends a pid namespace with its first process, whatever was forked in it. One that has ended is gone.
+        // One that has ended is gone.
         let _ = pidfd_send_signal(&process.handle, Signal::KILL);
+    }
+
+    fn living(&self, container_id: &ContainerId) -> Option<(Process, Option<Group>)> {
+        let containers = self.table.lock();
+        let container = containers.by_id.get(container_id)?;
+        Some((container.process()?.clone(), container.group.clone()))
     }
 
     /// Removes what is left of a container whose init is gone.
@@ -84,14 +104,13 @@ impl Shared {
     }
 
     /// Signals all processes of a container, but not its init.
-    pub(super) fn signal(&self, container_id: &ContainerId, signal: i32) {
+    pub(super) fn signal(&self, container_id: &ContainerId, signal: Signal) {
         let (process, group) = {
             let containers = self.table.lock();
             let Some(container) = containers.by_id.get(container_id) else { return };
             let Phase::Running(process) = &container.phase else { return };
             (process.clone(), container.group.clone())
         };
-        let Some(signal) = Signal::from_named_raw(signal) else { return };
         if signal == Signal::KILL || signal == Signal::STOP || !process.first.owns_pids {
             // These two an init cannot pass on; and where processes are not its own, neither the others.
             let processes = group.map(|group| group.processes()).unwrap_or_default();

@@ -32,7 +32,7 @@ fn everything_holds_with_version_2_too() {
     qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max"]);
     qemu.args(["-nographic", "-no-reboot", "-nic", "none", "-m", "2048", "-smp", "2"]);
     qemu.arg("-kernel").arg(&kernel).arg("-initrd").arg(&initramfs);
-    qemu.args(["-append", "console=ttyS0 quiet panic=-1"]);
+    qemu.args(["-append", "console=ttyS0 loglevel=0 panic=-1"]);
     let output =
         qemu.stdin(Stdio::null()).output().expect("qemu-system-x86_64, which `cargo xtask test` installs");
     let text = String::from_utf8_lossy(&output.stdout);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use agent::{AgentOptions, AgentServer, FaultDomain};
+use agent::{AgentOptions, AgentServer, FaultDomain, LauncherKind, ReconfigurationPolicy, Recover};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
@@ -14,6 +14,9 @@ use crate::flags::{Bytes, Domain, Duration};
 
 /// How long the executors may take to end; those that take longer are killed.
 const END_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The signal that ends an agent for good, as in Mesos.
+const UNREGISTER: &str = "SIGUSR1";
 
 /// The flags of `meseta agent`, named as Mesos' where Mesos has them.
 #[derive(Args, Debug)]
@@ -97,6 +100,19 @@ pub(crate) struct AgentFlags {
     /// Longest pause before the first attempt to register again
     #[arg(long, default_value = "1secs", value_name = "DURATION", help_heading = "Recovery")]
     registration_backoff_factor: Duration,
+    /// What is done with the tasks of an earlier agent: go on with them (reconnect), or end them and exit (cleanup)
+    #[arg(long, default_value = "reconnect", value_name = "HOW", value_parser = parse_recover)]
+    #[arg(help_heading = "Recovery")]
+    recover: Recover,
+    /// Which changes of these flags an agent with running tasks accepts: any that takes nothing away that is in use, additive
+    /// or equal
+    #[arg(long, default_value = "any", value_name = "POLICY", value_parser = parse_policy)]
+    #[arg(help_heading = "Recovery")]
+    reconfiguration_policy: ReconfigurationPolicy,
+    /// How long a custom executor may take to subscribe with an agent that was started again; 15secs at most
+    #[arg(long, default_value = "2secs", value_name = "DURATION", value_parser = parse_reregistration_timeout)]
+    #[arg(help_heading = "Recovery")]
+    executor_reregistration_timeout: Duration,
     /// How long executors that checkpoint wait for an agent to come back
     #[arg(long, default_value = "15mins", value_name = "DURATION", help_heading = "Recovery")]
     recovery_timeout: Duration,
@@ -116,6 +132,30 @@ fn parse_variables(text: &str) -> Result<Variables, String> {
     serde_json::from_str(text)
         .map(Variables)
         .map_err(|error| format!("not a JSON object of strings: {error}"))
+}
+
+fn parse_recover(text: &str) -> Result<Recover, String> {
+    match text {
+        "reconnect" => Ok(Recover::Reconnect),
+        "cleanup" => Ok(Recover::Cleanup),
+        _ => Err("it is 'reconnect' or 'cleanup'".to_owned()),
+    }
+}
+
+fn parse_policy(text: &str) -> Result<ReconfigurationPolicy, String> {
+    let all = [ReconfigurationPolicy::Any, ReconfigurationPolicy::Additive, ReconfigurationPolicy::Equal];
+    let found = all.into_iter().find(|policy| policy.as_str() == text);
+    found.ok_or_else(|| "it is 'any', 'additive' or 'equal'".to_owned())
+}
+
+/// As Mesos, so that tasks whose executors hang are told of in time.
+fn parse_reregistration_timeout(text: &str) -> Result<Duration, String> {
+    const LONGEST: std::time::Duration = std::time::Duration::from_secs(15);
+    let timeout: Duration = text.parse()?;
+    if timeout.0 > LONGEST {
+        return Err("Expected `--executor_reregistration_timeout` to be not more than 15secs".to_owned());
+    }
+    Ok(timeout)
 }
 
 /// Takes what may name a master; whether it does is found out by resolving it.
@@ -155,6 +195,9 @@ impl AgentFlags {
                 .unwrap_or_default(),
             registration_backoff_factor: self.registration_backoff_factor.0,
             recovery_timeout: self.recovery_timeout.0,
+            recover: self.recover,
+            reconfiguration_policy: self.reconfiguration_policy,
+            executor_reregistration_timeout: self.executor_reregistration_timeout.0,
             fetcher_stall_timeout: self.fetcher_stall_timeout.0,
             frameworks_home: self.frameworks_home.clone(),
             fetcher_cache_dir: self.fetcher_cache_dir.clone(),
@@ -174,16 +217,24 @@ impl AgentFlags {
     }
 }
 
-/// Serves until a signal ends it; its tasks end with it.
+/// Serves until a signal ends it. Its tasks end with it, or are there for the next agent if they can be.
 pub(crate) async fn run(flags: AgentFlags) -> Result<()> {
     flags.process.begin()?;
     let mut signals = EndSignals::listen()?;
-    let server = AgentServer::start(flags.options())
+    let options = flags.options();
+    // Tasks that can outlive the agent do, unless it is to go for good, or belongs to a cluster that ends with it.
+    let tasks_stay = options.launcher == LauncherKind::Linux && !flags.process.is_child();
+    let cleanup = options.recover == Recover::Cleanup;
+    let server = AgentServer::start(options)
         .await
         .with_context(|| format!("the agent cannot start on {}:{}", flags.ip, flags.port))?;
     flags.process.announce(server.address().to_string())?;
     let outcome = tokio::select! {
         signal = signals.next() => {
+            if tasks_stay && signal != UNREGISTER {
+                server.leave().await;
+                return Ok(());
+            }
             // The master hears of it, and the tasks get their grace periods.
             server.unregister(format!("the agent got {}", signal)).await;
             tokio::select! {
@@ -194,7 +245,7 @@ pub(crate) async fn run(flags: AgentFlags) -> Result<()> {
             }
             Ok(())
         }
-        end = server.terminated() => Err(anyhow!("{}", end.reason)),
+        end = server.terminated() => if cleanup { Ok(()) } else { Err(anyhow!("{}", end.reason)) },
     };
     server.shutdown().await;
     outcome

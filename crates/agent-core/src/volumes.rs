@@ -211,12 +211,12 @@ mod tests {
 
     #[test]
     fn volumes_are_where_mesos_has_them() {
-        let path = |volume: &Resource| directory(volume, "/work").map(|directory| directory.path.to_string());
-        assert_eq!(path(&volume("r", "v", None)), Ok("/work/volumes/roles/r/v".to_owned()));
-        assert_eq!(path(&volume("a/b", "v", None)), Ok("/work/volumes/roles/a b/v".to_owned()));
+        let path = |volume: &Resource| directory(volume, "/srv").map(|directory| directory.path.to_string());
+        assert_eq!(path(&volume("r", "v", None)), Ok("/srv/volumes/roles/r/v".to_owned()));
+        assert_eq!(path(&volume("a/b", "v", None)), Ok("/srv/volumes/roles/a b/v".to_owned()));
         let kinds = [
             (on(DiskKind::Path, "/disk1"), "/disk1/volumes/roles/r/v"),
-            (on(DiskKind::Path, "disk1/"), "/work/disk1/volumes/roles/r/v"),
+            (on(DiskKind::Path, "disk1/"), "/srv/disk1/volumes/roles/r/v"),
             (on(DiskKind::Mount, "/mnt/a"), "/mnt/a"),
         ];
         for (source, expected) in kinds {
@@ -228,10 +228,10 @@ mod tests {
     #[test]
     fn no_name_leads_elsewhere() {
         for id in ["", ".", "..", "../x", "a/b"] {
-            assert!(directory(&volume("r", id, None), "/work").is_err(), "{id}");
+            assert!(directory(&volume("r", id, None), "/srv").is_err(), "{id}");
         }
         for role in ["..", "a/../b", "-x"] {
-            assert!(directory(&volume(role, "v", None), "/work").is_err(), "{role}");
+            assert!(directory(&volume(role, "v", None), "/srv").is_err(), "{role}");
         }
     }
 

@@ -15,6 +15,10 @@ use crate::{builtin, executors, remember, shutdown, status, updates};
 /// Between a polite and a forced kill, where the task says nothing.
 const DEFAULT_GRACE: Duration = Duration::from_secs(3);
 
+/// A shorter grace counts as this: on a busy machine the polite signal would have no time to reach the task, and how it ended
+/// would depend on luck.
+const SHORTEST_GRACE: Duration = Duration::from_millis(500);
+
 const SIGTERM: i32 = 15;
 
 /// The framework wants a task gone. `grace` overrides the task's own grace period.
@@ -119,7 +123,7 @@ pub(crate) fn kill_run(
     let Some(run) = entry.run.as_mut() else { return };
 
     let longest = core.drain.as_ref().and_then(|drain| drain.max_grace).unwrap_or(Duration::MAX);
-    let grace = grace.or(own_grace).unwrap_or(DEFAULT_GRACE).min(longest);
+    let grace = grace.or(own_grace).unwrap_or(DEFAULT_GRACE).min(longest).max(SHORTEST_GRACE);
     let deadline = step.now + grace;
     if let Some(kill) = &mut run.kill {
         if cause == KillCause::MaxCompletion {
@@ -148,7 +152,7 @@ pub(crate) fn kill_run(
     step.out.push(Output::SignalContainer { container_id: container.clone(), signal: SIGTERM });
 }
 
-/// A task has run as long as it may: it ends without grace.
+/// A task has run as long as it may: it ends with no grace but the shortest.
 pub(crate) fn max_completion(core: &mut AgentCore, step: &mut Step<'_>, container: &ContainerId) {
     if let Some(owner) = core.containers.get(container)
         && let Some(task) = owner.task_id.clone()

@@ -134,7 +134,9 @@ fn max_completion() {
     let f = FrameworkInfo { task_killing: true, ..framework("f") };
     running(&mut env, &f, TaskInfo { max_completion_time: Some(secs(2)), ..command_task("t", "sleep 60") });
     env.advance(secs(2));
-    env.expect(&["signal c1 15", "destroy c1"]);
+    env.expect(&["signal c1 15"]);
+    env.advance(Duration::from_millis(500));
+    env.expect(&["destroy c1"]);
     env.exited("c1", 15);
     env.expect(&["t Failed because MaxCompletionTimeReached: Command terminated with signal Terminated"]);
 }

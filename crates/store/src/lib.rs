@@ -1,5 +1,7 @@
-//! What outlives a process: a small key-value store in one file, and the discipline of writing first and acting then.
+//! What outlives a process: a small key-value store in one file, and the discipline of writing first and acting then; and
+//! what several processes share.
 //!
+//! * [`kv`] has versioned keys with transactions, and elections, in a file or in a coordination service.
 //! * [`Embedded`] keeps records under text keys in one file (redb). A [`Batch`] is written whole or not at all, and is on the
 //!   disk when [`Backend::commit`] returns. A damaged file or record is set aside and reported, never a reason not to open.
 //! * [`Writer`] commits on a thread of its own and tries again until it succeeds, so that a slow or full disk stops nobody
@@ -11,6 +13,7 @@ mod batch;
 mod embedded;
 mod error;
 mod gate;
+pub mod kv;
 mod record;
 mod salvage;
 mod writer;

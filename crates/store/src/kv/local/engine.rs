@@ -75,11 +75,12 @@ impl Engine {
             .collect()
     }
 
-    pub(super) fn watch(&mut self, prefix: String, sender: mpsc::Sender<Change>) {
+    pub(super) fn watch(&mut self, prefix: String, sender: mpsc::Sender<Change>) -> Result<(), KvError> {
         let mut behind = false;
         if tell(&sender, &mut behind, Change::Resync) {
             self.watchers.push(Watcher { prefix, sender, behind });
         }
+        Ok(())
     }
 
     /// Does a transaction. The outer error is the caller's, the inner one the disk's.

@@ -129,7 +129,7 @@ impl KeyValue for LocalStore {
             let mut signal = Some((prefix, signal));
             while let Some((prefix, sender)) = signal.take() {
                 let again = (prefix.clone(), sender.clone());
-                if store.with(move |engine| Ok(engine.watch(prefix, sender))).await.is_err() {
+                if store.with(move |engine| engine.watch(prefix, sender)).await.is_err() {
                     signal = Some(again);
                     tokio::time::sleep(LOOK).await;
                 }

@@ -20,10 +20,21 @@ pub struct Limits {
     pub memory_limit: Limit<u64>,
     /// Bytes of disk in its sandbox.
     pub disk: Option<u64>,
-    /// Bytes of disk in other directories: its volumes, as paths of the host.
-    pub volumes: Vec<(PathBuf, u64)>,
+    /// What its volumes may hold.
+    pub volumes: Vec<VolumeLimit>,
     /// Ports that it may listen on: first and last of each range.
     pub ports: Vec<(u16, u16)>,
+}
+
+/// What a volume may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeLimit {
+    /// Where it is, as a path of the host.
+    pub path: PathBuf,
+    /// Bytes.
+    pub bytes: u64,
+    /// Whether it is a disk of its own, which the file system itself bounds.
+    pub is_mount: bool,
 }
 
 /// How far beyond its request something may go.

@@ -197,8 +197,11 @@ pub trait Launcher: Send + Sync {
     /// If the system refuses; nothing of it is left then.
     fn launch_group(&self, spec: GroupSpec) -> Result<(), LaunchError>;
 
-    /// Changes what a container may use. An unknown container is ignored.
-    fn update(&self, container_id: &ContainerId, limits: &Limits);
+    /// Changes what a container may use. It holds when this returns. An unknown container is ignored.
+    ///
+    /// # Errors
+    /// If the system refuses; what the container may use is then partly as before.
+    fn update(&self, container_id: &ContainerId, limits: &Limits) -> Result<(), LaunchError>;
 
     /// Takes over the containers that are known, and removes those that are not. Blocks until it is done. To be called
     /// once, before anything is launched.
@@ -210,7 +213,7 @@ pub trait Launcher: Send + Sync {
     /// Where a container is.
     fn status(&self, container_id: &ContainerId) -> Status;
 
-    /// What each of the containers that run uses. May read all of `/proc`: not for hot paths.
+    /// What each of the containers that run uses, groups too. May read all of `/proc`: not for hot paths.
     fn usage(&self) -> BTreeMap<ContainerId, Usage>;
 
     /// Destroys every container and ends the launcher's threads. Blocks until nothing is left; the last events are still

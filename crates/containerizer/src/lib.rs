@@ -12,6 +12,7 @@ mod isolation;
 mod launcher;
 mod limitation;
 mod linux;
+mod machine;
 mod open_files;
 mod output;
 mod posix;
@@ -25,7 +26,9 @@ pub use fetcher::{
     ArchiveError, CacheUsage, FetchError, FetchLimits, FetchRequest, Fetcher, Fetching, Hadoop, HttpError,
     Scheme, Sink, SinkError, SourceError, Uri, UriError,
 };
-pub use isolation::{Ipc, Limit, Limits, Rlimit, Seccomp, Volume, VolumeFrom, Wishes, capability};
+pub use isolation::{
+    Ipc, Limit, Limits, Rlimit, Seccomp, Volume, VolumeFrom, VolumeLimit, Wishes, capability,
+};
 pub use launcher::{
     Command, ContainerEvent, EventSink, GroupSpec, Known, LaunchError, LaunchSpec, Launcher, Recovered,
     Status,
@@ -35,7 +38,7 @@ pub use linux::{Isolation, IsolationError, Isolator, LinuxError, LinuxLauncher, 
 pub use posix::{PosixLauncher, PosixOptions};
 pub use rustix::process::Signal;
 pub use sandbox::{SandboxError, create_sandbox, remove_sandbox};
-pub use usage::{Block, Memory, Throttling, Usage};
+pub use usage::{Block, Memory, Pressure, Throttling, Transfers, Usage, VolumeUsage};
 pub use user::{User, UserError, own_user_name};
 
 /// An error with its causes, in one line.

@@ -283,6 +283,19 @@ fn other_containers_are_left_alone() {
 }
 
 #[test]
+fn a_group_uses_what_those_in_it_use() {
+    let fixture = Fixture::new();
+    for name in ["g.one", "g.two"] {
+        fixture.launch(name, shell("exec sleep 1000"));
+        fixture.launched();
+    }
+    let usage = fixture.launcher.usage();
+    let names: Vec<&str> = usage.keys().map(ContainerId::as_str).collect();
+    assert_eq!(names, ["g", "g.one", "g.two"]);
+    assert_eq!(usage[&ContainerId::from("g")].processes, 2);
+}
+
+#[test]
 fn shutting_down_ends_all() {
     let fixture = Fixture::new();
     let pids: Vec<String> = (0..20)

@@ -58,16 +58,8 @@ fn describe(
 ) -> Running {
     let info = executor_info(framework, executor);
     let id = container_id_to_proto(&container.container_id);
-    // A container without a process uses what those nested in it use.
-    let own = usage.iter().filter(|(id, _)| belongs(id, &container.container_id)).map(|(_, usage)| usage);
-    let used = own.fold(Usage::default(), |sum, usage| Usage {
-        processes: sum.processes + usage.processes,
-        threads: sum.threads + usage.threads,
-        cpu_user: sum.cpu_user + usage.cpu_user,
-        cpu_system: sum.cpu_system + usage.cpu_system,
-        memory_rss: sum.memory_rss + usage.memory_rss,
-        ..Usage::default()
-    });
+    // One that is just being launched uses nothing yet.
+    let used = usage.get(&container.container_id).cloned().unwrap_or_default();
     let container = get_containers::Container {
         framework_id: Some(framework.info.id.as_str().into()),
         executor_id: Some(executor.info.executor_id.as_str().into()),
@@ -81,10 +73,6 @@ fn describe(
         resource_statistics: Some(statistics(&used, &executor.resources)),
     };
     Running { container, source: info.source.unwrap_or_default() }
-}
-
-fn belongs(id: &ContainerId, to: &ContainerId) -> bool {
-    id == to || id.as_str().strip_prefix(to.as_str()).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn statistics(used: &Usage, resources: &Resources) -> v1::ResourceStatistics {

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::{Controller, Group, Version};
+use super::{Controller, Group, Version, entry};
 
 /// What is known of a group whose memory ran out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,29 +37,32 @@ impl Group {
 
     /// What there is to say of memory that ran out.
     pub(crate) fn out_of_memory(&self) -> OutOfMemory {
+        self.out_of_memory_with(&self.read(Controller::Memory, "memory.stat").unwrap_or_default())
+    }
+
+    /// The same where `memory.stat` was read already.
+    pub(crate) fn out_of_memory_with(&self, stat: &str) -> OutOfMemory {
         let memory = Controller::Memory;
         match self.version() {
             Version::V1 => OutOfMemory {
                 kills: self.entry(memory, "memory.oom_control", "oom_kill").unwrap_or(0),
-                limit: self.memory_limit(),
+                limit: self.memory_limit(stat),
                 peak: self.number(memory, "memory.max_usage_in_bytes"),
             },
             Version::V2 => OutOfMemory {
                 kills: self.entry(memory, "memory.events", "oom_kill").unwrap_or(0),
-                limit: self.memory_limit(),
+                limit: self.memory_limit(stat),
                 peak: self.number(memory, "memory.peak"),
             },
         }
     }
 
     /// How much it may use, by its own limit or by that of a group around it.
-    pub(crate) fn memory_limit(&self) -> Option<u64> {
+    fn memory_limit(&self, stat: &str) -> Option<u64> {
         /// In version 1 unlimited is a number that no machine has bytes for.
         const UNLIMITED: u64 = 1 << 60;
         match self.version() {
-            Version::V1 => self
-                .entry(Controller::Memory, "memory.stat", "hierarchical_memory_limit")
-                .filter(|limit| *limit < UNLIMITED),
+            Version::V1 => entry(stat, "hierarchical_memory_limit").filter(|limit| *limit < UNLIMITED),
             Version::V2 => {
                 let own = self.file(Controller::Memory, "memory.max")?;
                 let above = own.parent()?.ancestors().map(|directory| directory.join("memory.max"));

@@ -6,9 +6,11 @@
 //! A container's group is `<root>/<container>`, one nested in it `<root>/<parent>/mesos/<child>`, where Mesos' tools
 //! look for it.
 
+mod blocks;
 mod find;
 mod group;
 mod memory;
+mod pressure;
 mod processes;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 
 pub(crate) use find::Mounts;
 pub(crate) use group::{Group, entry};
+pub(crate) use pressure::PressureGauge;
 
 /// The name between a container's group and those nested in it.
 const NESTED: &str = "mesos";
@@ -178,6 +181,9 @@ impl Cgroups {
                     group::inherit_cpuset(&path)?;
                 }
                 debug_assert_eq!(&path, directory);
+            }
+            if let Some(root) = cgroups.roots.get(&Controller::Blkio) {
+                blocks::begin_counting(root);
             }
         }
         cgroups.lock().map_err(CgroupError::file("lock", cgroups.root()))?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{CgroupError, Group, Version};
+use super::{CgroupError, Controller, Group, Version};
 
 impl Group {
     /// The files through which a process joins it.
@@ -20,13 +20,24 @@ impl Group {
         numbers(&self.main().join("cgroup.procs"))
     }
 
-    /// How many threads it has.
-    pub(crate) fn threads(&self) -> Option<usize> {
+    /// The same with those of groups nested in it.
+    pub(crate) fn all_processes(&self) -> Vec<i32> {
+        tree(self.main())
+    }
+
+    /// How many threads it has; with `all`, those of groups nested in it too.
+    pub(crate) fn threads(&self, all: bool) -> Option<u64> {
+        // The kernel counts threads here, nested ones too.
+        if self.has(Controller::Pids) {
+            return self.number(Controller::Pids, "pids.current");
+        }
         let file = match self.version() {
             Version::V1 => "tasks",
             Version::V2 => "cgroup.threads",
         };
-        Some(fs::read_to_string(self.main().join(file)).ok()?.lines().count())
+        let groups = if all { nested_in(self.main()) } else { vec![self.main().to_owned()] };
+        let lines = |directory: std::path::PathBuf| fs::read_to_string(directory.join(file)).ok();
+        Some(groups.into_iter().filter_map(lines).map(|text| text.lines().count() as u64).sum())
     }
 
     /// Whether it is there.
@@ -101,6 +112,12 @@ fn tree(directory: &Path) -> Vec<i32> {
         found.extend(tree(&below));
     }
     found
+}
+
+/// A group and all below it.
+fn nested_in(directory: &Path) -> Vec<std::path::PathBuf> {
+    let below = nested(directory).into_iter().flat_map(|below| nested_in(&below));
+    std::iter::once(directory.to_owned()).chain(below).collect()
 }
 
 fn nested(directory: &Path) -> Vec<std::path::PathBuf> {

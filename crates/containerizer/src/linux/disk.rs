@@ -1,13 +1,16 @@
 //! `disk/du`: what sandboxes and volumes hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Shared;
+use super::table::Container;
+use crate::isolation::VolumeLimit;
 use crate::limitation::{Bytes, Limitation, LimitationKind};
+use crate::usage::VolumeUsage;
 
 /// Sectors of `stat(2)`, whatever the disk's are.
 const SECTOR: u64 = 512;
@@ -22,7 +25,7 @@ pub(super) fn look(shared: &Shared) {
             .collect()
     };
     for (container_id, sandbox, limits) in running {
-        let excluded: BTreeSet<PathBuf> = limits.volumes.iter().map(|(path, _)| path.clone()).collect();
+        let excluded: BTreeSet<PathBuf> = limits.volumes.iter().map(|volume| volume.path.clone()).collect();
         let used = match size(&sandbox, &excluded) {
             Ok(used) => used,
             Err(error) => {
@@ -30,16 +33,24 @@ pub(super) fn look(shared: &Shared) {
                 continue;
             }
         };
+        let volumes: BTreeMap<PathBuf, u64> = limits
+            .volumes
+            .iter()
+            .filter_map(|volume| Some((volume.path.clone(), size(&volume.path, &BTreeSet::new()).ok()?)))
+            .collect();
         {
             let mut containers = shared.table.lock();
             let Some(container) = containers.by_id.get_mut(&container_id) else { continue };
             container.disk_used = Some(used);
+            container.volumes_used.clone_from(&volumes);
         }
         if !shared.options.enforce_disk {
             continue;
         }
-        let volumes = limits.volumes.iter().filter_map(|(path, limit)| {
-            size(path, &BTreeSet::new()).ok().map(|used| (path.clone(), used, *limit))
+        // A disk of its own is bounded by itself.
+        let bounded = limits.volumes.iter().filter(|volume| !volume.is_mount);
+        let volumes = bounded.filter_map(|volume| {
+            volumes.get(&volume.path).map(|used| (volume.path.clone(), *used, volume.bytes))
         });
         let all = limits.disk.map(|limit| (sandbox, used, limit)).into_iter().chain(volumes);
         if let Some((path, used, limit)) = all.into_iter().find(|(_, used, limit)| used > limit) {
@@ -54,6 +65,16 @@ pub(super) fn look(shared: &Shared) {
             }
         }
     }
+}
+
+/// What a container's volumes held when that was last looked.
+pub(super) fn volumes_used(container: &Container) -> Vec<VolumeUsage> {
+    let usage = |volume: &VolumeLimit| VolumeUsage {
+        path: volume.path.clone(),
+        limit: volume.bytes,
+        used: container.volumes_used.get(&volume.path).copied(),
+    };
+    container.limits.volumes.iter().map(usage).collect()
 }
 
 /// The space that a directory takes on its own file system, without what is in `excluded`. Of several links one counts.

@@ -11,9 +11,9 @@ use super::isolators::{self, Plan, Subject};
 use super::queue::Job;
 use super::record::First;
 use super::spawn::{self, Child, Given};
-use super::table::{Phase, Process};
+use super::table::{Phase, Process, parent};
 use super::watch::Kind;
-use crate::cgroups::{Controller, Group};
+use crate::cgroups::{Controller, Group, PressureGauge};
 use crate::isolation::Limits;
 use crate::launcher::{Command, ContainerEvent, GroupSpec, LaunchError, LaunchSpec};
 use crate::user::User;
@@ -73,9 +73,9 @@ impl Shared {
     }
 
     fn plan(&self, spec: &LaunchSpec, user: Option<&User>) -> Result<Plan, LaunchError> {
-        let parent_sandbox = spec.container_id.as_str().rsplit_once('.').and_then(|(parent, _)| {
+        let parent_sandbox = parent(&spec.container_id).and_then(|parent| {
             let containers = self.table.lock();
-            containers.by_id.get(&ContainerId::from(parent)).map(|parent| parent.sandbox.clone())
+            containers.by_id.get(&parent).map(|parent| parent.sandbox.clone())
         });
         let mut plan = Plan::default();
         plan.task = task(spec, user);
@@ -98,13 +98,30 @@ impl Shared {
         shares_limits: bool,
     ) -> Result<Group, LaunchError> {
         let group = self.cgroups.group(container_id);
+        let shares_limits = shares_limits && parent(container_id).is_some();
         if let Some(container) = self.table.lock().by_id.get_mut(container_id) {
             container.group = Some(group.clone());
+            container.shares_limits = shares_limits;
         }
         self.cgroups.create(container_id)?;
-        let nested = container_id.as_str().contains('.');
-        isolators::limit(&self.options, &group, limits, nested && shares_limits, true)?;
+        isolators::limit(&self.options, &group, limits, shares_limits, true)?;
+        self.gauge(container_id, &group);
         Ok(group)
+    }
+
+    /// Begins to count how often a container is short of memory. It does without where that is not to be had.
+    pub(super) fn gauge(&self, container_id: &ContainerId, group: &Group) {
+        if !group.has(Controller::Memory) {
+            return;
+        }
+        match PressureGauge::open(group) {
+            Ok(gauge) => {
+                if let Some(container) = self.table.lock().by_id.get_mut(container_id) {
+                    container.pressure = gauge.map(Arc::new);
+                }
+            }
+            Err(error) => tracing::debug!(%container_id, %error, "memory pressure is not counted"),
+        }
     }
 
     /// Tells the init what to do, and the kernel to tell us of it.

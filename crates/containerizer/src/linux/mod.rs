@@ -231,18 +231,18 @@ impl Launcher for LinuxLauncher {
         self.shared.launch_group(spec)
     }
 
-    fn update(&self, container_id: &ContainerId, limits: &Limits) {
-        let group = {
+    fn update(&self, container_id: &ContainerId, limits: &Limits) -> Result<(), LaunchError> {
+        let (group, shares_limits) = {
             let mut containers = self.shared.table.lock();
-            let Some(container) = containers.by_id.get_mut(container_id) else { return };
+            let Some(container) = containers.by_id.get_mut(container_id) else { return Ok(()) };
             container.limits = limits.clone();
-            container.group.clone()
+            let Some(group) = &container.group else { return Ok(()) };
+            (group.clone(), container.shares_limits)
         };
-        if let Some(group) = group
-            && let Err(error) = isolators::limit(&self.shared.options, &group, limits, false, false)
-        {
-            let error = crate::chain(&error);
-            tracing::error!(%container_id, error, "the limits of a container cannot be changed");
+        match isolators::limit(&self.shared.options, &group, limits, shares_limits, false) {
+            // One that ends meanwhile needs no limits.
+            Err(_) if !group.exists() => Ok(()),
+            other => other,
         }
     }
 

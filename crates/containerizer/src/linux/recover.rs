@@ -68,6 +68,9 @@ impl Shared {
             }
             container.number
         };
+        if !ended {
+            self.gauge(&container_id, &group);
+        }
         if let Some(process) = process {
             let pid = u32::try_from(process.first.pid).unwrap_or(0);
             // A group whose files cannot be watched tells at its end what it has to tell.

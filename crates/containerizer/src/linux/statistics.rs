@@ -1,61 +1,108 @@
 //! What containers use, as their control groups tell.
+//!
+//! A thousand containers are asked about every second: a file is read once, and none that says nothing new.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::ContainerId;
 
-use super::Shared;
-use crate::cgroups::{Controller, Group, Version, entry};
+use super::disk::volumes_used;
+use super::table::{Container, Phase, parent};
+use super::{LinuxOptions, Shared};
+use crate::cgroups::{Controller, Group, PressureGauge, Version, entry};
 use crate::isolation::{Limit, Limits};
-use crate::procs;
-use crate::usage::{Block, Memory, Throttling, Usage};
+use crate::usage::{Memory, Throttling, Usage, VolumeUsage};
+use crate::{machine, procs};
+
+/// What is asked about, so that nobody waits for the table while it is.
+struct Asked {
+    container_id: ContainerId,
+    group: Group,
+    /// Others are nested in it.
+    holds_others: bool,
+    limits: Limits,
+    disk_used: Option<u64>,
+    volumes: Vec<VolumeUsage>,
+    pressure: Option<Arc<PressureGauge>>,
+}
+
+impl Asked {
+    fn new(container_id: &ContainerId, container: &Container) -> Option<Self> {
+        let alive = container.process().is_some() || matches!(container.phase, Phase::Group);
+        Some(Self {
+            container_id: container_id.clone(),
+            group: container.group.clone().filter(|_| alive)?,
+            holds_others: matches!(container.phase, Phase::Group),
+            limits: container.limits.clone(),
+            disk_used: container.disk_used,
+            volumes: volumes_used(container),
+            pressure: container.pressure.clone(),
+        })
+    }
+}
 
 impl Shared {
     pub(super) fn usage(&self) -> BTreeMap<ContainerId, Usage> {
-        let running: Vec<(ContainerId, Group, Limits, Option<u64>)> = {
+        let mut asked: Vec<Asked> = {
             let containers = self.table.lock();
-            containers
-                .by_id
-                .iter()
-                .filter(|(_, container)| container.process().is_some())
-                .filter_map(|(id, container)| {
-                    let group = container.group.clone()?;
-                    Some((id.clone(), group, container.limits.clone(), container.disk_used))
-                })
-                .collect()
+            containers.by_id.iter().filter_map(|(id, container)| Asked::new(id, container)).collect()
         };
-        running
+        let parents: BTreeSet<ContainerId> =
+            asked.iter().filter_map(|asked| parent(&asked.container_id)).collect();
+        for asked in &mut asked {
+            asked.holds_others |= parents.contains(&asked.container_id);
+        }
+        asked
             .into_iter()
-            .map(|(container_id, group, limits, disk_used)| {
-                let mut usage = of(&group);
-                usage.disk_used = disk_used;
-                usage.disk_limit = limits.disk;
-                usage.cpus_limit = match limits.cpus_limit {
-                    Limit::At(limit) => Some(limit),
-                    Limit::Request => limits.cpus,
-                    Limit::Unlimited => None,
-                };
-                (container_id, usage)
+            .map(|asked| {
+                let mut usage = of(&asked, &self.options);
+                usage.disk_used = asked.disk_used;
+                usage.volumes = asked.volumes;
+                limits(&asked.limits, &self.options, &mut usage);
+                (asked.container_id, usage)
             })
             .collect()
     }
 }
 
-fn of(group: &Group) -> Usage {
+/// What it may use, as it was asked for.
+fn limits(limits: &Limits, options: &LinuxOptions, usage: &mut Usage) {
+    usage.cpus = limits.cpus;
+    usage.cpus_limit = match limits.cpus_limit {
+        Limit::At(limit) => Some(limit),
+        Limit::Request => limits.cpus.filter(|_| options.cfs),
+        Limit::Unlimited => machine::processors(),
+    };
+    usage.memory_request = limits.memory;
+    usage.memory_limit = match limits.memory_limit {
+        Limit::At(limit) => Some(limit),
+        Limit::Request => limits.memory,
+        Limit::Unlimited => machine::memory(),
+    };
+    usage.disk_limit = limits.disk;
+}
+
+fn of(asked: &Asked, options: &LinuxOptions) -> Usage {
+    let group = &asked.group;
     let mut usage = Usage::default();
-    let processes = group.processes();
+    let processes = if asked.holds_others { group.all_processes() } else { group.processes() };
     usage.processes = u32::try_from(processes.len()).unwrap_or(u32::MAX);
-    usage.threads = group.threads().and_then(|count| u32::try_from(count).ok()).unwrap_or(usage.processes);
+    let threads = group.threads(asked.holds_others).and_then(|count| u32::try_from(count).ok());
+    usage.threads = threads.unwrap_or(usage.processes);
     processor(group, &mut usage);
     if group.has(Controller::Memory) {
-        memory(group, &mut usage);
+        memory(group, options, &mut usage);
+        if let (Some(memory), Some(pressure)) = (&mut usage.memory, &asked.pressure) {
+            memory.pressure = Some(pressure.read());
+        }
     }
     if !has_processor_times(group) || !group.has(Controller::Memory) {
         from_processes(group, &processes, &mut usage);
     }
     if group.has(Controller::Blkio) {
-        usage.block = blocks(group);
+        usage.block = group.blocks();
     }
     usage.forks_refused = group.entry(Controller::Pids, "pids.events", "max");
     usage
@@ -95,17 +142,21 @@ fn processor(group: &Group, usage: &mut Usage) {
     }
 }
 
-fn memory(group: &Group, usage: &mut Usage) {
+fn memory(group: &Group, options: &LinuxOptions, usage: &mut Usage) {
     let controller = Controller::Memory;
     let Some(text) = group.read(controller, "memory.stat") else { return };
     let number = |name| entry(&text, name).unwrap_or(0);
-    let found = group.out_of_memory();
+    let found = group.out_of_memory_with(&text);
     let common = Memory { limit: found.limit, peak: found.peak, kills: found.kills, ..Memory::default() };
     let memory = match group.version() {
         Version::V1 => {
             usage.memory_rss = number("total_rss");
             Memory {
                 total: group.number(controller, "memory.usage_in_bytes").unwrap_or(0),
+                total_with_swap: options
+                    .limit_swap
+                    .then(|| group.number(controller, "memory.memsw.usage_in_bytes"))
+                    .flatten(),
                 cache: number("total_cache"),
                 mapped_file: number("total_mapped_file"),
                 swap: entry(&text, "total_swap"),
@@ -118,11 +169,14 @@ fn memory(group: &Group, usage: &mut Usage) {
         }
         Version::V2 => {
             usage.memory_rss = number("anon");
+            let total = group.number(controller, "memory.current").unwrap_or(0);
+            let swap = group.number(controller, "memory.swap.current");
             Memory {
-                total: group.number(controller, "memory.current").unwrap_or(0),
+                total,
+                total_with_swap: options.limit_swap.then(|| total + swap.unwrap_or(0)),
                 cache: number("file"),
                 mapped_file: number("file_mapped"),
-                swap: group.number(controller, "memory.swap.current"),
+                swap,
                 unevictable: number("unevictable"),
                 kernel: entry(&text, "kernel"),
                 kernel_tcp: entry(&text, "sock"),
@@ -145,62 +199,4 @@ fn from_processes(group: &Group, processes: &[i32], usage: &mut Usage) {
     if !group.has(Controller::Memory) {
         usage.memory_rss = found.iter().map(|process| process.rss_pages * page).sum();
     }
-}
-
-fn blocks(group: &Group) -> Vec<Block> {
-    let mut found: BTreeMap<(u32, u32), Block> = BTreeMap::new();
-    match group.version() {
-        Version::V1 => {
-            for (file, bytes) in [
-                ("blkio.throttle.io_service_bytes_recursive", true),
-                ("blkio.throttle.io_serviced_recursive", false),
-            ] {
-                let text = group.read(Controller::Blkio, file).unwrap_or_default();
-                for line in text.lines() {
-                    let mut words = line.split(' ');
-                    let Some(device) = words.next().and_then(device) else { continue };
-                    let (kind, Some(value)) = (words.next(), words.next().and_then(|word| word.parse().ok()))
-                    else {
-                        continue;
-                    };
-                    let block = block(&mut found, device);
-                    match (kind, bytes) {
-                        (Some("Read"), true) => block.read_bytes = value,
-                        (Some("Write"), true) => block.written_bytes = value,
-                        (Some("Read"), false) => block.reads = value,
-                        (Some("Write"), false) => block.writes = value,
-                        _ => {}
-                    }
-                }
-            }
-        }
-        Version::V2 => {
-            let text = group.read(Controller::Blkio, "io.stat").unwrap_or_default();
-            for line in text.lines() {
-                let mut words = line.split(' ');
-                let Some(device) = words.next().and_then(device) else { continue };
-                let block = block(&mut found, device);
-                for (name, value) in words.filter_map(|word| word.split_once('=')) {
-                    let value = value.parse().unwrap_or(0);
-                    match name {
-                        "rbytes" => block.read_bytes = value,
-                        "wbytes" => block.written_bytes = value,
-                        "rios" => block.reads = value,
-                        "wios" => block.writes = value,
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-    found.into_values().collect()
-}
-
-fn device(word: &str) -> Option<(u32, u32)> {
-    let (major, minor) = word.split_once(':')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
-}
-
-fn block(found: &mut BTreeMap<(u32, u32), Block>, (major, minor): (u32, u32)) -> &mut Block {
-    found.entry((major, minor)).or_insert(Block { major, minor, ..Block::default() })
 }

@@ -1,6 +1,6 @@
 //! Which containers there are, shared by the launcher's threads. Nothing is done here that could wait.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use base::ContainerId;
 
 use super::record::First;
-use crate::cgroups::Group;
+use crate::cgroups::{Group, PressureGauge};
 use crate::isolation::Limits;
 use crate::launcher::{LaunchError, LaunchSpec};
 
@@ -23,6 +23,11 @@ pub(super) struct Process {
     pub(super) handle: Arc<OwnedFd>,
     /// Whether we have started it ourselves, and so are who waits for it.
     pub(super) own_child: bool,
+}
+
+/// The container that one is nested in.
+pub(super) fn parent(container_id: &ContainerId) -> Option<ContainerId> {
+    container_id.as_str().rsplit_once('.').map(|(parent, _)| ContainerId::from(parent))
 }
 
 /// Where a container is in its life.
@@ -48,6 +53,8 @@ pub(super) struct Container {
     pub(super) phase: Phase,
     pub(super) sandbox: PathBuf,
     pub(super) limits: Limits,
+    /// Whether it has no limits of its own within the container that it is nested in.
+    pub(super) shares_limits: bool,
     pub(super) group: Option<Group>,
     /// It is to end.
     pub(super) doomed: bool,
@@ -61,6 +68,10 @@ pub(super) struct Container {
     pub(super) memory_notice: Option<Arc<OwnedFd>>,
     /// What its sandbox held when that was last looked.
     pub(super) disk_used: Option<u64>,
+    /// The same of its volumes.
+    pub(super) volumes_used: BTreeMap<PathBuf, u64>,
+    /// Counts how often it was short of memory.
+    pub(super) pressure: Option<Arc<PressureGauge>>,
     /// Ports that were complained about.
     pub(super) foreign_ports: Vec<u16>,
 }
@@ -72,6 +83,7 @@ impl Container {
             phase,
             sandbox,
             limits,
+            shares_limits: false,
             group: None,
             doomed: false,
             failure: None,
@@ -79,6 +91,8 @@ impl Container {
             limited: false,
             memory_notice: None,
             disk_used: None,
+            volumes_used: BTreeMap::new(),
+            pressure: None,
             foreign_ports: Vec::new(),
         }
     }

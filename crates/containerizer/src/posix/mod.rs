@@ -143,7 +143,9 @@ impl Launcher for PosixLauncher {
     }
 
     /// Nothing is limited.
-    fn update(&self, _container_id: &ContainerId, _limits: &Limits) {}
+    fn update(&self, _container_id: &ContainerId, _limits: &Limits) -> Result<(), LaunchError> {
+        Ok(())
+    }
 
     /// Containers end with the launcher that started them; what they had started was killed before.
     fn recover(&self, known: Vec<Known>) -> Recovered {
@@ -163,20 +165,29 @@ impl Launcher for PosixLauncher {
         let page = rustix::param::page_size() as u64;
         let processes = procs::scan();
         let members = tree::Members::find(&self.table.running(), &processes, &mut tree::Cookies::default());
-        members
-            .by_container()
-            .map(|(container_id, members)| {
-                let mut usage = Usage::default();
-                for process in members.iter().filter(|process| !process.zombie) {
-                    usage.processes += 1;
-                    usage.threads += process.threads;
-                    usage.cpu_user += procs::ticks(process.user_ticks);
-                    usage.cpu_system += procs::ticks(process.system_ticks);
-                    usage.memory_rss += process.rss_pages * page;
-                }
-                (container_id.clone(), usage)
-            })
-            .collect()
+        let mut found: BTreeMap<ContainerId, Usage> = BTreeMap::new();
+        for (container_id, members) in members.by_container() {
+            let mut own = Usage::default();
+            for process in members.iter().filter(|process| !process.zombie) {
+                own.processes += 1;
+                own.threads += process.threads;
+                own.cpu_user += procs::ticks(process.user_ticks);
+                own.cpu_system += procs::ticks(process.system_ticks);
+                own.memory_rss += process.rss_pages * page;
+            }
+            // It counts for those around it, too.
+            let mut within = Some(container_id.as_str());
+            while let Some(name) = within {
+                let usage = found.entry(ContainerId::from(name)).or_default();
+                usage.processes += own.processes;
+                usage.threads += own.threads;
+                usage.cpu_user += own.cpu_user;
+                usage.cpu_system += own.cpu_system;
+                usage.memory_rss += own.memory_rss;
+                within = name.rsplit_once('.').map(|(around, _)| around);
+            }
+        }
+        found
     }
 
     fn shutdown(&self) {

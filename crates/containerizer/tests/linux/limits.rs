@@ -56,7 +56,7 @@ fn a_limit_can_be_raised_while_the_task_runs() {
         .launch("c", shell("while test ! -e go; do sleep 0.01; done; python3 -c 'x = bytearray(100 << 20)'"));
     fixture.launched();
     let limits = Limits { memory: Some(256 << 20), cpus: Some(1.0), ..Limits::default() };
-    fixture.launcher().update(&container_id, &limits);
+    fixture.launcher().update(&container_id, &limits).expect("it may have more");
     std::fs::write(fixture.sandbox("c").join("go"), "").expect("writable");
     let ended = fixture.ended();
     assert_eq!((ended.status, ended.limitation), (0, None));
@@ -112,29 +112,6 @@ fn a_processor_hog_gets_its_quota() {
     assert!(throttling.expect("it has a quota").throttled > 0);
     fixture.launcher().destroy(&container_id);
     assert_eq!(fixture.ended().status, 9);
-    fixture.destroyed();
-}
-
-#[test]
-fn what_a_container_uses_is_known() {
-    let isolation = "cgroups/cpu,cgroups/mem,cgroups/pids,cgroups/blkio,filesystem/linux,namespaces/pid";
-    let fixture = Fixture::new(isolation);
-    let line = "python3 -c 'import time; x = bytearray(20 << 20); open(\"up\", \"w\").write(\"\\n\"); time.sleep(100)'";
-    let container_id = fixture.launch("c", shell(line));
-    fixture.launched();
-    fixture.line("c", "up");
-    let usage = fixture.launcher().usage().remove(&container_id).expect("it runs");
-    // The init, the shell (unless it became the task) and the task.
-    assert!((2..=3).contains(&usage.processes), "{usage:?}");
-    assert!(usage.memory_rss > 20 << 20 && usage.memory_rss < 64 << 20, "{usage:?}");
-    let memory = usage.memory.expect("it is accounted for");
-    assert!(memory.total >= usage.memory_rss && memory.limit == Some(64 << 20), "{usage:?}");
-    assert_eq!(memory.soft_limit, Some(64 << 20));
-    assert!(usage.cpu_user + usage.cpu_system > Duration::ZERO);
-    assert_eq!(usage.cpus_limit, Some(0.5));
-    assert_eq!(usage.forks_refused, Some(0));
-    fixture.launcher().destroy(&container_id);
-    fixture.ended();
     fixture.destroyed();
 }
 

@@ -7,4 +7,5 @@ mod life;
 mod limits;
 mod recovery;
 mod support;
+mod usage;
 mod version_2;

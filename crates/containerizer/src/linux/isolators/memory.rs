@@ -20,9 +20,7 @@ pub(super) fn prepare(subject: &Subject<'_>, plan: &mut Plan) {
 
 /// Chosen so that who uses more than its request has the highest score there is.
 fn score(request: u64) -> Option<i32> {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next());
-    let total = total?.parse::<u64>().ok()?.max(1) << 10;
+    let total = crate::machine::memory()?.max(1);
     let share = u128::from(request) * 1000 / u128::from(total);
     // Within what users may set, and never the very first: that is for those who asked for it.
     i32::try_from(1000_u128.saturating_sub(share).clamp(2, 999)).ok()

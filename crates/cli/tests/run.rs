@@ -84,10 +84,8 @@ fn instances_are_told_apart() {
 fn output_is_live_and_interrupts_kill_the_task() {
     let cluster = Cluster::start(&["--agents", "1"]);
     for (which, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let command = ["run", "echo $$; exec sleep 1000"];
-        let mut run = Process::start(&mut cluster.command(&command));
-        // The line comes while the command runs.
-        let pid: i64 = run.line().parse().unwrap();
+        // It has read a line already, while the command runs.
+        let (run, pid) = cluster.sleeper();
         assert!(support::is_alive(pid));
         run.signal(which);
         let (status, _, _) = run.end();
@@ -100,8 +98,7 @@ fn output_is_live_and_interrupts_kill_the_task() {
 #[test]
 fn a_run_that_is_killed_leaves_no_task() {
     let cluster = Cluster::start(&["--agents", "1"]);
-    let mut run = Process::start(&mut cluster.command(&["run", "echo $$; exec sleep 1000"]));
-    let pid: i64 = run.line().parse().unwrap();
+    let (run, pid) = cluster.sleeper();
     run.signal(Signal::KILL);
     // After its failover timeout.
     wait_until("the task is gone", || !support::is_alive(pid));

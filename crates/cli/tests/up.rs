@@ -9,8 +9,7 @@ use support::{Cluster, Process, is_alive, meseta, text, wait_until};
 fn everything_ends_with_it() {
     for which in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut cluster = Cluster::start(&["--agents", "2"]);
-        let mut run = Process::start(&mut cluster.command(&["run", "echo $$; exec sleep 1000"]));
-        let task: i64 = run.line().parse().unwrap();
+        let (_run, task) = cluster.sleeper();
         let (pids, directory) = (cluster.pids(), cluster.directory());
         assert_eq!(pids.len(), 3);
         assert!(pids.iter().all(|pid| is_alive(*pid)) && directory.is_dir());
@@ -42,8 +41,7 @@ fn ctrl_c_in_a_terminal_reaches_all_and_tasks_keep_their_grace() {
 #[test]
 fn everything_ends_even_when_it_is_killed() {
     let mut cluster = Cluster::start(&["--agents", "1"]);
-    let mut run = Process::start(&mut cluster.command(&["run", "echo $$; exec sleep 1000"]));
-    let task: i64 = run.line().parse().unwrap();
+    let (_run, task) = cluster.sleeper();
     let pids = cluster.pids();
     let directory = cluster.directory();
     cluster.end(Signal::KILL);
@@ -55,8 +53,7 @@ fn everything_ends_even_when_it_is_killed() {
 #[test]
 fn the_end_of_an_agent_leaves_the_others_working() {
     let mut cluster = Cluster::start(&["--agents", "2"]);
-    let mut run = Process::start(&mut cluster.command(&["run", "echo $$; exec sleep 1000"]));
-    let task: i64 = run.line().parse().unwrap();
+    let (_run, task) = cluster.sleeper();
     let agents = &cluster.pids()[1..];
     for agent in agents {
         support::signal(u32::try_from(*agent).unwrap(), Signal::KILL);
@@ -108,4 +105,24 @@ fn the_demo_runs_and_ends() {
     assert_eq!(summary["agents"].as_object().unwrap().len(), 3, "all agents took part: {out}");
     assert!(summary["accept_to_running_ms"][0].as_f64().unwrap() > 0.0);
     assert!(err.contains("60 of 60 jobs have ended"), "{err}");
+}
+
+#[test]
+fn containers_have_limits_and_processes_of_their_own() {
+    let cluster = Cluster::start(&["--agents", "1"]);
+    let output = cluster.meseta(&[
+        "run",
+        "--mem",
+        "64",
+        "echo $$; x=$(head -c 200M /dev/zero | tr '\\0' x); echo ${#x}",
+    ]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    let pid: u32 = out.lines().next().unwrap().parse().unwrap();
+    assert!(pid < 10, "it sees the machine's processes: {out}");
+    assert!(!output.status.success() && err.contains("Memory limit exceeded"), "{out}{err}");
+    let mut without = Cluster::start(&["--agents", "1", "--isolation", "posix/cpu,posix/mem"]);
+    let output =
+        without.meseta(&["run", "--mem", "64", "x=$(head -c 200M /dev/zero | tr '\\0' x); echo ${#x}"]);
+    assert_eq!(text(&output.stdout), "209715200\n", "{}", text(&output.stderr));
+    assert_eq!(without.end(Signal::INT).code(), Some(0));
 }

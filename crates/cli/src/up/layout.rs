@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use agent::LauncherKind;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
@@ -19,11 +20,16 @@ use super::Options;
 const PORTS: usize = 1000;
 const FIRST_PORT: usize = 31_000;
 
+/// What holds for containers where nothing else is said. Agents by themselves have Mesos' default, which limits nothing; who
+/// tries things out on one machine shall see what a cluster does.
+const ISOLATION: &str = "cgroups/cpu,cgroups/mem,filesystem/linux,namespaces/pid";
+
 pub(super) struct Layout {
     directory: PathBuf,
     ip: IpAddr,
     port: u16,
     resources: Option<String>,
+    isolation: Option<String>,
     agents: u16,
     /// Removed at the end, when it is ours.
     _temporary: Option<TempDir>,
@@ -49,6 +55,9 @@ impl Layout {
             ip: options.ip,
             port: options.port,
             resources: options.resources.clone(),
+            isolation: options.isolation.clone().or_else(|| {
+                matches!(LauncherKind::usual(), LauncherKind::Linux).then(|| ISOLATION.to_owned())
+            }),
             agents: options.agents,
             _temporary: temporary,
         };
@@ -81,6 +90,7 @@ impl Layout {
         flags.insert(0, "agent".to_owned());
         flags.push(format!("--master={master}"));
         flags.push(format!("--resources={}", self.resources.clone().unwrap_or_else(|| self.share(number))));
+        flags.extend(self.isolation.iter().map(|isolation| format!("--isolation={isolation}")));
         flags
     }
 

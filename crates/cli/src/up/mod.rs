@@ -50,6 +50,10 @@ pub(crate) struct Options {
     /// What each agent offers; without this all cores, and an equal part of the memory
     #[arg(long)]
     resources: Option<String>,
+    /// What holds for containers, as with `meseta agent`; without this, control groups for processors and memory, and their
+    /// own processes and mounts, where that is to be had
+    #[arg(long, value_name = "ISOLATORS")]
+    isolation: Option<String>,
     /// Run the demo once the cluster is there
     #[arg(long)]
     demo: bool,

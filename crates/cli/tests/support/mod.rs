@@ -50,6 +50,13 @@ pub(crate) fn is_alive(pid: i64) -> bool {
     !state.is_empty() && !state.starts_with('Z')
 }
 
+/// The process that has this command line, as the whole machine knows it: in its container its number is another one.
+fn find(command_line: &[u8]) -> Option<i64> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.find(|id| std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|found| found == command_line))
+}
+
 /// A process that a test has started; killed when the test ends.
 pub(crate) struct Process {
     pub(crate) child: Child,
@@ -142,6 +149,21 @@ impl Cluster {
     }
 
     /// Runs a command to its end.
+    /// Runs a command that sleeps until it is killed, with the id of its process.
+    pub(crate) fn sleeper(&self) -> (Process, i64) {
+        // The master's port tells the clusters of one moment apart.
+        let seconds = format!("1000.{}", self.master().rsplit(':').next().unwrap());
+        let mut run =
+            Process::start(&mut self.command(&["run", &format!("echo begun; exec sleep {seconds}")]));
+        assert_eq!(run.line(), "begun");
+        let mut pid = None;
+        wait_until("the command sleeps", || {
+            pid = find(format!("sleep\0{seconds}\0").as_bytes());
+            pid.is_some()
+        });
+        (run, pid.unwrap())
+    }
+
     pub(crate) fn meseta(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
     }

@@ -5,21 +5,32 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use proto::internal;
+use serde_json::Value;
 
 use super::{Body, Recorded, Side, describe, recorded, replaced, short};
+use crate::cluster::Server;
 use crate::libprocess::{Message, Peer};
 use crate::sequence::comparable;
 
 /// How long the agent may take with a message. The recorded group waits a second, its executor a grace period.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What the recorded master and agent say to each other about a restart of the agent. An agent of ours does not find its
-/// tasks again, so it is not restarted.
-const RESTART: [&str; 3] = ["ReregisterSlaveMessage", "SlaveReregisteredMessage", "UpdateFrameworkMessage"];
+/// Fields of a reregistration whose values no two agents have in common: names that each draws, places, times, and
+/// what it says of its own version and of the process of an executor.
+const VOLATILE: &[&str] = &[
+    "uuid",
+    "resource_version_uuid",
+    "port",
+    "hostname",
+    "timestamp",
+    "version",
+    "container_id",
+    "executor_pid",
+];
 
-/// Plays the master at `master` to the agent that has been told its address. Returns how the agent's messages differ
-/// from the recorded agent's.
-pub fn run(master: Peer) -> Result<Vec<String>> {
+/// Plays the master at `master` to the agent that has been told its address, and kills it and starts it again where the
+/// recorded one was. Returns how the agent's messages differ from the recorded agent's.
+pub fn run(master: Peer, agent: &mut Server) -> Result<Vec<String>> {
     let mut replay = Replay {
         master,
         agent: None,
@@ -32,7 +43,7 @@ pub fn run(master: Peer) -> Result<Vec<String>> {
         pings: 0,
     };
     let mut differences = Vec::new();
-    let messages = without_restart(recorded()?);
+    let messages = recorded()?;
     let mut expected_updates = BTreeMap::new();
     for message in &messages {
         match message.side {
@@ -44,6 +55,11 @@ pub fn run(master: Peer) -> Result<Vec<String>> {
                 }
                 if message.name == "StatusUpdateMessage" {
                     note_update(&mut expected_updates, &message.read()?);
+                }
+                if message.name == "ReregisterSlaveMessage" {
+                    agent.kill();
+                    replay.master.hang_up();
+                    agent.restart()?;
                 }
                 let operation = operation(&message.name, &message.body)?;
                 if operation.as_ref().is_some_and(|(uuid, _)| replay.repeated.remove(uuid)) {
@@ -57,9 +73,10 @@ pub fn run(master: Peer) -> Result<Vec<String>> {
                     let seen = describe(&seen);
                     differences
                         .push(format!("message {}: {seen}, expected {}", message.number, message.name));
-                } else if operation.is_some() {
-                    let found =
-                        Body::read(&message.name, &seen.body)?.differences(&message.read()?, &["uuid"]);
+                } else if operation.is_some() || message.name == "ReregisterSlaveMessage" {
+                    let volatile = if operation.is_some() { &["uuid"] } else { VOLATILE };
+                    let seen = as_recovered(Body::read(&message.name, &seen.body)?);
+                    let found = seen.differences(&as_recovered(message.read()?), volatile);
                     differences.extend(found.into_iter().map(|d| format!("message {}: {d}", message.number)));
                 }
             }
@@ -100,15 +117,25 @@ struct Replay {
     pings: usize,
 }
 
-/// What is left of the conversation if the agent is not restarted.
-fn without_restart(mut messages: Vec<Recorded>) -> Vec<Recorded> {
-    // After a restart, an agent tells of its resources anew.
-    let mut told = false;
-    messages.retain(|message| {
-        let again = message.name == "UpdateSlaveMessage" && std::mem::replace(&mut told, true);
-        !again && !RESTART.contains(&message.name.as_str())
-    });
-    messages
+/// A message without what means nothing. The role that resources have when none is named may be named. And an agent of ours
+/// still knows after its restart which status of a task it told last; the recorded one knows it again with the next.
+fn as_recovered(mut body: Body) -> Body {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                if fields.get("role").is_some_and(|role| role == "*") {
+                    fields.remove("role");
+                }
+                fields.remove("status_update_state");
+                fields.remove("status_update_uuid");
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(values) => values.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    strip(&mut body.0);
+    body
 }
 
 /// The version of its resources that an agent tells.
@@ -190,7 +217,7 @@ impl Replay {
                 continue;
             }
             // An agent that is not answered at once asks again.
-            if name == "RegisterSlaveMessage" && expected.name != name {
+            if matches!(name, "RegisterSlaveMessage" | "ReregisterSlaveMessage") && expected.name != name {
                 continue;
             }
             self.agent = message.from.split('@').nth(1).map(str::to_owned);

@@ -7,12 +7,17 @@ use base::{AgentId, FrameworkId, Uuid};
 use crate::core::MasterCore;
 use crate::types::{Framework, Operation};
 
-/// Enters an operation at its agent, which is registered, and at its framework if that is known.
+/// Enters an operation at its agent, which is registered, and at its framework, or for it if it is not back yet.
 pub(super) fn add(core: &mut MasterCore, operation: Operation) {
     let Some(agent) = core.agents.get_mut(&operation.agent_id) else { return };
     core.metrics.operations.add(operation.info.kind(), operation.latest_status.state);
-    if let Some(framework) = operation.framework_id.as_ref().and_then(|id| core.frameworks.get_mut(id)) {
-        enter(framework, &operation);
+    if let Some(id) = &operation.framework_id {
+        if let Some(framework) = core.frameworks.get_mut(id) {
+            enter(framework, &operation);
+        } else if !core.frameworks.is_completed(id) {
+            let orphans = core.operations.orphans.entry(id.clone()).or_default();
+            orphans.insert(operation.uuid, operation.agent_id.clone());
+        }
     }
     agent.operations.insert(operation.uuid, Arc::new(operation));
 }
@@ -33,9 +38,14 @@ pub(super) fn remove(core: &mut MasterCore, agent_id: &AgentId, uuid: Uuid) {
     if !state.is_terminal() {
         core.metrics.operations.remove(operation.info.kind(), state);
     }
-    let Some(framework) = operation.framework_id.as_ref().and_then(|id| core.frameworks.get_mut(id)) else {
-        return;
-    };
+    let Some(framework_id) = &operation.framework_id else { return };
+    if let Some(orphans) = core.operations.orphans.get_mut(framework_id) {
+        orphans.remove(&uuid);
+        if orphans.is_empty() {
+            core.operations.orphans.remove(framework_id);
+        }
+    }
+    let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
     framework.operations.remove(&uuid);
     if let Some(id) = &operation.id
         && framework.operation_ids.get(id) == Some(&uuid)
@@ -46,10 +56,12 @@ pub(super) fn remove(core: &mut MasterCore, agent_id: &AgentId, uuid: Uuid) {
 
 /// A framework has come to be known: agents may have told of its operations before.
 pub(crate) fn adopt(core: &mut MasterCore, id: &FrameworkId) {
+    let Some(orphans) = core.operations.orphans.remove(id) else { return };
     let Some(framework) = core.frameworks.registered.get_mut(id).map(Arc::make_mut) else { return };
-    let operations = core.agents.registered.values().flat_map(|agent| agent.operations.values());
-    for operation in operations.filter(|operation| operation.framework_id.as_ref() == Some(id)) {
-        enter(framework, operation);
+    for (uuid, agent_id) in orphans {
+        if let Some(operation) = core.agents.get(&agent_id).and_then(|agent| agent.operations.get(&uuid)) {
+            enter(framework, operation);
+        }
     }
 }
 

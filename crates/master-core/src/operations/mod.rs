@@ -15,9 +15,10 @@ mod reconcile;
 mod status;
 mod unconfirmed;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{FrameworkId, OperationId, Rng};
+use base::{AgentId, FrameworkId, OperationId, Rng, Uuid};
 use resources::OperationKind;
 
 use crate::core::{MasterCore, send};
@@ -34,16 +35,18 @@ pub(crate) use reconcile::{reconcile, reported};
 pub(crate) use status::{acknowledge, status_update};
 pub(crate) use unconfirmed::told;
 
-/// What new operations get.
+/// What is kept of operations beside their agents and frameworks.
 #[derive(Debug)]
 pub(crate) struct Operations {
-    /// Uuids.
+    /// Uuids of new ones.
     rng: Rng,
+    /// Those of frameworks that have not come back yet, and on which agents: there they are whole.
+    orphans: BTreeMap<FrameworkId, BTreeMap<Uuid, AgentId>>,
 }
 
 impl Operations {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { rng: Rng::new(seed).child("operations") }
+        Self { rng: Rng::new(seed).child("operations"), orphans: BTreeMap::new() }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use base::{AgentId, Uuid};
-use resources::{Operation, Resources};
+use resources::{Conversion, Operation, Resources};
 
 use crate::core::MasterCore;
 use crate::offers;
@@ -38,9 +38,7 @@ pub(crate) fn told(agent: &mut Agent, former_version: Option<Uuid>, told: Resour
     // What it has said to have made is in what it has.
     agent.unconfirmed.retain(|operation| !operation.finished && !restarted);
     let counted = agent.total.non_revocable();
-    let arrived = (0..=agent.unconfirmed.len())
-        .rev()
-        .find(|arrived| with_unconfirmed(&agent.confirmed, &agent.unconfirmed[*arrived..]) == counted);
+    let arrived = arrived(&counted, &agent.confirmed, &agent.unconfirmed);
     agent.unconfirmed.drain(..arrived.unwrap_or(agent.unconfirmed.len()));
     agent.total = told;
     if !agent.unconfirmed.is_empty() {
@@ -48,6 +46,25 @@ pub(crate) fn told(agent: &mut Agent, former_version: Option<Uuid>, told: Resour
         agent.total = counted;
         agent.total += revocable;
     }
+}
+
+/// How many of the operations an agent that has `confirmed` has carried out, if the others make of it what is counted: the
+/// last ones are taken back, one after the other, until what it has is left.
+fn arrived(counted: &Resources, confirmed: &Resources, unconfirmed: &[Unconfirmed]) -> Option<usize> {
+    let mut before = counted.clone();
+    for (at, operation) in unconfirmed.iter().enumerate().rev() {
+        if before == *confirmed {
+            return Some(at + 1);
+        }
+        let made = operation.info.conversions().ok()?;
+        let back: Vec<Conversion> = made
+            .iter()
+            .rev()
+            .map(|made| Conversion::new(made.converted().clone(), made.consumed().clone()))
+            .collect();
+        before.convert(&back).ok()?;
+    }
+    (before == *confirmed).then_some(0)
 }
 
 /// An operation has ended, well or not.

@@ -15,4 +15,5 @@ mod reregistration;
 mod reservations;
 mod sharing;
 mod statuses;
+mod volume_scene;
 mod volumes;

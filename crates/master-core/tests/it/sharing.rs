@@ -3,90 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::AgentId;
-use master_core::{
-    AcceptOperation, FromAgent, Offer, OperationState, Pid, SchedulerCall, SchedulerEvent, TaskInfo,
-    TaskState, ToAgent,
-};
-use resources::{Resource, Resources};
+use master_core::{AcceptOperation, Offer, OperationState, SchedulerCall, SchedulerEvent, ToAgent};
+use resources::Resource;
 use testkit::master::{
-    Master, Scheduler, apply, apply_as, create, destroy, launch, reserve, reserved, shared, status, task,
-    volume,
+    Master, Scheduler, apply, apply_as, create, destroy, launch, reserve, reserved, shared, volume,
 };
 
 use crate::reservations::of_role;
-
-struct Scene {
-    master: Master,
-    agent: AgentId,
-    pid: Pid,
-    scheduler: Scheduler,
-}
-
-/// A framework of the role `web` that knows shared resources, and an agent with 1000 MB of disk.
-fn scene() -> Scene {
-    let mut master = Master::default();
-    let (agent, pid) = master.agent("h", "cpus:4;mem:1024;disk:1000");
-    let scheduler = sharing(&mut master, "f");
-    Scene { master, agent, pid, scheduler }
-}
-
-fn sharing(master: &mut Master, name: &str) -> Scheduler {
-    let mut info = of_role(name, "web");
-    info.capabilities.shared_resources = true;
-    master.subscribe(info)
-}
-
-impl Scene {
-    fn accept(&mut self, offer: &Offer, operations: impl IntoIterator<Item = AcceptOperation>) {
-        accept(&mut self.master, &self.scheduler, &[offer], operations);
-    }
-
-    fn offer(&mut self) -> Arc<Offer> {
-        self.master.offer(&self.scheduler)
-    }
-
-    fn total(&self) -> Resources {
-        self.master.core.snapshot(self.master.now).agents[0].total.clone()
-    }
-
-    /// A task with a CPU and volumes.
-    fn task(&self, id: &str, volumes: &[&Resource]) -> TaskInfo {
-        let mut info = task(id, &self.agent, "cpus:1;mem:32");
-        info.resources.extend(volumes.iter().copied().cloned());
-        info
-    }
-
-    fn ends(&mut self, id: &str) {
-        let status = status(&self.scheduler.id, &self.agent, &id.into(), TaskState::Finished, 1);
-        self.master.from_agent(&self.pid, FromAgent::StatusUpdate(status));
-        self.master.expect_status(&self.scheduler, TaskState::Finished);
-    }
-
-    fn refused(&mut self, id: &str) -> String {
-        let status = self.master.expect_operation(&self.scheduler, id, OperationState::Error);
-        status.message.clone().unwrap_or_default()
-    }
-}
-
-/// Accepts; what is left is offered again at once.
-fn accept(
-    master: &mut Master,
-    scheduler: &Scheduler,
-    offers: &[&Offer],
-    operations: impl IntoIterator<Item = AcceptOperation>,
-) {
-    let call = SchedulerCall::Accept {
-        offer_ids: offers.iter().map(|offer| offer.id.clone()).collect(),
-        operations: operations.into_iter().collect(),
-        refuse: Duration::ZERO,
-    };
-    master.call(scheduler, call);
-}
-
-fn has(offer: &Offer, resource: &Resource) -> bool {
-    offer.resources.clone().unallocated().contains_one(resource)
-}
+use crate::volume_scene::{accept, has, scene, sharing};
 
 /// What a scheduler is offered now.
 fn offers(master: &mut Master, scheduler: &Scheduler) -> Vec<Arc<Offer>> {

@@ -22,7 +22,8 @@ pub(crate) struct AgentPeer {
 #[derive(Default)]
 pub(crate) struct AgentPeers {
     watched: HashMap<Pid, AgentPeer>,
-    by_address: HashMap<SocketAddr, Pid>,
+    /// Several where one process has more than one agent.
+    by_address: HashMap<SocketAddr, Vec<Pid>>,
     observers: u64,
 }
 
@@ -37,7 +38,7 @@ impl AgentPeers {
         let address = peer.address;
         self.observers += 1;
         peer.observer = format!("slave-observer({})", self.observers).into();
-        self.by_address.insert(peer.address, pid.clone());
+        self.by_address.entry(peer.address).or_default().push(pid.clone());
         self.watched.insert(pid.clone(), peer);
         Some(address)
     }
@@ -45,7 +46,9 @@ impl AgentPeers {
     /// Watches it no more; returns its address if no other agent is there.
     pub(crate) fn unwatch(&mut self, pid: &Pid) -> Option<SocketAddr> {
         let address = self.watched.remove(pid)?.address;
-        if self.by_address.get(&address) != Some(pid) {
+        let others = self.by_address.get_mut(&address)?;
+        others.retain(|other| other != pid);
+        if !others.is_empty() {
             return None;
         }
         self.by_address.remove(&address);
@@ -58,8 +61,8 @@ impl AgentPeers {
     }
 
     /// Who is watched at an address.
-    pub(crate) fn at(&self, address: SocketAddr) -> Option<&Pid> {
-        self.by_address.get(&address)
+    pub(crate) fn at(&self, address: SocketAddr) -> &[Pid] {
+        self.by_address.get(&address).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -85,9 +88,21 @@ mod tests {
         agents.watch(&two);
         agents.watch(&Pid::from("nonsense"));
         assert_eq!(&*agents.peer(&two).unwrap().observer, "slave-observer(2)");
-        assert_eq!(agents.at("127.0.0.1:1".parse().unwrap()), Some(&one));
+        assert_eq!(agents.at("127.0.0.1:1".parse().unwrap()), std::slice::from_ref(&one));
         assert_eq!(agents.unwatch(&one), Some("127.0.0.1:1".parse().unwrap()));
-        assert_eq!(agents.at("127.0.0.1:1".parse().unwrap()), None);
+        assert!(agents.at("127.0.0.1:1".parse().unwrap()).is_empty());
         assert!(agents.peer(&one).is_some() && agents.peer(&Pid::from("nonsense")).is_none());
+    }
+    #[test]
+    fn two_agents_of_one_process_are_told_apart() {
+        let mut agents = AgentPeers::default();
+        let address = "127.0.0.1:1".parse().unwrap();
+        let (one, two) = (Pid::from("slave(1)@127.0.0.1:1"), Pid::from("slave(2)@127.0.0.1:1"));
+        agents.watch(&one);
+        agents.watch(&two);
+        assert_eq!(agents.at(address), [one.clone(), two.clone()]);
+        assert_eq!(agents.unwatch(&two), None, "the other one is still there");
+        assert_eq!(agents.at(address), std::slice::from_ref(&one));
+        assert_eq!(agents.unwatch(&one), Some(address));
     }
 }

@@ -256,12 +256,14 @@ impl Engine {
                 tracing::debug!("the former connection to {peer} is lost");
             }
             PeerEvent::Lost { peer, unanswered, reason, .. } => {
-                if let Some(pid) = self.agents.at(peer) {
+                let agents = self.agents.at(peer);
+                for pid in agents {
                     tracing::warn!(
                         "lost the connection to agent {pid} ({reason}), {unanswered} messages unanswered"
                     );
                     self.follow_ups.push(Input::AgentDisconnected(pid.clone()));
-                } else {
+                }
+                if agents.is_empty() {
                     tracing::debug!("lost the connection to {peer} ({reason})");
                     self.peers.close(peer);
                 }

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use http_api::ApiError;
-use proto::v1::Resource;
 use proto::v1::offer::operation;
+use proto::v1::{self, Resource};
 
 use super::change::{Form, json_list};
 use crate::operator::resources::apply;
@@ -33,9 +33,7 @@ pub(crate) async fn unreserve(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let form = Form::read(&master, &headers, body).await?;
-    let (agent_id, resources) = agent_and(&form, "resources")?;
-    apply(&master, agent_id, &operation::Unreserve { resources }.into()).await
+    change(&master, &headers, body, "resources", |resources| operation::Unreserve { resources }).await
 }
 
 /// `POST /create-volumes`.
@@ -44,9 +42,7 @@ pub(crate) async fn create_volumes(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let form = Form::read(&master, &headers, body).await?;
-    let (agent_id, volumes) = agent_and(&form, "volumes")?;
-    apply(&master, agent_id, &operation::Create { volumes }.into()).await
+    change(&master, &headers, body, "volumes", |volumes| operation::Create { volumes }).await
 }
 
 /// `POST /destroy-volumes`.
@@ -55,13 +51,21 @@ pub(crate) async fn destroy_volumes(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let form = Form::read(&master, &headers, body).await?;
-    let (agent_id, volumes) = agent_and(&form, "volumes")?;
-    apply(&master, agent_id, &operation::Destroy { volumes }.into()).await
+    change(&master, &headers, body, "volumes", |volumes| operation::Destroy { volumes }).await
 }
 
-fn agent_and<'a>(form: &'a Form, what: &str) -> Result<(&'a str, Vec<Resource>), ApiError> {
-    Ok((form.get("slaveId")?, list(form.get(what)?, what, "Error in parsing")?))
+/// Makes the operation of a form that names an agent and, as `what`, some of its resources.
+async fn change<O: Into<v1::offer::Operation>>(
+    master: &Master,
+    headers: &HeaderMap,
+    body: Body,
+    what: &str,
+    operation: impl FnOnce(Vec<Resource>) -> O,
+) -> Result<Response, ApiError> {
+    let form = Form::read(master, headers, body).await?;
+    let agent_id = form.get("slaveId")?;
+    let resources = list(form.get(what)?, what, "Error in parsing")?;
+    apply(master, agent_id, &operation(resources).into()).await
 }
 
 fn list(text: &str, what: &str, wrong: &str) -> Result<Vec<Resource>, ApiError> {

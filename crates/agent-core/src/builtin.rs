@@ -14,7 +14,7 @@ use crate::timers::{Timer, Timers};
 use crate::types::{
     ContainerStatus, ExecutorKind, ExecutorState, Reason, StatusSource, TaskState, TaskStatus,
 };
-use crate::{executors, kill, remember, specs, status};
+use crate::{allowance, executors, kill, remember, specs, status};
 
 /// Gives a command executor its only task: its container is the executor's.
 pub(crate) fn admit(executor: &mut Executor, framework_id: &FrameworkId, queued: &Queued) {
@@ -56,6 +56,7 @@ pub(crate) fn start_group(
     remember::executor(core, step, framework_id, executor_id);
     let given: Vec<TaskId> = starting.iter().map(|(task_id, _)| task_id.clone()).collect();
     remember::given_tasks(core, step, framework_id, executor_id, &given);
+    allowance::adjust(core, step, framework_id, executor_id);
     for (task_id, container_id) in starting {
         let mut starting = by_executor(core, step, &task_id, executor_id, TaskState::Starting);
         starting.container_status =

@@ -10,10 +10,10 @@ use std::time::Duration;
 use base::{AgentId, ContainerId, ExecutorId, FrameworkId, TaskId, Time, Uuid};
 use resources::Resources;
 
-use crate::specs;
 use crate::types::{
-    ExecutorInfo, ExecutorKind, ExecutorState, FrameworkInfo, Operation, TaskInfo, TaskStatus,
+    ExecutorInfo, ExecutorKind, ExecutorState, FrameworkInfo, Operation, ResourceLimits, TaskInfo, TaskStatus,
 };
+use crate::{Options, allowance, specs};
 
 /// One change of what is remembered.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,6 +174,17 @@ pub struct RecoveredExecutor {
     pub tasks: Vec<(TaskRecord, Option<Progress>)>,
 }
 
+impl RecoveredExecutor {
+    /// Its tasks that had not ended as far as is known.
+    fn unfinished(&self) -> impl Iterator<Item = &TaskRecord> {
+        let ended = |progress: &Option<Progress>| {
+            let last = progress.as_ref().and_then(|progress| progress.statuses.last());
+            last.is_some_and(|status| status.state.is_terminal())
+        };
+        self.tasks.iter().filter(move |(_, progress)| !ended(progress)).map(|(task, _)| task)
+    }
+}
+
 /// A container that was ordered and may still be there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KnownContainer {
@@ -185,8 +196,10 @@ pub struct KnownContainer {
     pub directory: Arc<str>,
     /// Whether it has no process of its own.
     pub group: bool,
-    /// What it may use.
+    /// What is allocated to it.
     pub resources: Resources,
+    /// How far it may go beyond.
+    pub limits: ResourceLimits,
 }
 
 /// What has become of a container.
@@ -239,12 +252,7 @@ impl Recovered {
             if executor.record.state == ExecutorState::Terminated {
                 continue;
             }
-            let ended = |progress: &Option<Progress>| {
-                let last = progress.as_ref().and_then(|progress| progress.statuses.last());
-                last.is_some_and(|status| status.state.is_terminal())
-            };
-            let tasks = executor.tasks.iter().filter(|(_, progress)| !ended(progress));
-            let tasks = tasks.flat_map(|(task, _)| task.info.resources.iter());
+            let tasks = executor.unfinished().flat_map(|task| task.info.resources.iter());
             for used in executor.record.info.resources.iter().chain(tasks) {
                 let used = used.clone().unallocated();
                 // A shared volume is used by several at once.
@@ -262,7 +270,7 @@ impl Recovered {
 
     /// The containers that may still be there; parents come before those nested in them.
     #[must_use]
-    pub fn containers(&self, work_dir: &str) -> Vec<KnownContainer> {
+    pub fn containers(&self, options: &Options) -> Vec<KnownContainer> {
         let Some(agent) = &self.agent_id else { return Vec::new() };
         let mut known = Vec::new();
         for executor in self.frameworks.iter().flat_map(|framework| &framework.executors) {
@@ -271,22 +279,25 @@ impl Recovered {
                 continue;
             }
             let id = &record.info.executor_id;
-            let directory = specs::path(work_dir, agent, &record.framework_id, id, &record.container_id);
+            let directory =
+                specs::path(&options.work_dir, agent, &record.framework_id, id, &record.container_id);
             let mut resources = record.info.resources.clone();
-            for (task, _) in &executor.tasks {
+            for task in executor.unfinished() {
                 resources += &task.info.resources;
             }
+            let tasks = executor.unfinished().map(|task| &*task.info);
+            let limits = allowance::limits(&record.info.resources, tasks, options.cpus_are_limited);
             known.push(KnownContainer {
                 container_id: record.container_id.clone(),
                 parent: None,
                 directory: directory.clone(),
                 group: record.info.kind == ExecutorKind::Default,
                 resources,
+                limits,
             });
-            let nested = executor.tasks.iter().filter_map(|(task, progress)| match &task.place {
+            let nested = executor.unfinished().filter_map(|task| match &task.place {
                 Place::Run { container_id, .. } if *container_id != record.container_id => {
-                    let ended = progress.as_ref().and_then(|progress| progress.statuses.last());
-                    (!ended.is_some_and(|status| status.state.is_terminal())).then_some((task, container_id))
+                    Some((task, container_id))
                 }
                 _ => None,
             });
@@ -296,6 +307,7 @@ impl Recovered {
                 directory: specs::nested(&directory, container_id),
                 group: false,
                 resources: task.info.resources.clone(),
+                limits: task.info.limits,
             }));
         }
         known

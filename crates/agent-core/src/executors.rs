@@ -6,6 +6,7 @@ use std::time::Duration;
 use base::{ContainerId, ExecutorId, FrameworkId, TaskId, duration_text};
 use tracing::{info, warn};
 
+use crate::allowance::Allowance;
 use crate::containers::End;
 use crate::core::{AgentCore, Step};
 use crate::output::{Output, ToMaster};
@@ -65,6 +66,7 @@ pub(crate) fn add(
     if let Some(spec) = specs::of_executor(core, framework_id, &executor_id) {
         if let Some(executor) = core.executor(framework_id, &executor_id) {
             executor.volumes.clone_from(&spec.volumes);
+            executor.allowed = Some(Allowance { resources: spec.resources.clone(), limits: spec.limits });
         }
         step.out.push(Output::LaunchContainer(Box::new(spec)));
     }
@@ -77,9 +79,11 @@ pub(crate) fn launched(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner,
     executor.pid = pid;
     if executor.kind() == ExecutorKind::Default && executor.state == ExecutorState::Registering {
         executor.state = ExecutorState::Running;
-        let waiting = std::mem::take(&mut executor.queued);
         remember::executor(core, step, &owner.framework_id, &owner.executor_id);
-        for queued in waiting {
+        // One after the other: those that still wait keep their share of the container.
+        let next =
+            |core: &mut AgentCore| core.executor(&owner.framework_id, &owner.executor_id)?.queued.pop_front();
+        while let Some(queued) = next(core) {
             builtin::start_group(core, step, &owner.framework_id, &owner.executor_id, &queued);
         }
     }

@@ -4,6 +4,7 @@
 //! `(state, now, input) -> outputs`: no clock, no file, no process and no socket is touched here. The server turns what
 //! arrives into [`Input`]s, hands them to [`AgentCore::handle`] and does what the [`Output`]s say.
 
+mod allowance;
 mod builtin;
 mod check;
 mod checkpoint;
@@ -47,6 +48,7 @@ pub use output::{ExecutorEvent, ExecutorRefusal, Output, Reregister, ToMaster};
 pub use types::{
     CommandInfo, ContainerKind, ContainerSpec, ContainerStatus, ContainerView, ExecutorInfo, ExecutorKind,
     ExecutorState, ExecutorView, FrameworkInfo, FrameworkView, Operation, OperationState, OperationUpdate,
-    Reason, Snapshot, StatusSource, StatusUpdate, Task, TaskInfo, TaskState, TaskStatus, Uri,
-    VolumeDirectory, VolumeLink,
+    Reason, ResourceLimit, ResourceLimits, Snapshot, StatusSource, StatusUpdate, Task, TaskInfo, TaskState,
+    TaskStatus, Uri, VolumeDirectory, VolumeLink,
 };
+pub use volumes::directory as volume_directory;

@@ -30,6 +30,9 @@ pub struct Options {
     pub executor_shutdown_grace: Duration,
     /// Written into the environment of checkpointing executors.
     pub recovery_timeout: Duration,
+    /// Whether a container gets no more processors than it requested, also where there are some
+    /// (`cgroups_enable_cfs`).
+    pub cpus_are_limited: bool,
     /// Whether the tasks' users are theirs or the agent's (`switch_user`).
     pub switch_user: bool,
     /// Whom the agent itself runs as.
@@ -57,6 +60,7 @@ impl Options {
             executor_reregistration_timeout: Duration::from_secs(2),
             executor_shutdown_grace: Duration::from_secs(5),
             recovery_timeout: Duration::from_secs(15 * 60),
+            cpus_are_limited: false,
             switch_user: true,
             own_user: "root".into(),
             max_completed_executors: 150,

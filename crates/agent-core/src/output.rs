@@ -9,8 +9,8 @@ use resources::Resources;
 use crate::checkpoint::Write;
 use crate::input::{Pid, RequestId, StreamId};
 use crate::types::{
-    ContainerSpec, ExecutorInfo, FrameworkInfo, FrameworkView, Operation, OperationUpdate, StatusUpdate,
-    Task, TaskInfo, VolumeDirectory, VolumeLink,
+    ContainerSpec, ExecutorInfo, FrameworkInfo, FrameworkView, Operation, OperationUpdate, ResourceLimits,
+    StatusUpdate, Task, TaskInfo, VolumeDirectory, VolumeLink,
 };
 
 /// What the server does for the core, in the order of the list.
@@ -36,6 +36,16 @@ pub enum Output {
         container_id: ContainerId,
         /// All its volumes.
         volumes: Vec<VolumeLink>,
+    },
+    /// Change what a container may use that was launched with less or more: it holds before what follows is carried out.
+    /// Harmless if it is gone.
+    UpdateContainer {
+        /// Which container.
+        container_id: ContainerId,
+        /// What is allocated to it now.
+        resources: Resources,
+        /// How far it may go beyond.
+        limits: ResourceLimits,
     },
     /// Send to a master's process (or its observer: the answer to a ping). Lost if it cannot be delivered.
     Send {

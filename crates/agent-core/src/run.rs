@@ -13,7 +13,7 @@ use crate::state::Queued;
 use crate::types::{
     ExecutorInfo, ExecutorKind, ExecutorState, FrameworkInfo, Reason, StatusSource, TaskInfo, TaskState,
 };
-use crate::{builtin, executors, frameworks, remember, shutdown, status, updates, volumes};
+use crate::{allowance, builtin, executors, frameworks, remember, shutdown, status, updates};
 
 /// Tasks that the master wants launched together.
 struct Launch {
@@ -168,7 +168,7 @@ pub(crate) fn flush(
     framework_id: &FrameworkId,
     executor_id: &ExecutorId,
 ) {
-    volumes::relink(core, step, framework_id, executor_id);
+    allowance::adjust(core, step, framework_id, executor_id);
     let Some(executor) = core.executor(framework_id, executor_id) else { return };
     let Some(stream) = executor.stream else { return };
     let waiting = std::mem::take(&mut executor.queued);

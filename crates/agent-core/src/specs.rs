@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base::{AgentId, ContainerId, ExecutorId, FrameworkId, TaskId, duration_text};
 use resources::Resources;
 
+use crate::allowance::Allowance;
 use crate::core::AgentCore;
 use crate::state::{Executor, Framework};
 use crate::types::{CommandInfo, ContainerKind, ContainerSpec, ExecutorKind, FrameworkInfo, TaskInfo};
@@ -65,7 +66,7 @@ pub(crate) fn of_executor(
         set(&mut environment, "MESOS_RECOVERY_TIMEOUT", duration_text(core.options.recovery_timeout));
         set(&mut environment, "MESOS_SUBSCRIPTION_BACKOFF_MAX", SUBSCRIPTION_BACKOFF);
     }
-    let resources = executor.given();
+    let Allowance { resources, limits } = executor.allowance(core.options.cpus_are_limited);
     let kind = match (executor.kind(), command) {
         (ExecutorKind::Default, _) => ContainerKind::Group,
         (_, command) => ContainerKind::Process(command.clone().unwrap_or_default()),
@@ -83,6 +84,7 @@ pub(crate) fn of_executor(
         environment: with_own(environment, command.as_ref()),
         user: user(&core.options, &framework.info, command.as_ref()),
         resources,
+        limits,
         executor: executor.info.clone(),
         task,
         kind,
@@ -118,6 +120,7 @@ pub(crate) fn of_group_task(
         environment: with_own(environment, Some(&command)),
         user: user(&core.options, &framework.info, Some(&command)),
         resources: task.resources.clone(),
+        limits: task.limits,
         executor: executor.info.clone(),
         kind: ContainerKind::Process(command),
         task: Some(task),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base::{ContainerId, ExecutorId, FrameworkId, Ring, TaskId};
 use resources::Resources;
 
+use crate::allowance::{self, Allowance};
 use crate::input::StreamId;
 use crate::timers::TimerKey;
 use crate::types::{
@@ -72,6 +73,8 @@ pub(crate) struct Executor {
     pub(crate) groups: u32,
     /// The volumes that are linked into the sandbox of a custom executor.
     pub(crate) volumes: Vec<VolumeLink>,
+    /// What its container may use; unset where an earlier life of the agent has ordered it.
+    pub(crate) allowed: Option<Allowance>,
     pub(crate) completed: Ring<Arc<Task>>,
 }
 
@@ -96,6 +99,7 @@ impl Executor {
             orders: 0,
             groups: 0,
             volumes: Vec::new(),
+            allowed: None,
             completed: Ring::new(MAX_COMPLETED_TASKS),
         }
     }
@@ -111,6 +115,13 @@ impl Executor {
             given += &task.resources;
         }
         given
+    }
+
+    /// That, and how far it may go beyond; `quota` as in [`allowance::limits`].
+    pub(crate) fn allowance(&self, quota: bool) -> Allowance {
+        let tasks = self.unfinished().map(|task| &**task);
+        let limits = allowance::limits(&self.info.resources, tasks, quota);
+        Allowance { resources: self.given(), limits }
     }
 
     /// The persistent volumes among that.

@@ -6,10 +6,9 @@ use base::{ExecutorId, FrameworkId, Payload, TaskId};
 use tracing::{debug, info};
 
 use crate::core::{AgentCore, Step};
-use crate::drain;
 use crate::state::TaskEntry;
 use crate::types::{Reason, StatusSource, TaskState, TaskStatus};
-use crate::{updates, volumes};
+use crate::{allowance, drain, updates};
 
 /// A status as of now, with an id of its own and nothing optional in it.
 pub(crate) fn new(
@@ -78,7 +77,7 @@ pub(crate) fn report(
     debug!(framework = %framework_id, task = %status.task_id, state = ?status.state, "status");
     let ended = status.executor_id.clone().filter(|_| status.state.is_terminal());
     if let Some(executor_id) = ended {
-        volumes::relink(core, step, framework_id, &executor_id);
+        allowance::adjust(core, step, framework_id, &executor_id);
     }
     if !terminating {
         updates::add(core, step, framework_id, status);

@@ -40,7 +40,7 @@ impl Changes {
 ///
 /// # Errors
 /// If it has none, in one line.
-pub(crate) fn directory(volume: &Resource, work_dir: &str) -> Result<VolumeDirectory, String> {
+pub fn directory(volume: &Resource, work_dir: &str) -> Result<VolumeDirectory, String> {
     let disk = volume.details().disk.as_ref();
     let persistence = disk.and_then(|disk| disk.persistence.as_ref());
     let persistence = persistence.ok_or_else(|| format!("{volume} is no persistent volume"))?;

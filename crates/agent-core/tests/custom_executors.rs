@@ -31,9 +31,15 @@ fn tasks_wait_until_the_executor_subscribes() {
     env.expect(&["reply: Executor is not subscribed"]);
     env.launched("c1");
     env.subscribe(&f, "e", 1);
-    env.expect(&["reply: ok", "stream 1: subscribed", "stream 1: launch t1", "stream 1: launch t2"]);
+    env.expect(&[
+        "reply: ok",
+        "stream 1: subscribed",
+        "update c1 to cpus:0.3; mem:96; disk:16",
+        "stream 1: launch t1",
+        "stream 1: launch t2",
+    ]);
     env.run(&f, custom_task("t3", &e));
-    env.expect(&["stream 1: launch t3"]);
+    env.expect(&["update c1 to cpus:0.4; mem:128; disk:16", "stream 1: launch t3"]);
 }
 
 #[test]
@@ -91,6 +97,7 @@ fn a_task_that_is_killed_before_the_executor_subscribes() {
     env.kill(&f, "t");
     env.expect(&[
         "launch c1 for e",
+        "update c1 to cpus:0.1; mem:32; disk:16",
         "t Killed by agent because TaskKilledDuringLaunch: Killed before delivery to the executor",
     ]);
     env.acknowledge_all();
@@ -142,6 +149,7 @@ fn an_executor_may_come_back_on_another_stream() {
     env.expect(&[
         "reply: ok",
         "stream 2: close",
+        "update c1 to cpus:0.1; mem:32; disk:16",
         "waits Lost by agent because AgentRestarted: Task was sent to the executor but is unknown to it",
         "stream 3: subscribed",
     ]);

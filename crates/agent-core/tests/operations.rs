@@ -395,9 +395,19 @@ fn a_custom_executor_gets_the_volumes_of_its_tasks() {
     let mut task: TaskInfo = custom_task("t2", &executor);
     task.resources.add(volume("v", 10));
     env.run(&f, task);
-    env.expect(&["link into c1 [data=/var/lib/agent/volumes/roles/scen/v]", "stream 1: launch t2"]);
+    env.expect(&[
+        "link into c1 [data=/var/lib/agent/volumes/roles/scen/v]",
+        "update c1 to cpus:0.3; mem:96; disk:16; disk(reservations: [(DYNAMIC,scen)])[v:data]:10",
+        "stream 1: launch t2",
+    ]);
     env.report(&f, "e", "t2", agent_core::TaskState::Finished);
-    env.expect(&["reply: ok", "link into c1 []", "t2 Finished", "stream 1: acknowledged t2"]);
+    env.expect(&[
+        "reply: ok",
+        "link into c1 []",
+        "update c1 to cpus:0.2; mem:64; disk:16",
+        "t2 Finished",
+        "stream 1: acknowledged t2",
+    ]);
 }
 
 #[test]

@@ -208,7 +208,7 @@ impl World {
         }
         let mut recovered = self.env.memory.recovered(|_| Err("there are none".to_owned()));
         assert_eq!(recovered.prune(), [], "what was written down is whole");
-        let known = recovered.containers("/var/lib/agent");
+        let known = recovered.containers(&options(1));
         for known in &known {
             let found = match self.containers.get(&known.container_id) {
                 Some(Container::Running) => Found::Running((!known.group).then_some(7)),

@@ -19,7 +19,7 @@ fn checkpointing(id: &str) -> FrameworkInfo {
 fn again(env: &AgentEnv, found: impl Fn(&KnownContainer) -> Found) -> AgentEnv {
     let mut recovered = env.memory.recovered(|_| Err("not needed".to_owned()));
     assert_eq!(recovered.prune(), []);
-    let containers = recovered.containers("/var/lib/agent");
+    let containers = recovered.containers(&options(1));
     recovered.found = containers.iter().map(|known| (known.container_id.clone(), found(known))).collect();
     let mut next = AgentEnv::recover(options(2), env.memory.clone(), recovered).expect("it goes on");
     next.name_containers(env);
@@ -190,7 +190,11 @@ fn a_group_goes_on() {
     env.expect(&["reregister [a:Running b:Running]", "update agent", "b Running"]);
     env.acknowledge();
     env.exited("c2", 256);
-    env.expect(&["a Failed: Command exited with status 1", "signal c3 15"]);
+    env.expect(&[
+        "update c1 to cpus:0.2; mem:64; disk:16",
+        "a Failed: Command exited with status 1",
+        "signal c3 15",
+    ]);
     env.exited("c3", 15);
     env.acknowledge_all();
     env.advance(Duration::from_secs(1));
@@ -221,7 +225,13 @@ fn a_custom_executor_reconnects() {
     env.expect(&["reregister [t:Running]", "update agent"]);
     let update = env.executor_update("t", TaskState::Finished);
     subscribe(&mut env, &f, 2, &[], vec![update]);
-    env.expect(&["reply: ok", "t Finished", "stream 2: acknowledged t", "stream 2: subscribed"]);
+    env.expect(&[
+        "reply: ok",
+        "update c1 to cpus:0.1; mem:32; disk:16",
+        "t Finished",
+        "stream 2: acknowledged t",
+        "stream 2: subscribed",
+    ]);
     env.advance(Duration::from_secs(10));
     env.expect(&["t Finished"]);
 }
@@ -235,7 +245,12 @@ fn an_update_that_an_executor_repeats_is_not_a_new_one() {
     env.acknowledge_all();
     let mut env = again(&env, running);
     subscribe(&mut env, &f, 2, &[], vec![update]);
-    env.expect(&["reply: ok", "stream 2: acknowledged t", "stream 2: subscribed"]);
+    env.expect(&[
+        "reply: ok",
+        "stream 2: acknowledged t",
+        "stream 2: subscribed",
+        "update c1 to cpus:0.2; mem:64; disk:16",
+    ]);
     assert!(env.updates.is_empty());
 }
 
@@ -250,7 +265,7 @@ fn a_task_that_never_reached_its_executor_is_dropped() {
     subscribe(&mut env, &f, 2, &[], Vec::new());
     let dropped =
         "t2 Dropped by agent because AgentRestarted: Task was sent to the executor but is unknown to it";
-    env.expect(&["reply: ok", dropped, "stream 2: subscribed"]);
+    env.expect(&["reply: ok", "update c1 to cpus:0.2; mem:64; disk:16", dropped, "stream 2: subscribed"]);
 }
 
 #[test]
@@ -269,6 +284,7 @@ fn what_waited_for_an_executor_is_given_to_it() {
     env.expect(&[
         "reply: ok",
         "stream 1: subscribed",
+        "update c1 to cpus:0.4; mem:128; disk:16",
         "stream 1: launch t2",
         "stream 1: launch t1",
         "stream 1: launch t3",
@@ -337,7 +353,7 @@ fn the_containers_that_are_asked_for_are_those_that_were_ordered() {
     let mut env = AgentEnv::registered();
     env.run_group(&f, &default_executor("pod"), &["a"]);
     env.launched("c1");
-    let known = env.memory.recovered(|_| Err(String::new())).containers("/var/lib/agent");
+    let known = env.memory.recovered(|_| Err(String::new())).containers(&options(1));
     let ids: Vec<&ContainerId> = known.iter().map(|known| &known.container_id).collect();
     assert_eq!(ids, [&env.container("c1"), &env.container("c2")]);
     assert_eq!(known[1].parent, Some(env.container("c1")));

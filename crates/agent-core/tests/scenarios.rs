@@ -221,7 +221,12 @@ fn pod_finish() {
     env.acknowledge_all();
     env.exited("c2", 0);
     env.exited("c3", 0);
-    env.expect(&["a Finished: Command exited with status 0", "b Finished: Command exited with status 0"]);
+    env.expect(&[
+        "update c1 to cpus:0.2; mem:64; disk:16",
+        "a Finished: Command exited with status 0",
+        "update c1 to cpus:0.1; mem:32; disk:16",
+        "b Finished: Command exited with status 0",
+    ]);
     env.acknowledge();
     env.expect(&[]);
     env.acknowledge();
@@ -252,9 +257,16 @@ fn pod_one_fails() {
     let mut env = AgentEnv::registered();
     pod(&mut env, &framework("f"));
     env.exited("c2", 256);
-    env.expect(&["a Failed: Command exited with status 1", "signal c3 15"]);
+    env.expect(&[
+        "update c1 to cpus:0.2; mem:64; disk:16",
+        "a Failed: Command exited with status 1",
+        "signal c3 15",
+    ]);
     env.exited("c3", 15);
-    env.expect(&["b Killed: Command terminated with signal Terminated"]);
+    env.expect(&[
+        "update c1 to cpus:0.1; mem:32; disk:16",
+        "b Killed: Command terminated with signal Terminated",
+    ]);
     env.acknowledge_all();
     env.advance(Duration::from_millis(50));
     env.exited("c1", 9);
@@ -269,7 +281,11 @@ fn pod_kill_one() {
     env.kill(&f, "a");
     env.expect(&["signal c2 15"]);
     env.exited("c2", 15);
-    env.expect(&["a Killed: Command terminated with signal Terminated", "signal c3 15"]);
+    env.expect(&[
+        "update c1 to cpus:0.2; mem:64; disk:16",
+        "a Killed: Command terminated with signal Terminated",
+        "signal c3 15",
+    ]);
 }
 
 #[test]
@@ -279,13 +295,17 @@ fn one_task_that_finishes_leaves_the_others_of_its_group_alone() {
     pod(&mut env, &f);
     env.exited("c2", 0);
     env.acknowledge_all();
-    env.expect(&["a Finished: Command exited with status 0"]);
+    env.expect(&["update c1 to cpus:0.2; mem:64; disk:16", "a Finished: Command exited with status 0"]);
     env.run_group(&f, &default_executor("pod"), &["x"]);
-    env.expect(&["x Starting", "launch c4 in c1 for pod"]);
+    env.expect(&["update c1 to cpus:0.3; mem:96; disk:16", "x Starting", "launch c4 in c1 for pod"]);
     env.launched("c4");
     env.exited("c4", 256);
     env.acknowledge_all();
-    env.expect(&["x Running latest Failed", "x Failed: Command exited with status 1"]);
+    env.expect(&[
+        "update c1 to cpus:0.2; mem:64; disk:16",
+        "x Running latest Failed",
+        "x Failed: Command exited with status 1",
+    ]);
 }
 
 #[test]
@@ -312,7 +332,14 @@ fn a_group_that_is_killed_before_its_executor_is_up() {
     env.kill(&f, "b");
     let why = "Killed by agent because TaskKilledDuringLaunch: A task within the task group was killed before delivery \
                to the executor";
-    env.expect(&["launch c1 for pod", &format!("a {why}"), &format!("b {why}"), "destroy c1"]);
+    env.expect(&[
+        "launch c1 for pod",
+        "update c1 to cpus:0.2; mem:64; disk:16",
+        &format!("a {why}"),
+        "update c1 to cpus:0.1; mem:32; disk:16",
+        &format!("b {why}"),
+        "destroy c1",
+    ]);
     env.acknowledge_all();
     env.exited("c1", 9);
     env.expect(&["executor pod exited 9"]);

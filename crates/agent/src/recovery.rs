@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use agent_core::{AgentCore, Found, KnownContainer, Options, Output, Recovered, Write};
 use base::{ContainerId, Time};
-use containerizer::{Known, Launcher, Limits};
+use containerizer::{Known, Launcher};
 use store::{Backend, Batch, Embedded, Event, Opened, StoreError, Writer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::checkpoint::{self, BOOT_KEY, Memory};
 use crate::compatibility::{self, IncompatibleError};
-use crate::convert::SelfDescription;
+use crate::convert::{self, SelfDescription};
 use crate::engine::Fate;
 use crate::options::{AgentOptions, Recover};
 use crate::server::StartError;
@@ -136,14 +136,14 @@ impl Recovery {
     }
 
     /// Has the launcher take over what still runs, and remove what nobody knows.
-    pub(crate) async fn find(&mut self, work_dir: &str, launcher: Arc<dyn Launcher>) -> Leftovers {
-        let known = self.recovered.containers(work_dir);
+    pub(crate) async fn find(&mut self, options: &Options, launcher: Arc<dyn Launcher>) -> Leftovers {
+        let known = self.recovered.containers(options);
         let asked = known
             .iter()
             .map(|known| Known {
                 container_id: known.container_id.clone(),
                 sandbox: known.directory.as_ref().into(),
-                limits: Limits::default(),
+                limits: convert::limits(&known.resources, known.limits, &options.work_dir),
                 group: known.group,
             })
             .collect();

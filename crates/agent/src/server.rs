@@ -146,7 +146,8 @@ impl AgentServer {
         let chosen = launchers::start(&options, sink).await?;
         let launcher = Arc::clone(&chosen.launcher);
         let core_options = core_options(&options, &own);
-        let leftovers = recovery.find(&core_options.work_dir, Arc::clone(&launcher)).await;
+        let work_dir_text = Arc::clone(&core_options.work_dir);
+        let leftovers = recovery.find(&core_options, Arc::clone(&launcher)).await;
         let clock = Clock::start();
         let (agent, first) = recovery.core(core_options, clock.now())?;
         let limits = FetchLimits { stall: options.fetcher_stall_timeout, ..FetchLimits::default() };
@@ -161,7 +162,8 @@ impl AgentServer {
         let registered = Arc::new(AtomicBool::new(false));
         let watching =
             tokio::spawn(detector::watch(given, master.clone(), Arc::clone(&registered), core.clone()));
-        let mut containers = Containers::new(chosen, fetcher.clone(), runtime.clone(), core.clone());
+        let mut containers =
+            Containers::new(chosen, &work_dir_text, fetcher.clone(), runtime.clone(), core.clone());
         containers.adopt(leftovers.known, &leftovers.fates);
         let (store_sender, store_events) = mpsc::unbounded_channel();
         let writer =
@@ -320,6 +322,7 @@ fn core_options(options: &AgentOptions, own: &SelfDescription) -> Options {
         executor_reregistration_timeout: options.executor_reregistration_timeout,
         executor_shutdown_grace: options.executor_shutdown_grace_period,
         recovery_timeout: options.recovery_timeout,
+        cpus_are_limited: options.linux.cfs,
         switch_user: options.switch_user,
         own_user: containerizer::own_user_name().into(),
         max_completed_executors: options.max_completed_executors_per_framework,

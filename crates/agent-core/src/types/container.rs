@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::{ContainerId, ExecutorId, FrameworkId, TaskId};
 use resources::Resources;
 
-use super::{CommandInfo, ExecutorInfo, TaskInfo, VolumeLink};
+use super::{CommandInfo, ExecutorInfo, ResourceLimits, TaskInfo, VolumeLink};
 
 /// What happens inside a container.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,8 @@ pub struct ContainerSpec {
     pub user: Arc<str>,
     /// What it may use, the executor's share included where the container is an executor's.
     pub resources: Resources,
+    /// How far it may go beyond.
+    pub limits: ResourceLimits,
     /// Whether it goes on when the agent dies, for the next one to find.
     pub survives: bool,
     /// The persistent volumes among them.

@@ -22,6 +22,7 @@ pub enum StatusSource {
 pub enum Reason {
     AgentRestarted,
     ContainerLaunchFailed,
+    ContainerUpdateFailed,
     ContainerLimitation,
     ContainerLimitationDisk,
     ContainerLimitationMemory,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::{FrameworkId, Payload, TaskId, Uuid};
 use resources::Resources;
 
-use super::{CommandInfo, ExecutorInfo, TaskStatus};
+use super::{CommandInfo, ExecutorInfo, ResourceLimits, TaskStatus};
 
 /// A task to run (`TaskInfo`): what the agent decides upon, and the message as the master sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct TaskInfo {
     pub name: Arc<str>,
     /// What is allocated to it.
     pub resources: Resources,
+    /// How far it may go beyond.
+    pub limits: ResourceLimits,
     /// The executor it names; unset for a command task, set for every task of a group.
     pub executor: Option<Arc<ExecutorInfo>>,
     /// What it runs; unset where a custom executor knows what to do.

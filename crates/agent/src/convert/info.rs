@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_core::{CommandInfo, ExecutorInfo, ExecutorKind, ExecutorView, FrameworkInfo, TaskInfo, Uri};
+use agent_core::{
+    CommandInfo, ExecutorInfo, ExecutorKind, ExecutorView, FrameworkInfo, ResourceLimit, ResourceLimits,
+    TaskInfo, Uri,
+};
 use base::{FrameworkId, Payload};
-use proto::v1;
+use proto::{MapEntry, v1};
 use resources::Resources;
 
 use super::unsupported;
@@ -147,12 +150,26 @@ fn command_executor_name(task_id: &str, command: Option<&v1::CommandInfo>) -> St
     format!("Command Executor (Task: {task_id}) (Command: {text})")
 }
 
+/// Infinity is no limit.
+fn limits(entries: &[v1::task_info::LimitsEntry]) -> ResourceLimits {
+    let limit = |name: &str| {
+        let value = MapEntry::lookup(entries, name)?.value;
+        Some(if value.is_infinite() {
+            ResourceLimit::Unlimited
+        } else {
+            ResourceLimit::At(resources::Scalar::from_f64(value))
+        })
+    };
+    ResourceLimits { cpus: limit("cpus"), mem: limit("mem") }
+}
+
 pub(crate) fn task(info: &v1::TaskInfo) -> Result<TaskInfo, String> {
     let nonzero = |limit: &Duration| !limit.is_zero();
     Ok(TaskInfo {
         task_id: info.task_id.value.as_str().into(),
         name: info.name.as_str().into(),
         resources: resources(&info.resources)?,
+        limits: limits(&info.limits),
         executor: info.executor.as_ref().map(|info| executor(info).map(Arc::new)).transpose()?,
         command: info.command.as_ref().map(command),
         kill_grace: duration(info.kill_policy.as_ref().and_then(|policy| policy.grace_period.as_ref())),

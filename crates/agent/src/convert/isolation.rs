@@ -3,46 +3,54 @@
 //! What a container asks for and the agent's isolators cannot give is refused: to run it as if it had not asked could
 //! harm, since it would see the machine's own files and rights.
 
-use agent_core::ContainerSpec;
-use containerizer::{Ipc, Isolation, Isolator, Limit, Limits, Rlimit, Seccomp, Volume, VolumeFrom, Wishes};
+use agent_core::{ContainerSpec, ResourceLimit, ResourceLimits};
+use containerizer::{
+    Ipc, Isolation, Isolator, Limit, Limits, Rlimit, Seccomp, Volume, VolumeFrom, VolumeLimit, Wishes,
+};
 use proto::v1;
 use proto::v1::linux_info::IpcMode;
-use resources::{Name, Resources, Scalar};
+use resources::{Name, Resource, Resources, Scalar};
 
 use super::info::decoded;
 
-/// The name of the limit of processors and of memory in `TaskInfo.limits`.
-const CPUS: &str = "cpus";
-const MEM: &str = "mem";
-
-/// What a container may use that has these resources.
-pub(crate) fn limits(resources: &Resources, spec: &ContainerSpec) -> Limits {
-    let limits = task(spec).map(|task| task.limits).unwrap_or_default();
-    let limit = |name: &str| {
-        let found = limits.iter().find(|entry| entry.key.as_deref() == Some(name))?;
-        found.value.as_ref().map(|limit| limit.value)
+/// What a container may use that has these resources and limits, with its volumes where this agent keeps them.
+pub(crate) fn limits(resources: &Resources, limits: ResourceLimits, work_dir: &str) -> Limits {
+    let cpus = |limit: ResourceLimit| match limit {
+        ResourceLimit::At(cpus) => Limit::At(cpus.to_f64()),
+        ResourceLimit::Unlimited => Limit::Unlimited,
+    };
+    let memory = |limit: ResourceLimit| match limit {
+        ResourceLimit::At(megabytes) => Limit::At(bytes(megabytes)),
+        ResourceLimit::Unlimited => Limit::Unlimited,
     };
     Limits {
         cpus: resources.cpus().map(Scalar::to_f64),
-        cpus_limit: limit(CPUS).map_or(Limit::Request, |cpus| {
-            if cpus.is_infinite() { Limit::Unlimited } else { Limit::At(cpus) }
-        }),
+        cpus_limit: limits.cpus.map_or(Limit::Request, cpus),
         cpus_revocable: resources.revocable().cpus().is_some(),
         memory: resources.mem().map(bytes),
-        memory_limit: limit(MEM).map_or(Limit::Request, |megabytes| {
-            if megabytes.is_infinite() {
-                Limit::Unlimited
-            } else {
-                Limit::At(bytes(Scalar::from_f64(megabytes)))
-            }
-        }),
+        memory_limit: limits.mem.map_or(Limit::Request, memory),
         disk: sandbox_disk(resources).map(bytes),
-        volumes: Vec::new(),
+        volumes: volumes(resources, work_dir),
         ports: resources.ports().map_or_else(Vec::new, |ports| {
             let port = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
             ports.iter().map(|range| (port(range.begin), port(range.end))).collect()
         }),
     }
+}
+
+/// What the persistent volumes among the resources may hold. One that has no place was complained of when it was linked.
+fn volumes(resources: &Resources, work_dir: &str) -> Vec<VolumeLimit> {
+    let volumes = resources.iter().filter(|resource| resource.is_persistent_volume());
+    let limit = |volume: &Resource| {
+        let directory = agent_core::volume_directory(volume, work_dir).ok()?;
+        let size = Resources::from(volume.clone()).scalar(&Name::Disk)?;
+        Some(VolumeLimit {
+            path: (&*directory.path).into(),
+            bytes: bytes(size),
+            is_mount: directory.is_mount,
+        })
+    };
+    volumes.filter_map(limit).collect()
 }
 
 /// Disk that is not a volume: what the sandbox may hold.

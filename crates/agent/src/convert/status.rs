@@ -68,6 +68,7 @@ fn reason_to_proto(reason: Reason) -> v1::task_status::Reason {
     match reason {
         Reason::AgentRestarted => Wire::AgentRestarted,
         Reason::ContainerLaunchFailed => Wire::ContainerLaunchFailed,
+        Reason::ContainerUpdateFailed => Wire::ContainerUpdateFailed,
         Reason::ContainerLimitation => Wire::ContainerLimitation,
         Reason::ContainerLimitationDisk => Wire::ContainerLimitationDisk,
         Reason::ContainerLimitationMemory => Wire::ContainerLimitationMemory,

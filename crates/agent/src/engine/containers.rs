@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use agent_core::{
     CommandInfo, ContainerEvent, ContainerKind, ContainerSpec, Input, KnownContainer, Limitation, Reason,
-    VolumeLink,
+    ResourceLimits, VolumeLink,
 };
 use base::ContainerId;
 use containerizer::{
     Command, FetchRequest, Fetcher, GroupSpec, Isolation, LaunchSpec, Launcher, LimitationKind, Limits,
     Signal, Uri,
 };
+use resources::Resources;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -58,6 +59,7 @@ pub(crate) struct Containers {
     launcher: Arc<dyn Launcher>,
     /// What the launcher isolates; nothing without.
     isolation: Option<Isolation>,
+    work_dir: Arc<str>,
     fetcher: Fetcher,
     runtime: Handle,
     core: CoreHandle,
@@ -71,6 +73,7 @@ pub(crate) struct Containers {
 impl Containers {
     pub(crate) fn new(
         Chosen { launcher, isolation }: Chosen,
+        work_dir: &str,
         fetcher: Fetcher,
         runtime: Handle,
         core: CoreHandle,
@@ -78,6 +81,7 @@ impl Containers {
         Self {
             launcher,
             isolation,
+            work_dir: work_dir.into(),
             fetcher,
             runtime,
             core,
@@ -90,7 +94,7 @@ impl Containers {
     /// Takes up what an earlier agent has launched. What is not there any more ends now.
     pub(crate) fn adopt(&mut self, known: Vec<KnownContainer>, found: &BTreeMap<ContainerId, Fate>) {
         let mut ended = Vec::new();
-        for KnownContainer { container_id, parent, directory, group, .. } in known {
+        for KnownContainer { container_id, parent, directory, group, resources, limits } in known {
             let fate = found.get(&container_id).copied().unwrap_or(Fate::Lost { rebooted: false });
             let phase = match fate {
                 Fate::Running(_) if group => Phase::Group,
@@ -114,7 +118,7 @@ impl Containers {
                 directory,
                 volumes: Vec::new(),
                 limitation,
-                limits: Limits::default(),
+                limits: convert::limits(&resources, limits, &self.work_dir),
             };
             self.live.insert(container_id.clone(), live);
             if !matches!(fate, Fate::Running(_)) {
@@ -147,6 +151,40 @@ impl Containers {
         live.volumes = volumes;
     }
 
+    /// Changes what a container may use. One for which that fails is ended: it could take what others were promised.
+    pub(crate) fn update(
+        &mut self,
+        container_id: &ContainerId,
+        resources: &Resources,
+        limits: ResourceLimits,
+    ) {
+        let Some(live) = self.live.get_mut(container_id) else { return };
+        live.limits = convert::limits(resources, limits, &self.work_dir);
+        if let Phase::Preparing { launch, .. } = &mut live.phase {
+            if let Some(launch) = launch {
+                launch.limits.clone_from(&live.limits);
+            }
+            return;
+        }
+        if let Err(error) = self.launcher.update(container_id, &live.limits) {
+            let error = crate::report(&error);
+            tracing::error!(container = %container_id, error, "the limits of a container cannot be changed");
+            let reason = Reason::ContainerUpdateFailed;
+            let message = format!("Failed to update resources for container: {error}");
+            self.limited(container_id, &Limitation { reason, message });
+            self.destroy(container_id);
+        }
+    }
+
+    /// A container is ended for this, and so are those nested in it.
+    fn limited(&mut self, container_id: &ContainerId, limitation: &Limitation) {
+        let Some(live) = self.live.get_mut(container_id) else { return };
+        live.limitation.get_or_insert_with(|| limitation.clone());
+        for nested in live.nested.clone() {
+            self.limited(&nested, limitation);
+        }
+    }
+
     /// What happened since the last time.
     pub(crate) fn take_inputs(&mut self) -> Vec<Input> {
         std::mem::take(&mut self.inputs)
@@ -166,7 +204,7 @@ impl Containers {
         let container_id = spec.container_id.clone();
         let sandbox = PathBuf::from(&*spec.directory);
         let user = Some(spec.user.to_string());
-        let limits = convert::limits(&spec.resources, &spec);
+        let limits = convert::limits(&spec.resources, spec.limits, &self.work_dir);
         let asked = convert::wishes(&spec, self.isolation.as_ref());
         let (launch, uris) = match &spec.kind {
             ContainerKind::Group => (None, Vec::new()),
@@ -280,8 +318,10 @@ impl Containers {
                 self.tell(container_id, ContainerEvent::LaunchFailed { message: crate::report(&error) });
             }
             Event::Limited { container_id, limitation } => {
-                if let Some(live) = self.live.get_mut(&container_id) {
-                    live.limitation = Some(self::limitation(limitation));
+                self.limited(&container_id, &self::limitation(limitation));
+                // One without a process of its own ends with those in it.
+                if self.live.get(&container_id).is_some_and(|live| matches!(live.phase, Phase::Group)) {
+                    self.destroy(&container_id);
                 }
             }
             Event::Exited { container_id, status } => {

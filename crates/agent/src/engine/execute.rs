@@ -85,6 +85,9 @@ impl Engine {
             Output::ExecutorEvent { stream, event } => self.send_event(stream, event),
             Output::CloseExecutorStream(stream) => self.streams.close(stream),
             Output::ForgetContainer(container_id) => self.containers.forget_record(&container_id),
+            Output::UpdateContainer { container_id, resources, limits } => {
+                self.containers.update(&container_id, &resources, limits);
+            }
             Output::LinkVolumes { container_id, volumes } => self.containers.link(&container_id, volumes),
             Output::ChangeVolumes { operation, make, remove } => self.change_volumes(operation, make, remove),
             Output::Checkpoint(write) => {

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 #![allow(unreachable_pub, reason = "a module of several test binaries")]
 
+pub mod groups;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;

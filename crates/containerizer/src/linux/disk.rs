@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Shared;
-use super::table::Container;
+use super::table::{Container, Phase, parent};
 use crate::isolation::VolumeLimit;
 use crate::limitation::{Bytes, Limitation, LimitationKind};
 use crate::usage::VolumeUsage;
@@ -19,7 +19,9 @@ const SECTOR: u64 = 512;
 pub(super) fn look(shared: &Shared) {
     let running: Vec<_> = {
         let containers = shared.table.lock();
-        let running = containers.by_id.iter().filter(|(_, container)| container.process().is_some());
+        let alive =
+            |container: &Container| container.process().is_some() || matches!(container.phase, Phase::Group);
+        let running = containers.by_id.iter().filter(|(_, container)| alive(container));
         running
             .map(|(id, container)| (id.clone(), container.sandbox.clone(), container.limits.clone()))
             .collect()
@@ -44,7 +46,8 @@ pub(super) fn look(shared: &Shared) {
             container.disk_used = Some(used);
             container.volumes_used.clone_from(&volumes);
         }
-        if !shared.options.enforce_disk {
+        // What is nested is in the sandbox of what is around it, and counts there.
+        if !shared.options.enforce_disk || parent(&container_id).is_some() {
             continue;
         }
         // A disk of its own is bounded by itself.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agent_core::{CommandInfo, ExecutorInfo, ExecutorKind, FrameworkInfo, Options, TaskInfo};
+use agent_core::{CommandInfo, ExecutorInfo, ExecutorKind, FrameworkInfo, Options, ResourceLimits, TaskInfo};
 use base::Payload;
 use resources::Resources;
 
@@ -39,6 +39,7 @@ pub fn command_task(id: &str, command: &str) -> TaskInfo {
         task_id: id.into(),
         name: id.into(),
         resources: Resources::parse("cpus:0.1;mem:32").expect("well formed"),
+        limits: ResourceLimits::default(),
         executor: None,
         command: Some(CommandInfo { value: Some(command.into()), shell: true, ..CommandInfo::default() }),
         kill_grace: None,

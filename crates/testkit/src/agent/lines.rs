@@ -32,6 +32,9 @@ impl Lines {
                 let links: Vec<_> = volumes.iter().map(link).collect();
                 format!("link into {} [{}]", self.name(container_id), links.join(" "))
             }
+            Output::UpdateContainer { container_id, resources, .. } => {
+                format!("update {} to {resources}", self.name(container_id))
+            }
             Output::Send { to, message } => match message {
                 ToMaster::Pong => format!("pong to {to}"),
                 message => to_master(message),

@@ -1,0 +1,202 @@
+//! What containers may use follows their tasks, and outlives the agent. On real control groups, as root.
+
+mod common;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use agent::{AgentOptions, AgentServer, Isolation};
+use common::groups::{Groups, linux};
+use common::{AGENT_ID, FRAMEWORK_ID, FakeMaster, framework, scalar, shell, task, until};
+use proto::{internal, v1};
+
+const MEMORY: [&str; 2] = ["memory.limit_in_bytes", "memory.max"];
+const SOFT_MEMORY: [&str; 2] = ["memory.soft_limit_in_bytes", "memory.low"];
+
+fn with(mut options: AgentOptions, isolation: &str) -> AgentOptions {
+    options.linux.isolation = Isolation::parse(isolation).expect("known isolators");
+    options
+}
+
+/// A task of 64 MB that ends when somebody makes the file that is named after it in its executor's sandbox.
+fn waiting(id: &str, limit: Option<f64>) -> v1::TaskInfo {
+    let entry = |value| v1::task_info::LimitsEntry {
+        key: Some("mem".to_owned()),
+        value: Some(v1::value::Scalar { value }),
+    };
+    v1::TaskInfo {
+        command: Some(shell(&format!("while ! test -e ../../{id}; do sleep 0.01; done"))),
+        resources: vec![scalar("cpus", 0.1), scalar("mem", 64.0)],
+        limits: limit.map(entry).into_iter().collect(),
+        ..task(id)
+    }
+}
+
+fn group(task: v1::TaskInfo, first: bool) -> internal::RunTaskGroupMessage {
+    let executor = v1::ExecutorInfo {
+        r#type: Some(v1::executor_info::Type::Default.into()),
+        executor_id: "pod".into(),
+        framework_id: Some(FRAMEWORK_ID.into()),
+        resources: vec![scalar("cpus", 0.1), scalar("mem", 32.0)],
+        ..Default::default()
+    };
+    internal::RunTaskGroupMessage {
+        framework: framework(),
+        executor,
+        task_group: v1::TaskGroupInfo { tasks: vec![task] },
+        launch_executor: Some(first),
+        ..Default::default()
+    }
+}
+
+/// Waits until a task runs; its container.
+async fn running(master: &mut FakeMaster) -> v1::ContainerId {
+    loop {
+        let status = master.status().await;
+        if status.state() == v1::TaskState::TaskRunning {
+            return status.container_status.and_then(|status| status.container_id).expect("it has one");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_group_may_use_follows_its_tasks() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let groups = Groups::of(work_dir.path());
+    let mut master = FakeMaster::start().await;
+    let isolation = "cgroups/cpu,cgroups/mem,filesystem/linux,namespaces/pid";
+    let agent = master.agent(with(linux(master.address, work_dir.path()), isolation)).await;
+    master.say(&group(waiting("a", None), true));
+    let container = running(&mut master).await.parent.expect("it is nested").value;
+    let megabytes = |names| {
+        let bytes: u64 = groups.read(&container, names).expect("it has a group").parse().expect("a number");
+        bytes >> 20
+    };
+    assert_eq!((megabytes(SOFT_MEMORY), megabytes(MEMORY)), (96, 96));
+
+    master.say(&group(waiting("b", Some(128.0)), false));
+    running(&mut master).await;
+    assert_eq!((megabytes(SOFT_MEMORY), megabytes(MEMORY)), (160, 224), "what it may go beyond counts");
+
+    let sandbox = sandbox(work_dir.path(), &container);
+    std::fs::write(sandbox.join("b"), "").expect("ours");
+    let last = master.statuses().await.pop().expect("its end");
+    assert_eq!(last.state(), v1::TaskState::TaskFinished);
+    // Told after the limits were set. What is in use is never taken away.
+    assert_eq!((megabytes(SOFT_MEMORY), megabytes(MEMORY)), (96, 224));
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_holds_too_much_ends_as_one_and_says_why() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let _groups = Groups::of(work_dir.path());
+    let mut master = FakeMaster::start().await;
+    let mut options = with(linux(master.address, work_dir.path()), "disk/du,filesystem/linux,namespaces/pid");
+    options.linux.disk_interval = Duration::from_millis(20);
+    options.linux.enforce_disk = true;
+    let agent = master.agent(options).await;
+    let mut run = group(waiting("idle", None), true);
+    let line = "head -c 4194304 /dev/urandom > big; sync big; sleep 600";
+    let mut writer = v1::TaskInfo { command: Some(shell(line)), ..task("writer") };
+    writer.resources.push(scalar("disk", 2.0));
+    run.task_group.tasks.push(writer);
+    master.say(&run);
+    let mut ends = Vec::new();
+    while ends.len() < 2 {
+        let status = master.status().await;
+        if common::is_terminal(status.state()) {
+            ends.push(status);
+        }
+    }
+    for end in ends {
+        assert_eq!(end.state(), v1::TaskState::TaskFailed, "{end:?}");
+        assert_eq!(end.reason(), v1::task_status::Reason::ContainerLimitationDisk, "{end:?}");
+        assert!(end.message().contains("exceeds quota (2MB)"), "{end:?}");
+    }
+    agent.shutdown().await;
+}
+
+fn sandbox(work_dir: &std::path::Path, container: &str) -> std::path::PathBuf {
+    let executor = format!("slaves/{AGENT_ID}/frameworks/{FRAMEWORK_ID}/executors/pod/runs/{container}");
+    work_dir.join(executor)
+}
+
+/// Listens on the port that the file `port` names, once it is there.
+const LISTENS: &str = "
+import os, socket, time
+def listen(name):
+    while not os.path.exists(name): time.sleep(0.01)
+    s = socket.socket()
+    s.bind(('127.0.0.1', int(open(name).read())))
+    s.listen()
+    open(name + '.up', 'w').close()
+    return s
+held = [listen('own'), listen('foreign')]
+time.sleep(600)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovered_container_keeps_its_limits() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let _groups = Groups::of(work_dir.path());
+    let mut master = FakeMaster::start().await;
+    let mut options =
+        with(linux(master.address, work_dir.path()), "network/ports,filesystem/linux,namespaces/pid");
+    options.linux.ports_interval = Duration::from_millis(20);
+    options.linux.enforce_ports = true;
+    options.resources = Some("cpus:8;mem:8192;ports:[1024-65535]".to_owned());
+    let agent = master.agent(options.clone()).await;
+    let free = || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("it has one").port()
+    };
+    let (own, foreign) = (free(), free());
+    let mut command =
+        v1::CommandInfo { shell: Some(false), value: Some("python3".to_owned()), ..Default::default() };
+    command.arguments = ["python3", "-c", LISTENS].map(str::to_owned).to_vec();
+    master.say(&internal::RunTaskMessage {
+        framework: v1::FrameworkInfo { checkpoint: Some(true), ..framework() },
+        task: v1::TaskInfo {
+            command: Some(command),
+            resources: vec![scalar("cpus", 0.1), scalar("mem", 64.0), port(own)],
+            ..task("t")
+        },
+        launch_executor: Some(true),
+        pid: Some("@0.0.0.0:0".to_owned()),
+        ..Default::default()
+    });
+    let container = running(&mut master).await.value;
+    let sandbox = sandbox(work_dir.path(), &container);
+    let sandbox = std::path::PathBuf::from(sandbox.display().to_string().replace("/pod/", "/t/"));
+    std::fs::write(sandbox.join("own"), own.to_string()).expect("ours");
+    until(|| sandbox.join("own.up").exists()).await;
+    agent.leave().await;
+
+    let agent = AgentServer::start(options).await.expect("an agent");
+    master.point_at(&agent);
+    while master.hear().await.name != "mesos.internal.ReregisterSlaveMessage" {}
+    master.say(&internal::SlaveReregisteredMessage { slave_id: AGENT_ID.into(), ..Default::default() });
+    while master.hear().await.name != "mesos.internal.UpdateSlaveMessage" {}
+    // Its own port is none to end it for; one that it has not got is, and that alone is what it is told.
+    std::fs::write(sandbox.join("foreign"), foreign.to_string()).expect("ours");
+    let last = master.statuses().await.pop().expect("its end");
+    assert_eq!(last.state(), v1::TaskState::TaskFailed);
+    assert_eq!(last.reason(), v1::task_status::Reason::ContainerLimitation);
+    assert!(
+        last.message().contains(&format!("unallocated port(s): [{foreign}-{foreign}]")),
+        "{}",
+        last.message()
+    );
+    agent.shutdown().await;
+}
+
+fn port(number: u16) -> v1::Resource {
+    let range = v1::value::Range { begin: number.into(), end: number.into() };
+    v1::Resource {
+        name: "ports".to_owned(),
+        r#type: v1::value::Type::Ranges.into(),
+        ranges: Some(v1::value::Ranges { range: vec![range] }),
+        scalar: None,
+        ..scalar("ports", 0.0)
+    }
+}

@@ -14,8 +14,10 @@ mod embedded;
 mod error;
 mod gate;
 pub mod kv;
+pub mod masters;
 mod record;
 mod salvage;
+pub mod url;
 mod writer;
 
 pub use batch::Batch;

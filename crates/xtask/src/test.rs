@@ -1,6 +1,7 @@
 //! `cargo xtask test`: installs what the tests need and runs all of them.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::MetadataCommand;
@@ -9,7 +10,7 @@ use crate::run as start;
 use crate::{cargo, root};
 
 /// Debian packages that the tests use: a Python that can make virtual environments and a compiler for its modules; and a
-/// virtual machine for what this machine's kernel is set up for otherwise.
+/// virtual machine for what this machine's kernel is set up for otherwise; and coordination services.
 const PACKAGES: &[(&str, &str)] = &[
     ("cc", "gcc"),
     ("curl", "curl"),
@@ -18,7 +19,12 @@ const PACKAGES: &[(&str, &str)] = &[
     ("bzip2", "bzip2"),
     ("cpio", "cpio"),
     ("qemu-system-x86_64", "qemu-system-x86"),
+    ("java", "default-jre-headless"),
+    ("etcd", "etcd-server"),
 ];
+
+/// ZooKeeper is no program but a library of Java; the package's scripts are not needed.
+const ZOOKEEPER: (&str, &str) = ("/usr/share/java/zookeeper.jar", "libzookeeper-java");
 
 /// Prepares this machine and runs the tests that `filter` names, or all.
 pub(crate) fn run(filter: &[String]) -> Result<()> {
@@ -62,7 +68,11 @@ fn has(program: &str) -> bool {
 }
 
 fn install_packages() -> Result<()> {
-    let missing: Vec<&str> = PACKAGES.iter().filter(|(p, _)| !has(p)).map(|(_, package)| *package).collect();
+    let mut missing: Vec<&str> =
+        PACKAGES.iter().filter(|(p, _)| !has(p)).map(|(_, package)| *package).collect();
+    if !Path::new(ZOOKEEPER.0).is_file() {
+        missing.push(ZOOKEEPER.1);
+    }
     if missing.is_empty() {
         return Ok(());
     }

@@ -13,6 +13,7 @@ mod local;
 mod observer;
 mod transaction;
 mod watch;
+mod zookeeper;
 
 use std::fmt;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use local::LocalStore;
 pub use observer::{Leader, Observed, Observer};
 pub use transaction::{Expect, Op, Transaction};
 pub use watch::{Change, Watch};
+pub use zookeeper::ZooKeeperStore;
 
 /// What a call comes to.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, KvError>>;

@@ -1,0 +1,232 @@
+//! Elections as Mesos' masters hold them: sequential ephemeral nodes `<election>_NNNNNNNNNN` below the path, of which the
+//! lowest leads. A fence is the node itself: while it is there its session lives, and no other is the lowest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{info, warn};
+use zookeeper_client::{Client, CreateMode, Error, OneshotWatcher};
+
+use super::{Shared, nodes};
+use crate::kv::campaign::Stop;
+use crate::kv::{Fence, KvError, Leader, Observed, Standing, entry};
+
+/// Pause after something failed.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A candidacy from its beginning to its end. It outlives sessions until it has led.
+pub(super) async fn stand(
+    shared: Arc<Shared>,
+    election: String,
+    value: Vec<u8>,
+    tell: watch::Sender<Standing>,
+    mut stop: Stop,
+) {
+    if !entry::is_word(&election) {
+        tell.send_replace(Standing::Refused(KvError::Key { key: election }));
+        return;
+    }
+    let mut candidate = Candidate { shared, election, node: None, session: 0 };
+    tokio::select! {
+        end = candidate.run(&value, &tell) => { tell.send_replace(end); }
+        () = stop.stopped() => {}
+    }
+    candidate.withdraw().await;
+}
+
+struct Candidate {
+    shared: Arc<Shared>,
+    election: String,
+    /// The node's name, once it is known.
+    node: Option<String>,
+    /// The session that it belongs to.
+    session: u64,
+}
+
+impl Candidate {
+    async fn run(&mut self, value: &[u8], tell: &watch::Sender<Standing>) -> Standing {
+        loop {
+            let (client, session) = self.shared.session.connected().await;
+            if session != self.session {
+                (self.session, self.node) = (session, None);
+            }
+            let over = Arc::clone(&self.shared);
+            let result = tokio::select! {
+                () = over.session.over(session) => Ok(()),
+                result = self.serve(&client, value, tell) => result,
+            };
+            let led = matches!(&*tell.borrow(), Standing::Leading(_));
+            match result {
+                Ok(()) if led => return Standing::Lost { reason: "the session is over".to_owned() },
+                Ok(()) => info!("{} lost its session while it waited, and stands again", self.election),
+                Err(Trouble::Gone) => return Standing::Lost { reason: "its node was removed".to_owned() },
+                Err(Trouble::Error(error)) => match self.shared.session.error(&error) {
+                    // Somebody who leads waits for better times until the session is over.
+                    refused @ KvError::Denied { .. } if !led => return Standing::Refused(refused),
+                    error => {
+                        warn!("candidate for {}: {error}", self.election);
+                        sleep(PAUSE).await;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Stands in one session; ends only with trouble.
+    async fn serve(
+        &mut self,
+        client: &Client,
+        value: &[u8],
+        tell: &watch::Sender<Standing>,
+    ) -> Result<(), Trouble> {
+        let node = match &self.node {
+            Some(node) => node.clone(),
+            None => self.enter(client, value).await?,
+        };
+        self.node = Some(node.clone());
+        loop {
+            let (all, watcher) = list(&self.shared, client, &self.election).await?;
+            let Some(place) = all.iter().position(|(_, name)| *name == node) else {
+                return Err(Trouble::Gone);
+            };
+            if place == 0 && matches!(&*tell.borrow(), Standing::Waiting) {
+                let place = self.shared.nodes.child(&node);
+                let stat = client.check_stat(&place).await?.ok_or(Trouble::Gone)?;
+                let fence =
+                    Fence { election: self.election.clone(), epoch: stat.czxid.cast_unsigned(), place };
+                tell.send_replace(Standing::Leading(fence));
+            }
+            watcher.changed().await;
+        }
+    }
+
+    /// Makes the node. If the connection was lost meanwhile, it may have been made in an earlier attempt.
+    async fn enter(&self, client: &Client, value: &[u8]) -> Result<String, Error> {
+        for (_, name) in list(&self.shared, client, &self.election).await?.0 {
+            let stat = client.check_stat(&self.shared.nodes.child(&name)).await?;
+            let own = stat.is_some_and(|stat| stat.ephemeral_owner == client.session_id().0);
+            // A session may have several candidates.
+            if own && self.shared.take(&name) {
+                let found = client.get_data(&self.shared.nodes.child(&name)).await;
+                if found.is_ok_and(|(found, _)| found == value) {
+                    return Ok(name);
+                }
+                self.shared.give_back(&name);
+            }
+        }
+        let path = self.shared.nodes.child(&format!("{}_", self.election));
+        let options = self.shared.nodes.create(CreateMode::EphemeralSequential);
+        let (_, number) = client.create(&path, value, &options).await?;
+        let name = format!("{}_{number}", self.election);
+        self.shared.take(&name);
+        Ok(name)
+    }
+
+    /// Removes the node, or waits for the session's end, which does that too.
+    async fn withdraw(mut self) {
+        let Some(node) = self.node.take() else { return };
+        self.shared.give_back(&node);
+        let path = self.shared.nodes.child(&node);
+        let until = Instant::now() + self.shared.options.session_timeout;
+        while Instant::now() < until {
+            let (client, session) = tokio::select! {
+                connected = self.shared.session.connected() => connected,
+                () = self.shared.session.over(self.session) => return,
+            };
+            if session != self.session {
+                return;
+            }
+            match timeout(self.shared.options.answer_timeout, client.delete(&path, None)).await {
+                Ok(Ok(()) | Err(Error::NoNode)) => return,
+                Ok(Err(_)) | Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+}
+
+enum Trouble {
+    /// The node is not there any more.
+    Gone,
+    Error(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// The candidates, and a watch for others.
+async fn list(
+    shared: &Shared,
+    client: &Client,
+    election: &str,
+) -> Result<(Vec<(i64, String)>, OneshotWatcher), Error> {
+    let path = shared.nodes.path();
+    let listed = match client.list_and_watch_children(path).await {
+        Err(Error::NoNode) => {
+            // Somebody removed the path.
+            client.mkdir(path, &shared.nodes.create(CreateMode::Persistent)).await?;
+            client.list_and_watch_children(path).await
+        }
+        listed => listed,
+    };
+    let (children, watcher) = listed?;
+    Ok((nodes::candidates(&children, election), watcher))
+}
+
+/// Tells who leads. Whatever fails is tried again; nothing is waited for without a bound but news.
+pub(super) async fn observe(shared: Arc<Shared>, election: String, tell: watch::Sender<Observed>) {
+    let publish = |observed: Observed| {
+        tell.send_if_modified(|told| {
+            let new = *told != observed;
+            *told = observed;
+            new
+        });
+    };
+    loop {
+        let (client, session) = match shared.session.settled().await {
+            Ok(connected) => connected,
+            Err(error) => {
+                publish(Observed::Unavailable { reason: error.to_string() });
+                shared.session.connected().await;
+                continue;
+            }
+        };
+        let looked = timeout(shared.options.answer_timeout, look(&shared, &client, &election)).await;
+        match looked.unwrap_or(Err(Error::Timeout)) {
+            Ok((observed, watcher)) => {
+                publish(observed);
+                tokio::select! {
+                    _ = watcher.changed() => {}
+                    () = shared.session.over(session) => {}
+                }
+            }
+            Err(error) => {
+                warn!("cannot see who leads {election}: {error}");
+                if let denied @ KvError::Denied { .. } = shared.session.error(&error) {
+                    publish(Observed::Unavailable { reason: denied.to_string() });
+                }
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn look(shared: &Shared, client: &Client, election: &str) -> Result<(Observed, OneshotWatcher), Error> {
+    loop {
+        let (all, watcher) = list(shared, client, election).await?;
+        let Some((_, first)) = all.first() else { return Ok((Observed::Nobody, watcher)) };
+        match client.get_data(&shared.nodes.child(first)).await {
+            Ok((value, stat)) => {
+                let leader = Leader { epoch: stat.czxid.cast_unsigned(), value };
+                return Ok((Observed::Leader(leader), watcher));
+            }
+            // Gone between two questions: the next answer says who follows.
+            Err(Error::NoNode) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A server as a process that a test kills, stops and starts again.
+
+use std::fs::File;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A port that nobody has at this moment.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// A program that is started, killed and started again. It dies with the test.
+#[derive(Debug)]
+pub(crate) struct Process {
+    arguments: Vec<String>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Process {
+    /// Not started yet. What it says goes into `log`.
+    pub(crate) fn new(arguments: Vec<String>, log: &Path) -> Self {
+        Self { arguments, log: log.to_owned(), child: None }
+    }
+
+    pub(crate) fn start(&mut self) {
+        self.kill();
+        let log = || File::options().create(true).append(true).open(&self.log).expect("a log");
+        // It must not outlive a test that is killed.
+        let started = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(log())
+            .stderr(log())
+            .spawn();
+        self.child = Some(started.unwrap_or_else(|error| panic!("setpriv {:?}: {error}", self.arguments)));
+    }
+
+    /// As by `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("killed");
+            child.wait().expect("waited for");
+        }
+    }
+
+    /// Stands still, as in a long pause of its machine, until it is told to go on.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.as_ref().expect("a running process").id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("a kill");
+        assert!(sent.success());
+    }
+
+    /// Waits until `asked` says that it is ready; fails with the log if it ends before.
+    pub(crate) fn ready(&mut self, asked: impl Fn() -> io::Result<bool>) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !asked().unwrap_or(false) {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("a status"));
+            if ended.is_some() || Instant::now() > deadline {
+                let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+                panic!("{:?} is not ready ({ended:?}): {log}", self.arguments);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What a server answers to this on a connection of its own.
+pub(crate) fn ask(address: SocketAddr, question: &[u8]) -> io::Result<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.write_all(question)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,228 @@
+//! The store in a real ZooKeeper: what every store does, and what happens when servers and connections fail.
+
+mod services;
+mod suite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use services::proxy::Proxy;
+use services::zookeeper::ZooKeeper;
+use store::kv::{
+    Candidacy, Expect, Fence, KeyValue, KvError, Observed, Observer, Options, Standing, ZooKeeperStore,
+};
+use suite::{Service, play, soon};
+
+/// Short, so that a test need not wait long for a session's end.
+const SESSION: Duration = Duration::from_secs(3);
+
+fn options() -> Options {
+    Options { session_timeout: SESSION, ..Options::default() }
+}
+
+fn client(servers: &str, path: &str) -> Arc<dyn KeyValue> {
+    let url = format!("zk://{servers}/{path}").parse().expect("a URL");
+    Arc::new(ZooKeeperStore::new(&url, options()))
+}
+
+fn alone(server: &ZooKeeper, path: &str) -> Arc<dyn KeyValue> {
+    client(&server.address().to_string(), path)
+}
+
+/// A path for each scene.
+struct Paths(ZooKeeper);
+
+impl Service for Paths {
+    fn client(&self, scene: &str) -> Arc<dyn KeyValue> {
+        let url = format!("zk://{}/suite/{scene}", self.0.address()).parse().expect("a URL");
+        // All scenes at once are much for a small machine: nobody is to lose a session by that.
+        let options =
+            Options { session_timeout: Duration::from_secs(20), answer_timeout: Duration::from_secs(40) };
+        Arc::new(ZooKeeperStore::new(&url, options))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn zookeeper_does_what_a_store_must() {
+    play(Paths(ZooKeeper::start())).await;
+}
+
+async fn elected(candidacy: &mut Candidacy) -> Fence {
+    soon("an election", candidacy.elected()).await.expect("elected")
+}
+
+async fn sees(observer: &mut Observer, leader: &str) {
+    let wanted = |seen: &Observed| seen.leader().is_some_and(|found| found.value == leader.as_bytes());
+    soon(leader, observer.when(wanted)).await;
+}
+
+async fn sees_nothing(observer: &mut Observer) {
+    soon("no contact", observer.when(|seen| matches!(seen, Observed::Unavailable { .. }))).await;
+}
+
+async fn write(store: &dyn KeyValue, value: &str, fence: Option<&Fence>) -> Result<(), KvError> {
+    store.put("t/a", value, Expect::Anything, fence).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
+    let server = ZooKeeper::start();
+    let proxy = Proxy::to(server.address()).await;
+    let (far, near) = (client(&proxy.address().to_string(), "m"), alone(&server, "m"));
+    let mut first = far.campaign("json.info", b"far".to_vec());
+    let old = elected(&mut first).await;
+    write(&*far, "far", Some(&old)).await.expect("a leader's write");
+    let mut second = near.campaign("json.info", b"near".to_vec());
+    let (mut seen_far, mut seen_near) = (far.observe("json.info"), near.observe("json.info"));
+    sees(&mut seen_far, "far").await;
+    sees(&mut seen_near, "far").await;
+
+    proxy.cut();
+    let reason = soon("the leader knows by itself", first.lost()).await;
+    assert_eq!(reason, "the session is over");
+    sees_nothing(&mut seen_far).await;
+    let new = elected(&mut second).await;
+    assert!(new.epoch() > old.epoch());
+    sees(&mut seen_near, "near").await;
+    write(&*near, "near", Some(&new)).await.expect("the new leader's write");
+
+    proxy.mend();
+    sees(&mut seen_far, "near").await;
+    let late = write(&*far, "late", Some(&old)).await;
+    assert_eq!(late, Err(KvError::Fenced { election: "json.info".to_owned(), epoch: old.epoch() }));
+    // It stands again, behind the one that leads now.
+    let mut again = far.campaign("json.info", b"again".to_vec());
+    drop(second);
+    elected(&mut again).await;
+}
+
+/// What is cut for less than a session lasts deposes nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_killed_and_started_again_keeps_sessions() {
+    let mut server = ZooKeeper::start();
+    let url = format!("zk://{}/m", server.address()).parse().expect("a URL");
+    let options =
+        Options { session_timeout: Duration::from_secs(40), answer_timeout: Duration::from_secs(40) };
+    let store: Arc<dyn KeyValue> = Arc::new(ZooKeeperStore::new(&url, options));
+    let mut first = store.campaign("json.info", b"first".to_vec());
+    let fence = elected(&mut first).await;
+    let mut watch = store.watch("t/");
+    assert_eq!(watch.next().await, Some(store::kv::Change::Resync));
+    write(&*store, "1", Some(&fence)).await.expect("written");
+    server.process.kill();
+    server.restart();
+    write(&*store, "2", Some(&fence)).await.expect("written, with the same fence");
+    assert_eq!(first.standing(), Standing::Leading(fence));
+    assert_eq!(store.get("t/a").await.expect("an answer").expect("an entry").value, b"2");
+    // The watch says that something may have been missed.
+    soon("a resync", async { while watch.next().await != Some(store::kv::Change::Resync) {} }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stands_still_keeps_nobody_waiting() {
+    let server = ZooKeeper::start();
+    let url = format!("zk://{}/m", server.address()).parse().expect("a URL");
+    let options = Options { session_timeout: SESSION, answer_timeout: Duration::from_secs(1) };
+    let store: Arc<dyn KeyValue> = Arc::new(ZooKeeperStore::new(&url, options));
+    let mut first = store.campaign("json.info", b"first".to_vec());
+    let fence = elected(&mut first).await;
+    server.process.pause();
+    let refused = soon("an answer", write(&*store, "1", Some(&fence))).await.expect_err("nobody answers");
+    assert!(refused.is_transient(), "{refused}");
+    soon("the leader gives up by itself", first.lost()).await;
+    let mut observer = store.observe("json.info");
+    sees_nothing(&mut observer).await;
+    server.process.go_on();
+    let mut second = store.campaign("json.info", b"second".to_vec());
+    let fence = elected(&mut second).await;
+    sees(&mut observer, "second").await;
+    soon("a write", async { while write(&*store, "2", Some(&fence)).await.is_err() {} }).await;
+}
+
+/// MESOS-9426: a detection that was asked for while ZooKeeper was in trouble stayed pending for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn detection_never_stays_pending_mesos_9426() {
+    let mut server = ZooKeeper::start();
+    server.process.kill();
+    let store = alone(&server, "m");
+    let mut observer = store.observe("json.info");
+    let mut candidacy = store.campaign("json.info", b"first".to_vec());
+    sees_nothing(&mut observer).await;
+    assert_eq!(candidacy.standing(), Standing::Waiting, "a candidate waits for the servers");
+    let refused = soon("an answer", store.get("t/a")).await.expect_err("nobody is there");
+    assert!(matches!(refused, KvError::Unavailable { .. }), "{refused}");
+    for round in 0..3 {
+        server.restart();
+        let mut late = store.observe("json.info");
+        sees(&mut observer, "first").await;
+        sees(&mut late, "first").await;
+        elected(&mut candidacy).await;
+        server.process.kill();
+        // It is told in good time that nothing is known any more, also to who asks only now.
+        sees_nothing(&mut observer).await;
+        sees_nothing(&mut store.observe("json.info")).await;
+        soon("the end of a leader", candidacy.lost()).await;
+        candidacy = store.campaign("json.info", b"first".to_vec());
+        assert_eq!(candidacy.standing(), Standing::Waiting, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_servers_of_an_ensemble_are_enough() {
+    let mut servers = ZooKeeper::ensemble(3);
+    let all: Vec<String> = servers.iter().map(|server| server.address().to_string()).collect();
+    let store = client(&all.join(","), "m");
+    let mut candidacy = store.campaign("json.info", b"one".to_vec());
+    for server in &mut servers[1..] {
+        server.begin();
+    }
+    for server in &mut servers[1..] {
+        server.ready();
+    }
+    let fence = elected(&mut candidacy).await;
+    write(&*store, "1", Some(&fence)).await.expect("written while one server is down");
+    servers[0].restart();
+    servers[1].process.kill();
+    let mut observer = store.observe("json.info");
+    sees(&mut observer, "one").await;
+    soon("a write through the others", async {
+        // The session goes on elsewhere, or the candidate has lost it and stands again.
+        loop {
+            let fence = match candidacy.standing() {
+                Standing::Leading(fence) => fence,
+                _ => {
+                    candidacy = store.campaign("json.info", b"one".to_vec());
+                    elected(&mut candidacy).await
+                }
+            };
+            if write(&*store, "2", Some(&fence)).await.is_ok() {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+/// As Mesos: with a password, everybody reads and only its owner writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_keeps_others_from_writing() {
+    let server = ZooKeeper::start();
+    let open = |credentials: &str| -> Arc<dyn KeyValue> {
+        let url = format!("zk://{credentials}{}/m", server.address()).parse().expect("a URL");
+        Arc::new(ZooKeeperStore::new(&url, options()))
+    };
+    let owner = open("jake:1@");
+    let mut candidacy = owner.campaign("json.info", b"owner".to_vec());
+    let fence = elected(&mut candidacy).await;
+    write(&*owner, "1", Some(&fence)).await.expect("written");
+    for store in [open("jake:2@"), open("")] {
+        sees(&mut store.observe("json.info"), "owner").await;
+        assert_eq!(store.get("t/a").await.expect("an answer").expect("an entry").value, b"1");
+        let refused = write(&*store, "2", None).await.expect_err("refused");
+        assert!(matches!(refused, KvError::Denied { .. }), "{refused}");
+        let mut refused = store.campaign("json.info", b"x".to_vec());
+        let error = soon("a refusal", refused.elected()).await.expect_err("refused");
+        assert_eq!(error.to_string(), "cannot be a candidate");
+    }
+    write(&*open("jake:1@"), "2", Some(&fence)).await.expect("its owner, from elsewhere");
+}

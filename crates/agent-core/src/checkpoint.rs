@@ -10,8 +10,10 @@ use std::time::Duration;
 use base::{AgentId, ContainerId, ExecutorId, FrameworkId, TaskId, Time, Uuid};
 use resources::Resources;
 
+use crate::state::Executor;
 use crate::types::{
-    ExecutorInfo, ExecutorKind, ExecutorState, FrameworkInfo, Operation, ResourceLimits, TaskInfo, TaskStatus,
+    ExecutorInfo, ExecutorKind, ExecutorState, FrameworkInfo, Operation, ResourceLimits, Task, TaskInfo,
+    TaskStatus,
 };
 use crate::{Options, allowance, specs};
 
@@ -53,6 +55,30 @@ pub enum Write {
     ForgetTask(FrameworkId, TaskId),
     /// The drain that the master has asked for; `None` when it is over.
     Drain(Option<DrainRecord>),
+    /// Something is over; for those who look. Its number is greater than those before.
+    Past(u64, Box<Past>),
+    /// It is long over.
+    ForgetPast(u64),
+}
+
+/// What is over, of frameworks that checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Past {
+    /// A task whose end the framework knows.
+    Task(PastTask),
+    /// An executor with nothing left to acknowledge. Its tasks came before.
+    Executor(Box<ExecutorRecord>),
+    /// A framework that had nothing here any more. It may have come back.
+    Framework(Arc<FrameworkInfo>),
+}
+
+/// A task that is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastTask {
+    /// The container of its executor.
+    pub container_id: ContainerId,
+    /// As it was at last.
+    pub task: Arc<Task>,
 }
 
 /// An executor, as it is remembered.
@@ -72,6 +98,20 @@ pub struct ExecutorRecord {
     pub ever_sent_task: bool,
     /// Groups that it was given so far.
     pub groups: u32,
+}
+
+impl ExecutorRecord {
+    pub(crate) fn of(framework_id: &FrameworkId, executor: &Executor) -> Self {
+        Self {
+            framework_id: framework_id.clone(),
+            info: executor.info.clone(),
+            container_id: executor.container_id.clone(),
+            state: executor.state,
+            subscribed: executor.subscribed,
+            ever_sent_task: executor.ever_sent_task,
+            groups: executor.groups,
+        }
+    }
 }
 
 /// A task, as it is remembered.
@@ -125,6 +165,15 @@ pub struct Progress {
     pub kill: Option<(bool, Time)>,
     /// When it has run as long as it may.
     pub completion: Option<Time>,
+    /// A kill that its custom executor was to hear.
+    pub order: Option<KillOrder>,
+}
+
+/// A kill that was asked of a custom executor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KillOrder {
+    /// Overrides the task's own grace period.
+    pub grace: Option<Duration>,
 }
 
 /// A drain, as it is remembered.
@@ -150,6 +199,8 @@ pub struct Recovered {
     pub drain: Option<DrainRecord>,
     /// Frameworks that checkpoint.
     pub frameworks: Vec<RecoveredFramework>,
+    /// What was over, by number, oldest first.
+    pub past: Vec<(u64, Past)>,
     /// What has become of their containers, as asked by [`Recovered::containers`].
     pub found: BTreeMap<ContainerId, Found>,
 }

@@ -18,8 +18,8 @@ use crate::types::FrameworkView;
 use crate::updates::Streams;
 use crate::{Options, Output};
 use crate::{
-    containers, drain, executor_api, executors, frameworks, kill, operations, recover, registration, run,
-    shutdown, updates, volumes,
+    containers, drain, executor_api, executors, frameworks, kill, operations, past, recover, registration,
+    run, shutdown, updates, volumes,
 };
 
 /// Completed frameworks that are remembered.
@@ -41,6 +41,7 @@ pub struct AgentCore {
     pub(crate) updates: Streams,
     pub(crate) operations: Operations,
     pub(crate) drain: Option<Drain>,
+    pub(crate) past: past::Numbers,
     /// Why the agent ends, once it does.
     pub(crate) ending: Option<String>,
 }
@@ -70,6 +71,7 @@ impl AgentCore {
             updates: Streams::default(),
             operations: Operations::default(),
             drain: None,
+            past: past::Numbers::default(),
             ending: None,
             options,
         }
@@ -108,7 +110,7 @@ impl AgentCore {
             core.rng = Rng::new(core.options.seed).child(&format!("agent, recovered at {since}"));
             core.registration.agent_id = Some(id);
             operations::recover(&mut core, step, recovered.operations);
-            recover::frameworks(&mut core, step, recovered.frameworks, &recovered.found);
+            recover::all(&mut core, step, recovered.frameworks, recovered.past, &recovered.found);
             if let Some(drain) = recovered.drain {
                 drain::drain(&mut core, step, drain.max_grace, drain.mark_gone);
             }

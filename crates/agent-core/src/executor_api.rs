@@ -7,7 +7,7 @@ use crate::core::{AgentCore, Step};
 use crate::input::{ExecutorCall, ExecutorRequest, ExecutorUpdate, StreamId};
 use crate::output::{ExecutorEvent, ExecutorRefusal, Output, ToMaster};
 use crate::types::{ContainerStatus, ExecutorState, Reason, StatusSource, TaskState, TaskStatus};
-use crate::{registration, remember, run, shutdown, status};
+use crate::{kill, registration, remember, run, shutdown, status};
 
 /// An executor asks something.
 pub(crate) fn call(core: &mut AgentCore, step: &mut Step<'_>, request: ExecutorRequest) {
@@ -130,6 +130,7 @@ fn welcome(
         container_id: executor.container_id.clone(),
     };
     step.out.push(Output::ExecutorEvent { stream, event: subscribed });
+    kill::tell_all(core, step, framework_id, executor_id);
     run::flush(core, step, framework_id, executor_id);
 }
 
@@ -147,7 +148,7 @@ fn take_update(
         warn!(executor = %executor_id, "an executor must not report TASK_STAGING; shutting it down");
         return shutdown::executor(core, step, framework_id, executor_id);
     }
-    let container: ContainerId = update.container_id.unwrap_or_else(|| executor.container_id.clone());
+    let container: ContainerId = update.container_id.clone().unwrap_or_else(|| executor.container_id.clone());
     let container_status = ContainerStatus {
         pid: executor.pid.filter(|_| container == executor.container_id),
         container_id: container,
@@ -165,9 +166,11 @@ fn take_update(
         timestamp: update.timestamp.unwrap_or(step.now),
         uuid: update.uuid,
         container_status: Some(container_status),
-        body: update.body,
+        body: update.body.clone(),
     };
-    if !is_not_its(core, framework_id, executor_id, &update.task_id) {
+    let is_news = !is_not_its(core, framework_id, executor_id, &update.task_id)
+        && !is_over(core, framework_id, executor_id, &update);
+    if is_news {
         status::report(core, step, framework_id, report);
     }
     if let Some(stream) = stream {
@@ -185,6 +188,26 @@ fn is_not_its(core: &AgentCore, framework: &FrameworkId, executor: &ExecutorId, 
         warn!(%framework, %executor, %task, "ignoring a status of a task that the executor does not have");
     }
     not_its
+}
+
+/// Whether an update is of a task that is over, with everything acknowledged. An executor repeats what it had no answer
+/// to, and the answer may have been on its way when the agent died; the framework is not to hear of it again.
+fn is_over(
+    core: &AgentCore,
+    framework: &FrameworkId,
+    executor: &ExecutorId,
+    update: &ExecutorUpdate,
+) -> bool {
+    let Some(framework) = core.frameworks.get(framework) else { return false };
+    let Some(executor) = framework.executors.get(executor) else { return false };
+    let lives = framework.tasks.contains_key(&update.task_id);
+    let mut completed = executor.completed.iter().filter(|task| task.info.task_id == update.task_id);
+    // Another task of the same name may have begun.
+    let over = completed.any(|task| !lives || task.statuses.iter().any(|status| status.uuid == update.uuid));
+    if over {
+        info!(task = %update.task_id, uuid = %update.uuid, "ignoring an update of a task that is over");
+    }
+    over
 }
 
 /// An executor's stream ended on its side. Its process decides its fate, and it may subscribe again.

@@ -10,10 +10,10 @@ use crate::allowance::Allowance;
 use crate::containers::End;
 use crate::core::{AgentCore, Step};
 use crate::output::{Output, ToMaster};
-use crate::state::{Executor, Owner, Queued, Termination};
+use crate::state::{Executor, Owner, Queued, TaskEntry, Termination};
 use crate::timers::{Timer, Timers};
-use crate::types::{ExecutorInfo, ExecutorKind, ExecutorState, Reason, TaskState};
-use crate::{builtin, frameworks, registration, remember, specs, status, views};
+use crate::types::{ExecutorInfo, ExecutorKind, ExecutorState, Reason, Task, TaskState};
+use crate::{builtin, frameworks, past, registration, remember, specs, status, views};
 
 /// How long a task group's executor waits for its last acknowledgements.
 const LINGER: Duration = Duration::from_secs(60);
@@ -229,9 +229,10 @@ pub(crate) fn complete_task(
     let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
     let Some(executor_id) = framework.tasks.remove(task) else { return };
     if let Some(executor) = framework.executors.get_mut(&executor_id)
-        && let Some(entry) = executor.tasks.remove(task)
+        && let Some(TaskEntry { task: completed, .. }) = executor.tasks.remove(task)
     {
-        executor.completed.push(entry.task);
+        executor.completed.push(completed.clone());
+        past::task(core, step, framework_id, &executor_id, &completed);
     }
     remember::forget_task(core, step, framework_id, task);
     settle(core, step, framework_id, &executor_id);
@@ -286,10 +287,14 @@ fn settle_group_executor(timers: &mut Timers, step: &mut Step<'_>, executor: &mu
 fn remove(core: &mut AgentCore, step: &mut Step<'_>, framework_id: &FrameworkId, executor_id: &ExecutorId) {
     remember::forget_executor(core, step, framework_id, executor_id);
     let executor = core.frameworks.get(framework_id).and_then(|f| f.executors.get(executor_id));
-    let left: Vec<TaskId> =
-        executor.into_iter().flat_map(|executor| executor.tasks.keys().cloned()).collect();
+    let left: Vec<Arc<Task>> = executor
+        .into_iter()
+        .flat_map(|executor| executor.tasks.values())
+        .map(|entry| entry.task.clone())
+        .collect();
     for task in &left {
-        remember::forget_task(core, step, framework_id, task);
+        remember::forget_task(core, step, framework_id, &task.info.task_id);
+        past::task(core, step, framework_id, executor_id, task);
     }
     let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
     let Some(mut executor) = framework.executors.remove(executor_id) else { return };
@@ -299,4 +304,5 @@ fn remove(core: &mut AgentCore, step: &mut Step<'_>, framework_id: &FrameworkId,
         executor.completed.push(entry.task);
     }
     framework.completed_executors.push(Arc::new(views::executor(&executor)));
+    past::executor(core, step, framework_id, &executor);
 }

@@ -9,7 +9,7 @@ use tracing::info;
 use crate::core::{AgentCore, Step};
 use crate::state::Framework;
 use crate::types::{ExecutorView, FrameworkInfo};
-use crate::{drain, remember, shutdown, updates, views};
+use crate::{drain, past, remember, shutdown, updates, views};
 
 /// The framework, added if it was not there. One that was completed comes back with its completed executors.
 pub(crate) fn ensure<'a>(core: &'a mut AgentCore, info: &Arc<FrameworkInfo>) -> &'a mut Framework {
@@ -58,6 +58,7 @@ pub(crate) fn remove_if_idle(core: &mut AgentCore, step: &mut Step<'_>, id: &Fra
             }
             remember::forget_framework(&framework, step);
             core.completed_frameworks.push(Arc::new(views::framework(&framework)));
+            past::framework(core, step, &framework.info);
         }
     }
     if core.frameworks.is_empty() {

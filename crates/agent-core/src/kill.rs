@@ -5,6 +5,7 @@ use std::time::Duration;
 use base::{ContainerId, ExecutorId, FrameworkId, TaskId};
 use tracing::{info, warn};
 
+use crate::checkpoint::KillOrder;
 use crate::core::{AgentCore, Step};
 use crate::output::{ExecutorEvent, Output};
 use crate::state::{Kill, KillCause};
@@ -46,20 +47,56 @@ pub(crate) fn kill_task(
     if executor.queued.iter().any(|queued| queued.tasks.iter().any(|task| task.task_id == *task_id)) {
         return kill_queued(core, step, framework_id, &executor_id, task_id);
     }
-    let Some(entry) = executor.tasks.get(task_id) else { return };
-    match (&entry.run, executor.kind(), executor.stream) {
-        (Some(run), _, _) => {
+    let kind = executor.kind();
+    let Some(entry) = executor.tasks.get_mut(task_id) else { return };
+    match &entry.run {
+        Some(run) => {
             let container = run.container_id.clone();
             kill_run(core, step, &container, grace, KillCause::Requested);
         }
-        (None, ExecutorKind::Custom, Some(stream)) => {
+        None if kind == ExecutorKind::Custom && !entry.task.state.is_terminal() => {
+            entry.order = Some(KillOrder { grace });
+            remember::progress(core, step, framework_id, task_id);
+            tell_executor(core, step, framework_id, &executor_id, task_id);
+        }
+        None => info!(task = %task_id, "ignoring a kill: the task has ended"),
+    }
+}
+
+/// Tells a custom executor the kill that was asked of it, or leaves that until it has subscribed.
+fn tell_executor(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    framework_id: &FrameworkId,
+    executor_id: &ExecutorId,
+    task_id: &TaskId,
+) {
+    let Some(executor) = core.executor(framework_id, executor_id) else { return };
+    let Some(KillOrder { grace }) = executor.tasks.get(task_id).and_then(|entry| entry.order) else { return };
+    match executor.stream {
+        Some(stream) => {
             let event = ExecutorEvent::Kill { task_id: task_id.clone(), grace };
             step.out.push(Output::ExecutorEvent { stream, event });
         }
-        (None, ExecutorKind::Custom, None) => {
-            warn!(task = %task_id, executor = %executor_id, "the kill is lost: the executor is not connected");
+        None => {
+            info!(task = %task_id, executor = %executor_id, "the executor is away; it hears of the kill when it is back")
         }
-        (None, _, _) => info!(task = %task_id, "ignoring a kill: the task has ended"),
+    }
+}
+
+/// A custom executor has subscribed: it hears the kills that were asked of it and have not come to pass.
+pub(crate) fn tell_all(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    framework_id: &FrameworkId,
+    executor_id: &ExecutorId,
+) {
+    let Some(executor) = core.executor(framework_id, executor_id) else { return };
+    let open = executor.tasks.iter().filter(|(_, entry)| !entry.task.state.is_terminal());
+    let ordered: Vec<TaskId> =
+        open.filter(|(_, entry)| entry.order.is_some()).map(|(task, _)| task.clone()).collect();
+    for task_id in ordered {
+        tell_executor(core, step, framework_id, executor_id, &task_id);
     }
 }
 
@@ -128,6 +165,10 @@ pub(crate) fn kill_run(
     if let Some(kill) = &mut run.kill {
         if cause == KillCause::MaxCompletion {
             kill.cause = cause;
+        }
+        if kill.escalation.is_none() {
+            // Force has been used; should it have come to nothing, it is used again.
+            step.out.push(Output::DestroyContainer(container.clone()));
         }
         if kill.escalation.is_some() && deadline < kill.deadline {
             core.timers.cancel(&mut kill.escalation);

@@ -19,6 +19,7 @@ mod kill;
 mod operations;
 mod options;
 mod output;
+mod past;
 mod recover;
 mod registration;
 mod remember;
@@ -36,8 +37,8 @@ mod volumes;
 
 pub use crate::core::AgentCore;
 pub use checkpoint::{
-    DrainRecord, ExecutorRecord, Found, KnownContainer, Place, Progress, Recovered, RecoveredExecutor,
-    RecoveredFramework, RecoveryError, TaskRecord, Write,
+    DrainRecord, ExecutorRecord, Found, KillOrder, KnownContainer, Past, PastTask, Place, Progress,
+    Recovered, RecoveredExecutor, RecoveredFramework, RecoveryError, TaskRecord, Write,
 };
 pub use input::{
     ApplyOperation, ContainerEvent, ExecutorCall, ExecutorRequest, ExecutorUpdate, FromMaster, Input,

@@ -4,32 +4,33 @@
 //! not there any more ends by an event, as any other. Custom executors have to subscribe again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use base::{ContainerId, ExecutorId, FrameworkId, TaskId, Time};
 use tracing::info;
 
 use crate::Output;
-use crate::checkpoint::{Found, Place, Progress, RecoveredExecutor, RecoveredFramework, TaskRecord};
+use crate::checkpoint::{Found, Past, Place, Progress, RecoveredExecutor, RecoveredFramework, TaskRecord};
 use crate::core::{AgentCore, Step};
 use crate::input::ContainerEvent;
-use crate::state::{Executor, Kill, KillCause, Owner, Queued, Run};
+use crate::state::{Executor, Kill, KillCause, Owner, Queued, Run, TaskEntry};
 use crate::timers::Timer;
 use crate::types::{ExecutorKind, ExecutorState, Task, TaskState};
-use crate::{containers, executors, frameworks, specs};
+use crate::{containers, executors, frameworks, past, specs};
 
 const SIGTERM: i32 = 15;
 
 type Containers = BTreeMap<ContainerId, Found>;
 
-/// Takes up all frameworks.
-pub(crate) fn frameworks(
+/// Takes up all frameworks, and what was over.
+pub(crate) fn all(
     core: &mut AgentCore,
     step: &mut Step<'_>,
     recovered: Vec<RecoveredFramework>,
+    past: Vec<(u64, Past)>,
     found: &Containers,
 ) {
     let mut up = Vec::new();
+    let mut here: Vec<(FrameworkId, Vec<ExecutorId>)> = Vec::new();
     for RecoveredFramework { info, terminating, executors } in recovered {
         let id = info.id.clone();
         frameworks::ensure(core, &info).terminating = terminating;
@@ -38,7 +39,11 @@ pub(crate) fn frameworks(
             self::executor(core, step, &id, executor, found, &mut up);
         }
         info!(framework = %id, executors = ids.len(), "recovered a framework");
-        for executor in ids {
+        here.push((id, ids));
+    }
+    past::recover(core, past);
+    for (id, executors) in here {
+        for executor in executors {
             executors::settle(core, step, &id, &executor);
         }
         frameworks::remove_if_idle(core, step, &id);
@@ -162,6 +167,7 @@ fn task(
         received: Vec::new(),
         kill: None,
         completion: None,
+        order: None,
     });
     let state = progress.statuses.last().map_or(TaskState::Staging, |status| status.state);
     let task = Task {
@@ -204,7 +210,7 @@ fn task(
     if wanted && !progress.received.is_empty() {
         core.updates.recover(&framework_id, &task_id, progress.pending, progress.received);
     }
-    executor.tasks.insert(task_id, crate::state::TaskEntry { task: Arc::new(task), run });
+    executor.tasks.insert(task_id, TaskEntry { order: progress.order, ..TaskEntry::new(task, run) });
     container
 }
 

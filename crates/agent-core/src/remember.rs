@@ -30,15 +30,7 @@ pub(crate) fn framework(core: &AgentCore, step: &mut Step<'_>, id: &FrameworkId)
 /// One of its executors, without its tasks.
 pub(crate) fn executor(core: &AgentCore, step: &mut Step<'_>, framework_id: &FrameworkId, id: &ExecutorId) {
     let Some(executor) = checkpointing(core, framework_id).and_then(|f| f.executors.get(id)) else { return };
-    let record = ExecutorRecord {
-        framework_id: framework_id.clone(),
-        info: executor.info.clone(),
-        container_id: executor.container_id.clone(),
-        state: executor.state,
-        subscribed: executor.subscribed,
-        ever_sent_task: executor.ever_sent_task,
-        groups: executor.groups,
-    };
+    let record = ExecutorRecord::of(framework_id, executor);
     write(step, Write::Executor(Box::new(record)));
 }
 
@@ -99,6 +91,7 @@ pub(crate) fn progress(core: &AgentCore, step: &mut Step<'_>, framework_id: &Fra
         received,
         kill: kill.map(|kill| (kill.cause == KillCause::MaxCompletion, kill.deadline)),
         completion: entry.run.as_ref().and_then(|run| run.completion.map(|timer| timer.time())),
+        order: entry.order,
     };
     write(step, Write::Progress(Box::new(progress)));
 }

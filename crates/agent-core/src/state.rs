@@ -7,6 +7,7 @@ use base::{ContainerId, ExecutorId, FrameworkId, Ring, TaskId};
 use resources::Resources;
 
 use crate::allowance::{self, Allowance};
+use crate::checkpoint::KillOrder;
 use crate::input::StreamId;
 use crate::timers::TimerKey;
 use crate::types::{
@@ -168,7 +169,7 @@ impl Executor {
             last_sent: None,
             info,
         };
-        self.tasks.insert(task.info.task_id.clone(), TaskEntry { task: Arc::new(task), run });
+        self.tasks.insert(task.info.task_id.clone(), TaskEntry::new(task, run));
     }
 
     /// Gives every waiting task a history, because it will end without having been given to the executor.
@@ -208,6 +209,16 @@ pub(crate) struct TaskEntry {
     pub(crate) task: Arc<Task>,
     /// Its container, while there is one and a built-in executor has it.
     pub(crate) run: Option<Run>,
+    /// A kill that was asked of a custom executor. It stands until the task ends: the executor hears it whenever it
+    /// subscribes, because nobody knows whether it arrived before.
+    pub(crate) order: Option<KillOrder>,
+}
+
+impl TaskEntry {
+    /// A task that has just been given.
+    pub(crate) fn new(task: Task, run: Option<Run>) -> Self {
+        Self { task: Arc::new(task), run, order: None }
+    }
 }
 
 /// A task's own container in a built-in executor.

@@ -193,3 +193,13 @@ fn views_tell_what_waits_runs_and_has_ended() {
     assert_eq!(ids(&executor.completed), ["done"]);
     assert_eq!(executor.resources.to_string(), "cpus:0.3; mem:96; disk:16");
 }
+
+#[test]
+fn a_kill_waits_for_an_executor_that_is_away() {
+    let (mut env, f) = running();
+    env.input(Input::ExecutorStreamClosed(StreamId(1)));
+    env.kill(&f, "t");
+    env.expect(&[]);
+    env.subscribe(&f, "e", 2);
+    env.expect(&["reply: ok", "stream 2: subscribed", "stream 2: kill t"]);
+}

@@ -2,64 +2,12 @@
 
 use std::time::Duration;
 
-use agent_core::{
-    ExecutorCall, Found, FrameworkInfo, FromMaster, Input, KnownContainer, Output, StreamId, TaskInfo,
-    TaskState, ToMaster,
-};
+use agent_core::{ExecutorCall, Found, FrameworkInfo, FromMaster, Output, TaskInfo, TaskState, ToMaster};
 use base::ContainerId;
 use testkit::agent::{
-    AgentEnv, command_task, custom_executor, custom_task, default_executor, framework, options,
+    AgentEnv, checkpointing, command_task, custom_executor, custom_task, default_executor, framework,
+    options, still_running,
 };
-
-fn checkpointing(id: &str) -> FrameworkInfo {
-    FrameworkInfo { checkpoint: true, ..framework(id) }
-}
-
-/// The next life of an agent; `found` says what has become of a container.
-fn again(env: &AgentEnv, found: impl Fn(&KnownContainer) -> Found) -> AgentEnv {
-    let mut recovered = env.memory.recovered(|_| Err("not needed".to_owned()));
-    assert_eq!(recovered.prune(), []);
-    let containers = recovered.containers(&options(1));
-    recovered.found = containers.iter().map(|known| (known.container_id.clone(), found(known))).collect();
-    let mut next = AgentEnv::recover(options(2), env.memory.clone(), recovered).expect("it goes on");
-    next.name_containers(env);
-    for known in &containers {
-        assert_eq!(env.specs.values().filter(|spec| spec.directory == known.directory).count(), 1);
-    }
-    next
-}
-
-fn running(known: &KnownContainer) -> Found {
-    Found::Running((!known.group).then_some(100))
-}
-
-fn register(env: &mut AgentEnv) {
-    env.input(Input::MasterDetected(Some(AgentEnv::master())));
-    let asked = |output: &Output| matches!(output, Output::Send { message: ToMaster::Reregister(_), .. });
-    while !env.outputs.iter().any(asked) {
-        env.advance(Duration::from_millis(10));
-    }
-    env.from_master(FromMaster::Reregistered {
-        agent_id: "S0".into(),
-        total_ping_timeout: None,
-        reconciliations: Vec::new(),
-    });
-}
-
-fn subscribe(
-    env: &mut AgentEnv,
-    framework: &FrameworkInfo,
-    stream: u64,
-    tasks: &[&str],
-    updates: Vec<agent_core::ExecutorUpdate>,
-) {
-    let call = ExecutorCall::Subscribe {
-        stream: StreamId(stream),
-        unacknowledged_tasks: tasks.iter().map(|task| (*task).into()).collect(),
-        unacknowledged_updates: updates,
-    };
-    env.executor_call(framework, "e", call);
-}
 
 /// A command task that runs, with everything acknowledged.
 fn command(framework: &FrameworkInfo, task: TaskInfo) -> AgentEnv {
@@ -74,9 +22,9 @@ fn command(framework: &FrameworkInfo, task: TaskInfo) -> AgentEnv {
 #[test]
 fn a_running_task_goes_on() {
     let f = checkpointing("f");
-    let mut env = again(&command(&f, command_task("t", "sleep 60")), running);
+    let mut env = command(&f, command_task("t", "sleep 60")).again(still_running);
     env.expect(&[]);
-    register(&mut env);
+    env.reregister();
     env.expect(&["reregister [t:Running]", "update agent"]);
     env.exited("c1", 0);
     env.expect(&["t Finished: Command exited with status 0"]);
@@ -92,8 +40,8 @@ fn what_was_not_acknowledged_is_repeated() {
     env.run(&f, command_task("t", "sleep 60"));
     env.launched("c1");
     let first = env.updates[0].status.uuid;
-    let mut env = again(&env, running);
-    register(&mut env);
+    let mut env = env.again(still_running);
+    env.reregister();
     env.expect(&["reregister [t:Running]", "update agent", "t Starting latest Running"]);
     assert_eq!(env.updates[0].status.uuid, first);
     env.acknowledge();
@@ -103,9 +51,9 @@ fn what_was_not_acknowledged_is_repeated() {
 #[test]
 fn a_task_that_ended_while_the_agent_was_away_has_its_true_end() {
     let f = checkpointing("f");
-    let mut env = again(&command(&f, command_task("t", "exit 3")), |_| Found::Ended);
+    let mut env = command(&f, command_task("t", "exit 3")).again(|_| Found::Ended);
     env.exited("c1", 3 << 8);
-    register(&mut env);
+    env.reregister();
     env.expect(&["reregister [t:Failed]", "update agent", "t Failed: Command exited with status 3"]);
 }
 
@@ -115,17 +63,17 @@ fn a_task_that_came_up_meanwhile_is_reported() {
     let f = checkpointing("f");
     let mut env = AgentEnv::registered();
     env.run(&f, command_task("t", "sleep 60"));
-    let mut env = again(&env, running);
-    register(&mut env);
+    let mut env = env.again(still_running);
+    env.reregister();
     env.expect(&["reregister [t:Running]", "update agent", "t Starting latest Running"]);
 }
 
 #[test]
 fn a_task_of_which_nothing_is_known_has_failed() {
     let f = checkpointing("f");
-    let mut env = again(&command(&f, command_task("t", "sleep 60")), |_| Found::Lost);
+    let mut env = command(&f, command_task("t", "sleep 60")).again(|_| Found::Lost);
     env.launch_failed("c1", "the machine was started anew");
-    register(&mut env);
+    env.reregister();
     env.expect(&[
         "reregister [t:Failed]",
         "update agent",
@@ -139,8 +87,8 @@ fn frameworks_that_do_not_checkpoint_leave_nothing() {
     assert!(
         env.memory.frameworks.is_empty() && env.memory.executors.is_empty() && env.memory.tasks.is_empty()
     );
-    let mut env = again(&env, running);
-    register(&mut env);
+    let mut env = env.again(still_running);
+    env.reregister();
     env.expect(&["reregister []", "update agent"]);
 }
 
@@ -150,11 +98,11 @@ fn a_kill_goes_on() {
     let mut env = command(&f, command_task("t", "sleep 60"));
     env.kill(&f, "t");
     env.expect(&["signal c1 15"]);
-    let mut env = again(&env, running);
+    let mut env = env.again(still_running);
     env.expect(&["signal c1 15"]);
     env.advance(Duration::from_millis(1));
     env.expect(&["destroy c1"]);
-    register(&mut env);
+    env.reregister();
     env.forget();
     env.exited("c1", 9);
     env.expect(&["t Killed: Command terminated with signal Killed"]);
@@ -166,7 +114,7 @@ fn a_task_ends_when_it_has_run_long_enough_in_several_lives() {
     // The second life of the test begins a thousand seconds later.
     let longest = Some(Duration::from_secs(1_010));
     let task = TaskInfo { max_completion_time: longest, ..command_task("t", "sleep 6000") };
-    let mut env = again(&command(&f, task), running);
+    let mut env = command(&f, task).again(still_running);
     env.advance(Duration::from_secs(9));
     env.expect(&[]);
     env.advance(Duration::from_secs(1));
@@ -184,8 +132,8 @@ fn a_group_goes_on() {
     env.launched("c1");
     env.launched("c2");
     env.acknowledge_all();
-    let mut env = again(&env, running);
-    register(&mut env);
+    let mut env = env.again(still_running);
+    env.reregister();
     // The second of them had not been heard of; it is up.
     env.expect(&["reregister [a:Running b:Running]", "update agent", "b Running"]);
     env.acknowledge();
@@ -220,11 +168,11 @@ fn custom(f: &FrameworkInfo) -> AgentEnv {
 #[test]
 fn a_custom_executor_reconnects() {
     let f = checkpointing("f");
-    let mut env = again(&custom(&f), running);
-    register(&mut env);
+    let mut env = custom(&f).again(still_running);
+    env.reregister();
     env.expect(&["reregister [t:Running]", "update agent"]);
     let update = env.executor_update("t", TaskState::Finished);
-    subscribe(&mut env, &f, 2, &[], vec![update]);
+    env.resubscribe(&f, "e", 2, &[], vec![update]);
     env.expect(&[
         "reply: ok",
         "update c1 to cpus:0.1; mem:32; disk:16",
@@ -243,8 +191,8 @@ fn an_update_that_an_executor_repeats_is_not_a_new_one() {
     let update = env.executor_update("t", TaskState::Running);
     env.executor_call(&f, "e", ExecutorCall::Update(Box::new(update.clone())));
     env.acknowledge_all();
-    let mut env = again(&env, running);
-    subscribe(&mut env, &f, 2, &[], vec![update]);
+    let mut env = env.again(still_running);
+    env.resubscribe(&f, "e", 2, &[], vec![update]);
     env.expect(&[
         "reply: ok",
         "stream 2: acknowledged t",
@@ -254,15 +202,74 @@ fn an_update_that_an_executor_repeats_is_not_a_new_one() {
     assert!(env.updates.is_empty());
 }
 
+/// The executor had not heard that the agent had them when the agent died; the framework had acknowledged them before.
+#[test]
+fn updates_of_a_task_that_is_over_are_not_news_when_an_executor_repeats_them() {
+    let f = checkpointing("f");
+    let mut env = custom(&f);
+    let last = env.executor_update("t", TaskState::Finished);
+    env.executor_call(&f, "e", ExecutorCall::Update(Box::new(last.clone())));
+    env.acknowledge_all();
+    let mut env = env.again(still_running);
+    env.reregister();
+    env.forget();
+    env.resubscribe(&f, "e", 2, &["t"], vec![last.clone()]);
+    env.expect(&[
+        "reply: ok",
+        "stream 2: acknowledged t",
+        "stream 2: subscribed",
+        "update c1 to cpus:0.1; mem:32; disk:16",
+    ]);
+    // A task of the same name is another one.
+    env.run(&f, custom_task("t", &custom_executor("e")));
+    env.forget();
+    env.executor_call(&f, "e", ExecutorCall::Update(Box::new(last)));
+    env.expect(&["reply: ok", "stream 2: acknowledged t"]);
+    env.report(&f, "e", "t", TaskState::Running);
+    env.expect(&["reply: ok", "t Running", "stream 2: acknowledged t"]);
+}
+
+/// Nobody knows whether the executor heard the first one: it was on its way when the agent died.
+#[test]
+fn a_kill_that_an_executor_may_have_missed_is_repeated_when_it_is_back() {
+    let f = checkpointing("f");
+    let mut env = custom(&f);
+    env.kill(&f, "t");
+    env.expect(&["stream 1: kill t"]);
+    let mut env = env.again(still_running);
+    env.reregister();
+    env.forget();
+    env.from_master(FromMaster::KillTask {
+        framework_id: f.id.clone(),
+        task_id: "t".into(),
+        grace: Some(Duration::from_secs(1)),
+    });
+    env.expect(&[]);
+    let mut env = env.again(still_running);
+    env.reregister();
+    env.forget();
+    env.resubscribe(&f, "e", 2, &[], Vec::new());
+    env.expect(&[
+        "reply: ok",
+        "stream 2: subscribed",
+        "stream 2: kill t within 1s",
+        "update c1 to cpus:0.2; mem:64; disk:16",
+    ]);
+    env.report(&f, "e", "t", TaskState::Killed);
+    env.expect(&["reply: ok", "t Killed", "stream 2: acknowledged t"]);
+    env.resubscribe(&f, "e", 3, &[], Vec::new());
+    env.expect(&["reply: ok", "stream 2: close", "stream 3: subscribed"]);
+}
+
 #[test]
 fn a_task_that_never_reached_its_executor_is_dropped() {
     let f = FrameworkInfo { partition_aware: true, ..checkpointing("f") };
     let mut env = custom(&f);
     env.run(&f, custom_task("t2", &custom_executor("e")));
-    let mut env = again(&env, running);
-    register(&mut env);
+    let mut env = env.again(still_running);
+    env.reregister();
     env.forget();
-    subscribe(&mut env, &f, 2, &[], Vec::new());
+    env.resubscribe(&f, "e", 2, &[], Vec::new());
     let dropped =
         "t2 Dropped by agent because AgentRestarted: Task was sent to the executor but is unknown to it";
     env.expect(&["reply: ok", "update c1 to cpus:0.2; mem:64; disk:16", dropped, "stream 2: subscribed"]);
@@ -277,8 +284,8 @@ fn what_waited_for_an_executor_is_given_to_it() {
         env.run(&f, custom_task(task, &executor));
     }
     env.launched("c1");
-    let mut env = again(&env, running);
-    register(&mut env);
+    let mut env = env.again(still_running);
+    env.reregister();
     env.forget();
     env.subscribe(&f, "e", 1);
     env.expect(&[
@@ -294,8 +301,8 @@ fn what_waited_for_an_executor_is_given_to_it() {
 #[test]
 fn an_executor_that_does_not_reconnect_is_ended() {
     let f = FrameworkInfo { partition_aware: true, ..checkpointing("f") };
-    let mut env = again(&custom(&f), running);
-    register(&mut env);
+    let mut env = custom(&f).again(still_running);
+    env.reregister();
     env.forget();
     env.advance(Duration::from_secs(2));
     env.expect(&["destroy c1"]);
@@ -310,8 +317,8 @@ fn a_shutdown_of_a_framework_goes_on() {
     let f = checkpointing("f");
     let mut env = custom(&f);
     env.from_master(FromMaster::ShutdownFramework(f.id.clone()));
-    let mut env = again(&env, running);
-    register(&mut env);
+    let mut env = env.again(still_running);
+    env.reregister();
     env.expect(&["reregister []", "update agent"]);
     env.advance(Duration::from_secs(5));
     env.expect(&["destroy c1"]);
@@ -325,10 +332,10 @@ fn a_drain_goes_on() {
     let mut env = command(&f, command_task("t", "sleep 60"));
     env.from_master(FromMaster::Drain { max_grace: None, mark_gone: false });
     env.forget();
-    let mut env = again(&env, running);
+    let mut env = env.again(still_running);
     assert!(env.core.snapshot().draining);
     env.exited("c1", 15);
-    register(&mut env);
+    env.reregister();
     env.acknowledge_all();
     assert!(!env.core.snapshot().draining && env.memory.drain.is_none());
 }
@@ -339,8 +346,8 @@ fn a_framework_that_changed_is_remembered_so() {
     let mut env = command(&f, command_task("t", "sleep 60"));
     let changed = FrameworkInfo { task_killing: true, checkpoint: false, ..f.clone() };
     env.from_master(FromMaster::UpdateFramework(changed.into()));
-    let mut env = again(&env, running);
-    register(&mut env);
+    let mut env = env.again(still_running);
+    env.reregister();
     env.forget();
     env.kill(&f, "t");
     env.expect(&["t Killing", "signal c1 15"]);

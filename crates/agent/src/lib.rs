@@ -27,12 +27,12 @@ mod server;
 mod v0;
 mod volumes;
 
-pub use checkpoint::UnreadableError;
 pub use compatibility::IncompatibleError;
 pub use containerizer::{Isolation, LinuxOptions};
 pub use detect::DescriptionError;
 pub use launchers::LauncherError;
 pub use options::{AgentOptions, FaultDomain, LauncherKind, ReconfigurationPolicy, Recover};
+pub use recovery::WrapStore;
 pub use server::{AgentServer, StartError, Terminated};
 
 pub(crate) use report::report;

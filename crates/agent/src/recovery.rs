@@ -32,7 +32,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// What an earlier life has left.
 pub(crate) struct Recovery {
-    pub(crate) store: Embedded,
+    pub(crate) store: Box<dyn Backend>,
     recovered: Recovered,
     /// How the agent described itself then.
     info: Option<proto::v0::SlaveInfo>,
@@ -42,27 +42,16 @@ pub(crate) struct Recovery {
     pub(crate) errors: u64,
 }
 
+/// Puts something around the store into which an agent writes.
+pub type WrapStore = Box<dyn FnOnce(Embedded) -> Box<dyn Backend> + Send>;
+
 /// Reads what is remembered. What is damaged is set aside and reported.
-pub(crate) async fn read(work_dir: &Path) -> Result<Recovery, StartError> {
+pub(crate) async fn read(work_dir: &Path, wrap: WrapStore) -> Result<Recovery, StartError> {
     let path = work_dir.join(STORE);
     let reading = tokio::task::spawn_blocking(move || {
-        read_now(&path).map_err(|error| match error {
-            ReadError::Store(source) => StartError::Store { path, source },
-            ReadError::Records(error) => error.into(),
-        })
+        read_now(&path, wrap).map_err(|source| StartError::Store { path, source })
     });
     reading.await.map_err(|error| StartError::Thread(io::Error::other(error)))?
-}
-
-enum ReadError {
-    Store(StoreError),
-    Records(checkpoint::UnreadableError),
-}
-
-impl From<StoreError> for ReadError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
 }
 
 /// A process that an agent was just starting when it was killed has its files open, too, until it executes something.
@@ -78,25 +67,32 @@ fn open(path: &Path) -> Result<Opened, StoreError> {
     }
 }
 
-fn read_now(path: &Path) -> Result<Recovery, ReadError> {
+fn read_now(path: &Path, wrap: WrapStore) -> Result<Recovery, StoreError> {
     let Opened { mut store, records, damage } = open(path)?;
     for damage in &damage {
         tracing::error!("{damage}");
     }
     let keys: Vec<String> = records.iter().map(|(key, _)| key.clone()).collect();
-    let Memory { mut recovered, info, boot_id, unreadable } =
-        checkpoint::read(records).map_err(ReadError::Records)?;
+    let Memory { mut recovered, info, boot_id, other_format, unreadable } = checkpoint::read(records);
+    if let Some(version) = &other_format {
+        keep(path, version);
+    }
     for (key, reason) in &unreadable {
         tracing::error!(key, reason, "a record of the agent makes no sense and is set aside");
     }
-    let errors = (damage.len() + unreadable.len()) as u64;
+    let errors = (damage.len() + unreadable.len() + usize::from(other_format.is_some())) as u64;
     store.set_aside(&unreadable.into_iter().map(|(key, _)| key).collect::<Vec<_>>())?;
 
+    let mut store = wrap(store);
     let mut batch = Batch::new();
     if recovered.agent_id.is_none() {
         // Another agent has nothing to do with what its predecessor ran; the resources stay as they are.
         keys.into_iter().filter(|key| checkpoint::belongs_to_agent(key)).for_each(|key| batch.delete(key));
         recovered = Recovered { resources: recovered.resources, ..Recovered::default() };
+    }
+    let work_dir = path.parent().and_then(Path::parent).unwrap_or(path).display().to_string();
+    for write in recovered.prune_past(&work_dir, |sandbox| Path::new(sandbox).exists()) {
+        checkpoint::forget(&write, &mut batch);
     }
     for write in recovered.prune() {
         tracing::error!(?write, "forgetting what makes no sense without what is missing");
@@ -111,6 +107,21 @@ fn read_now(path: &Path) -> Result<Recovery, ReadError> {
         store.commit(&batch)?;
     }
     Ok(Recovery { store, recovered, info, rebooted, errors })
+}
+
+/// Records of another version are used as far as they are known, and kept as they were, for that version.
+fn keep(path: &Path, version: &str) {
+    let version: String = version.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    let kept = path.with_extension(format!("version-{version}"));
+    let outcome = match std::fs::copy(path, &kept) {
+        Ok(_) => format!("all are kept as '{}'", kept.display()),
+        Err(error) => format!("they cannot be kept as '{}': {error}", kept.display()),
+    };
+    tracing::error!(
+        "the agent's records are of version {version} and this agent knows version {}; it goes on with what it knows of \
+         them, and {outcome}",
+        checkpoint::FORMAT
+    );
 }
 
 /// Containers of the earlier life, and what has become of them.
@@ -186,7 +197,7 @@ impl Recovery {
 
 /// Starts the thread that writes down what the core says.
 pub(crate) fn writer(
-    store: Embedded,
+    store: Box<dyn Backend>,
     own: Arc<SelfDescription>,
     events: UnboundedSender<Event>,
 ) -> io::Result<Writer<Write>> {

@@ -18,7 +18,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use transport::{Peers, PeersOptions, serve_messages};
 
-use crate::checkpoint::UnreadableError;
 use crate::compatibility::IncompatibleError;
 use crate::context::Shared;
 use crate::convert::SelfDescription;
@@ -28,7 +27,7 @@ use crate::engine::{Clock, Containers, CoreHandle, Ended, Engine, EngineOptions,
 use crate::launchers::{self, LauncherError};
 use crate::libprocess::{Inbox, PROCESS};
 use crate::options::{AgentOptions, FaultDomain, Recover};
-use crate::recovery;
+use crate::recovery::{self, WrapStore};
 
 /// How much work may wait for the core before whoever brings more has to wait.
 const QUEUE: usize = 16 << 10;
@@ -74,9 +73,6 @@ pub enum StartError {
         /// Why not.
         source: store::StoreError,
     },
-    /// What the agent remembers is not for this version.
-    #[error("cannot read what the agent remembers")]
-    Records(#[from] UnreadableError),
     /// What the agent remembers cannot be true together with its options.
     #[error("cannot go on as the agent that was here before")]
     Recovery(#[from] RecoveryError),
@@ -119,6 +115,15 @@ impl AgentServer {
     /// # Errors
     /// If it cannot listen, describe itself, use its work directory or find its master's address.
     pub async fn start(options: AgentOptions) -> Result<Self, StartError> {
+        Self::start_with_store(options, Box::new(|store| Box::new(store))).await
+    }
+
+    /// The same, with something put around the store into which the agent writes: it sees each commit before and after it
+    /// is made, and may make it fail.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with_store(options: AgentOptions, wrap: WrapStore) -> Result<Self, StartError> {
         let listener = listen(&options).await?;
         let bound = listener.local_addr().map_err(|source| StartError::Listen {
             address: SocketAddr::new(options.ip, options.port),
@@ -133,7 +138,7 @@ impl AgentServer {
         let options = AgentOptions { work_dir, ..options };
         let own = Arc::new(describe(&options, address)?);
 
-        let mut recovery = recovery::read(&options.work_dir).await?;
+        let mut recovery = recovery::read(&options.work_dir, wrap).await?;
         recovery.compare(&options, &own)?;
 
         let (queue, work) = mpsc::channel(QUEUE);

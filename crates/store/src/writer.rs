@@ -23,6 +23,12 @@ pub trait Backend: Send + 'static {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
 }
 
+impl<B: Backend + ?Sized> Backend for Box<B> {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        (**self).commit(batch)
+    }
+}
+
 /// What the thread tells.
 #[derive(Debug)]
 pub enum Event {

@@ -3,6 +3,7 @@
 mod build;
 mod env;
 mod lines;
+mod lives;
 mod memory;
 
 pub use build::{
@@ -10,4 +11,5 @@ pub use build::{
 };
 pub use env::AgentEnv;
 pub use lines::Lines;
+pub use lives::{checkpointing, still_running};
 pub use memory::Memory;

@@ -101,6 +101,46 @@ pub(super) struct Progress {
     /// Seconds since the epoch.
     #[prost(double, optional, tag = "7")]
     pub(super) completion: Option<f64>,
+    #[prost(message, optional, tag = "8")]
+    pub(super) order: Option<KillOrder>,
+}
+
+/// To a custom executor.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct KillOrder {
+    #[prost(uint64, optional, tag = "1")]
+    pub(super) grace_nanos: Option<u64>,
+}
+
+/// What is over.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Past {
+    #[prost(oneof = "Over", tags = "1, 2, 3")]
+    pub(super) over: Option<Over>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum Over {
+    #[prost(message, tag = "1")]
+    Task(PastTask),
+    #[prost(message, tag = "2")]
+    Executor(Executor),
+    #[prost(message, tag = "3")]
+    Framework(Framework),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct PastTask {
+    #[prost(string, tag = "1")]
+    pub(super) framework_id: String,
+    #[prost(string, tag = "2")]
+    pub(super) container_id: String,
+    /// `TaskInfo`.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) info: Vec<u8>,
+    /// `TaskStatus`, each.
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    pub(super) statuses: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -1,6 +1,8 @@
 //! What the agent remembers over its own death, as records of the store.
 //!
-//! A record is a message of Mesos' where there is one that says the same. The keys:
+//! A record is a message of Mesos' where there is one that says the same. A key means the same for ever: a version that wants
+//! to say something else gives it another key, so that an earlier one can tell what it knows from what it does not. The
+//! keys:
 //!
 //! | key | record |
 //! | --- | --- |
@@ -14,6 +16,7 @@
 //! | `tasks/FRAMEWORK/ID` | their tasks |
 //! | `progress/FRAMEWORK/ID` | how far each has come, and what of that is not acknowledged |
 //! | `drain` | the drain that is on |
+//! | `past/NUMBER` | a task, an executor or a framework that is over; later ones have greater numbers |
 //! | `boot_id` | in which life of the machine all that was written |
 
 mod messages;
@@ -21,12 +24,11 @@ mod read;
 mod tree;
 mod write;
 
-pub use read::UnreadableError;
 pub(crate) use read::{Memory, read};
 pub(crate) use write::{encode, forget};
 
 /// The version of the records.
-const FORMAT: &str = "1";
+pub(crate) const FORMAT: &str = "1";
 
 const FORMAT_KEY: &str = "format";
 const AGENT_KEY: &str = "agent";
@@ -40,6 +42,7 @@ const FRAMEWORKS: &str = "frameworks/";
 const EXECUTORS: &str = "executors/";
 const TASKS: &str = "tasks/";
 const PROGRESS: &str = "progress/";
+const PAST: &str = "past/";
 
 /// A key of several names, whatever is in them.
 fn key(kind: &str, names: &[&str]) -> String {
@@ -57,6 +60,11 @@ fn key(kind: &str, names: &[&str]) -> String {
         }
     }
     key
+}
+
+/// The key of something that is over; in the order of the numbers.
+fn past_key(number: u64) -> String {
+    format!("{PAST}{number:020}")
 }
 
 /// Whether a record is of no use to an agent with another id.

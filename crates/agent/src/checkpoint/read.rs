@@ -7,7 +7,7 @@ use store::Record;
 
 use super::tree::{self, Tree};
 use super::{
-    AGENT_KEY, BOOT_KEY, DRAIN_KEY, EXECUTORS, FORMAT, FORMAT_KEY, FRAMEWORKS, OPERATIONS, PROGRESS,
+    AGENT_KEY, BOOT_KEY, DRAIN_KEY, EXECUTORS, FORMAT, FORMAT_KEY, FRAMEWORKS, OPERATIONS, PAST, PROGRESS,
     RESOURCES_KEY, TASKS, VERSION_KEY,
 };
 use crate::convert::operation_from_proto;
@@ -21,32 +21,25 @@ pub(crate) struct Memory {
     pub(crate) info: Option<v0::SlaveInfo>,
     /// The life of the machine then.
     pub(crate) boot_id: Option<String>,
+    /// The version of the records, if it is not this one.
+    pub(crate) other_format: Option<String>,
     /// Records that make no sense, by key, and why.
     pub(crate) unreadable: Vec<(String, String)>,
 }
 
-/// The records are not for this version.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the agent's records are of version {found} and this agent knows version {FORMAT}: start the newer version that \
-     wrote them, or another work directory"
-)]
-pub struct UnreadableError {
-    found: String,
-}
-
-/// Reads all records. One that makes no sense costs nothing but itself.
-pub(crate) fn read(records: Vec<Record>) -> Result<Memory, UnreadableError> {
-    let format = records.iter().find(|(key, _)| key == FORMAT_KEY);
-    if let Some((_, found)) = format.filter(|(_, format)| format != FORMAT.as_bytes()) {
-        return Err(UnreadableError { found: String::from_utf8_lossy(found).into_owned() });
-    }
+/// Reads all records. One that makes no sense costs nothing but itself, and neither does one that a later version wrote and
+/// that this one does not know.
+pub(crate) fn read(records: Vec<Record>) -> Memory {
     let mut memory = Memory::default();
     let (mut resources, mut version) = (None, None);
     let mut tree = Tree::default();
     for (key, value) in records {
         let taken = match key.as_str() {
-            FORMAT_KEY => Ok(()),
+            FORMAT_KEY => {
+                let found = String::from_utf8_lossy(&value).into_owned();
+                memory.other_format = (found != FORMAT).then_some(found);
+                Ok(())
+            }
             AGENT_KEY => agent(&mut memory, &value),
             RESOURCES_KEY => checkpointed(&value).map(|found| resources = Some(found)),
             VERSION_KEY => match Uuid::from_slice(&value) {
@@ -66,6 +59,9 @@ pub(crate) fn read(records: Vec<Record>) -> Result<Memory, UnreadableError> {
             name if name.starts_with(EXECUTORS) => tree.executor(name, &value),
             name if name.starts_with(TASKS) => tree.task(name, &value),
             name if name.starts_with(PROGRESS) => tree.progress(name, &value),
+            name if name.starts_with(PAST) => {
+                tree::past(name, &value).map(|past| memory.recovered.past.push(past))
+            }
             _ => Err("nobody knows what it is".to_owned()),
         };
         if let Err(reason) = taken {
@@ -76,7 +72,7 @@ pub(crate) fn read(records: Vec<Record>) -> Result<Memory, UnreadableError> {
     // Without the name of their state everything that assumes it is refused, which is safe.
     let version = version.unwrap_or(Uuid::from_bytes([0; 16]));
     memory.recovered.resources = resources.map(|resources| (resources, version));
-    Ok(memory)
+    memory
 }
 
 fn agent(memory: &mut Memory, value: &[u8]) -> Result<(), String> {

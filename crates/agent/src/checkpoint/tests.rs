@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::{
-    DrainRecord, ExecutorInfo, ExecutorKind, ExecutorRecord, ExecutorState, Operation, OperationState,
-    OperationUpdate, Place, Progress, TaskRecord, Write,
+    DrainRecord, ExecutorInfo, ExecutorKind, ExecutorRecord, ExecutorState, KillOrder, Operation,
+    OperationState, OperationUpdate, Past, PastTask, Place, Progress, Task, TaskRecord, Write,
 };
 use base::{Payload, Time, Uuid};
 use proto::v1;
@@ -74,7 +74,7 @@ fn all() -> (Resources, Vec<Record>) {
 #[test]
 fn what_is_written_is_read() {
     let (checkpointed, records) = all();
-    let Memory { recovered, info, unreadable, .. } = read(records).expect("our format");
+    let Memory { recovered, info, unreadable, .. } = read(records);
     assert_eq!(unreadable, []);
     assert_eq!(recovered.agent_id, Some("S0".into()));
     assert_eq!(info.map(|info| info.hostname), Some("host".to_owned()));
@@ -148,6 +148,7 @@ fn frameworks() -> Vec<Write> {
             received: vec![Uuid::from_bytes([9; 16])],
             kill: Some((true, Time::from_secs_f64(20.5))),
             completion: Some(Time::from_secs_f64(30.25)),
+            order: Some(KillOrder { grace: Some(Duration::from_secs(2)) }),
         })),
         Write::Drain(Some(DrainRecord { max_grace: Some(Duration::from_secs(5)), mark_gone: true })),
     ]
@@ -155,7 +156,7 @@ fn frameworks() -> Vec<Write> {
 
 #[test]
 fn frameworks_are_put_together_again() {
-    let Memory { recovered, unreadable, .. } = read(records(frameworks())).expect("our format");
+    let Memory { recovered, unreadable, .. } = read(records(frameworks()));
     assert_eq!(unreadable, []);
     let mut again = Vec::new();
     for framework in recovered.frameworks {
@@ -184,7 +185,7 @@ fn what_belongs_to_nothing_is_left_out() {
     for missing in 0..all.len() {
         let mut some = all.clone();
         let (key, _) = some.remove(missing);
-        let Memory { mut recovered, unreadable, .. } = read(some).expect("our format");
+        let Memory { mut recovered, unreadable, .. } = read(some);
         recovered.prune();
         let whole = |executor: &agent_core::RecoveredExecutor| {
             executor.record.info.kind != ExecutorKind::Command || executor.tasks.len() == 1
@@ -215,7 +216,7 @@ fn a_record_that_makes_no_sense_costs_itself_only() {
         records[damaged].1 = b"\xff\xff\xffnonsense".to_vec();
         records.push(("operations/nonsense".to_owned(), Vec::new()));
         records.push(("unknown".to_owned(), Vec::new()));
-        let Memory { recovered, unreadable, .. } = read(records).expect("our format");
+        let Memory { recovered, unreadable, .. } = read(records);
         let keys: Vec<&str> = unreadable.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, [key.as_str(), "operations/nonsense", "unknown"]);
         let kept =
@@ -227,13 +228,54 @@ fn a_record_that_makes_no_sense_costs_itself_only() {
 }
 
 #[test]
-fn records_of_a_later_version_are_left_alone() {
-    let error = read(vec![("format".to_owned(), b"9".to_vec())]).expect_err("not ours");
-    assert!(error.to_string().contains("version 9"), "{error}");
+fn of_a_later_version_everything_is_read_that_is_known_here() {
+    let (checkpointed, mut records) = all();
+    for (key, value) in &mut records {
+        if key == FORMAT_KEY {
+            *value = b"9".to_vec();
+        }
+    }
+    records.push(("inventions/1".to_owned(), b"?".to_vec()));
+    let memory = read(records);
+    assert_eq!(memory.other_format.as_deref(), Some("9"));
+    assert_eq!(memory.recovered.agent_id, Some("S0".into()));
+    assert_eq!(memory.recovered.resources.map(|(resources, _)| resources), Some(checkpointed));
+    let unknown: Vec<&str> = memory.unreadable.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(unknown, ["inventions/1"]);
+}
+
+#[test]
+fn what_is_over_is_read_in_its_order() {
+    let past: Vec<Past> = frameworks()
+        .into_iter()
+        .filter_map(|write| match write {
+            Write::Framework { info, .. } => Some(Past::Framework(info)),
+            Write::Executor(record) => Some(Past::Executor(record)),
+            Write::Progress(progress) => {
+                let info =
+                    v1::TaskInfo { task_id: "t/1".into(), agent_id: "S0".into(), ..Default::default() };
+                let last = progress.statuses.last().expect("one");
+                let task = Task {
+                    info: Arc::new(task_from_proto(&info).expect("valid")),
+                    framework_id: progress.framework_id.clone(),
+                    state: last.state,
+                    last_sent: Some((last.state, last.uuid)),
+                    statuses: progress.statuses.clone(),
+                };
+                Some(Past::Task(PastTask { container_id: "c1".into(), task: Arc::new(task) }))
+            }
+            _ => None,
+        })
+        .collect();
+    let numbered: Vec<(u64, Past)> = [9, 10, 99, 100].into_iter().zip(past).collect();
+    assert_eq!(numbered.len(), 4);
+    let writes = numbered.iter().map(|(number, past)| Write::Past(*number, Box::new(past.clone()))).collect();
+    let Memory { recovered, unreadable, .. } = read(records(writes));
+    assert_eq!((recovered.past, unreadable), (numbered, Vec::new()));
 }
 
 #[test]
 fn a_new_agent_forgets_the_old_ones_name() {
     let found = records(vec![Write::Agent(Some("S0".into())), Write::Agent(None)]);
-    assert_eq!(read(found).expect("our format").recovered.agent_id, None);
+    assert_eq!(read(found).recovered.agent_id, None);
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::{
-    DrainRecord, ExecutorInfo, ExecutorKind, ExecutorRecord, ExecutorState, FrameworkInfo, Place, Progress,
-    RecoveredExecutor, RecoveredFramework, TaskRecord, TaskStatus,
+    DrainRecord, ExecutorInfo, ExecutorKind, ExecutorRecord, ExecutorState, FrameworkInfo, KillOrder, Past,
+    PastTask, Place, Progress, RecoveredExecutor, RecoveredFramework, Task, TaskRecord, TaskStatus,
 };
 use base::{ExecutorId, FrameworkId, Payload, TaskId, Time, Uuid};
 use proto::{Message, v1};
 
-use super::messages;
 use super::read::decode;
+use super::{PAST, messages};
 use crate::convert::{executor_from_proto, framework_from_proto, status_from_proto, task_from_proto};
 
 /// Those of one executor.
@@ -36,29 +36,8 @@ impl Tree {
     }
 
     pub(super) fn executor(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
-        let record: messages::Executor = own(value)?;
-        let state = match record.state() {
-            messages::State::Registering => ExecutorState::Registering,
-            messages::State::Running => ExecutorState::Running,
-            messages::State::Terminating => ExecutorState::Terminating,
-            messages::State::Terminated => ExecutorState::Terminated,
-        };
-        let info = if record.info.is_empty() {
-            command_executor(&record.executor_id)
-        } else {
-            executor_from_proto(&decode(&record.info)?)?
-        };
-        let framework_id = FrameworkId::from(record.framework_id.as_str());
-        let found = ExecutorRecord {
-            framework_id: framework_id.clone(),
-            container_id: record.container_id.as_str().into(),
-            state,
-            subscribed: record.subscribed,
-            ever_sent_task: record.ever_sent_task,
-            groups: record.groups,
-            info: Arc::new(info),
-        };
-        let id = (framework_id, found.info.executor_id.clone());
+        let found = executor(own(value)?)?;
+        let id = (found.framework_id.clone(), found.info.executor_id.clone());
         self.executors.insert(id, (key.to_owned(), found));
         Ok(())
     }
@@ -83,18 +62,15 @@ impl Tree {
 
     pub(super) fn progress(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
         let record: messages::Progress = own(value)?;
-        let all = |statuses: &[Vec<u8>]| {
-            let one = |status: &Vec<u8>| Ok(Arc::new(status_from_proto(&decode(status)?)?));
-            statuses.iter().map(one).collect::<Result<Vec<Arc<TaskStatus>>, String>>()
-        };
         let found = Progress {
             framework_id: record.framework_id.as_str().into(),
             task_id: record.task_id.as_str().into(),
-            statuses: all(&record.statuses)?,
-            pending: all(&record.pending)?,
+            statuses: statuses(&record.statuses)?,
+            pending: statuses(&record.pending)?,
             received: record.received.iter().filter_map(|uuid| Uuid::from_slice(uuid)).collect(),
             kill: record.kill.map(|kill| (kill.ran_too_long, Time::from_secs_f64(kill.deadline))),
             completion: record.completion.map(Time::from_secs_f64),
+            order: record.order.map(|order| KillOrder { grace: order.grace_nanos.map(Duration::from_nanos) }),
         };
         let id = (found.framework_id.clone(), found.task_id.clone());
         self.progress.insert(id, (key.to_owned(), found));
@@ -130,6 +106,60 @@ impl Tree {
         }
         frameworks.into_values().collect()
     }
+}
+
+fn statuses(statuses: &[Vec<u8>]) -> Result<Vec<Arc<TaskStatus>>, String> {
+    statuses.iter().map(|status| Ok(Arc::new(status_from_proto(&decode(status)?)?))).collect()
+}
+
+fn executor(record: messages::Executor) -> Result<ExecutorRecord, String> {
+    let state = match record.state() {
+        messages::State::Registering => ExecutorState::Registering,
+        messages::State::Running => ExecutorState::Running,
+        messages::State::Terminating => ExecutorState::Terminating,
+        messages::State::Terminated => ExecutorState::Terminated,
+    };
+    let info = if record.info.is_empty() {
+        command_executor(&record.executor_id)
+    } else {
+        executor_from_proto(&decode(&record.info)?)?
+    };
+    Ok(ExecutorRecord {
+        framework_id: record.framework_id.as_str().into(),
+        container_id: record.container_id.as_str().into(),
+        state,
+        subscribed: record.subscribed,
+        ever_sent_task: record.ever_sent_task,
+        groups: record.groups,
+        info: Arc::new(info),
+    })
+}
+
+/// Something that is over, with its number.
+pub(super) fn past(key: &str, value: &[u8]) -> Result<(u64, Past), String> {
+    let number = key.strip_prefix(PAST).and_then(|number| number.parse().ok()).ok_or("it has no number")?;
+    let record: messages::Past = own(value)?;
+    let past = match record.over.ok_or("it is nothing that is known here")? {
+        messages::Over::Task(record) => Past::Task(past_task(&record)?),
+        messages::Over::Executor(record) => Past::Executor(Box::new(executor(record)?)),
+        messages::Over::Framework(record) => {
+            Past::Framework(Arc::new(framework_from_proto(&decode(&record.info)?)?))
+        }
+    };
+    Ok((number, past))
+}
+
+fn past_task(record: &messages::PastTask) -> Result<PastTask, String> {
+    let statuses = statuses(&record.statuses)?;
+    let last = statuses.last().ok_or("it has not ended")?;
+    let task = Task {
+        info: Arc::new(task_from_proto(&decode::<v1::TaskInfo>(&record.info)?)?),
+        framework_id: record.framework_id.as_str().into(),
+        state: last.state,
+        last_sent: Some((last.state, last.uuid)),
+        statuses,
+    };
+    Ok(PastTask { container_id: record.container_id.as_str().into(), task: Arc::new(task) })
 }
 
 pub(super) fn drain(value: &[u8]) -> Result<DrainRecord, String> {

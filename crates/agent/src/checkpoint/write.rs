@@ -1,14 +1,18 @@
 //! Writes of the core as records. Encoded by the thread that commits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use agent_core::{ExecutorRecord, ExecutorState, Place, Progress, TaskRecord, TaskStatus, Write};
+use agent_core::{
+    ExecutorRecord, ExecutorState, FrameworkInfo, Past, PastTask, Place, Progress, TaskRecord, TaskStatus,
+    Write,
+};
 use proto::{Message, internal};
 use store::Batch;
 
 use super::{
     AGENT_KEY, DRAIN_KEY, EXECUTORS, FORMAT, FORMAT_KEY, FRAMEWORKS, OPERATIONS, PROGRESS, RESOURCES_KEY,
-    TASKS, VERSION_KEY, key, messages,
+    TASKS, VERSION_KEY, key, messages, past_key,
 };
 use crate::convert::{SelfDescription, operation_to_proto, status_to_proto};
 
@@ -25,6 +29,7 @@ pub(crate) fn forget(write: &Write, batch: &mut Batch) {
             batch.delete(key(TASKS, &ids));
             batch.delete(key(PROGRESS, &ids));
         }
+        Write::ForgetPast(number) => batch.delete(past_key(*number)),
         _ => {}
     }
 }
@@ -48,8 +53,7 @@ pub(crate) fn encode(write: Write, own: &SelfDescription, batch: &mut Batch) {
             batch.put(key(OPERATIONS, &[&uuid]), proto::encode(&operation_to_proto(&operation)));
         }
         Write::Framework { info, terminating } => {
-            let record = messages::Framework { info: info.body.as_bytes().to_vec(), terminating };
-            batch.put(key(FRAMEWORKS, &[info.id.as_str()]), record.encode_to_vec());
+            batch.put(key(FRAMEWORKS, &[info.id.as_str()]), framework(&info, terminating).encode_to_vec());
         }
         Write::Executor(record) => {
             let ids = [record.framework_id.as_str(), record.info.executor_id.as_str()];
@@ -66,14 +70,20 @@ pub(crate) fn encode(write: Write, own: &SelfDescription, batch: &mut Batch) {
         Write::ForgetOperation(_)
         | Write::ForgetFramework(_)
         | Write::ForgetExecutor(..)
-        | Write::ForgetTask(..) => forget(&write, batch),
+        | Write::ForgetTask(..)
+        | Write::ForgetPast(_) => forget(&write, batch),
+        Write::Past(number, over) => batch.put(past_key(number), past(&over, own).encode_to_vec()),
         Write::Drain(Some(drain)) => {
-            let grace = drain.max_grace.map(|grace| u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX));
-            let record = messages::Drain { max_grace_nanos: grace, mark_gone: drain.mark_gone };
+            let max_grace_nanos = drain.max_grace.map(nanos);
+            let record = messages::Drain { max_grace_nanos, mark_gone: drain.mark_gone };
             batch.put(DRAIN_KEY, record.encode_to_vec());
         }
         Write::Drain(None) => batch.delete(DRAIN_KEY),
     }
+}
+
+fn framework(info: &FrameworkInfo, terminating: bool) -> messages::Framework {
+    messages::Framework { info: info.body.as_bytes().to_vec(), terminating }
 }
 
 fn executor(record: &ExecutorRecord) -> messages::Executor {
@@ -114,19 +124,39 @@ fn task(record: &TaskRecord) -> messages::Task {
 }
 
 fn progress(record: &Progress, own: &SelfDescription) -> messages::Progress {
-    let all = |statuses: &[Arc<TaskStatus>]| {
-        statuses.iter().map(|status| proto::encode(&status_to_proto(status, own.ip))).collect()
-    };
     messages::Progress {
         framework_id: record.framework_id.to_string(),
         task_id: record.task_id.to_string(),
-        statuses: all(&record.statuses),
-        pending: all(&record.pending),
+        statuses: statuses(&record.statuses, own),
+        pending: statuses(&record.pending, own),
         received: record.received.iter().map(|uuid| uuid.as_bytes().to_vec()).collect(),
         kill: record.kill.map(|(ran_too_long, deadline)| messages::Kill {
             deadline: deadline.as_secs_f64(),
             ran_too_long,
         }),
         completion: record.completion.map(base::Time::as_secs_f64),
+        order: record.order.map(|order| messages::KillOrder { grace_nanos: order.grace.map(nanos) }),
     }
+}
+
+fn statuses(statuses: &[Arc<TaskStatus>], own: &SelfDescription) -> Vec<Vec<u8>> {
+    statuses.iter().map(|status| proto::encode(&status_to_proto(status, own.ip))).collect()
+}
+
+fn past(past: &Past, own: &SelfDescription) -> messages::Past {
+    let over = match past {
+        Past::Task(PastTask { container_id, task }) => messages::Over::Task(messages::PastTask {
+            framework_id: task.framework_id.to_string(),
+            container_id: container_id.to_string(),
+            info: task.info.body.as_bytes().to_vec(),
+            statuses: statuses(&task.statuses, own),
+        }),
+        Past::Executor(record) => messages::Over::Executor(executor(record)),
+        Past::Framework(info) => messages::Over::Framework(framework(info, false)),
+    };
+    messages::Past { over: Some(over) }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use agent_core::{
-    DrainRecord, ExecutorRecord, FrameworkInfo, Operation, Progress, Recovered, RecoveredExecutor,
+    DrainRecord, ExecutorRecord, FrameworkInfo, Operation, Past, Progress, Recovered, RecoveredExecutor,
     RecoveredFramework, TaskRecord, Write,
 };
 use base::{AgentId, ExecutorId, FrameworkId, TaskId, Uuid};
@@ -29,6 +29,8 @@ pub struct Memory {
     pub tasks: BTreeMap<(FrameworkId, TaskId), TaskRecord>,
     /// How far they have come.
     pub progress: BTreeMap<(FrameworkId, TaskId), Progress>,
+    /// What is over.
+    pub past: BTreeMap<u64, Past>,
 }
 
 impl Memory {
@@ -67,6 +69,12 @@ impl Memory {
                 let key = (framework, task);
                 self.tasks.remove(&key);
                 self.progress.remove(&key);
+            }
+            Write::Past(number, past) => {
+                self.past.insert(number, *past);
+            }
+            Write::ForgetPast(number) => {
+                self.past.remove(&number);
             }
         }
     }
@@ -118,6 +126,7 @@ impl Memory {
                     executors: executors(id),
                 })
                 .collect(),
+            past: self.past.iter().map(|(number, past)| (*number, past.clone())).collect(),
             found: BTreeMap::new(),
         }
     }

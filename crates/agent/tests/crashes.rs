@@ -1,0 +1,101 @@
+//! The agent is killed, as by `kill -9`, at each of its writes, while tasks of all kinds start, run and end. Whatever
+//! happens: each task ends in its true state, every update arrives in order and is acknowledged, nothing runs twice, and
+//! nothing is left behind.
+
+mod common;
+mod life;
+mod scene;
+
+use life::Place;
+use life::failpoint::Failpoint;
+use scene::{Kind, Scene};
+
+/// Fewer writes would mean that the scenes are not those that they were written for.
+const LEAST_WRITES: u32 = 4;
+
+/// Launches tasks with the death of the agent at one write; how many of them ran, and whether there was that write. Of
+/// every three deaths one is followed by another during the recovery.
+async fn play(scene: &mut Scene, kinds: &[Kind], failpoint: Failpoint) -> (usize, bool) {
+    let deaths = scene.deaths;
+    let (Failpoint::Before(number) | Failpoint::After(number)) = failpoint;
+    scene.next = (number % 3 == 0).then_some(match failpoint {
+        Failpoint::Before(_) => Failpoint::After(number / 3),
+        Failpoint::After(_) => Failpoint::Before(number / 3),
+    });
+    scene.place.arm(failpoint);
+    let tasks = scene.launch(kinds, 0).await;
+    scene.until_ended().await;
+    scene.until_nothing_is_left().await;
+    scene.next = None;
+    scene.place.disarm();
+    (scene.check(&tasks), scene.deaths > deaths)
+}
+
+/// Walks through all writes: of tasks of all kinds together, so that one write has something of several, or of each kind
+/// by itself.
+async fn walk(parts: &[&[Kind]], at: impl Fn(u32) -> Failpoint) {
+    let mut scene = Scene::start(Place::new()).await;
+    let mut ran = 0;
+    for kinds in parts {
+        let mut number = 0;
+        let mut died = true;
+        while died {
+            number += 1;
+            let more;
+            (more, died) = play(&mut scene, kinds, at(number)).await;
+            ran += more;
+        }
+        println!("{kinds:?}: {} writes", number - 1);
+        assert!(number > LEAST_WRITES, "there are only {number} writes");
+    }
+    let all = scene.tasks.len();
+    println!("{} deaths; {ran} of {all} tasks ran", scene.deaths);
+    assert!(ran * 2 > all, "only {ran} of {all} tasks ran");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_before_every_write() {
+    walk(&[&Kind::ALL], Failpoint::Before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_every_write() {
+    walk(&[&Kind::ALL], Failpoint::After).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_before_every_write_of_a_kind() {
+    walk(&Kind::ALL.each_ref().map(std::slice::from_ref), Failpoint::Before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_every_write_of_a_kind() {
+    walk(&Kind::ALL.each_ref().map(std::slice::from_ref), Failpoint::After).await;
+}
+
+/// The disk is full while tasks come and run, and the agent is killed meanwhile. It waits for room, says so, and goes on
+/// as if nothing had been.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_disk_is_full_for_a_while() {
+    let mut scene = Scene::start(Place::on_small_disk()).await;
+    // What runs when the disk gets full, and ends then.
+    let early = scene.launch(&Kind::ALL, 0).await;
+    for killed in [false, true] {
+        scene.place.fill_disk();
+        let tasks = scene.launch(&Kind::ALL, 256 << 10).await;
+        scene.until_a_commit_fails().await;
+        if killed {
+            scene.kill_agent().await;
+        }
+        scene.place.free_disk();
+        scene.until_ended().await;
+        scene.until_nothing_is_left().await;
+        let ran = scene.check(&tasks);
+        println!("{ran} of {} tasks ran", tasks.len());
+        // The one that is killed may be before it has left its mark.
+        assert!(killed || ran + 1 >= tasks.len(), "{:#?}", scene.brief());
+    }
+    scene.check(&early);
+    scene.end().await;
+}

@@ -1,0 +1,81 @@
+//! The death of an agent at one of its writes: a store that kills its own process, as `kill -9` does, before or after a
+//! commit that a test has chosen.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::{Signal, getpid, kill_process};
+use store::{Backend, Batch, StoreError};
+
+/// Where an agent dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failpoint {
+    /// Nothing of the commit of that number is on the disk.
+    Before(u32),
+    /// It is, and nobody was told.
+    After(u32),
+}
+
+impl Failpoint {
+    fn text(self) -> String {
+        match self {
+            Self::Before(number) => format!("before {number}"),
+            Self::After(number) => format!("after {number}"),
+        }
+    }
+}
+
+/// Orders a death. Commits are counted from now on, also by a life that has not begun.
+pub fn arm(order: &Path, failpoint: Failpoint) {
+    // No two orders are the same, so that a new one is known.
+    static ORDERS: AtomicU32 = AtomicU32::new(0);
+    let text = format!("{} {}", failpoint.text(), ORDERS.fetch_add(1, Ordering::Relaxed));
+    let new = order.with_extension("new");
+    std::fs::write(&new, text).and_then(|()| std::fs::rename(new, order)).expect("ours");
+}
+
+/// Takes an order back that was not carried out.
+pub fn disarm(order: &Path) {
+    // Carried out already is as good.
+    let _ = std::fs::remove_file(order);
+}
+
+/// The store of an agent that dies as ordered.
+pub struct Failing {
+    store: Box<dyn Backend>,
+    order: PathBuf,
+    last: String,
+    commits: u32,
+}
+
+impl Failing {
+    pub fn new(store: impl Backend, order: PathBuf) -> Self {
+        Self { store: Box::new(store), order, last: String::new(), commits: 0 }
+    }
+
+    fn die_if(&self, failpoint: Failpoint) {
+        let (here, _) = self.last.rsplit_once(' ').unwrap_or_default();
+        if here == failpoint.text() {
+            // One order is for one death.
+            std::fs::remove_file(&self.order).expect("ours");
+            kill_process(getpid(), Signal::KILL).expect("ourselves");
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+impl Backend for Failing {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let order = std::fs::read_to_string(&self.order).unwrap_or_default();
+        if order != self.last {
+            (self.last, self.commits) = (order, 0);
+        }
+        self.commits += 1;
+        self.die_if(Failpoint::Before(self.commits));
+        let committed = self.store.commit(batch);
+        self.die_if(Failpoint::After(self.commits));
+        committed
+    }
+}

@@ -256,7 +256,12 @@ fn a_kill_that_an_executor_may_have_missed_is_repeated_when_it_is_back() {
         "update c1 to cpus:0.2; mem:64; disk:16",
     ]);
     env.report(&f, "e", "t", TaskState::Killed);
-    env.expect(&["reply: ok", "t Killed", "stream 2: acknowledged t"]);
+    env.expect(&[
+        "reply: ok",
+        "update c1 to cpus:0.1; mem:32; disk:16",
+        "t Killed",
+        "stream 2: acknowledged t",
+    ]);
     env.resubscribe(&f, "e", 3, &[], Vec::new());
     env.expect(&["reply: ok", "stream 2: close", "stream 3: subscribed"]);
 }

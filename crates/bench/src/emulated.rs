@@ -22,7 +22,7 @@ use tokio::sync::{Notify, mpsc};
 use transport::{Accepted, Message, Outgoing, Peers, PeersOptions, Receiver};
 
 /// Longest message that is taken, in bytes.
-const MAX_BODY: usize = 64 << 20;
+pub(crate) const MAX_BODY: usize = 64 << 20;
 
 /// The process id of an agent.
 const AGENT: &str = "slave(1)";
@@ -129,10 +129,10 @@ struct Task {
 }
 
 /// A message on its way to the master.
-struct Note {
-    to: Box<str>,
-    name: &'static str,
-    body: Vec<u8>,
+pub(crate) struct Note {
+    pub(crate) to: Box<str>,
+    pub(crate) name: &'static str,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Outgoing for Note {

@@ -5,9 +5,11 @@
 
 mod allocator;
 mod containers;
+mod crowd;
 mod emulated;
 mod latency;
 mod report;
+mod state;
 mod throughput;
 
 use anyhow::Result;
@@ -30,6 +32,8 @@ enum Benchmark {
     Allocator(allocator::Options),
     /// Containers by themselves: launching and destroying many, one after the other, and their memory. Needs root.
     Containers(containers::Options),
+    /// How long a master takes to show everything, and whether that holds schedulers up.
+    State(state::Options),
 }
 
 fn main() -> Result<()> {
@@ -44,6 +48,7 @@ fn main() -> Result<()> {
                 Ok(())
             }
             Benchmark::Containers(options) => containers::run(&options),
+            Benchmark::State(options) => state::run(&options).await,
         }
     })
 }

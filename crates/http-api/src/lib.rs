@@ -36,6 +36,7 @@ mod error;
 mod form;
 mod logging;
 mod media;
+mod pieces;
 mod reply;
 mod server;
 mod stream;
@@ -49,6 +50,7 @@ pub use logging::Logging;
 pub use media::{
     Encoding, RequestBody, ResponseBody, request_body, request_encoding, response_body, response_encoding,
 };
+pub use pieces::{Answer, Piece, Pieces};
 pub use reply::{accepted, json_text, message, ok, with_jsonp};
 pub use server::{HangUp, Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
 pub use stream::{EventStream, MESOS_STREAM_ID};

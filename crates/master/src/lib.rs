@@ -7,6 +7,7 @@
 //! * `convert` is the border between protobuf and the core's types, `view` what readers see of the core's state.
 
 mod agents;
+mod answers;
 mod context;
 mod convert;
 mod directory;

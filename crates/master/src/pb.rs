@@ -105,6 +105,13 @@ impl<'a> Writer<'a> {
         self
     }
 
+    /// The beginning of an embedded message of which so many bytes follow elsewhere.
+    pub(crate) fn open(&mut self, field: u32, length: u64) -> &mut Self {
+        self.key(field, BYTES);
+        self.varint(length);
+        self
+    }
+
     /// An embedded message, written by `fill`.
     pub(crate) fn embed(&mut self, field: u32, fill: impl FnOnce(&mut Writer<'_>)) -> &mut Self {
         self.key(field, BYTES);

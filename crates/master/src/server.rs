@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use transport::{Peers, PeersOptions, Upid, serve_messages};
 
 use crate::agents::{AgentInbox, Domains, MASTER};
+use crate::answers::Answers;
 use crate::context::Identity;
 use crate::directory::Directory;
 use crate::engine::{Allocations, CoreHandle, Engine, EngineOptions, Work};
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) events: Arc<EventContext>,
     pub(crate) started: Instant,
     pub(crate) logging: Logging,
+    pub(crate) answers: Answers,
     allocations: Arc<Allocations>,
     random: Mutex<Rng>,
 }
@@ -158,6 +160,7 @@ impl MasterServer {
             watchers,
             started: Instant::now(),
             logging,
+            answers: Answers::default(),
             allocations,
             random: Mutex::new(random),
         });

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use http_api::{ApiError, Encoding, EventStream};
-use master_core::Observation;
+use master_core::{Framework, Observation};
 use proto::recordio;
 use proto::v1::master::Event;
 use proto::v1::master::event::{self, Type};
+use resources::Resources;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use crate::convert::{status_to_proto, task_to_proto};
 use crate::server::Master;
 use crate::status::gone;
-use crate::view::state::State;
+use crate::view::executor::Executors;
+use crate::view::state::get_state;
 use crate::view::{agent, framework};
 use crate::watch::Watch;
 
@@ -27,7 +29,7 @@ pub(super) async fn subscribe(master: &Master, accept: Encoding) -> Result<Respo
         return Err(ApiError::unavailable("Too many operators are subscribed already"));
     };
     let interval = master.options.http_heartbeat_interval;
-    let state = master.blocking(move || State::new(&snapshot).into_proto()).await?;
+    let state = master.blocking(move || get_state(&snapshot)).await?;
     let subscribed = Event {
         r#type: Some(Type::Subscribed.into()),
         subscribed: Some(event::Subscribed {
@@ -97,12 +99,13 @@ fn event_of(observation: &Arc<Observation>) -> Option<Event> {
             event(Type::TaskUpdated, Event { task_updated, ..Default::default() })
         }
         Observation::FrameworkAdded(added) => {
-            let framework_added = Some(event::FrameworkAdded { framework: framework::to_proto(added, &[]) });
+            let framework_added =
+                Some(event::FrameworkAdded { framework: framework::to_proto(added, &used(added)) });
             event(Type::FrameworkAdded, Event { framework_added, ..Default::default() })
         }
         Observation::FrameworkUpdated(updated) => {
             let framework_updated =
-                Some(event::FrameworkUpdated { framework: framework::to_proto(updated, &[]) });
+                Some(event::FrameworkUpdated { framework: framework::to_proto(updated, &used(updated)) });
             event(Type::FrameworkUpdated, Event { framework_updated, ..Default::default() })
         }
         Observation::FrameworkRemoved(removed) => {
@@ -120,4 +123,9 @@ fn event_of(observation: &Arc<Observation>) -> Option<Event> {
         }
         Observation::OperationRefused { .. } | Observation::Dropped { .. } => None,
     }
+}
+
+/// What a framework's tasks take; its executors are not at hand where a change of it is told.
+fn used(of: &Framework) -> Resources {
+    framework::used(of, &Executors::default())
 }

@@ -52,6 +52,6 @@ pub(crate) async fn call(
         | Type::DestroyVolumes
         | Type::GrowVolume
         | Type::ShrinkVolume => resources::change(&master, call).await,
-        _ => read::read(&master, call, accept).await,
+        _ => read::read(&master, call, accept, &headers).await,
     }
 }

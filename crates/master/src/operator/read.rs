@@ -1,22 +1,27 @@
 //! Calls that only read.
 
+use axum::http::HeaderMap;
 use axum::response::Response as HttpResponse;
-use http_api::{ApiError, Encoding, json_text, message};
+use http_api::{ApiError, Encoding, message};
 use proto::v1;
 use proto::v1::master::call::Type as CallType;
 use proto::v1::master::response::{self, Type};
 use proto::v1::master::{Call, Response};
-use serde::{Serialize, Serializer};
 
 use super::{maintenance, quota, weights};
+use crate::answers::Question;
 use crate::convert::operation_to_proto;
 use crate::server::Master;
 use crate::view::roles::roles;
-use crate::view::state::{Agents, Executors, Frameworks, State, Tasks};
 use http_api::VERSION;
 
 /// Answers a call that changes nothing.
-pub(super) async fn read(master: &Master, call: Call, accept: Encoding) -> Result<HttpResponse, ApiError> {
+pub(super) async fn read(
+    master: &Master,
+    call: Call,
+    accept: Encoding,
+    headers: &HeaderMap,
+) -> Result<HttpResponse, ApiError> {
     let reply =
         |kind: Type, fill: Response| Ok(message(accept, &Response { r#type: Some(kind.into()), ..fill }));
     match call.r#type() {
@@ -84,81 +89,26 @@ pub(super) async fn read(master: &Master, call: Call, accept: Encoding) -> Resul
         }
         // The master gives out no files, so every path is unknown.
         CallType::ListFiles | CallType::ReadFile => Err(ApiError::not_found("")),
-        kind => state(master, kind, accept).await,
+        kind => state(master, kind, accept, headers).await,
     }
 }
 
-/// The calls that show entities. Their answers can be long, so they are made where waiting does no harm.
-async fn state(master: &Master, kind: CallType, accept: Encoding) -> Result<HttpResponse, ApiError> {
-    let snapshot = master.snapshot().await?;
-    let made = master.blocking(move || match kind {
-        CallType::GetState => {
-            Ok(listed(accept, Type::GetState, "get_state", State::new(&snapshot), |state| Response {
-                get_state: Some(state.into_proto()),
-                ..Default::default()
-            }))
-        }
-        CallType::GetTasks => {
-            Ok(listed(accept, Type::GetTasks, "get_tasks", Tasks::new(&snapshot), |tasks| Response {
-                get_tasks: Some(tasks.into_proto()),
-                ..Default::default()
-            }))
-        }
-        CallType::GetExecutors => {
-            Ok(listed(accept, Type::GetExecutors, "get_executors", Executors::new(&snapshot), |executors| {
-                Response { get_executors: Some(executors.into_proto()), ..Default::default() }
-            }))
-        }
-        CallType::GetFrameworks => Ok(listed(
-            accept,
-            Type::GetFrameworks,
-            "get_frameworks",
-            Frameworks::new(&snapshot),
-            |frameworks| Response { get_frameworks: Some(frameworks.into_proto()), ..Default::default() },
-        )),
-        CallType::GetAgents => {
-            Ok(listed(accept, Type::GetAgents, "get_agents", Agents::new(&snapshot), |agents| Response {
-                get_agents: Some(agents.into_proto()),
-                ..Default::default()
-            }))
-        }
-        kind => Err(ApiError::not_implemented(format!("{} is not supported", kind.as_str_name()))),
-    });
-    made.await?
-}
-
-/// An answer with lists. In JSON they are all there, empty ones too: readers expect it so.
-fn listed<V: Serialize>(
+/// The calls that show all entities of a kind.
+async fn state(
+    master: &Master,
+    kind: CallType,
     accept: Encoding,
-    kind: Type,
-    field: &'static str,
-    view: V,
-    into_proto: impl FnOnce(V) -> Response,
-) -> HttpResponse {
-    match accept {
-        Encoding::Json => {
-            let answer = Answer { kind: kind.as_str_name(), field, view };
-            json_text(serde_json::to_vec(&answer).unwrap_or_default())
-        }
-        Encoding::Protobuf => message(accept, &Response { r#type: Some(kind.into()), ..into_proto(view) }),
-    }
-}
-
-/// `{"type": KIND, FIELD: VIEW}`.
-struct Answer<V> {
-    kind: &'static str,
-    field: &'static str,
-    view: V,
-}
-
-impl<V: Serialize> Serialize for Answer<V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap as _;
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("type", self.kind)?;
-        map.serialize_entry(self.field, &self.view)?;
-        map.end()
-    }
+    headers: &HeaderMap,
+) -> Result<HttpResponse, ApiError> {
+    let question = match kind {
+        CallType::GetState => Question::GetState(accept),
+        CallType::GetTasks => Question::GetTasks(accept),
+        CallType::GetExecutors => Question::GetExecutors(accept),
+        CallType::GetFrameworks => Question::GetFrameworks(accept),
+        CallType::GetAgents => Question::GetAgents(accept),
+        kind => return Err(ApiError::not_implemented(format!("{} is not supported", kind.as_str_name()))),
+    };
+    Ok(master.answers.get(master, question).await?.respond(headers))
 }
 
 fn flags(master: &Master) -> Vec<v1::Flag> {

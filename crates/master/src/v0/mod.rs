@@ -39,9 +39,14 @@ impl Query {
         self.get(name).map(parse).transpose()
     }
 
+    /// The function that the answer is to call, if any.
+    pub(crate) fn jsonp(&self) -> Option<&str> {
+        value_of(&self.0, "jsonp")
+    }
+
     /// An answer in JSON, wrapped as the query asks for.
     pub(crate) fn json(&self, value: &impl Serialize) -> Result<Response, ApiError> {
         let text = serde_json::to_vec(value).map_err(|error| ApiError::internal(error.to_string()))?;
-        with_jsonp(text, value_of(&self.0, "jsonp"))
+        with_jsonp(text, self.jsonp())
     }
 }

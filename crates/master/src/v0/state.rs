@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
-use http_api::ApiError;
+use http_api::{Answer, ApiError, with_jsonp};
 use master_core::{Snapshot, Task};
 use serde_json::{Value, json};
 
 use super::Query;
+use crate::answers::{Question, answer_once};
 use crate::context::Identity;
 use crate::server::Master;
-use crate::view::agent::AgentFullView;
-use crate::view::framework::{FrameworkView, all_tasks};
-use crate::view::state::{StateView, every_framework};
+use crate::view::framework::all_tasks;
+use crate::view::state::every_framework;
 use crate::view::summary::Summary;
 use crate::view::task::TaskView;
 
@@ -31,12 +32,31 @@ async fn answer(
     master.blocking(move || show(&identity, &snapshot, &Query::new(query.as_deref()))).await?
 }
 
+/// Answers with what is kept for all, wrapped as the query asks for.
+async fn long(
+    master: &Master,
+    question: Question,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let answer = master.answers.get(master, question).await?;
+    shown(&answer, &Query::new(query), headers)
+}
+
+fn shown(answer: &Answer, query: &Query, headers: &HeaderMap) -> Result<Response, ApiError> {
+    match query.jsonp() {
+        None => Ok(answer.respond(headers)),
+        callback => with_jsonp(answer.to_vec(), callback),
+    }
+}
+
 /// `/state`.
 pub(crate) async fn state(
     State(master): State<Master>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    answer(master, query, |identity, snapshot, query| query.json(&StateView::new(identity, snapshot))).await
+    long(&master, Question::State, query.as_deref(), &headers).await
 }
 
 /// `/state-summary`.
@@ -51,13 +71,16 @@ pub(crate) async fn summary(
 pub(crate) async fn agents(
     State(master): State<Master>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    answer(master, query, |_, snapshot, query| {
-        let wanted = |id: &str| query.get("slave_id").is_none_or(|wanted| wanted == id);
-        let agents = snapshot.agents.iter().filter(|agent| wanted(agent.id.as_str()));
-        let agents: Vec<AgentFullView> =
-            agents.map(|agent| AgentFullView::new(agent, &snapshot.frameworks)).collect();
-        query.json(&json!({ "slaves": agents, "recovered_slaves": [] }))
+    if Query::new(query.as_deref()).get("slave_id").is_none() {
+        return long(&master, Question::Agents, query.as_deref(), &headers).await;
+    }
+    answer(master, query, move |identity, snapshot, query| {
+        let wanted = query.get("slave_id");
+        let mut part = snapshot.clone();
+        part.agents.retain(|agent| Some(agent.id.as_str()) == wanted);
+        shown(&answer_once(Question::Agents, identity, &part), query, &headers)
     })
     .await
 }
@@ -66,18 +89,17 @@ pub(crate) async fn agents(
 pub(crate) async fn frameworks(
     State(master): State<Master>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    answer(master, query, |_, snapshot, query| {
-        let wanted = |id: &str| query.get("framework_id").is_none_or(|wanted| wanted == id);
-        let views = |frameworks: &[Arc<master_core::Framework>]| -> Vec<FrameworkView> {
-            let wanted = frameworks.iter().filter(|framework| wanted(framework.id.as_str()));
-            wanted.map(|framework| FrameworkView::new(framework, &snapshot.agents)).collect()
-        };
-        query.json(&json!({
-            "frameworks": views(&snapshot.frameworks),
-            "completed_frameworks": views(&snapshot.completed_frameworks),
-            "unregistered_frameworks": [],
-        }))
+    if Query::new(query.as_deref()).get("framework_id").is_none() {
+        return long(&master, Question::Frameworks, query.as_deref(), &headers).await;
+    }
+    answer(master, query, move |identity, snapshot, query| {
+        let wanted = query.get("framework_id");
+        let mut part = snapshot.clone();
+        part.frameworks.retain(|framework| Some(framework.id.as_str()) == wanted);
+        part.completed_frameworks.retain(|framework| Some(framework.id.as_str()) == wanted);
+        shown(&answer_once(Question::Frameworks, identity, &part), query, &headers)
     })
     .await
 }

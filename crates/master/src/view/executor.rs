@@ -1,12 +1,42 @@
 //! Executors as the v0 endpoints show them.
 
-use master_core::ExecutorInfo;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::{AgentId, FrameworkId};
+use master_core::{Agent, ExecutorInfo};
 use proto::v1;
 use serde::Serialize;
 use serde_json::{Map, json};
 
 use super::amounts::amounts;
 use crate::convert::executor_to_proto;
+
+/// An executor and where it runs.
+pub(crate) type OnAgent<'a> = (&'a AgentId, &'a Arc<ExecutorInfo>);
+
+/// All executors by framework: agents know them, and who asks for those of one framework would have to look at each agent.
+#[derive(Default)]
+pub(crate) struct Executors<'a>(BTreeMap<&'a FrameworkId, Vec<OnAgent<'a>>>);
+
+impl<'a> Executors<'a> {
+    /// Those of all agents.
+    pub(crate) fn new(agents: &'a [Arc<Agent>]) -> Self {
+        let mut all = Self::default();
+        for agent in agents {
+            for (framework, executors) in &agent.executors {
+                let held = all.0.entry(framework).or_default();
+                held.extend(executors.values().map(|executor| (&agent.id, executor)));
+            }
+        }
+        all
+    }
+
+    /// Those of a framework, by agent.
+    pub(crate) fn of(&self, framework: &FrameworkId) -> &[OnAgent<'a>] {
+        self.0.get(framework).map_or(&[], Vec::as_slice)
+    }
+}
 
 /// An executor on an agent.
 #[derive(Serialize)]

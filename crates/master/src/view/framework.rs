@@ -1,10 +1,11 @@
 //! Frameworks as readers see them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::AgentId;
-use master_core::{Agent, ExecutorInfo, Framework, Task};
+use http_api::Pieces;
+use master_core::{Framework, Offer, Task};
 use proto::v1;
 use proto::v1::master::response::get_frameworks;
 use resources::Resources;
@@ -12,8 +13,8 @@ use serde::Serialize;
 use serde_json::{Map, json};
 
 use super::amounts::amounts;
-use super::executor::ExecutorView;
-use super::task::{TaskCounts, TaskView};
+use super::executor::{ExecutorView, Executors, OnAgent};
+use super::task::TaskCounts;
 use super::time_info;
 use crate::offers::offer_to_proto;
 
@@ -34,8 +35,8 @@ fn offer_constraints(framework: &Framework) -> v1::scheduler::OfferConstraints {
     proto::Message::decode(framework.offer_constraints.body.as_bytes()).unwrap_or_default()
 }
 
-/// A framework for `GET_FRAMEWORKS`.
-pub(crate) fn to_proto(framework: &Framework, agents: &[Arc<Agent>]) -> get_frameworks::Framework {
+/// A framework for `GET_FRAMEWORKS`; `used` is what its tasks and executors take.
+pub(crate) fn to_proto(framework: &Framework, used: &Resources) -> get_frameworks::Framework {
     let registered = time_info(framework.registered_time);
     get_frameworks::Framework {
         framework_info: info(framework),
@@ -46,7 +47,7 @@ pub(crate) fn to_proto(framework: &Framework, agents: &[Arc<Agent>]) -> get_fram
         reregistered_time: Some(framework.reregistered_time.map_or(registered, time_info)),
         unregistered_time: framework.unregistered_time.filter(|_| !framework.connected()).map(time_info),
         offers: framework.offers.values().map(|offer| offer_to_proto(offer)).collect(),
-        allocated_resources: wire::resources_to_endpoint(&used(framework, agents)),
+        allocated_resources: wire::resources_to_endpoint(used),
         offered_resources: wire::resources_to_endpoint(&offered(framework)),
         offer_constraints: Some(offer_constraints(framework)),
         ..Default::default()
@@ -69,11 +70,11 @@ pub(crate) struct FrameworkBase {
 }
 
 impl FrameworkBase {
-    fn new(framework: &Framework, agents: &[Arc<Agent>], info: &v1::FrameworkInfo) -> Self {
+    fn new(framework: &Framework, used: &Resources, info: &v1::FrameworkInfo) -> Self {
         Self {
             id: framework.id.to_string(),
             name: framework.info.name.clone(),
-            used_resources: amounts(&used(framework, agents)),
+            used_resources: amounts(used),
             offered_resources: amounts(&offered(framework)),
             capabilities: info
                 .capabilities
@@ -101,7 +102,7 @@ pub(crate) struct FrameworkSummary {
 
 impl FrameworkSummary {
     /// The summary of a framework.
-    pub(crate) fn new(framework: &Framework, agents: &[Arc<Agent>]) -> Self {
+    pub(crate) fn new(framework: &Framework, executors: &Executors<'_>) -> Self {
         let mut tasks = TaskCounts::default();
         let mut on: BTreeSet<&AgentId> = BTreeSet::new();
         for task in all_tasks(framework) {
@@ -109,7 +110,7 @@ impl FrameworkSummary {
             on.insert(&task.agent_id);
         }
         Self {
-            base: FrameworkBase::new(framework, agents, &info(framework)),
+            base: FrameworkBase::new(framework, &used(framework, executors), &info(framework)),
             tasks,
             slave_ids: on.into_iter().map(ToString::to_string).collect(),
         }
@@ -125,9 +126,9 @@ pub(crate) fn all_tasks(framework: &Framework) -> impl Iterator<Item = &Arc<Task
         .chain(framework.completed_tasks.iter())
 }
 
-/// A framework with everything of it.
+/// A framework with everything of it, up to its tasks.
 #[derive(Serialize)]
-pub(crate) struct FrameworkView {
+struct Head {
     #[serde(flatten)]
     base: FrameworkBase,
     user: String,
@@ -144,9 +145,11 @@ pub(crate) struct FrameworkView {
     role: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<String>>,
-    tasks: Vec<TaskView>,
-    unreachable_tasks: Vec<TaskView>,
-    completed_tasks: Vec<TaskView>,
+}
+
+/// What follows its tasks.
+#[derive(Serialize)]
+struct Tail {
     offers: Vec<serde_json::Value>,
     executors: Vec<ExecutorView>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,79 +157,81 @@ pub(crate) struct FrameworkView {
     offer_constraints: serde_json::Value,
 }
 
-impl FrameworkView {
-    /// The view of a framework.
-    pub(crate) fn new(framework: &Framework, agents: &[Arc<Agent>]) -> Self {
-        let info = info(framework);
-        let multi_role = framework.info.capabilities.multi_role;
-        let roles: Vec<String> = framework.info.roles.iter().map(ToString::to_string).collect();
-        let view =
-            |tasks: &mut dyn Iterator<Item = &Arc<Task>>| tasks.map(|task| TaskView::new(task)).collect();
-        Self {
-            base: FrameworkBase::new(framework, agents, &info),
-            user: framework.info.user.clone(),
-            failover_timeout: framework.info.failover_timeout.as_secs_f64(),
-            checkpoint: framework.info.checkpoint,
-            registered_time: framework.registered_time.as_secs_f64(),
-            unregistered_time: framework.unregistered_time.map_or(0.0, |time| time.as_secs_f64()),
-            principal: framework.info.principal.clone(),
-            reregistered_time: framework.reregistered_time.map(|time| time.as_secs_f64()),
-            resources: amounts(&used_and_offered(framework, agents)),
-            role: (!multi_role).then(|| roles.first().cloned().unwrap_or_default()),
-            roles: multi_role.then_some(roles),
-            tasks: view(&mut framework.tasks.values()),
-            unreachable_tasks: view(&mut framework.unreachable_tasks.values()),
-            completed_tasks: view(&mut framework.completed_tasks.iter()),
-            offers: framework
-                .offers
-                .values()
-                .map(|offer| {
-                    json!({
-                        "id": offer.id.as_str(),
-                        "framework_id": offer.framework_id.as_str(),
-                        "allocation_info": { "role": offer.role.as_str() },
-                        "slave_id": offer.agent_id.as_str(),
-                        "resources": amounts(&offer.resources),
-                    })
-                })
-                .collect(),
-            executors: executors(framework, agents),
-            labels: info.labels.map(|labels| labels.labels),
-            offer_constraints: serde_json::from_slice(&proto::json::to_vec(&offer_constraints(framework)))
-                .unwrap_or_else(|_| json!({})),
-        }
-    }
+/// Writes the view of a framework. `tasks` writes its lists of tasks, which are long and shared with other answers:
+/// `"NAME":[...]` of each, with commas between.
+pub(crate) fn write(
+    out: &mut Pieces,
+    framework: &Framework,
+    used: &Resources,
+    executors: &[OnAgent<'_>],
+    tasks: impl FnOnce(&mut Pieces),
+) {
+    let info = info(framework);
+    let multi_role = framework.info.capabilities.multi_role;
+    let roles: Vec<String> = framework.info.roles.iter().map(ToString::to_string).collect();
+    let held = used.iter().chain(offered(framework).iter()).cloned().collect();
+    let head = Head {
+        base: FrameworkBase::new(framework, used, &info),
+        user: framework.info.user.clone(),
+        failover_timeout: framework.info.failover_timeout.as_secs_f64(),
+        checkpoint: framework.info.checkpoint,
+        registered_time: framework.registered_time.as_secs_f64(),
+        unregistered_time: framework.unregistered_time.map_or(0.0, |time| time.as_secs_f64()),
+        principal: framework.info.principal.clone(),
+        reregistered_time: framework.reregistered_time.map(|time| time.as_secs_f64()),
+        resources: amounts(&held),
+        role: (!multi_role).then(|| roles.first().cloned().unwrap_or_default()),
+        roles: multi_role.then_some(roles),
+    };
+    let tail = Tail {
+        offers: framework.offers.values().map(|offer| offer_view(offer)).collect(),
+        executors: executors
+            .iter()
+            .map(|(agent, executor)| ExecutorView::new(executor, framework.id.as_str(), agent.as_str()))
+            .collect(),
+        labels: info.labels.map(|labels| labels.labels),
+        offer_constraints: serde_json::from_slice(&proto::json::to_vec(&offer_constraints(framework)))
+            .unwrap_or_else(|_| json!({})),
+    };
+    out.write(b"{");
+    write_members(out, &head);
+    out.write(b",");
+    tasks(out);
+    out.write(b",");
+    write_members(out, &tail);
+    out.write(b"}");
+}
+
+/// The members of an object that has some, without its braces.
+pub(crate) fn write_members(out: &mut Pieces, object: &impl Serialize) {
+    let text = serde_json::to_vec(object).unwrap_or_default();
+    out.write(text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}")).unwrap_or_default());
+}
+
+fn offer_view(offer: &Offer) -> serde_json::Value {
+    json!({
+        "id": offer.id.as_str(),
+        "framework_id": offer.framework_id.as_str(),
+        "allocation_info": { "role": offer.role.as_str() },
+        "slave_id": offer.agent_id.as_str(),
+        "resources": amounts(&offer.resources),
+    })
 }
 
 /// What tasks and executors of a framework take.
-pub(crate) fn used(framework: &Framework, agents: &[Arc<Agent>]) -> Resources {
-    // Ended tasks hold nothing, even while their last status is on its way.
-    let tasks = framework.tasks.values().filter(|task| !task.state.is_terminal()).map(|task| &task.resources);
-    let executors = executors_of(framework, agents).map(|(_, executor)| &executor.resources);
-    tasks.chain(executors).flat_map(Resources::iter).cloned().collect()
+pub(crate) fn used(framework: &Framework, executors: &Executors<'_>) -> Resources {
+    let tasks = tasks_use(framework.tasks.values());
+    let executors = executors.of(&framework.id).iter().map(|(_, executor)| &executor.resources);
+    tasks.iter().chain(executors.flat_map(Resources::iter)).cloned().collect()
+}
+
+/// What tasks take. Ended ones hold nothing, even while their last status is on its way.
+pub(crate) fn tasks_use<'a>(tasks: impl Iterator<Item = &'a Arc<Task>>) -> Resources {
+    let holding = tasks.filter(|task| !task.state.is_terminal());
+    holding.flat_map(|task| task.resources.iter()).cloned().collect()
 }
 
 /// What a framework is offered.
 pub(crate) fn offered(framework: &Framework) -> Resources {
     framework.offers.values().flat_map(|offer| offer.resources.iter()).cloned().collect()
-}
-
-fn used_and_offered(framework: &Framework, agents: &[Arc<Agent>]) -> Resources {
-    used(framework, agents).iter().chain(offered(framework).iter()).cloned().collect()
-}
-
-/// The executors of a framework, each with its agent.
-fn executors_of<'a>(
-    framework: &'a Framework,
-    agents: &'a [Arc<Agent>],
-) -> impl Iterator<Item = (&'a AgentId, &'a Arc<ExecutorInfo>)> {
-    agents.iter().flat_map(|agent| {
-        let executors = agent.executors.get(&framework.id).into_iter().flat_map(BTreeMap::values);
-        executors.map(|executor| (&agent.id, executor))
-    })
-}
-
-fn executors(framework: &Framework, agents: &[Arc<Agent>]) -> Vec<ExecutorView> {
-    let all = executors_of(framework, agents);
-    all.map(|(agent, executor)| ExecutorView::new(executor, framework.id.as_str(), agent.as_str())).collect()
 }

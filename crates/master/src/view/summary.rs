@@ -7,6 +7,7 @@ use master_core::Snapshot;
 use serde::Serialize;
 
 use super::agent::AgentView;
+use super::executor::Executors;
 use super::framework::{FrameworkSummary, all_tasks};
 use super::state::every_framework;
 use super::task::TaskCounts;
@@ -58,6 +59,7 @@ impl<'a> Summary<'a> {
                 framework_ids: here.frameworks.into_iter().map(ToString::to_string).collect(),
             }
         });
+        let executors = Executors::new(&snapshot.agents);
         Self {
             hostname: &identity.hostname,
             cluster: identity.cluster.as_deref(),
@@ -65,7 +67,7 @@ impl<'a> Summary<'a> {
             frameworks: snapshot
                 .frameworks
                 .iter()
-                .map(|framework| FrameworkSummary::new(framework, &snapshot.agents))
+                .map(|framework| FrameworkSummary::new(framework, &executors))
                 .collect(),
         }
     }

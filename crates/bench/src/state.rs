@@ -1,0 +1,175 @@
+//! How long a master takes to show everything that it knows, and whether that holds schedulers up. After Mesos'
+//! `MasterStateQuery` and `MasterActorResponsiveness` benchmarks.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use conformance::cluster::Server;
+use conformance::ports;
+use sdk::build::Framework;
+use sdk::scheduler::{Event, Scheduler};
+use sdk::{Encoding, Masters};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::crowd::{Crowd, Shape};
+use crate::report::{self, cores, figure, times};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Emulated agents.
+    #[arg(long, default_value_t = 20_000)]
+    agents: u32,
+    /// Frameworks, each with tasks on each agent.
+    #[arg(long, default_value_t = 5)]
+    frameworks: u32,
+    /// Running tasks of each framework on each agent; as many are completed.
+    #[arg(long, default_value_t = 2)]
+    tasks: u32,
+    /// How often each answer is asked for.
+    #[arg(long, default_value_t = 10)]
+    rounds: usize,
+    /// How many clients poll `/state` while a scheduler works.
+    #[arg(long, default_value_t = 100)]
+    clients: usize,
+    /// For how many seconds.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+}
+
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let flags = [
+        format!("--work_dir={}", directory.path().join("master").display()),
+        format!(
+            "--max_completed_tasks_per_framework={}",
+            u64::from(options.agents) * u64::from(options.tasks)
+        ),
+    ];
+    let mut master = Server::start("master", ports::free()?, &flags, directory.path().join("master.log"))?;
+    tokio::task::block_in_place(|| master.wait_until_healthy())?;
+    let address: SocketAddr = master.address.parse()?;
+    let shape = Shape {
+        agents: options.agents,
+        frameworks: options.frameworks,
+        tasks: options.tasks,
+        completed: options.tasks,
+    };
+    let of_each = u64::from(options.agents) * u64::from(options.frameworks) * u64::from(options.tasks);
+    println!(
+        "{} agents x {} frameworks x {} tasks: {of_each} running, as many completed; {} cores",
+        options.agents,
+        options.frameworks,
+        options.tasks,
+        cores()
+    );
+    let (crowd, began) = Crowd::start(shape, address).await?;
+    crowd.wait().await?;
+    figure("all agents were taken back after", report::millis(began.elapsed()));
+    for (name, request) in questions(address) {
+        let mut all = Vec::new();
+        let mut length = 0;
+        for _ in 0..=options.rounds {
+            let (took, got) = ask(address, &request).await.with_context(|| name.to_owned())?;
+            all.push(took);
+            length = got;
+        }
+        let first = all.remove(0);
+        figure(name, format!("{} MiB, the first time {}", length >> 20, report::millis(first)));
+        times("  then", &mut all);
+    }
+    report::memory("the master", master.pid());
+    responsiveness(options, address, false).await?;
+    responsiveness(options, address, true).await
+}
+
+/// What is asked for, as the bytes of a request.
+fn questions(address: SocketAddr) -> [(&'static str, Vec<u8>); 3] {
+    let call = r#"{"type":"GET_STATE"}"#;
+    let post = |accept: &str| {
+        format!(
+            "POST /api/v1 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Accept: {accept}\r\nContent-Length: {}\r\n\r\n{call}",
+            call.len()
+        )
+        .into_bytes()
+    };
+    [
+        ("/state", get_state(address)),
+        ("GET_STATE in protobuf", post("application/x-protobuf")),
+        ("GET_STATE in JSON", post("application/json")),
+    ]
+}
+
+fn get_state(address: SocketAddr) -> Vec<u8> {
+    format!("GET /state HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").into_bytes()
+}
+
+/// Asks and reads to the last byte; how long that took, and how many bytes came.
+async fn ask(address: SocketAddr, request: &[u8]) -> Result<(Duration, usize)> {
+    let began = Instant::now();
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request).await?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut length = 0;
+    loop {
+        let read = stream.read(&mut buffer).await?;
+        if read == 0 {
+            break;
+        }
+        ensure!(length > 0 || buffer.starts_with(b"HTTP/1.1 200"), "it was refused");
+        length += read;
+    }
+    Ok((began.elapsed(), length))
+}
+
+/// A scheduler asks how a task of its own stands, again and again, while others poll everything, or do not.
+async fn responsiveness(options: &Options, address: SocketAddr, polled: bool) -> Result<()> {
+    let mut scheduler = Scheduler::builder(Framework::new("responsiveness").build())
+        .suppressed_roles(["*"])
+        .masters(Masters::parse(&address.to_string())?)
+        .encoding(Encoding::Protobuf)
+        .start()?;
+    let calls = scheduler.calls();
+    let until = Instant::now() + Duration::from_secs(options.seconds);
+    let pollers: Vec<_> = (0..if polled { options.clients } else { 0 })
+        .map(|_| {
+            tokio::spawn(async move {
+                let request = get_state(address);
+                let mut polls = 0_u32;
+                while Instant::now() < until && ask(address, &request).await.is_ok() {
+                    polls += 1;
+                }
+                polls
+            })
+        })
+        .collect();
+    let mut all = Vec::new();
+    let mut asked = None;
+    while Instant::now() < until {
+        match scheduler.next_event().await.context("the events ended")? {
+            Event::Subscribed(_) if asked.is_none() => {}
+            Event::Update(status) if status.task_id.value == "nobody's" => {
+                all.extend(asked.take().map(|at: Instant| at.elapsed()));
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            _ => continue,
+        }
+        asked = Some(Instant::now());
+        calls.reconcile(vec![("nobody's".into(), None)]).await?;
+    }
+    let mut polls = 0;
+    for poller in pollers {
+        polls += poller.await?;
+    }
+    let name = if polled {
+        figure("answers to the polling clients", format!("{polls} in {} s", options.seconds));
+        format!("RECONCILE beside {} clients", options.clients)
+    } else {
+        "RECONCILE with nobody polling".to_owned()
+    };
+    times(&name, &mut all);
+    Ok(())
+}

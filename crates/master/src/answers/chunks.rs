@@ -1,0 +1,253 @@
+//! Lists of entities in encoded form, kept until an entity changes.
+//!
+//! A list is cut into chunks at places that depend on the entities' ids alone, so that what comes or goes changes the chunk
+//! where it is and no other. A chunk is what it was as long as all of its entities are: the core changes an entity by making
+//! another (`Arc::make_mut`), for a chunk holds a weak reference to each of its own.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::{Arc, OnceLock, Weak};
+
+use bytes::Bytes;
+use http_api::Piece;
+
+/// After one of so many entities a chunk ends, on average.
+const MEAN: u64 = 64;
+/// After so many it ends in any case.
+const MOST: usize = 512;
+
+/// What lists are made of.
+pub(super) trait Entity: Sized {
+    /// How a list of them can be encoded.
+    type Form: Copy + Into<usize>;
+    /// What is known of a chunk without its encoding.
+    type Sum;
+
+    /// How many forms there are.
+    const FORMS: usize;
+
+    /// What says where chunks end; it never changes.
+    fn id(&self) -> &str;
+
+    /// Sums up a chunk.
+    fn sum(chunk: &[&Arc<Self>]) -> Self::Sum;
+}
+
+/// Some entities that follow one another in a list.
+pub(super) struct Chunk<T: Entity> {
+    members: Box<[Weak<T>]>,
+    /// Whether it ends because its last entity's id says so, and not because the list did.
+    closed: bool,
+    /// What is known of it.
+    pub(super) sum: T::Sum,
+    forms: Box<[OnceLock<Piece>]>,
+}
+
+impl<T: Entity> Chunk<T> {
+    fn new(members: &[&Arc<T>], closed: bool) -> Self {
+        Self {
+            members: members.iter().map(|member| Arc::downgrade(member)).collect(),
+            closed,
+            sum: T::sum(members),
+            forms: (0..T::FORMS).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    /// Whether the list goes on with exactly what this chunk has.
+    fn matches(&self, rest: &[&Arc<T>]) -> bool {
+        let length = self.members.len();
+        if rest.len() < length || !self.closed && rest.len() > length {
+            return false;
+        }
+        self.members.iter().zip(rest).all(|(kept, now)| Weak::as_ptr(kept) == Arc::as_ptr(now))
+    }
+}
+
+/// A chunk, and where the list has it.
+pub(super) struct Found<'a, T: Entity> {
+    chunk: Arc<Chunk<T>>,
+    members: &'a [&'a Arc<T>],
+}
+
+impl<T: Entity> Found<'_, T> {
+    /// What is known of it.
+    pub(super) fn sum(&self) -> &T::Sum {
+        &self.chunk.sum
+    }
+
+    /// Its encoding in a form, written by `write` unless it is kept.
+    pub(super) fn piece(
+        &self,
+        form: T::Form,
+        numbers: &mut u64,
+        write: impl Fn(&T, &mut Vec<u8>),
+    ) -> Option<&Piece> {
+        self.chunk.forms.get(form.into()).map(|kept| {
+            kept.get_or_init(|| {
+                let mut out = Vec::new();
+                for member in self.members {
+                    write(member, &mut out);
+                }
+                out.shrink_to_fit();
+                *numbers += 1;
+                Piece { number: *numbers, bytes: Bytes::from(out) }
+            })
+        })
+    }
+}
+
+/// The chunks of all lists of a kind.
+pub(super) struct Chunks<T: Entity> {
+    /// By the list's number and the address of the first entity, which is nobody else's as long as the chunk is here.
+    kept: HashMap<(u8, usize), Arc<Chunk<T>>>,
+    used: HashMap<(u8, usize), Arc<Chunk<T>>>,
+    hasher: std::hash::BuildHasherDefault<std::hash::DefaultHasher>,
+}
+
+impl<T: Entity> Default for Chunks<T> {
+    fn default() -> Self {
+        Self { kept: HashMap::new(), used: HashMap::new(), hasher: std::hash::BuildHasherDefault::default() }
+    }
+}
+
+impl<T: Entity> Chunks<T> {
+    /// Cuts a list into chunks: those that are kept, and new ones where something has changed. `list` tells lists apart in
+    /// which the same entity is encoded in another way.
+    pub(super) fn cut<'a>(&mut self, list: u8, entities: &'a [&'a Arc<T>]) -> Vec<Found<'a, T>> {
+        let mut found = Vec::new();
+        let mut rest = entities;
+        while let Some(first) = rest.first() {
+            let key = (list, Arc::as_ptr(first).addr());
+            let kept = self.kept.get(&key).filter(|chunk| chunk.matches(rest)).cloned();
+            let chunk = kept.unwrap_or_else(|| {
+                let (length, closed) = self.end(rest);
+                Arc::new(Chunk::new(&rest[..length], closed))
+            });
+            let (members, after) = rest.split_at(chunk.members.len());
+            rest = after;
+            self.used.insert(key, Arc::clone(&chunk));
+            found.push(Found { chunk, members });
+        }
+        found
+    }
+
+    /// Where the chunk ends that begins here, and whether that is for good.
+    fn end(&self, rest: &[&Arc<T>]) -> (usize, bool) {
+        let ends = |entity: &&Arc<T>| self.hasher.hash_one(entity.id()).is_multiple_of(MEAN);
+        let most = &rest[..rest.len().min(MOST)];
+        match most.iter().position(ends) {
+            Some(at) => (at + 1, true),
+            None => (most.len(), most.len() == MOST),
+        }
+    }
+
+    /// Forgets the chunks that were not used since this was called last.
+    pub(super) fn sweep(&mut self) {
+        self.kept = std::mem::take(&mut self.used);
+    }
+
+    #[cfg(test)]
+    fn count(&self) -> usize {
+        self.kept.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone)]
+    struct Named(String, u32);
+
+    #[derive(Clone, Copy)]
+    struct Text;
+
+    impl From<Text> for usize {
+        fn from(_: Text) -> Self {
+            0
+        }
+    }
+
+    impl Entity for Named {
+        type Form = Text;
+        type Sum = u32;
+        const FORMS: usize = 1;
+
+        fn id(&self) -> &str {
+            &self.0
+        }
+
+        fn sum(chunk: &[&Arc<Self>]) -> u32 {
+            chunk.iter().map(|named| named.1).sum()
+        }
+    }
+
+    /// The list as one text and its sum, and how many entities had to be written for it.
+    fn read(chunks: &mut Chunks<Named>, numbers: &mut u64, list: &[Arc<Named>]) -> (String, u32, usize) {
+        let written = std::cell::Cell::new(0);
+        let entities: Vec<&Arc<Named>> = list.iter().collect();
+        let (mut text, mut sum) = (String::new(), 0);
+        for found in chunks.cut(0, &entities) {
+            let piece = found.piece(Text, numbers, |named, out| {
+                written.set(written.get() + 1);
+                out.extend_from_slice(format!("{}={};", named.0, named.1).as_bytes());
+            });
+            text.push_str(std::str::from_utf8(&piece.unwrap().bytes).unwrap());
+            sum += found.sum();
+        }
+        chunks.sweep();
+        (text, sum, written.get())
+    }
+
+    fn plain(list: &[Arc<Named>]) -> (String, u32) {
+        let text = list.iter().map(|named| format!("{}={};", named.0, named.1)).collect();
+        (text, list.iter().map(|named| named.1).sum())
+    }
+
+    #[test]
+    fn only_what_changed_is_written_again() {
+        let mut list: Vec<_> = (0..10_000).map(|n| Arc::new(Named(format!("task-{n}"), n))).collect();
+        let (mut chunks, mut numbers) = (Chunks::default(), 0);
+        let mut check = |list: &[Arc<Named>], most: usize| {
+            let (text, sum, written) = read(&mut chunks, &mut numbers, list);
+            assert_eq!((text, sum), plain(list));
+            assert!(written <= most, "{written} were written");
+            assert!(chunks.count() < 10_000 / 32, "{} chunks", chunks.count());
+        };
+        check(&list, 10_000);
+        check(&list, 0);
+        // One changes, as the core changes it: nobody else holds it.
+        Arc::make_mut(&mut list[5_000]).1 = 7;
+        check(&list, MOST);
+        check(&list, 0);
+        list.remove(5_000);
+        check(&list, MOST);
+        list.insert(77, Arc::new(Named("new".into(), 1)));
+        check(&list, MOST);
+        // A ring of entities that ended: the oldest goes, a new one comes.
+        list.remove(0);
+        list.push(Arc::new(Named("last".into(), 1)));
+        check(&list, 2 * MOST);
+        check(&list[..0], 0);
+        check(&list, 10_000);
+    }
+
+    #[test]
+    fn random_changes_never_show_what_was() {
+        let mut rng = base::Rng::new(7);
+        let mut list: Vec<Arc<Named>> = Vec::new();
+        let (mut chunks, mut numbers) = (Chunks::default(), 0);
+        for step in 0..2_000_u32 {
+            for _ in 0..rng.below(4) {
+                let at = usize::try_from(rng.below(list.len() as u64 + 1)).unwrap();
+                match rng.below(3) {
+                    0 if at < list.len() => drop(list.remove(at)),
+                    1 if at < list.len() => Arc::make_mut(&mut list[at]).1 += 1,
+                    _ => list.insert(at, Arc::new(Named(format!("{step}-{at}"), step))),
+                }
+            }
+            let (text, sum, _) = read(&mut chunks, &mut numbers, &list);
+            assert_eq!((text, sum), plain(&list));
+        }
+    }
+}

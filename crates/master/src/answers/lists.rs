@@ -1,0 +1,160 @@
+//! The lists of all entities, cut into chunks.
+
+use std::sync::Arc;
+
+use http_api::{Piece, Pieces};
+use master_core::{Agent, Framework, Snapshot, Task};
+use resources::Resources;
+
+use super::chunks::{Chunks, Found};
+use super::entities::{AgentForm, TaskForm, write_agent, write_task};
+use crate::view::executor::OnAgent;
+
+/// What is kept of the lists.
+#[derive(Default)]
+pub(super) struct Lists {
+    tasks: Chunks<Task>,
+    agents: Chunks<Agent>,
+    /// The newest number of a piece.
+    numbers: u64,
+}
+
+/// One of the lists of tasks that a framework has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    Tasks,
+    Unreachable,
+    Completed,
+}
+
+impl Of {
+    pub(super) const ALL: [Self; 3] = [Self::Tasks, Self::Unreachable, Self::Completed];
+
+    /// Its name in the answers.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Tasks => "tasks",
+            Self::Unreachable => "unreachable_tasks",
+            Self::Completed => "completed_tasks",
+        }
+    }
+
+    /// Its field in `GetTasks`.
+    fn field(self) -> u32 {
+        match self {
+            Self::Tasks => 2,
+            Self::Unreachable => 5,
+            Self::Completed => 3,
+        }
+    }
+
+    fn index(self) -> u8 {
+        match self {
+            Self::Tasks => 0,
+            Self::Unreachable => 1,
+            Self::Completed => 2,
+        }
+    }
+}
+
+/// A framework with its tasks as lists.
+pub(super) struct Listed<'a> {
+    pub(super) framework: &'a Arc<Framework>,
+    tasks: Vec<&'a Arc<Task>>,
+    unreachable: Vec<&'a Arc<Task>>,
+    completed: Vec<&'a Arc<Task>>,
+}
+
+impl<'a> Listed<'a> {
+    /// All frameworks: those that are there, then those that ended.
+    pub(super) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
+        let every = snapshot.frameworks.iter().chain(&snapshot.completed_frameworks);
+        every
+            .map(|framework| Self {
+                framework,
+                tasks: framework.tasks.values().collect(),
+                unreachable: framework.unreachable_tasks.values().collect(),
+                completed: framework.completed_tasks.iter().collect(),
+            })
+            .collect()
+    }
+
+    fn list(&'a self, of: Of) -> &'a [&'a Arc<Task>] {
+        match of {
+            Of::Tasks => &self.tasks,
+            Of::Unreachable => &self.unreachable,
+            Of::Completed => &self.completed,
+        }
+    }
+}
+
+/// A framework with its tasks in chunks.
+pub(super) struct Cut<'a> {
+    pub(super) framework: &'a Arc<Framework>,
+    lists: [Vec<Found<'a, Task>>; 3],
+}
+
+impl Cut<'_> {
+    fn list(&self, of: Of) -> &[Found<'_, Task>] {
+        self.lists.get(usize::from(of.index())).map_or(&[], Vec::as_slice)
+    }
+
+    /// What its tasks and the given executors of it take.
+    pub(super) fn used(&self, executors: &[OnAgent<'_>]) -> Resources {
+        let tasks = self.list(Of::Tasks).iter().flat_map(|found| found.sum().iter());
+        tasks.chain(executors.iter().flat_map(|(_, executor)| executor.resources.iter())).cloned().collect()
+    }
+}
+
+impl Lists {
+    /// Cuts the tasks of all frameworks. Chunks that they do not need are forgotten.
+    pub(super) fn cut_tasks<'a>(&mut self, listed: &'a [Listed<'a>]) -> Vec<Cut<'a>> {
+        let cut = listed
+            .iter()
+            .map(|each| Cut {
+                framework: each.framework,
+                lists: Of::ALL.map(|of| self.tasks.cut(of.index(), each.list(of))),
+            })
+            .collect();
+        self.tasks.sweep();
+        cut
+    }
+
+    /// Cuts all agents.
+    pub(super) fn cut_agents<'a>(&mut self, agents: &'a [&'a Arc<Agent>]) -> Vec<Found<'a, Agent>> {
+        let cut = self.agents.cut(0, agents);
+        self.agents.sweep();
+        cut
+    }
+
+    /// The pieces of a list of tasks.
+    pub(super) fn tasks<'a>(&mut self, cut: &'a Cut<'_>, of: Of, form: TaskForm) -> Vec<&'a Piece> {
+        let write = |task: &Task, out: &mut Vec<u8>| write_task(task, form, of.field(), out);
+        let found = cut.list(of).iter();
+        found.filter_map(|found| found.piece(form, &mut self.numbers, write)).collect()
+    }
+
+    /// The pieces of a list of agents, or of their executors.
+    pub(super) fn agents<'a>(
+        &mut self,
+        cut: &'a [Found<'_, Agent>],
+        form: AgentForm,
+        frameworks: &[Arc<Framework>],
+    ) -> Vec<&'a Piece> {
+        let write = |agent: &Agent, out: &mut Vec<u8>| write_agent(agent, form, frameworks, out);
+        cut.iter().filter_map(|found| found.piece(form, &mut self.numbers, write)).collect()
+    }
+}
+
+/// Writes pieces, each of which has elements of a JSON list, as one list.
+pub(super) fn write_list<'a>(out: &mut Pieces, pieces: impl IntoIterator<Item = &'a Piece>) {
+    out.write(b"[");
+    let filled = pieces.into_iter().filter(|piece| !piece.bytes.is_empty());
+    for (index, piece) in filled.enumerate() {
+        if index > 0 {
+            out.write(b",");
+        }
+        out.share(piece);
+    }
+    out.write(b"]");
+}

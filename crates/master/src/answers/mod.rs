@@ -1,0 +1,258 @@
+//! Long answers about everything: `/state`, `GET_STATE` and the like.
+//!
+//! They are put together from fragments that are kept until their entity changes ([`chunks`]), and made once for all who ask
+//! at the same time ([`flight`]), so that polling a large cluster costs little more than the bytes that are sent. Nothing
+//! here runs in the core's thread: it only hands out a snapshot.
+
+mod chunks;
+mod entities;
+mod flight;
+mod lists;
+mod v0;
+mod v1;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http_api::{Answer, ApiError, Encoding};
+use master_core::Snapshot;
+
+use crate::context::Identity;
+use crate::server::Master;
+use flight::Flight;
+use lists::Lists;
+
+/// How long fragments are kept that nobody has asked for.
+const KEPT: Duration = Duration::from_mins(2);
+
+/// What can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Question {
+    /// `/state`
+    State,
+    /// `/frameworks`
+    Frameworks,
+    /// `/slaves`
+    Agents,
+    /// `GET_STATE`
+    GetState(Encoding),
+    /// `GET_TASKS`
+    GetTasks(Encoding),
+    /// `GET_EXECUTORS`
+    GetExecutors(Encoding),
+    /// `GET_FRAMEWORKS`
+    GetFrameworks(Encoding),
+    /// `GET_AGENTS`
+    GetAgents(Encoding),
+}
+
+impl Question {
+    const COUNT: usize = 13;
+
+    fn index(self) -> usize {
+        let of = |first: usize, encoding: Encoding| first + usize::from(encoding == Encoding::Protobuf);
+        match self {
+            Self::State => 0,
+            Self::Frameworks => 1,
+            Self::Agents => 2,
+            Self::GetState(encoding) => of(3, encoding),
+            Self::GetTasks(encoding) => of(5, encoding),
+            Self::GetExecutors(encoding) => of(7, encoding),
+            Self::GetFrameworks(encoding) => of(9, encoding),
+            Self::GetAgents(encoding) => of(11, encoding),
+        }
+    }
+
+    /// Its answer.
+    fn answer(self, identity: &Identity, snapshot: &Snapshot, lists: &mut Lists) -> Answer {
+        match self {
+            Self::State => v0::state(identity, snapshot, lists),
+            Self::Frameworks => v0::frameworks(snapshot, lists),
+            Self::Agents => v0::agents(snapshot, lists),
+            Self::GetState(encoding) => v1::state(encoding, snapshot, lists),
+            Self::GetTasks(encoding) => v1::tasks(encoding, snapshot, lists),
+            Self::GetExecutors(encoding) => v1::executors(encoding, snapshot, lists),
+            Self::GetFrameworks(encoding) => v1::frameworks(encoding, snapshot, lists),
+            Self::GetAgents(encoding) => v1::agents(encoding, snapshot, lists),
+        }
+    }
+}
+
+/// Makes them.
+pub(crate) struct Answers {
+    flights: [Arc<Flight<Result<Answer, ApiError>>>; Question::COUNT],
+    kept: Arc<Mutex<Kept>>,
+}
+
+/// What is kept from one answer to the next.
+#[derive(Default)]
+struct Kept {
+    lists: Lists,
+    asked: Option<Instant>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self { flights: std::array::from_fn(|_| Arc::default()), kept: Arc::default() }
+    }
+}
+
+impl Answers {
+    /// The answer to a question, as things are now or a little later.
+    pub(crate) async fn get(&self, master: &Master, question: Question) -> Result<Answer, ApiError> {
+        let flight = self.flights.get(question.index());
+        let flight = flight.ok_or_else(|| ApiError::internal("a question without a place"))?;
+        let make = || {
+            let (master, kept) = (Arc::clone(master), Arc::clone(&self.kept));
+            async move {
+                let snapshot = master.snapshot().await?;
+                let identity = master.identity.clone();
+                let asked = Arc::clone(&kept);
+                let made = master.blocking(move || {
+                    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                    kept.asked = Some(Instant::now());
+                    question.answer(&identity, &snapshot, &mut kept.lists)
+                });
+                let made = made.await;
+                tokio::spawn(forget(asked));
+                made
+            }
+        };
+        flight.join(make).await
+    }
+}
+
+/// Frees what is kept if nobody has asked for a while.
+async fn forget(kept: Arc<Mutex<Kept>>) {
+    tokio::time::sleep(KEPT).await;
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.asked.is_some_and(|asked| asked.elapsed() >= KEPT) {
+        *kept = Kept::default();
+    }
+}
+
+/// The answer to a question from nothing but a snapshot, for a part of it that somebody asked for.
+pub(crate) fn answer_once(question: Question, identity: &Identity, snapshot: &Snapshot) -> Answer {
+    question.answer(identity, snapshot, &mut Lists::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use base::Rng;
+    use http_api::Encoding::{Json, Protobuf};
+    use master_core::{Framework, FromAgent, SchedulerCall, TaskState};
+    use proto::Message as _;
+    use proto::v1::master::Response;
+    use serde_json::Value;
+    use testkit::master::{self, Scheduler};
+
+    use super::*;
+    use crate::view::state::get_state;
+
+    fn identity() -> Identity {
+        let address = "127.0.0.1:5050".parse().unwrap();
+        Identity {
+            id: "master".to_owned(),
+            upid: transport::Upid::new("master", address),
+            hostname: "localhost".to_owned(),
+            cluster: None,
+            domain: None,
+            start_time: base::Time::EPOCH,
+            elected_time: base::Time::EPOCH,
+            flags: Vec::new(),
+        }
+    }
+
+    fn json(answer: &Answer) -> Value {
+        serde_json::from_slice(&answer.to_vec()).unwrap()
+    }
+
+    fn message(answer: &Answer) -> Response {
+        Response::decode(&answer.to_vec()[..]).unwrap()
+    }
+
+    /// Launches tasks on what is offered, and lets some begin to run or end.
+    fn work(master: &mut master::Master, scheduler: &Scheduler, rng: &mut Rng, step: u8) {
+        let framework = of(master, scheduler);
+        for (index, offer) in framework.offers.values().enumerate() {
+            let task = master::task(&format!("task-{step}-{index}"), &offer.agent_id, "cpus:0.01;mem:1");
+            master.accept(scheduler, &offer.id, [master::launch([task])]);
+        }
+        for task in of(master, scheduler).tasks.values() {
+            let state = match rng.below(10) {
+                0 => TaskState::Running,
+                1 => TaskState::Finished,
+                _ => continue,
+            };
+            let agents = master.core.snapshot(master.now).agents;
+            let agent = agents.iter().find(|agent| agent.id == task.agent_id).unwrap();
+            let status = master::status(&scheduler.id, &task.agent_id, &task.task_id, state, step);
+            let uuid = status.status.uuid.unwrap();
+            master.from_agent(&agent.pid, FromAgent::StatusUpdate(status));
+            let (agent_id, task_id) = (task.agent_id.clone(), task.task_id.clone());
+            master.call(scheduler, SchedulerCall::Acknowledge { agent_id, task_id, uuid });
+        }
+        master.call(scheduler, SchedulerCall::Revive(Vec::new()));
+    }
+
+    fn of(master: &master::Master, scheduler: &Scheduler) -> Arc<Framework> {
+        let frameworks = master.core.snapshot(master.now).frameworks;
+        frameworks.into_iter().find(|framework| framework.id == scheduler.id).unwrap()
+    }
+
+    #[test]
+    fn answers_from_what_is_kept_are_those_from_nothing() {
+        let mut master = master::Master::default();
+        let mut rng = Rng::new(5);
+        let schedulers = ["a", "b", "c"].map(|name| master.framework(name));
+        for n in 0..12 {
+            master.agent(&format!("host-{n}"), "cpus:4;mem:1000;ports:[1-10]");
+        }
+        let (identity, mut lists) = (identity(), Lists::default());
+        for step in 0..12 {
+            master.advance(Duration::from_secs(1));
+            for scheduler in &schedulers {
+                work(&mut master, scheduler, &mut rng, step);
+            }
+            let snapshot = master.core.snapshot(master.now);
+            let expected = get_state(&snapshot);
+            let mut ask = |question: Question| question.answer(&identity, &snapshot, &mut lists);
+            for question in [
+                Question::State,
+                Question::Frameworks,
+                Question::Agents,
+                Question::GetState(Json),
+                Question::GetExecutors(Json),
+            ] {
+                let (kept, anew) = (ask(question), answer_once(question, &identity, &snapshot));
+                assert_eq!(json(&kept), json(&anew), "{question:?}");
+                assert_eq!(kept.length(), u64::try_from(kept.to_vec().len()).unwrap());
+            }
+            assert_eq!(message(&ask(Question::GetState(Protobuf))).get_state.as_ref(), Some(&expected));
+            assert_eq!(message(&ask(Question::GetTasks(Protobuf))).get_tasks, expected.get_tasks);
+            assert_eq!(message(&ask(Question::GetAgents(Protobuf))).get_agents, expected.get_agents);
+            assert_eq!(
+                message(&ask(Question::GetFrameworks(Protobuf))).get_frameworks,
+                expected.get_frameworks
+            );
+            assert_eq!(message(&ask(Question::GetExecutors(Protobuf))).get_executors, expected.get_executors);
+            let shown = json(&ask(Question::GetState(Json)));
+            let tasks = expected.get_tasks.unwrap();
+            for (name, list) in [("tasks", &tasks.tasks), ("completed_tasks", &tasks.completed_tasks)] {
+                assert_eq!(shown["get_state"]["get_tasks"][name], serde_json::to_value(list).unwrap());
+            }
+            let state = json(&ask(Question::State));
+            let count = |list: &str| -> usize {
+                let frameworks = state["frameworks"].as_array().unwrap().iter();
+                frameworks.map(|framework| framework[list].as_array().unwrap().len()).sum()
+            };
+            assert_eq!(
+                (count("tasks"), count("completed_tasks")),
+                (tasks.tasks.len(), tasks.completed_tasks.len())
+            );
+        }
+        assert!(!get_state(&master.core.snapshot(master.now)).get_tasks.unwrap().completed_tasks.is_empty());
+    }
+}

@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base::duration_text;
+use base::{bytes_text, duration_text};
 use containerizer::{Isolation, LinuxOptions};
 use proto::v1::domain_info::fault_domain::{RegionInfo, ZoneInfo};
 use proto::v1::{self, DomainInfo};
+
+use crate::logger::ContainerLogger;
 
 /// Where a machine is, as far as failures go: machines of a zone fail together, those of a region are near each other.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -117,6 +119,8 @@ pub struct AgentOptions {
     pub fetcher_cache_size: u64,
     /// Where the hadoop client is that fetches what has other schemes; looked for where it is `None`.
     pub hadoop_home: Option<PathBuf>,
+    /// How much is kept of what containers write.
+    pub logger: ContainerLogger,
     /// How long the sandbox of an ended executor is kept.
     pub gc_delay: Duration,
     /// Whether tasks run as their own users, not as the agent's.
@@ -168,6 +172,7 @@ impl Default for AgentOptions {
             fetcher_cache_dir: PathBuf::from("/tmp/mesos/fetch"),
             fetcher_cache_size: 2 << 30,
             hadoop_home: None,
+            logger: ContainerLogger::default(),
             gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
             switch_user: true,
             max_completed_executors_per_framework: 150,
@@ -253,6 +258,7 @@ impl AgentOptions {
             text("switch_user", self.switch_user.to_string()),
             text("work_dir", self.work_dir.display().to_string()),
         ]);
+        flags.extend(self.logger.flags().map(|(name, value)| text(name, value)));
         let optional = [
             ("advertise_ip", self.advertise_ip.map(|ip| ip.to_string())),
             ("advertise_port", self.advertise_port.map(|port| port.to_string())),
@@ -271,16 +277,6 @@ impl FaultDomain {
         let zone = ZoneInfo { name: self.zone.clone() };
         DomainInfo { fault_domain: Some(v1::domain_info::FaultDomain { region, zone }) }
     }
-}
-
-/// A number of bytes as Mesos writes it: in the largest unit that needs no fraction.
-fn bytes_text(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
-    let (mut number, mut unit) = (bytes, 0);
-    while number != 0 && number.is_multiple_of(1024) && unit + 1 < UNITS.len() {
-        (number, unit) = (number / 1024, unit + 1);
-    }
-    format!("{number}{}", UNITS[unit])
 }
 
 /// Flags of Mesos that clients read and that are not options here, with the value that describes what the agent does.
@@ -311,7 +307,6 @@ mod tests {
         assert_eq!(flags["gc_delay"], "1weeks");
         assert_eq!(flags["recovery_timeout"], "15mins");
         assert_eq!(flags["fetcher_cache_size"], "2GB");
-        assert_eq!([0, 1023, 3 << 20, 5 << 40].map(bytes_text), ["0B", "1023B", "3MB", "5TB"]);
         assert_eq!(flags["registration_backoff_factor"], "1secs");
         assert_eq!((flags["port"].as_str(), flags["hostname"].as_str()), ("1", "host"));
         assert!(!flags.contains_key("attributes"));

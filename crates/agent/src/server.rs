@@ -167,8 +167,14 @@ impl AgentServer {
         let registered = Arc::new(AtomicBool::new(false));
         let watching =
             tokio::spawn(detector::watch(given, master.clone(), Arc::clone(&registered), core.clone()));
-        let mut containers =
-            Containers::new(chosen, &work_dir_text, fetcher.clone(), runtime.clone(), core.clone());
+        let mut containers = Containers::new(
+            chosen,
+            &work_dir_text,
+            fetcher.clone(),
+            options.logger.clone(),
+            runtime.clone(),
+            core.clone(),
+        );
         containers.adopt(leftovers.known, &leftovers.fates);
         let (store_sender, store_events) = mpsc::unbounded_channel();
         let writer =

@@ -4,6 +4,7 @@
 //! to that concern's crate.
 
 mod bounded;
+mod bytes;
 mod id;
 mod index;
 mod never;
@@ -13,6 +14,7 @@ mod time;
 mod uuid;
 
 pub use bounded::Ring;
+pub use bytes::{bytes_from_text, bytes_text};
 pub use id::{
     AgentId, ContainerId, ExecutorId, FrameworkId, InvalidId, OfferId, OperationId, TaskId, validate_id,
 };

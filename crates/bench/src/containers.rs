@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail, ensure};
 use base::ContainerId;
 use clap::Args;
 use containerizer::{
-    Command, ContainerEvent, Isolation, LaunchSpec, Launcher, Limits, LinuxLauncher, LinuxOptions, Wishes,
-    create_sandbox,
+    Command, ContainerEvent, Isolation, LaunchSpec, Launcher, Limits, LinuxLauncher, LinuxOptions, Outputs,
+    Wishes, create_sandbox,
 };
 
 use crate::report::{cores, figure, percentile};
@@ -97,6 +97,7 @@ impl Bench {
             user: None,
             limits: Limits { cpus: Some(0.1), memory: Some(MEMORY), ..Limits::default() },
             wishes: Wishes::default(),
+            outputs: Some(Outputs::default()),
             survives: true,
         });
         Ok(container_id)

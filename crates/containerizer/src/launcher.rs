@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use base::ContainerId;
+use init::Outputs;
 use rustix::process::Signal;
 
 use crate::cgroups::CgroupError;
@@ -38,7 +39,7 @@ pub struct LaunchSpec {
     pub container_id: ContainerId,
     /// What it runs.
     pub command: Command,
-    /// Its directory, which exists and in which it starts. `stdout` and `stderr` are written there.
+    /// Its directory, which exists and in which it starts. `stdout` and `stderr` are there.
     pub sandbox: PathBuf,
     /// Its whole environment. `MESOS_SANDBOX` is always the sandbox, whatever is given here.
     pub environment: BTreeMap<String, String>,
@@ -48,6 +49,8 @@ pub struct LaunchSpec {
     pub limits: Limits,
     /// What else it asks for.
     pub wishes: Wishes,
+    /// How much is kept of its output; without it its files grow as they will.
+    pub outputs: Option<Outputs>,
     /// Whether it goes on when this process ends, for the next one to [recover](Launcher::recover).
     pub survives: bool,
 }

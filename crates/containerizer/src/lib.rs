@@ -26,6 +26,8 @@ pub use fetcher::{
     ArchiveError, CacheUsage, FetchError, FetchLimits, FetchRequest, Fetcher, Fetching, Hadoop, HttpError,
     Scheme, Sink, SinkError, SourceError, Uri, UriError,
 };
+pub use init::Outputs;
+pub use init::log::{MIN_SIZE as MIN_OUTPUT_SIZE, Rotation};
 pub use isolation::{
     Ipc, Limit, Limits, Rlimit, Seccomp, Volume, VolumeFrom, VolumeLimit, Wishes, capability,
 };

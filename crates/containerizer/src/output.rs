@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, openat};
@@ -26,4 +27,9 @@ pub(crate) fn open(sandbox: &Path, name: &str, user: Option<&User>) -> Result<Fi
         Ok(file)
     };
     open().map_err(|source| LaunchError::Output { path: sandbox.join(name), source })
+}
+
+/// The directory that the files are in.
+pub(crate) fn directory(sandbox: &Path) -> Result<OwnedFd, LaunchError> {
+    open_directory(sandbox).map_err(|source| LaunchError::Output { path: sandbox.to_owned(), source })
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use base::ContainerId;
 use containerizer::{
-    Command, ContainerEvent, LaunchSpec, Launcher, Limits, PosixLauncher, PosixOptions, Signal, Wishes,
-    create_sandbox,
+    Command, ContainerEvent, LaunchSpec, Launcher, Limits, Outputs, PosixLauncher, PosixOptions, Rotation,
+    Signal, Wishes, create_sandbox,
 };
 
 /// Long enough for a loaded machine; nothing waits so long where things are right.
@@ -19,19 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Fixture {
     launcher: PosixLauncher,
     events: Receiver<ContainerEvent>,
+    outputs: Option<Outputs>,
     root: tempfile::TempDir,
 }
 
 impl Fixture {
     fn new() -> Self {
-        Self::with(PosixOptions::default())
+        Self::with(PosixOptions::default(), Some(Outputs::default()))
     }
 
-    fn with(options: PosixOptions) -> Self {
+    fn with(options: PosixOptions, outputs: Option<Outputs>) -> Self {
         let (sender, events) = channel();
         let sink = Arc::new(move |event| drop(sender.send(event)));
         let launcher = PosixLauncher::new(options, sink).expect("threads");
-        Self { launcher, events, root: tempfile::tempdir().expect("a directory") }
+        Self { launcher, events, outputs, root: tempfile::tempdir().expect("a directory") }
     }
 
     fn sandbox(&self, name: &str) -> PathBuf {
@@ -57,6 +58,7 @@ impl Fixture {
             user: user.map(str::to_owned),
             limits: Limits::default(),
             wishes: Wishes::default(),
+            outputs: self.outputs,
             survives: false,
         });
         container_id
@@ -351,6 +353,7 @@ fn it_runs_as_the_user_it_is_told() {
         user: Some("no-such-user".to_owned()),
         limits: Limits::default(),
         wishes: Wishes::default(),
+        outputs: None,
         survives: false,
     });
     assert!(matches!(fixture.next(), ContainerEvent::LaunchFailed { .. }));
@@ -398,7 +401,7 @@ fn adopted_orphans_are_waited_for_and_no_status_is_lost() {
         assert!(status.expect("it runs").success());
         return;
     }
-    let fixture = Fixture::with(PosixOptions { adopt_orphans: true, ..PosixOptions::default() });
+    let fixture = Fixture::with(PosixOptions { adopt_orphans: true, ..PosixOptions::default() }, None);
     let own = std::process::id().to_string();
     // Many short ones, swept all the time, beside one whose orphan ends while it lives.
     let keeper = fixture.launch("keeper", shell("(setsid sleep 0.1 &); echo up; exec sleep 1000"));
@@ -429,4 +432,26 @@ fn adopted_orphans_are_waited_for_and_no_status_is_lost() {
     fixture.launcher.destroy(&keeper);
     assert_eq!(fixture.exited(), 9);
     fixture.destroyed();
+}
+
+#[test]
+fn what_a_container_writes_is_rotated_and_there_when_it_is_destroyed() {
+    let rotation = Rotation { max_size: 64 << 10, keep: 2 };
+    let fixture =
+        Fixture::with(PosixOptions::default(), Some(Outputs { stdout: rotation, stderr: rotation }));
+    // 2 MB, and nothing waits for it but the order to destroy.
+    let container_id = fixture.launch("c", shell("seq 1 300000; echo words >&2; exit 2"));
+    fixture.launched();
+    assert_eq!(fixture.exited(), 2 << 8);
+    fixture.launcher.destroy(&container_id);
+    fixture.destroyed();
+    let text: String =
+        ["stdout.2", "stdout.1", "stdout"].iter().map(|file| fixture.read("c", file)).collect();
+    let numbers: Vec<u64> = text.lines().skip(1).map(|line| line.parse().expect("a whole line")).collect();
+    assert_eq!(numbers.last(), Some(&300_000));
+    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]));
+    assert!(
+        fixture.read("c", "stdout.1").len() == 64 << 10 && !fixture.sandbox("c").join("stdout.3").exists()
+    );
+    assert_eq!(fixture.read("c", "stderr"), "words\n");
 }

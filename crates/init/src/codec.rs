@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use crate::spec::{Bind, Capabilities, Mount, Namespaces, Rlimit, Source, Spec, Step, Task, User};
+use crate::log::Rotation;
+use crate::spec::{Bind, Capabilities, Mount, Namespaces, Outputs, Rlimit, Source, Spec, Step, Task, User};
 
 /// The bytes are no spec.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,7 +82,9 @@ macro_rules! structs {
 }
 
 structs! {
-    Spec { record, dies_with_parent, owns_pids, steps, task }
+    Spec { record, dies_with_parent, owns_pids, steps, outputs, task }
+    Outputs { stdout, stderr }
+    Rotation { max_size, keep }
     Namespaces { mount, ipc, pid, network, uts }
     Mount { kind, target, options, trusted }
     Bind { source, target, read_only }
@@ -251,6 +254,10 @@ mod tests {
                 Step::Mount(Mount { kind: "proc".into(), target: "/proc".into(), ..Mount::default() }),
                 Step::Bind(Bind { source: Source::Host("/srv".into()), target: below, read_only: true }),
             ],
+            outputs: Some(Outputs {
+                stdout: Rotation { max_size: 4096, keep: 1 },
+                stderr: Rotation { max_size: u64::MAX, keep: 0 },
+            }),
             task: Task {
                 program: "sh".into(),
                 arguments: vec!["sh".into(), OsString::from_vec(vec![0xff, 0xfe])],

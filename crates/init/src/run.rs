@@ -11,7 +11,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Signal, set_child_subreaper, set_parent_process_death_signal};
 
 use crate::spec::Spec;
-use crate::{record, steps, task, wait};
+use crate::{output, record, steps, task, wait};
 
 /// The descriptor from which the encoded [`Spec`] is read, to its end. Afterwards it is the task's empty input.
 pub const FD_SPEC: i32 = 0;
@@ -19,6 +19,10 @@ pub const FD_SPEC: i32 = 0;
 /// The descriptor of a pipe that tells whether the task runs: if it closes without a word it does, otherwise what comes
 /// is one line that says why not.
 pub const FD_READY: i32 = 3;
+
+/// The descriptor of the directory that standard output and error lie in, as the files `stdout` and `stderr`, if they are
+/// to be [rotated](crate::Outputs).
+pub const FD_SANDBOX: i32 = 4;
 
 /// Why there will be no task: what was tried, and what the system said.
 #[derive(Debug)]
@@ -93,18 +97,19 @@ fn contain(ready: &mut File) -> Result<ExitCode, Failure> {
         steps::take(step)?;
     }
     let owns_pids = spec.owns_pids;
+    let mut streams = output::divert(&spec).trying(|| "cannot take the task's output")?;
     let task = task::start(&spec.task, ready)?;
     drop((spec, input));
-    let waiting = wait::Waiting { task, owns_pids };
-    let status = waiting.until_ended(|| {
-        // From here on nothing is ours to say: the task's child alone holds its files and tells that it runs.
-        close_own(ready.as_fd());
-    })?;
+    // From here on nothing is ours to say: the task's child alone holds its files and tells that it runs.
+    close_own(ready.as_fd());
+    let status = wait::Waiting { task, owns_pids }.until_ended(&mut streams)?;
     // Where it cannot be recorded, our parent at least learns the code.
-    Ok(match record::write(&record, status) {
+    let code = match record::write(&record, status) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(status.to_ne_bytes()[usize::from(cfg!(target_endian = "little"))]),
-    })
+    };
+    streams.finish();
+    Ok(code)
 }
 
 /// Has the kernel kill us when the thread that started us ends.

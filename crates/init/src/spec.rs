@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::log::Rotation;
+
 /// All that an init does, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spec {
@@ -14,8 +16,19 @@ pub struct Spec {
     pub owns_pids: bool,
     /// What is done before the task starts, by the init itself with all its rights.
     pub steps: Vec<Step>,
+    /// How the task's output is kept. Without it the task writes to the init's own standard output and error.
+    pub outputs: Option<Outputs>,
     /// What is run at last.
     pub task: Task,
+}
+
+/// How much is kept of each output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// Of standard output.
+    pub stdout: Rotation,
+    /// Of standard error.
+    pub stderr: Rotation,
 }
 
 /// One thing that an init does before it starts its task.

@@ -1,10 +1,12 @@
-//! Waiting: for the task, for orphans, and for signals that are to be passed on.
+//! Waiting: for the task, for orphans, for signals that are to be passed on, and for what the task writes.
 
 use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 use rustix::io::Errno;
 use rustix::process::WaitOptions;
 
+use crate::output::Streams;
 use crate::run::{Failure, Trying};
 
 /// What is waited for.
@@ -25,17 +27,21 @@ pub(crate) fn release_signals() -> nix::Result<()> {
 }
 
 impl Waiting {
-    /// Waits until the task ended, and calls `begin` before. Returns its wait status as `wait(2)` gives it.
-    pub(crate) fn until_ended(&self, begin: impl FnOnce()) -> Result<i32, Failure> {
-        begin();
+    /// Waits until the task ended. Returns its wait status as `wait(2)` gives it.
+    pub(crate) fn until_ended(&self, streams: &mut Streams) -> Result<i32, Failure> {
+        let signals = SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+            .trying(|| "cannot wait for signals")?;
         loop {
             if let Some(status) = self.reap()? {
                 return Ok(status);
             }
-            match SigSet::all().wait() {
+            streams.move_until(&signals).trying(|| "cannot wait for the task")?;
+            while let Ok(Some(told)) = signals.read_signal() {
                 // There are signals of which nix has no name; they are the task's library's own affair.
-                Ok(Signal::SIGCHLD) | Err(_) => {}
-                Ok(signal) => self.pass_on(signal),
+                match i32::try_from(told.ssi_signo).map(Signal::try_from) {
+                    Ok(Ok(Signal::SIGCHLD)) | Ok(Err(_)) | Err(_) => {}
+                    Ok(Ok(signal)) => self.pass_on(signal),
+                }
             }
         }
     }

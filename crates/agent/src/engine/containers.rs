@@ -13,7 +13,7 @@ use agent_core::{
 use base::ContainerId;
 use containerizer::{
     Command, FetchRequest, Fetcher, GroupSpec, Isolation, LaunchSpec, Launcher, LimitationKind, Limits,
-    Signal, Uri,
+    Outputs, Signal, Uri, Wishes,
 };
 use resources::Resources;
 use tokio::runtime::Handle;
@@ -22,6 +22,7 @@ use tokio::task::AbortHandle;
 use super::work::{CoreHandle, Work};
 use crate::convert;
 use crate::launchers::Chosen;
+use crate::logger::ContainerLogger;
 use crate::metrics::Counters;
 use crate::volumes;
 
@@ -61,6 +62,7 @@ pub(crate) struct Containers {
     isolation: Option<Isolation>,
     work_dir: Arc<str>,
     fetcher: Fetcher,
+    logger: ContainerLogger,
     runtime: Handle,
     core: CoreHandle,
     live: HashMap<ContainerId, Live>,
@@ -75,6 +77,7 @@ impl Containers {
         Chosen { launcher, isolation }: Chosen,
         work_dir: &str,
         fetcher: Fetcher,
+        logger: ContainerLogger,
         runtime: Handle,
         core: CoreHandle,
     ) -> Self {
@@ -83,6 +86,7 @@ impl Containers {
             isolation,
             work_dir: work_dir.into(),
             fetcher,
+            logger,
             runtime,
             core,
             live: HashMap::new(),
@@ -205,7 +209,7 @@ impl Containers {
         let sandbox = PathBuf::from(&*spec.directory);
         let user = Some(spec.user.to_string());
         let limits = convert::limits(&spec.resources, spec.limits, &self.work_dir);
-        let asked = convert::wishes(&spec, self.isolation.as_ref());
+        let asked = self.asked(&spec);
         let (launch, uris) = match &spec.kind {
             ContainerKind::Group => (None, Vec::new()),
             ContainerKind::Process(command) => {
@@ -221,7 +225,8 @@ impl Containers {
                     environment,
                     user: user.clone(),
                     limits: limits.clone(),
-                    wishes: asked.clone().unwrap_or_default(),
+                    wishes: asked.as_ref().map(|(wishes, _)| wishes.clone()).unwrap_or_default(),
+                    outputs: asked.as_ref().ok().and_then(|(_, outputs)| *outputs),
                     survives: spec.survives,
                 };
                 (Some(Box::new(launch)), command.uris.iter().map(uri).collect())
@@ -256,6 +261,16 @@ impl Containers {
             limits,
         };
         self.live.insert(container_id, live);
+    }
+
+    /// What a container asks for, or why it cannot be given.
+    fn asked(&self, spec: &ContainerSpec) -> Result<(Wishes, Option<Outputs>), String> {
+        let wishes = convert::wishes(spec, self.isolation.as_ref())?;
+        let environment = spec.environment.iter().map(|(name, value)| (&**name, &**value));
+        let outputs = self.logger.outputs(environment);
+        let outputs =
+            outputs.map_err(|error| format!("Failed to load container logger settings: {error}"))?;
+        Ok((wishes, outputs))
     }
 
     /// A sandbox is ready, or cannot be made so.

@@ -86,7 +86,6 @@ const AGENT: &[(&str, &[&str])] = &[
     ("cgroups_cpu_enable_pids_and_tids_count", &["false"]),
     ("cgroups_net_cls_primary_handle", &[]),
     ("cgroups_net_cls_secondary_handles", &[]),
-    ("container_logger", &[]),
     ("containerizers", &["mesos"]),
     ("credential", &[]),
     ("csi_plugin_config_dir", &[]),

@@ -100,19 +100,9 @@ impl FromStr for Bytes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fail = || format!("`{text}` is no number of bytes; write it as in 4KB, 10MB or 100B");
-        let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(fail)?;
-        let (number, unit) = text.split_at(split);
-        let power = match unit.to_ascii_uppercase().as_str() {
-            "B" => 0,
-            "KB" => 10,
-            "MB" => 20,
-            "GB" => 30,
-            "TB" => 40,
-            _ => return Err(fail()),
-        };
-        let number: u64 = number.parse().map_err(|_| fail())?;
-        number.checked_mul(1 << power).map(Self).ok_or_else(fail)
+        base::bytes_from_text(text)
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is no number of bytes; write it as in 4KB, 10MB or 100B"))
     }
 }
 

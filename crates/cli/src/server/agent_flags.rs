@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::container_flags::ContainerFlags;
 use super::life::{EndSignals, ProcessFlags, set_logging_level};
+use super::sandbox_flags::SandboxFlags;
 use crate::flags::{Bytes, Domain, Duration};
 
 /// How long the executors may take to end; those that take longer are killed.
@@ -76,9 +77,6 @@ pub(crate) struct AgentFlags {
     /// How many ended executors of each framework are remembered
     #[arg(long, default_value_t = 150, value_name = "COUNT", help_heading = "Executors")]
     max_completed_executors_per_framework: usize,
-    /// How long the sandbox of an ended executor is kept
-    #[arg(long, default_value = "1weeks", value_name = "DURATION", help_heading = "Executors")]
-    gc_delay: Duration,
 
     /// A server that sends nothing for so long is given up by the fetcher
     #[arg(long, default_value = "1mins", value_name = "DURATION", help_heading = "Fetcher")]
@@ -116,6 +114,9 @@ pub(crate) struct AgentFlags {
     /// How long executors that checkpoint wait for an agent to come back
     #[arg(long, default_value = "15mins", value_name = "DURATION", help_heading = "Recovery")]
     recovery_timeout: Duration,
+
+    #[command(flatten)]
+    sandboxes: SandboxFlags,
 
     #[command(flatten)]
     containers: ContainerFlags,
@@ -203,7 +204,8 @@ impl AgentFlags {
             fetcher_cache_dir: self.fetcher_cache_dir.clone(),
             fetcher_cache_size: self.fetcher_cache_size.0,
             hadoop_home: self.hadoop_home.clone(),
-            gc_delay: self.gc_delay.0,
+            logger: self.sandboxes.logger(),
+            gc_delay: self.sandboxes.gc_delay(),
             switch_user: self.switch_user,
             max_completed_executors_per_framework: self.max_completed_executors_per_framework,
             http_heartbeat_interval: self.http_heartbeat_interval.0,

@@ -4,6 +4,7 @@ mod agent_flags;
 mod container_flags;
 mod life;
 mod master_flags;
+mod sandbox_flags;
 
 use clap::{Args, Command};
 

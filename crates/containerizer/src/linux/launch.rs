@@ -49,15 +49,17 @@ impl Shared {
         let group = self.group(container_id, &spec.limits, spec.wishes.shares_limits)?;
         let stdout = output::open(&spec.sandbox, "stdout", user.as_ref())?;
         let stderr = output::open(&spec.sandbox, "stderr", user.as_ref())?;
+        let sandbox = spec.outputs.map(|_| output::directory(&spec.sandbox)).transpose()?;
         let given = Given {
             image: &self.image,
             new_pids: plan.new_pids,
             output: stdout.as_fd(),
             errors: stderr.as_fd(),
+            sandbox: sandbox.as_ref().map(AsFd::as_fd),
             label: container_id.as_str(),
         };
         let owns_pids = plan.new_pids;
-        let bytes = plan.into_spec(group.doors(), &record, spec.survives).encode();
+        let bytes = plan.into_spec(group.doors(), &record, spec).encode();
         let child = spawn::start(&given).map_err(LaunchError::Fork)?;
         let started = procs::read(child.pid).map_or(0, |process| process.started);
         let first = First { pid: child.pid, started, owns_pids };

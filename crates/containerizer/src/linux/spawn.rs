@@ -41,6 +41,8 @@ pub(super) struct Given<'a> {
     pub(super) new_pids: bool,
     pub(super) output: BorrowedFd<'a>,
     pub(super) errors: BorrowedFd<'a>,
+    /// Where both lie, if they are to be rotated.
+    pub(super) sandbox: Option<BorrowedFd<'a>>,
     /// What `ps` shows of it beside its name.
     pub(super) label: &'a str,
 }
@@ -52,9 +54,14 @@ pub(super) fn start(given: &Given<'_>) -> io::Result<Child> {
     // Copies above all the numbers that the child is to have them under, so that none is overwritten by another.
     let output = above(given.output)?;
     let errors = above(given.errors)?;
-    let streams =
-        [(spec_reader.as_raw_fd(), init::FD_SPEC), (output.as_raw_fd(), 1), (errors.as_raw_fd(), 2)];
-    let streams = [streams[0], streams[1], streams[2], (ready_writer.as_raw_fd(), init::FD_READY)];
+    let sandbox = given.sandbox.map(above).transpose()?;
+    let mut streams = vec![
+        (spec_reader.as_raw_fd(), init::FD_SPEC),
+        (output.as_raw_fd(), 1),
+        (errors.as_raw_fd(), 2),
+        (ready_writer.as_raw_fd(), init::FD_READY),
+    ];
+    streams.extend(sandbox.as_ref().map(|sandbox| (sandbox.as_raw_fd(), init::FD_SANDBOX)));
     let pid = execute(given, &streams)?;
     // It cannot be waited for by anybody before we do, so that the number is its own.
     let handle = Pid::from_raw(pid)
@@ -110,7 +117,7 @@ fn become_init(
     environment: *const *const libc::c_char,
 ) -> i32 {
     for (from, to) in streams {
-        // SAFETY: touches no memory. The numbers below 4 are the child's own: its table of descriptors is a copy.
+        // SAFETY: touches no memory. The numbers below 5 are the child's own: its table of descriptors is a copy.
         if unsafe { libc::dup2(*from, *to) } < 0 {
             return nix::errno::Errno::last_raw();
         }
@@ -130,14 +137,14 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 /// Of a process that was started without standard streams the first descriptors it opens have the numbers of those that a
 /// child gets, and would be lost in it.
 fn lift(descriptor: OwnedFd) -> io::Result<OwnedFd> {
-    if descriptor.as_raw_fd() > init::FD_READY { Ok(descriptor) } else { above(descriptor.as_fd()) }
+    if descriptor.as_raw_fd() > init::FD_SANDBOX { Ok(descriptor) } else { above(descriptor.as_fd()) }
 }
 
 #[expect(unsafe_code, reason = "a descriptor comes as a number")]
 pub(super) fn above(descriptor: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: touches no memory; what comes back is a new descriptor that nobody else knows of.
     unsafe {
-        let number = libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, init::FD_READY + 1);
+        let number = libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, init::FD_SANDBOX + 1);
         if number < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(number)) }
     }
 }

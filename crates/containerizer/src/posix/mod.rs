@@ -7,8 +7,10 @@
 //! | --- | --- |
 //! | `spawn-N` | forks and executes; they live as long as the launcher, because children die with their thread |
 //! | `reap` | waits for first processes to end |
+//! | `logs` | moves what containers write into their files |
 //! | `sweep` | finds the processes of containers, signals and kills them |
 
+mod logs;
 mod reaper;
 mod spawn;
 mod sweep;
@@ -30,6 +32,7 @@ use crate::launcher::{
 };
 use crate::procs;
 use crate::usage::Usage;
+use logs::Logs;
 use reaper::Reaper;
 use sweep::Order;
 use table::Table;
@@ -55,6 +58,7 @@ pub struct PosixLauncher {
     table: Arc<Table>,
     sink: EventSink,
     reaper: Arc<Reaper>,
+    logs: Arc<Logs>,
     // Both are taken when the launcher shuts down; their threads then end.
     spawn: Mutex<Option<Sender<LaunchSpec>>>,
     orders: Mutex<Option<Sender<Order>>>,
@@ -74,14 +78,18 @@ impl PosixLauncher {
         crate::open_files::raise();
         let table = Arc::new(Table::default());
         let reaper = Arc::new(Reaper::new(Arc::clone(&table), Arc::clone(&sink))?);
+        let logs = Arc::new(Logs::new()?);
         let (orders, order_receiver) = channel();
         let (spawn, spawn_receiver) = channel();
-        let mut threads = vec![reaper::start(Arc::clone(&reaper))?];
-        threads.push(sweep::start(Arc::clone(&table), Arc::clone(&sink), options, order_receiver)?);
+        let mut threads = vec![reaper::start(Arc::clone(&reaper))?, logs::start(Arc::clone(&logs))?];
+        let ending =
+            sweep::Ending { table: Arc::clone(&table), sink: Arc::clone(&sink), logs: Arc::clone(&logs) };
+        threads.push(sweep::start(ending, options, order_receiver)?);
         let context = spawn::Context {
             table: Arc::clone(&table),
             sink: Arc::clone(&sink),
             reaper: Arc::clone(&reaper),
+            logs: Arc::clone(&logs),
             orders: orders.clone(),
         };
         threads.extend(spawn::start(&context, options.spawn_threads.max(1), spawn_receiver)?);
@@ -89,6 +97,7 @@ impl PosixLauncher {
             table,
             sink,
             reaper,
+            logs,
             spawn: Mutex::new(Some(spawn)),
             orders: Mutex::new(Some(orders)),
             threads: Mutex::new(threads),
@@ -199,6 +208,7 @@ impl Launcher for PosixLauncher {
         self.table.wait_until_empty();
         drop(lock(&self.orders).take());
         self.reaper.stop();
+        self.logs.stop();
         for thread in std::mem::take(&mut *lock(&self.threads)) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the launcher had panicked");

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, Signal, setrlimit};
 
 use super::lock;
+use super::logs::Logs;
 use super::reaper::Reaper;
 use super::sweep::Order;
 use super::table::Table;
@@ -26,6 +27,7 @@ pub(super) struct Context {
     pub(super) table: Arc<Table>,
     pub(super) sink: EventSink,
     pub(super) reaper: Arc<Reaper>,
+    pub(super) logs: Arc<Logs>,
     pub(super) orders: Sender<Order>,
 }
 
@@ -56,7 +58,7 @@ pub(super) fn start(
 fn start_one(context: &Context, spec: &LaunchSpec) {
     let container_id = spec.container_id.clone();
     let forking = context.table.forking();
-    match spawn(spec) {
+    match spawn(context, spec) {
         Ok(child) => {
             let pid = child.id();
             let leader = i32::try_from(pid).expect("the kernel's pids are below 2^22");
@@ -72,16 +74,26 @@ fn start_one(context: &Context, spec: &LaunchSpec) {
             }
         }
         Err(error) => {
+            context.logs.finish(&container_id);
             context.table.remove(&container_id);
             (context.sink)(ContainerEvent::LaunchFailed { container_id, error });
         }
     }
 }
 
-fn spawn(spec: &LaunchSpec) -> Result<Child, LaunchError> {
+fn spawn(context: &Context, spec: &LaunchSpec) -> Result<Child, LaunchError> {
     let user = User::to_become(spec.user.as_deref())?;
     let stdout = output::open(&spec.sandbox, "stdout", user.as_ref())?;
     let stderr = output::open(&spec.sandbox, "stderr", user.as_ref())?;
+    let (stdout, stderr) = match spec.outputs {
+        Some(outputs) => {
+            let directory = output::directory(&spec.sandbox)?;
+            let owner = user.as_ref().map(|user| (user.uid(), user.gid()));
+            let kept = context.logs.keep(&spec.container_id, outputs, directory, (stdout, stderr), owner);
+            kept.map_err(LaunchError::Fork)?
+        }
+        None => (stdout, stderr),
+    };
     let outputs =
         || -> io::Result<(Stdio, Stdio)> { Ok((stdout.try_clone()?.into(), stderr.try_clone()?.into())) };
     let (out, err) = outputs().map_err(LaunchError::Fork)?;

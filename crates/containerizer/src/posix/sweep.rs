@@ -11,6 +11,7 @@ use base::ContainerId;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, waitid, waitpid};
 
 use super::PosixOptions;
+use super::logs::Logs;
 use super::table::Table;
 use super::tree::{Cookies, Members};
 use crate::launcher::{ContainerEvent, EventSink};
@@ -38,9 +39,15 @@ pub(super) enum Order {
     Destroy(ContainerId),
 }
 
+/// What the end of a container is told to.
+pub(super) struct Ending {
+    pub(super) table: Arc<Table>,
+    pub(super) sink: EventSink,
+    pub(super) logs: Arc<Logs>,
+}
+
 struct Sweeper {
-    table: Arc<Table>,
-    sink: EventSink,
+    ending: Ending,
     options: PosixOptions,
     cookies: Cookies,
     doomed: BTreeSet<ContainerId>,
@@ -53,14 +60,12 @@ struct Sweeper {
 }
 
 pub(super) fn start(
-    table: Arc<Table>,
-    sink: EventSink,
+    ending: Ending,
     options: PosixOptions,
     orders: Receiver<Order>,
 ) -> io::Result<JoinHandle<()>> {
     let mut sweeper = Sweeper {
-        table,
-        sink,
+        ending,
         options,
         cookies: Cookies::default(),
         doomed: BTreeSet::new(),
@@ -119,7 +124,7 @@ impl Sweeper {
         if self.doomed.is_empty() && signals.is_empty() && !has_ended_child() {
             return;
         }
-        let containers = self.table.running();
+        let containers = self.ending.table.running();
         let processes = procs::scan();
         let members = Members::find(&containers, &processes, &mut self.cookies);
         self.cookies.keep(&processes);
@@ -147,7 +152,7 @@ impl Sweeper {
     /// Kills what is there of a container. Returns whether nothing is left.
     fn destroy(&self, container_id: &ContainerId, members: &[Process], stop_first: bool) -> bool {
         let own = i32::try_from(std::process::id()).unwrap_or(0);
-        let Some(container) = self.table.get(container_id) else { return true };
+        let Some(container) = self.ending.table.get(container_id) else { return true };
         let living: Vec<&Process> = members.iter().filter(|process| !process.zombie).collect();
         if stop_first {
             for process in &living {
@@ -165,8 +170,10 @@ impl Sweeper {
         if !living.is_empty() || !container.exited {
             return false;
         }
-        self.table.remove(container_id);
-        (self.sink)(ContainerEvent::Destroyed { container_id: container_id.clone() });
+        // Whoever hears of the end finds in the files all that was written.
+        self.ending.logs.finish(container_id);
+        self.ending.table.remove(container_id);
+        (self.ending.sink)(ContainerEvent::Destroyed { container_id: container_id.clone() });
         true
     }
 
@@ -179,8 +186,9 @@ impl Sweeper {
             return;
         }
         // Somebody forks: they can wait for the next look.
-        let Some(_all_entered) = self.table.all_entered() else { return };
-        let leaders: BTreeSet<i32> = self.table.running().iter().map(|container| container.leader).collect();
+        let Some(_all_entered) = self.ending.table.all_entered() else { return };
+        let leaders: BTreeSet<i32> =
+            self.ending.table.running().iter().map(|container| container.leader).collect();
         for process in ended.filter(|process| !leaders.contains(&process.pid)) {
             reap(process.pid);
         }

@@ -77,6 +77,7 @@ fn an_unknown_user_is_refused_and_nothing_is_left() {
         user: Some("no-such-user".to_owned()),
         limits: containerizer::Limits::default(),
         wishes: containerizer::Wishes::default(),
+        outputs: None,
         survives: false,
     });
     assert!(matches!(fixture.failed(), LaunchError::User(_)));

@@ -5,6 +5,7 @@ mod destroy;
 mod isolation;
 mod life;
 mod limits;
+mod logs;
 mod recovery;
 mod support;
 mod usage;

@@ -5,7 +5,7 @@ use containerizer::{Known, Launcher, Limits};
 
 use crate::support::{Asked, FULL, Fixture, processes_with, shell, wait_for};
 
-fn known(fixture: &Fixture, name: &str) -> Known {
+pub(crate) fn known(fixture: &Fixture, name: &str) -> Known {
     let container_id = ContainerId::from(name);
     let limits = Limits { memory: Some(64 << 20), ..Limits::default() };
     Known { container_id, sandbox: fixture.sandbox(name), limits, group: false }

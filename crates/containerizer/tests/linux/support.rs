@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use base::ContainerId;
 use containerizer::{
     Command, ContainerEvent, Isolation, LaunchError, LaunchSpec, Launcher, Limitation, Limits, LinuxLauncher,
-    LinuxOptions, Wishes, create_sandbox,
+    LinuxOptions, Outputs, Wishes, create_sandbox,
 };
 
 /// Long enough for a loaded machine; nothing waits so long where things are right.
@@ -37,6 +37,7 @@ pub(crate) struct Asked {
     pub(crate) limits: Limits,
     pub(crate) wishes: Wishes,
     pub(crate) user: Option<String>,
+    pub(crate) outputs: Option<Outputs>,
     pub(crate) survives: bool,
 }
 
@@ -53,6 +54,7 @@ pub(crate) fn shell(line: &str) -> Asked {
         limits: Limits { cpus: Some(0.5), memory: Some(64 << 20), ..Limits::default() },
         wishes: Wishes::default(),
         user: None,
+        outputs: Some(Outputs::default()),
         survives: false,
     }
 }
@@ -83,7 +85,17 @@ impl Fixture {
 
     /// Ends the launcher as a crash would, and starts another one on what it leaves.
     pub(crate) fn restart(&mut self) {
+        self.leave();
+        self.begin();
+    }
+
+    /// Ends the launcher as a crash would.
+    pub(crate) fn leave(&mut self) {
         self.launcher.take().expect("it was not ended").leave();
+    }
+
+    /// Starts another one on what an earlier one has left.
+    pub(crate) fn begin(&mut self) {
         let (launcher, events) = start(&self.options);
         (self.launcher, self.events) = (Some(launcher), events);
     }
@@ -108,6 +120,7 @@ impl Fixture {
             user: asked.user,
             limits: asked.limits,
             wishes: asked.wishes,
+            outputs: asked.outputs,
             survives: asked.survives,
         });
         container_id

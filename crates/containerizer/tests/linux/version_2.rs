@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::support::Fixture;
 
 /// Set inside the virtual machine.
-const INSIDE: &str = "MESETA_TEST_IN_VM";
+pub(crate) const INSIDE: &str = "MESETA_TEST_IN_VM";
 
 #[test]
 fn everything_holds_with_version_2_too() {

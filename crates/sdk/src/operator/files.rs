@@ -1,7 +1,7 @@
 //! Files in sandboxes, read piece by piece from the agent that has them.
 
 use bytes::Bytes;
-use proto::v1::agent;
+use proto::v1::{FileInfo, agent};
 
 use super::{Operator, OperatorError};
 
@@ -35,5 +35,18 @@ impl Operator {
         };
         let answer = self.call_agent(&call).await?.read_file.unwrap_or_default();
         Ok(Chunk { data: answer.data, size: answer.size })
+    }
+
+    /// What is in a directory of a sandbox.
+    ///
+    /// # Errors
+    /// If the agent cannot be asked, or there is no such directory.
+    pub async fn list_files(&self, path: &str) -> Result<Vec<FileInfo>, OperatorError> {
+        let call = agent::Call {
+            r#type: Some(agent::call::Type::ListFiles.into()),
+            list_files: Some(agent::call::ListFiles { path: path.to_owned() }),
+            ..agent::Call::default()
+        };
+        Ok(self.call_agent(&call).await?.list_files.unwrap_or_default().file_infos)
     }
 }

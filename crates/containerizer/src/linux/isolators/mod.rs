@@ -57,7 +57,12 @@ pub(super) struct Plan {
 
 impl Plan {
     /// What its init is told. `doors` are the files through which it joins its control groups.
-    pub(super) fn into_spec(self, doors: Vec<std::path::PathBuf>, record: &Path, survives: bool) -> Spec {
+    pub(super) fn into_spec(
+        self,
+        doors: Vec<std::path::PathBuf>,
+        record: &Path,
+        launch: &LaunchSpec,
+    ) -> Spec {
         let mut steps: Vec<Step> = doors.into_iter().map(Step::JoinCgroup).collect();
         if self.namespaces != Namespaces::default() {
             steps.push(Step::Unshare(self.namespaces));
@@ -70,9 +75,10 @@ impl Plan {
         steps.extend(self.mounts);
         Spec {
             record: record.to_owned(),
-            dies_with_parent: !survives,
+            dies_with_parent: !launch.survives,
             owns_pids: self.new_pids,
             steps,
+            outputs: launch.outputs,
             task: self.task,
         }
     }

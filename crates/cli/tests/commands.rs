@@ -90,6 +90,24 @@ fn logs_are_shown_and_followed() {
     assert!(text(&output.stderr).contains("no task has the id `nope`"), "{}", text(&output.stderr));
 }
 
+#[test]
+fn logs_are_followed_over_a_rotation() {
+    let cluster = Cluster::start(&["--agents", "1"]);
+    // 18,894 bytes, so that there is a `stdout.4` at the end.
+    let command = "echo ready; for i in $(seq 1 4000); do echo $i; done";
+    let size = "CONTAINER_LOGGER_MAX_STDOUT_SIZE=4KB";
+    let run = Process::start(&mut cluster.command(&["run", "--name", "counter", "--env", size, command]));
+    // It reads like any other reader, and is told everything.
+    let (status, out, err) = run.end();
+    assert!(status.success(), "{err}");
+    let expected: String = (1..=4000).map(|number| format!("{number}\n")).collect();
+    assert_eq!(out, format!("ready\n{expected}"));
+    let id = cluster.json(&["tasks", "--all", "-o", "json"])[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(text(&cluster.meseta(&["logs", &id]).stdout), out);
+    let tail = text(&cluster.meseta(&["logs", &id, "--tail", "9000"]).stdout);
+    assert_eq!((tail.len(), out.ends_with(&tail)), (9000, true));
+}
+
 /// Runs a group of two tasks to their ends, over the SDK.
 async fn run_group(master: &str) {
     let framework = Framework::new("pod").build();

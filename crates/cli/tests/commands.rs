@@ -101,7 +101,7 @@ fn logs_are_followed_over_a_rotation() {
     let (status, out, err) = run.end();
     assert!(status.success(), "{err}");
     let expected: String = (1..=4000).map(|number| format!("{number}\n")).collect();
-    assert_eq!(out, format!("ready\n{expected}"));
+    assert!(out == format!("ready\n{expected}"), "{} of {} bytes", out.len(), expected.len() + 6);
     let id = cluster.json(&["tasks", "--all", "-o", "json"])[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(text(&cluster.meseta(&["logs", &id]).stdout), out);
     let tail = text(&cluster.meseta(&["logs", &id, "--tail", "9000"]).stdout);

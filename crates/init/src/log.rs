@@ -10,6 +10,7 @@
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::SystemTime;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, openat, renameat, unlinkat};
@@ -182,6 +183,9 @@ impl Log {
                 Err(error) => return Err(error),
             }
         }
+        // Readers that follow tell files that were put aside by their times, which the kernel does not keep so exactly. It
+        // costs them nothing else if that fails.
+        let _ = self.file.set_modified(SystemTime::now());
         // The sandbox belongs to the task's user, who may put a link there: it is not followed.
         let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(directory, path(0), new, Mode::RUSR | Mode::WUSR)?;

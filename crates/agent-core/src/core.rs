@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{AgentId, ContainerId, ExecutorId, FrameworkId, Ring, Rng, Time, Uuid};
+use base::{AgentId, ContainerId, ExecutorId, FrameworkId, Ring, Rng, TaskId, Time, Uuid};
 use resources::Resources;
 use tracing::{info, warn};
 
@@ -123,6 +123,19 @@ impl AgentCore {
     #[must_use]
     pub fn is_registered(&self) -> bool {
         self.registration.registered
+    }
+
+    /// Its id, once a master has given it one.
+    #[must_use]
+    pub fn id(&self) -> Option<&AgentId> {
+        self.registration.agent_id.as_ref()
+    }
+
+    /// Whether it has a task, or something to tell of one.
+    #[must_use]
+    pub fn knows_task(&self, framework: &FrameworkId, task: &TaskId) -> bool {
+        let has = self.frameworks.get(framework).is_some_and(|framework| framework.tasks.contains_key(task));
+        has || self.updates.has(framework, task)
     }
 
     /// Takes one input at the time `now` and appends what is to be done to `out`. Times must not go back.

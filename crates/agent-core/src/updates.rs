@@ -96,6 +96,11 @@ impl Streams {
         }
     }
 
+    /// Whether there is something to tell of a task.
+    pub(crate) fn has(&self, framework: &FrameworkId, task: &TaskId) -> bool {
+        self.streams.get(framework).is_some_and(|tasks| tasks.contains_key(task))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&FrameworkId, &TaskId, &Stream)> {
         self.streams
             .iter()

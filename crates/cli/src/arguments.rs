@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use crate::flags::{Server, normalize};
 use crate::server::{AgentFlags, MasterFlags};
-use crate::{demo, explain, failure, inspect, kill, logs, run, server, up};
+use crate::{demo, explain, failure, inspect, kill, logs, run, server, sim, up};
 
 /// The command line of `meseta`.
 #[derive(Parser)]
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     /// Start an agent
     #[command(after_help = SERVER_HELP)]
     Agent(Box<AgentFlags>),
+    /// Simulate clusters in which everything goes wrong, and verify what must hold
+    Sim(sim::Options),
     /// Print the completions of a shell
     Completions(Completions),
 }

@@ -16,6 +16,7 @@ mod logs;
 mod random;
 mod run;
 mod server;
+mod sim;
 mod tail;
 mod up;
 mod view;
@@ -68,6 +69,7 @@ async fn dispatch(command: Command) -> Result<u8> {
         Command::Explain(options) => explain::run(options).await.map(|()| 0),
         Command::Logs(options) => logs::run(options).await.map(|()| 0),
         Command::Kill(options) => kill::run(options).await.map(|()| 0),
+        Command::Sim(options) => sim::run(&options),
         Command::Completions(_) => Ok(0),
     }
 }

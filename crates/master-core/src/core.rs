@@ -1,7 +1,7 @@
 //! The master's state, and the way of an input through it.
 
 use allocator::Allocator;
-use base::{FrameworkId, Time};
+use base::{AgentId, FrameworkId, Time};
 
 use crate::agents::{self, Agents};
 use crate::allocation::Allocation;
@@ -74,6 +74,18 @@ impl MasterCore {
     #[must_use]
     pub fn allocator(&self) -> &Allocator {
         self.allocation.inner()
+    }
+
+    /// A framework that is not over.
+    #[must_use]
+    pub fn framework(&self, id: &FrameworkId) -> Option<&Framework> {
+        self.frameworks.get(id).map(AsRef::as_ref)
+    }
+
+    /// An agent that is registered.
+    #[must_use]
+    pub fn agent(&self, id: &AgentId) -> Option<&Agent> {
+        self.agents.get(id).map(AsRef::as_ref)
     }
 
     /// The counters.

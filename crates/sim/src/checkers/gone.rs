@@ -1,0 +1,33 @@
+//! An agent that an operator was told to be gone stays gone.
+
+use std::collections::BTreeSet;
+
+use base::AgentId;
+
+use super::Checker;
+use crate::happening::Happening;
+
+/// See above.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    gone: BTreeSet<AgentId>,
+}
+
+impl Checker for Gone {
+    fn promise(&self) -> &'static str {
+        "an agent that is marked gone stays gone"
+    }
+
+    fn notice(&mut self, happening: &Happening) -> Result<(), String> {
+        match happening {
+            Happening::MarkedGone(id) => {
+                self.gone.insert(id.clone());
+            }
+            Happening::Admitted { agent_id, master } if self.gone.contains(agent_id) => {
+                return Err(format!("{agent_id} is gone and was taken in by master-{}", master.0));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! A task that was accepted is known to someone who will report it.
+//!
+//! As long as the master lives that accepted it: the master itself, a message that is under way, or the agent. Once it is on the
+//! agent's disk: the agent, or the master to which that has told its end. When the master that accepted a task dies before the
+//! agent has it, its scheduler asks the next one; that it is answered belongs to the order in which everything ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{AgentId, FrameworkId, TaskId};
+
+use super::Checker;
+use crate::cluster::Cluster;
+use crate::happening::Happening;
+use crate::net::Packet;
+use crate::node::Node;
+
+/// A task that was accepted.
+#[derive(Debug)]
+struct Accepted {
+    agent_id: AgentId,
+    master: (usize, u64),
+    /// It was on the agent's disk.
+    written: bool,
+}
+
+/// See above.
+#[derive(Debug, Default)]
+pub(super) struct AlwaysKnown {
+    tasks: BTreeMap<(FrameworkId, TaskId), Accepted>,
+    over: BTreeSet<FrameworkId>,
+}
+
+impl Checker for AlwaysKnown {
+    fn promise(&self) -> &'static str {
+        "a task that was accepted is known to someone who will report it"
+    }
+
+    fn notice(&mut self, happening: &Happening) -> Result<(), String> {
+        match happening {
+            Happening::TaskSent { master, framework_id, task_id, agent_id } => {
+                let accepted = Accepted { agent_id: agent_id.clone(), master: *master, written: false };
+                self.tasks.insert((framework_id.clone(), task_id.clone()), accepted);
+            }
+            Happening::LossTold { framework_id, task_id } => {
+                self.tasks.remove(&(framework_id.clone(), task_id.clone()));
+            }
+            Happening::StatusSeen { framework_id, task_id, state, .. } if state.is_terminal() => {
+                self.tasks.remove(&(framework_id.clone(), task_id.clone()));
+            }
+            Happening::FrameworkOver(id) => {
+                self.over.insert(id.clone());
+                self.tasks.retain(|(framework, _), _| framework != id);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, cluster: &Cluster, touched: Node) -> Result<(), String> {
+        if matches!(touched, Node::Scheduler(_)) {
+            return Ok(());
+        }
+        for ((framework_id, task_id), accepted) in &mut self.tasks {
+            let agent = cluster.agents.iter().find(|agent| agent.id() == Some(&accepted.agent_id));
+            let on_disk = agent.is_some_and(|agent| agent.has_written(framework_id, task_id));
+            accepted.written |= on_disk;
+            let (index, life) = accepted.master;
+            let lives = cluster.masters[index].process.is_some() && cluster.masters[index].life == life;
+            if !lives && !accepted.written {
+                continue;
+            }
+            let known = on_disk
+                || agent.and_then(|agent| agent.process.as_ref()).is_some_and(|process| {
+                    process.core.knows_task(framework_id, task_id)
+                })
+                || knows(cluster, framework_id, task_id)
+                || under_way(cluster, framework_id, task_id);
+            if !known {
+                let on = &accepted.agent_id;
+                return Err(format!("nobody knows of {task_id} of {framework_id} any more, which was sent to {on}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a master knows the task.
+fn knows(cluster: &Cluster, framework_id: &FrameworkId, task_id: &TaskId) -> bool {
+    let masters = cluster.masters.iter().filter_map(|master| master.process.as_ref());
+    masters.filter_map(|process| process.core.framework(framework_id)).any(|framework| {
+        framework.tasks.contains_key(task_id) || framework.unreachable_tasks.contains_key(task_id)
+    })
+}
+
+/// Whether the order to run the task, or the news of its end, is under way.
+fn under_way(cluster: &Cluster, framework_id: &FrameworkId, task_id: &TaskId) -> bool {
+    use agent_core::FromMaster;
+    use master_core::SchedulerEvent;
+    cluster.fabric.net.under_way().any(|(_, packet)| match packet {
+        Packet::ToAgent { message: FromMaster::RunTask(run), .. } => {
+            run.task.task_id == *task_id && run.framework.id == *framework_id
+        }
+        Packet::ToAgent { message: FromMaster::RunTaskGroup(run), .. } => {
+            run.framework.id == *framework_id && run.tasks.iter().any(|task| task.task_id == *task_id)
+        }
+        Packet::Event(SchedulerEvent::Update(status)) => status.task_id == *task_id && status.state.is_terminal(),
+        _ => false,
+    })
+}

@@ -1,0 +1,64 @@
+//! A scheduler sees the statuses of a task in their order, and one end.
+
+use std::collections::BTreeMap;
+
+use base::{FrameworkId, TaskId, Uuid};
+
+use super::Checker;
+use crate::happening::Happening;
+
+/// The statuses of one task.
+#[derive(Debug, Default)]
+struct History {
+    /// As the agent sent them first.
+    sent: Vec<Uuid>,
+    /// How many of them the scheduler has seen.
+    seen: usize,
+    /// The one that ended the task, as the scheduler saw it.
+    end: Option<Uuid>,
+}
+
+/// See above.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    tasks: BTreeMap<(FrameworkId, TaskId), History>,
+}
+
+impl Checker for Order {
+    fn promise(&self) -> &'static str {
+        "a scheduler sees a task's statuses in their order, and one end"
+    }
+
+    fn notice(&mut self, happening: &Happening) -> Result<(), String> {
+        match happening {
+            Happening::StatusSent { framework_id, task_id, uuid, .. } => {
+                let history = self.tasks.entry((framework_id.clone(), task_id.clone())).or_default();
+                if !history.sent.contains(uuid) {
+                    history.sent.push(*uuid);
+                }
+            }
+            Happening::StatusSeen { framework_id, task_id, uuid: Some(uuid), state } => {
+                let history = self.tasks.entry((framework_id.clone(), task_id.clone())).or_default();
+                let Some(place) = history.sent.iter().position(|sent| sent == uuid) else {
+                    return Err(format!("{task_id} of {framework_id}: nobody sent {state} ({uuid})"));
+                };
+                if place > history.seen {
+                    let missed = history.sent[history.seen];
+                    return Err(format!("{task_id} of {framework_id}: {state} ({uuid}) came before {missed}"));
+                }
+                if place == history.seen && history.end.is_some() {
+                    return Err(format!("{task_id} of {framework_id}: {state} ({uuid}) came after its end"));
+                }
+                history.seen = history.seen.max(place + 1);
+                if state.is_terminal() {
+                    let end = *history.end.get_or_insert(*uuid);
+                    if end != *uuid {
+                        return Err(format!("{task_id} of {framework_id} ended with {end} and again with {uuid}"));
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,263 @@
+//! All processes, and what happens to each when something happens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_core::{ContainerEvent, Input, StreamId};
+use base::{ContainerId, Rng, Time};
+
+use crate::dice::Dice;
+use crate::fabric::Fabric;
+use crate::hosts::{AgentHost, Clock, MasterHost};
+use crate::net::{Arrival, Packet};
+use crate::node::Node;
+use crate::options::Options;
+use crate::queue::{Due, Event};
+use crate::scheduler::Scheduler;
+use crate::trace::Lines;
+use crate::workloads;
+
+/// How often a scheduler has its turn while everything comes to rest.
+const SETTLING_TURN: Duration = Duration::from_secs(7);
+
+/// All processes.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) fabric: Fabric,
+    pub(crate) masters: Vec<MasterHost>,
+    pub(crate) agents: Vec<AgentHost>,
+    pub(crate) schedulers: Vec<Scheduler>,
+    /// Until when processes stand still.
+    paused: BTreeMap<Node, Time>,
+    rng: Rng,
+}
+
+impl Cluster {
+    pub(crate) fn new(options: Options, lines: Lines) -> Self {
+        let mut fabric = Fabric::new(Arc::new(options), lines);
+        let agents = (0..fabric.options.agent_resources.len()).map(|index| AgentHost::new(&fabric, index)).collect();
+        let schedulers =
+            (0..fabric.options.schedulers).map(|index| Scheduler::new(&mut fabric, index)).collect();
+        let rng = fabric.seeds.child("cluster");
+        Self { masters: vec![MasterHost::new(0)], agents, schedulers, paused: BTreeMap::new(), rng, fabric }
+    }
+
+    /// Everybody.
+    pub(crate) fn nodes(&self) -> Vec<Node> {
+        let masters = (0..self.masters.len()).map(Node::Master);
+        let agents = (0..self.agents.len()).map(Node::Agent);
+        masters.chain(agents).chain((0..self.schedulers.len()).map(Node::Scheduler)).collect()
+    }
+
+    /// Starts a process that does not run.
+    pub(crate) fn start(&mut self, node: Node) -> Result<(), String> {
+        if self.fabric.net.life(node).is_some() {
+            return Ok(());
+        }
+        let clock = Clock::new(self.rng.duration(Duration::ZERO, self.fabric.options.clock_jump));
+        let fabric = &mut self.fabric;
+        match node {
+            Node::Master(index) => self.masters[index].start(fabric, clock),
+            Node::Agent(index) => {
+                self.agents[index].start(fabric, clock)?;
+                self.agents[index].detect(fabric, Some(Node::Master(0)));
+                Ok(())
+            }
+            Node::Scheduler(index) => {
+                self.schedulers[index].start(fabric);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets a process stand still.
+    pub(crate) fn pause(&mut self, node: Node, pause: Duration) {
+        if self.paused.contains_key(&node) || self.fabric.net.life(node).is_none() {
+            return;
+        }
+        self.fabric.note(node, "stops", "");
+        self.paused.insert(node, self.fabric.now + pause);
+        self.fabric.after(pause, Event::Resume(node));
+    }
+
+    /// All processes run, and nothing stands still.
+    pub(crate) fn mend(&mut self) -> Result<(), String> {
+        self.paused.clear();
+        self.fabric.settling = true;
+        self.fabric.net.calm();
+        self.fabric.net.unblock_all(&mut self.fabric.queue, self.fabric.now);
+        for agent in &mut self.agents {
+            agent.disk.slowness = 1;
+            agent.disk.stuck_until = Time::EPOCH;
+        }
+        for node in self.nodes() {
+            self.start(node)?;
+        }
+        Ok(())
+    }
+
+    /// Who has to do with an event.
+    fn concerned(&self, event: &Event) -> Option<Node> {
+        match event {
+            Event::Arrive(link) => self.fabric.net.link(*link).map(|link| link.to),
+            Event::Lost { node, .. } => Some(*node),
+            Event::MasterTimer { master, .. } => Some(Node::Master(*master)),
+            Event::AgentTimer { agent, .. }
+            | Event::Committed { agent, .. }
+            | Event::Volumes { agent, .. }
+            | Event::Hears { agent, .. }
+            // The agent prepares containers, and answers executors.
+            | Event::Container { agent, due: Due::Prepared | Due::Subscribes | Due::TaskEnds(..), .. }
+            | Event::Told { agent, .. } => Some(Node::Agent(*agent)),
+            Event::Scheduler { scheduler, .. } => Some(Node::Scheduler(*scheduler)),
+            _ => None,
+        }
+    }
+
+    /// Takes the next event, and says whom it concerned; `None` once there are none, which never is.
+    pub(crate) fn step(&mut self) -> Result<Stepped, String> {
+        let Some((at, event)) = self.fabric.queue.pop() else { return Ok(Stepped::Nothing) };
+        self.fabric.now = self.fabric.now.max(at);
+        let node = self.concerned(&event);
+        if let Some(until) = node.and_then(|node| self.paused.get(&node)).copied().filter(|until| *until > self.fabric.now) {
+            self.fabric.queue.put(until, event);
+            return Ok(Stepped::Nothing);
+        }
+        match event {
+            Event::Strike(fault) => return Ok(Stepped::Strike(fault)),
+            Event::Over(fault) => return Ok(Stepped::Over(fault)),
+            event => self.handle(event)?,
+        }
+        Ok(node.map_or(Stepped::Nothing, Stepped::Touched))
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), String> {
+        let fabric = &mut self.fabric;
+        match event {
+            Event::Arrive(link) => {
+                if let Some(arrival) = fabric.net.arrive(&mut fabric.queue, fabric.now, link) {
+                    return self.arrived(arrival);
+                }
+            }
+            Event::GiveUp(link) => fabric.net.give_up(&mut fabric.queue, fabric.now, link),
+            Event::Lost { node, life, link } if fabric.net.life(node) == Some(life) => {
+                return self.link_lost(node, link);
+            }
+            Event::MasterTimer { master, life, timer } => {
+                let host = &mut self.masters[master];
+                if host.process.is_some() && host.life == life {
+                    return host.timer(fabric, *timer);
+                }
+            }
+            Event::AgentTimer { agent, life, at } if self.agents[agent].life == life => {
+                self.agents[agent].timer(fabric, at);
+            }
+            Event::Committed { agent, life } if self.agents[agent].life == life => {
+                self.agents[agent].committed(fabric);
+            }
+            Event::Volumes { agent, life, operation, result } if self.agents[agent].life == life => {
+                self.agents[agent].input(fabric, Input::VolumesChanged { operation, result });
+            }
+            Event::Container { agent, boot, container, due } if self.agents[agent].machine.boot == boot => {
+                self.container_due(agent, &container, due);
+            }
+            Event::Told { agent, life, container, event } if self.agents[agent].life == life => {
+                self.told(agent, container, *event);
+            }
+            Event::Hears { agent, boot, container, stream, event } if self.agents[agent].machine.boot == boot => {
+                self.agents[agent].executor_hears(fabric, &container, StreamId(stream), *event);
+            }
+            Event::Scheduler { scheduler, life } => self.turn(scheduler, life),
+            Event::Start(node) => return self.start(node),
+            Event::Resume(node) => {
+                self.paused.remove(&node);
+                fabric.note(node, "goes on", "");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn arrived(&mut self, Arrival { from, to, link, packet }: Arrival) -> Result<(), String> {
+        let fabric = &mut self.fabric;
+        let about = packet.about();
+        fabric.note(to, packet.name(), &about);
+        match (to, packet) {
+            (Node::Master(index), packet) => self.masters[index].receive(fabric, from, packet),
+            (Node::Agent(index), Packet::ToAgent { from, message }) => {
+                self.agents[index].receive(fabric, from, message);
+                Ok(())
+            }
+            (Node::Scheduler(index), packet) => {
+                self.schedulers[index].receive(fabric, link, packet);
+                Ok(())
+            }
+            (Node::Agent(_), _) => Ok(()),
+        }
+    }
+
+    fn link_lost(&mut self, node: Node, link: crate::net::LinkId) -> Result<(), String> {
+        let fabric = &mut self.fabric;
+        match node {
+            Node::Master(index) => self.masters[index].lost(fabric, link),
+            Node::Agent(index) => {
+                self.agents[index].lost(fabric, link);
+                Ok(())
+            }
+            Node::Scheduler(index) => {
+                self.schedulers[index].lost(fabric, link);
+                Ok(())
+            }
+        }
+    }
+
+    fn container_due(&mut self, agent: usize, container: &ContainerId, due: Due) {
+        let host = &mut self.agents[agent];
+        match due {
+            Due::Subscribes | Due::TaskEnds(..) => host.executor_due(&mut self.fabric, container, due),
+            due => host.machine.happens(&mut self.fabric, container, due),
+        }
+    }
+
+    fn told(&mut self, agent: usize, container_id: ContainerId, event: ContainerEvent) {
+        self.agents[agent].input(&mut self.fabric, Input::Container { container_id, event });
+    }
+
+    fn turn(&mut self, index: usize, life: u64) {
+        let scheduler = &mut self.schedulers[index];
+        if !scheduler.running || scheduler.life != life {
+            return;
+        }
+        let fabric = &mut self.fabric;
+        let idle = fabric.options.idle;
+        let pause = if fabric.settling { SETTLING_TURN } else { scheduler.rng.around(idle) };
+        fabric.after(pause, Event::Scheduler { scheduler: index, life });
+        if scheduler.away > 0 && !fabric.settling {
+            scheduler.away -= 1;
+        } else if scheduler.session.is_none() {
+            scheduler.subscribe(fabric, Node::Master(0));
+        } else if fabric.settling {
+            scheduler.settle(fabric);
+        } else {
+            scheduler.catch_up(fabric);
+            let habits = Arc::clone(&fabric.options);
+            if let Some(habit) = workloads::choose(&habits.habits, &mut scheduler.rng) {
+                habit.act(scheduler, fabric);
+            }
+        }
+    }
+}
+
+/// What a step was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stepped {
+    /// Nothing happened to anybody.
+    Nothing,
+    /// Something happened to a process.
+    Touched(Node),
+    /// A fault is to strike.
+    Strike(usize),
+    /// What a fault began is to end.
+    Over(usize),
+}

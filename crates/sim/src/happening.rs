@@ -1,0 +1,87 @@
+//! What checkers are told of a step.
+
+use base::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId, Uuid};
+use master_core::TaskState;
+
+/// Something that happened in a step.
+#[derive(Clone, Debug)]
+pub(crate) enum Happening {
+    /// A master sent a task to an agent: it is accepted.
+    TaskSent {
+        /// Which master, and which life of it.
+        master: (usize, u64),
+        /// Whose task.
+        framework_id: FrameworkId,
+        /// Which.
+        task_id: TaskId,
+        /// Where to.
+        agent_id: AgentId,
+    },
+    /// A master gave a task up, and told its scheduler so if that was there; nobody will repeat that.
+    LossTold {
+        /// Whose task.
+        framework_id: FrameworkId,
+        /// Which.
+        task_id: TaskId,
+    },
+    /// A master ordered a task away, or all of a framework's or an executor's.
+    Condemned {
+        /// Whose.
+        framework_id: FrameworkId,
+        /// Which, if not all.
+        executor_id: Option<ExecutorId>,
+        /// Which, if not all.
+        task_id: Option<TaskId>,
+    },
+    /// An agent sent a status for the first time or again.
+    StatusSent {
+        /// Whose task.
+        framework_id: FrameworkId,
+        /// Which.
+        task_id: TaskId,
+        /// The status.
+        uuid: Uuid,
+    },
+    /// A scheduler received a status.
+    StatusSeen {
+        /// Whose task.
+        framework_id: FrameworkId,
+        /// Which.
+        task_id: TaskId,
+        /// The status; only those of agents have one.
+        uuid: Option<Uuid>,
+        /// What it says.
+        state: TaskState,
+    },
+    /// The container of a task runs.
+    TaskStarted {
+        /// On which machine.
+        agent: usize,
+        /// Whose task.
+        framework_id: FrameworkId,
+        /// Which.
+        task_id: TaskId,
+    },
+    /// A custom executor was given a task.
+    TaskGiven {
+        /// On which machine.
+        agent: usize,
+        /// Whose task.
+        framework_id: FrameworkId,
+        /// Which.
+        task_id: TaskId,
+    },
+    /// A scheduler was offered something.
+    Offered(FrameworkId, OfferId),
+    /// A framework is over, or will never be heard of again.
+    FrameworkOver(FrameworkId),
+    /// An operator was told that an agent is marked gone.
+    MarkedGone(AgentId),
+    /// A master took an agent in.
+    Admitted {
+        /// Which master, and which life of it.
+        master: (usize, u64),
+        /// Which agent.
+        agent_id: AgentId,
+    },
+}

@@ -1,0 +1,344 @@
+//! An agent: its core with the server's part around it, and the machine that outlives both.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_core::{
+    AgentCore, ExecutorCall, ExecutorRequest, FromMaster, Input, Output, RequestId, StreamId, ToMaster,
+};
+use base::{AgentId, ContainerId, ExecutorId, FrameworkId, Rng, TaskId, Time};
+use master_core::{AgentInfo, AgentTraits};
+use resources::Resources;
+
+use super::clock::Clock;
+use super::containers::Machine;
+use super::disk::{Disk, Pending};
+use crate::border::{SelfDescription, to_master};
+use crate::dice::Dice;
+use crate::fabric::Fabric;
+use crate::happening::Happening;
+use crate::net::{LinkId, Packet};
+use crate::node::Node;
+use crate::queue::Event;
+
+const WORK_DIR: &str = "/var/lib/agent";
+
+/// An agent's machine, and the agent while it runs.
+#[derive(Debug)]
+pub(crate) struct AgentHost {
+    pub(crate) index: usize,
+    pub(crate) process: Option<Process>,
+    pub(crate) disk: Disk,
+    pub(crate) machine: Machine,
+    /// Of the process; each has another number.
+    pub(crate) life: u64,
+    pub(crate) clock: Clock,
+    resources: Resources,
+    own: SelfDescription,
+    rng: Rng,
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) core: AgentCore,
+    pending: Pending,
+    /// When the core's one timer fires, by the true time.
+    timer: Option<Time>,
+    /// Which executor's container each stream leads to.
+    streams: BTreeMap<StreamId, ContainerId>,
+    requests: BTreeMap<RequestId, ContainerId>,
+    next: u64,
+    ended: bool,
+}
+
+impl AgentHost {
+    pub(crate) fn new(fabric: &Fabric, index: usize) -> Self {
+        let rng = fabric.seeds.child(&format!("agent {index}"));
+        let options = &fabric.options;
+        let resources = Resources::parse(&options.agent_resources[index]).unwrap_or_default();
+        let hostname = format!("agent-{index}");
+        let info = AgentInfo {
+            hostname: hostname.clone(),
+            port: 5051,
+            traits: Arc::new(AgentTraits { hostname, ..AgentTraits::default() }),
+            resources: resources.clone(),
+            body: base::Payload::default(),
+        };
+        Self {
+            index,
+            process: None,
+            disk: Disk::new(rng.child("disk"), options.commit),
+            machine: Machine::new(index, rng.child("machine")),
+            life: 0,
+            clock: Clock::default(),
+            resources,
+            own: SelfDescription { info: Arc::new(info) },
+            rng,
+        }
+    }
+
+    pub(crate) fn node(&self) -> Node {
+        Node::Agent(self.index)
+    }
+
+    /// The agent's id, as the process or, where there is none, the disk knows it.
+    pub(crate) fn id(&self) -> Option<&AgentId> {
+        match &self.process {
+            Some(process) => process.core.id(),
+            None => self.disk.memory.agent_id.as_ref(),
+        }
+    }
+
+    /// Whether a task is on the disk.
+    pub(crate) fn has_written(&self, framework: &FrameworkId, task: &TaskId) -> bool {
+        self.disk.memory.tasks.contains_key(&(framework.clone(), task.clone()))
+    }
+
+    /// Starts the process: a new agent, or one that goes on where the earlier one was.
+    ///
+    /// # Errors
+    /// If it cannot go on; the resources are the same as ever, so that it has to.
+    pub(crate) fn start(&mut self, fabric: &mut Fabric, clock: Clock) -> Result<(), String> {
+        self.life += 1;
+        self.clock = clock;
+        fabric.net.born(self.node(), self.life);
+        fabric.note(self.node(), "starts", "");
+        let seed = self.rng.child(&format!("life {}", self.life)).next_u64();
+        let options = agent_core::Options::new(
+            seed,
+            self.node().pid().into(),
+            WORK_DIR,
+            self.resources.clone(),
+        );
+        let bodies = &fabric.bodies;
+        let mut recovered = self.disk.memory.recovered(|operation| {
+            bodies
+                .operation_of(&operation.body)
+                .map(|operation| (*operation).clone())
+                .ok_or_else(|| "it cannot be read".to_owned())
+        });
+        let forgotten = recovered.prune();
+        if !forgotten.is_empty() {
+            return Err(format!("what was written down is not whole: {forgotten:?}"));
+        }
+        let known = recovered.containers(WORK_DIR);
+        recovered.found = self.machine.find(&known);
+        let mut out = Vec::new();
+        let core = AgentCore::recover(options, recovered, self.clock.shows(fabric.now), &mut out)
+            .map_err(|error| format!("the agent cannot go on: {error}"))?;
+        core.check();
+        self.process = Some(Process {
+            core,
+            pending: Pending::default(),
+            timer: None,
+            streams: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            next: 0,
+            ended: false,
+        });
+        self.execute(fabric, out);
+        self.machine.adopt(fabric, self.life, &known);
+        self.commit(fabric);
+        Ok(())
+    }
+
+    /// The process is killed; with its whole machine if `reboot`.
+    pub(crate) fn kill(&mut self, fabric: &mut Fabric, reboot: bool) {
+        let Some(mut process) = self.process.take() else { return };
+        fabric.note(self.node(), if reboot { "loses power" } else { "is killed" }, "");
+        if let Some(writes) = process.pending.committing.take() {
+            self.disk.torn(writes);
+        }
+        fabric.net.died(&mut fabric.queue, fabric.now, Node::Agent(self.index), reboot);
+        if reboot {
+            self.machine.reboot();
+        } else {
+            self.machine.orphan(fabric);
+        }
+    }
+
+    /// The master that leads is known.
+    pub(crate) fn detect(&mut self, fabric: &mut Fabric, master: Option<Node>) {
+        self.input(fabric, Input::MasterDetected(master.map(|master| master.pid().into())));
+    }
+
+    /// A message came.
+    pub(crate) fn receive(&mut self, fabric: &mut Fabric, from: agent_core::Pid, message: FromMaster) {
+        self.input(fabric, Input::FromMaster { from, message });
+    }
+
+    /// A link is lost.
+    pub(crate) fn lost(&mut self, fabric: &mut Fabric, link: LinkId) {
+        if let Some(to) = fabric.net.lost(self.node(), link) {
+            self.input(fabric, Input::PeerLost(to.pid().into()));
+        }
+    }
+
+    /// The timer fires, if it was not set anew meanwhile.
+    pub(crate) fn timer(&mut self, fabric: &mut Fabric, at: Time) {
+        let Some(process) = &mut self.process else { return };
+        if process.timer == Some(at) {
+            process.timer = None;
+            self.input(fabric, Input::TimerFired);
+        }
+    }
+
+    /// A commit is done.
+    pub(crate) fn committed(&mut self, fabric: &mut Fabric) {
+        let Some(process) = &mut self.process else { return };
+        let Some(writes) = process.pending.committing.take() else { return };
+        self.disk.write(writes);
+        for output in process.pending.gate.committed() {
+            self.execute_one(fabric, output);
+        }
+        self.commit(fabric);
+    }
+
+    /// An executor calls.
+    pub(crate) fn call(
+        &mut self,
+        fabric: &mut Fabric,
+        container: &ContainerId,
+        (framework_id, executor_id): (FrameworkId, ExecutorId),
+        call: impl FnOnce(StreamId) -> ExecutorCall,
+    ) {
+        let Some(process) = &mut self.process else { return };
+        process.next += 1;
+        let (request, stream) = (RequestId(process.next), StreamId(process.next));
+        process.requests.insert(request, container.clone());
+        let call = call(stream);
+        if matches!(call, ExecutorCall::Subscribe { .. }) {
+            process.streams.insert(stream, container.clone());
+        }
+        self.input(fabric, Input::ExecutorCall(ExecutorRequest { request, framework_id, executor_id, call }));
+    }
+
+    /// The number that the next stream of an executor gets.
+    pub(super) fn next_stream(&self) -> StreamId {
+        StreamId(self.process.as_ref().map_or(0, |process| process.next + 1))
+    }
+
+    /// An executor's stream ended on its side.
+    pub(super) fn stream_closed(&mut self, fabric: &mut Fabric, stream: StreamId) {
+        if let Some(process) = &mut self.process {
+            process.streams.remove(&stream);
+        }
+        self.input(fabric, Input::ExecutorStreamClosed(stream));
+    }
+
+    /// Hands the core an input, verifies its state and carries out what came of it.
+    pub(crate) fn input(&mut self, fabric: &mut Fabric, input: Input) {
+        let Some(process) = &mut self.process else { return };
+        let mut out = Vec::new();
+        process.core.handle(self.clock.shows(fabric.now), input, &mut out);
+        process.core.check();
+        self.execute(fabric, out);
+        self.commit(fabric);
+    }
+
+    fn execute(&mut self, fabric: &mut Fabric, out: Vec<Output>) {
+        for output in out {
+            let Some(process) = &mut self.process else { return };
+            let gate = &mut process.pending.gate;
+            match output {
+                Output::Checkpoint(write) => gate.write(*write),
+                output @ (Output::SetTimer(_) | Output::Send { message: ToMaster::Pong, .. }) => {
+                    self.execute_one(fabric, output);
+                }
+                output => {
+                    if let Some(output) = gate.pass(output) {
+                        self.execute_one(fabric, output);
+                    }
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, fabric: &mut Fabric) {
+        let Some(process) = &mut self.process else { return };
+        if let Some(writes) = process.pending.gate.begin() {
+            process.pending.committing = Some(writes);
+            let at = self.disk.commit_at(fabric.now);
+            fabric.queue.put(at, Event::Committed { agent: self.index, life: self.life });
+        } else if process.ended {
+            self.end(fabric);
+        }
+    }
+
+    fn end(&mut self, fabric: &mut Fabric) {
+        fabric.note(self.node(), "ends", "");
+        self.process = None;
+        fabric.net.died(&mut fabric.queue, fabric.now, self.node(), false);
+        self.machine.reboot();
+        // Its operator starts it again, as a new agent.
+        let pause = self.rng.duration(Duration::from_millis(100), Duration::from_secs(10));
+        fabric.after(pause, Event::Start(self.node()));
+    }
+
+    fn execute_one(&mut self, fabric: &mut Fabric, output: Output) {
+        let Some(process) = &mut self.process else { return };
+        match output {
+            Output::Send { to, message } => self.send(fabric, &to, message),
+            Output::LaunchContainer(spec) => self.machine.launch(fabric, *spec),
+            Output::SignalContainer { container_id, signal } => {
+                self.machine.signal(fabric, &container_id, signal);
+            }
+            Output::DestroyContainer(id) => self.machine.destroy(fabric, self.life, &id),
+            Output::ForgetContainer(id) => self.machine.forget(&id),
+            Output::LinkVolumes { .. } => {}
+            Output::ChangeVolumes { operation, .. } => {
+                let failed = !fabric.settling && self.rng.chance(1, 50);
+                let result = if failed { Err("no space left on device".to_owned()) } else { Ok(()) };
+                let delay = self.rng.around(fabric.options.commit);
+                let (agent, life) = (self.index, self.life);
+                fabric.after(delay, Event::Volumes { agent, life, operation, result });
+            }
+            Output::ExecutorReply { request, reply } => {
+                let Some(container) = process.requests.remove(&request) else { return };
+                let stream = StreamId(request.0);
+                if reply.is_err() {
+                    process.streams.remove(&stream);
+                }
+                if self.machine.answered(fabric, &container, stream, reply.is_ok()) {
+                    self.repeat_updates(fabric, &container);
+                }
+            }
+            Output::ExecutorEvent { stream, event } => {
+                if let Some(container) = process.streams.get(&stream) {
+                    self.machine.tell_executor(fabric, container, stream, event);
+                }
+            }
+            Output::CloseExecutorStream(stream) => {
+                if let Some(container) = process.streams.remove(&stream) {
+                    self.machine.close_stream(&container, stream);
+                }
+            }
+            Output::SetTimer(at) => {
+                let at = self.clock.when(at).max(fabric.now);
+                process.timer = Some(at);
+                fabric.queue.put(at, Event::AgentTimer { agent: self.index, life: self.life, at });
+            }
+            Output::Terminate { reason } => {
+                fabric.show(Node::Agent(self.index), || format!("terminates: {reason}"));
+                process.ended = true;
+            }
+            Output::Checkpoint(write) => process.pending.gate.write(*write),
+        }
+    }
+
+    fn send(&self, fabric: &mut Fabric, to: &agent_core::Pid, message: ToMaster) {
+        let Some(node) = Node::of_pid(to.as_str()) else { return };
+        if let ToMaster::StatusUpdate(update) = &message {
+            fabric.tell(Happening::StatusSent {
+                framework_id: update.framework_id.clone(),
+                task_id: update.status.task_id.clone(),
+                uuid: update.status.uuid,
+            });
+        }
+        if let Some(message) = to_master(&fabric.bodies, &self.own, message) {
+            fabric.send(self.node(), node, Packet::ToMaster(message));
+        }
+    }
+}

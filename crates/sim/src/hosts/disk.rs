@@ -1,0 +1,58 @@
+//! The disk of an agent's machine, as far as the agent writes down what it must not forget.
+//!
+//! A commit is whole or not at all. It takes its time; while the disk is full or stuck it takes until that is over. What was
+//! not committed when the process died may be there or not; what was is there for ever.
+
+use std::time::Duration;
+
+use agent_core::{Output, Write};
+use base::{Rng, Time};
+use store::Gate;
+use testkit::agent::Memory;
+
+use crate::dice::Dice;
+
+/// What outlives the process.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    pub(crate) memory: Memory,
+    /// Until then nothing can be committed.
+    pub(crate) stuck_until: Time,
+    /// How much longer than usual a commit takes.
+    pub(crate) slowness: u32,
+    rng: Rng,
+    latency: Duration,
+}
+
+impl Disk {
+    pub(crate) fn new(rng: Rng, latency: Duration) -> Self {
+        Self { memory: Memory::default(), stuck_until: Time::EPOCH, slowness: 1, rng, latency }
+    }
+
+    /// When a commit that begins now is done.
+    pub(crate) fn commit_at(&mut self, now: Time) -> Time {
+        let takes = self.rng.around(self.latency).saturating_mul(self.slowness);
+        now.max(self.stuck_until) + takes
+    }
+
+    /// The process died while this was being committed.
+    pub(crate) fn torn(&mut self, under_way: Vec<Write>) {
+        if self.rng.chance(1, 2) {
+            self.write(under_way);
+        }
+    }
+
+    /// Writes are on the disk.
+    pub(crate) fn write(&mut self, writes: Vec<Write>) {
+        for write in writes {
+            self.memory.apply(write);
+        }
+    }
+}
+
+/// What waits for the disk, in the process.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) gate: Gate<Write, Output>,
+    pub(crate) committing: Option<Vec<Write>>,
+}

@@ -1,0 +1,288 @@
+//! A master: its core with the server's part around it. It has nothing that would outlive it.
+
+use std::collections::BTreeMap;
+
+use master_core::{
+    ConnectionId, Input, MasterCore, Observation, OperatorCall, Options, Output, Pid, RequestId, Timer, ToAgent,
+};
+
+use super::clock::Clock;
+use crate::border::to_agent;
+use crate::fabric::Fabric;
+use crate::happening::Happening;
+use crate::net::{LinkId, Packet};
+use crate::node::Node;
+use crate::queue::Event;
+
+/// A master's place, and the master while it runs.
+#[derive(Debug)]
+pub(crate) struct MasterHost {
+    pub(crate) index: usize,
+    pub(crate) process: Option<Process>,
+    pub(crate) life: u64,
+    pub(crate) clock: Clock,
+}
+
+/// A running master.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) core: MasterCore,
+    /// Whose events go over which link.
+    sessions: BTreeMap<ConnectionId, LinkId>,
+    /// Agents whose connection is watched.
+    watched: BTreeMap<Node, Pid>,
+    /// Operators' requests that were not answered yet.
+    requests: BTreeMap<RequestId, OperatorCall>,
+    follow_ups: Vec<Input>,
+    next_request: u64,
+}
+
+impl MasterHost {
+    pub(crate) fn new(index: usize) -> Self {
+        Self { index, process: None, life: 0, clock: Clock::default() }
+    }
+
+    pub(crate) fn node(&self) -> Node {
+        Node::Master(self.index)
+    }
+
+    /// Starts the process. It knows of nobody.
+    pub(crate) fn start(&mut self, fabric: &mut Fabric, clock: Clock) -> Result<(), String> {
+        self.life += 1;
+        self.clock = clock;
+        fabric.net.born(self.node(), self.life);
+        fabric.note(self.node(), "starts", "");
+        let name = format!("master {} life {}", self.index, self.life);
+        let seed = fabric.seeds.child(&name).next_u64();
+        let given = &fabric.options.master;
+        let options = Options { seed, master_id: format!("M{}{}", self.index, self.life), ..given.clone() };
+        self.process = Some(Process {
+            core: MasterCore::new(options),
+            sessions: BTreeMap::new(),
+            watched: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            follow_ups: Vec::new(),
+            next_request: 0,
+        });
+        let mut out = Vec::new();
+        if let Some(process) = &mut self.process {
+            process.core.watch(true);
+            process.core.start(clock.shows(fabric.now), &mut out);
+        }
+        self.settle(fabric, out)
+    }
+
+    /// The process is killed.
+    pub(crate) fn kill(&mut self, fabric: &mut Fabric, silent: bool) {
+        if self.process.take().is_some() {
+            fabric.note(self.node(), "is killed", "");
+            fabric.net.died(&mut fabric.queue, fabric.now, self.node(), silent);
+        }
+    }
+
+    /// Something arrived over a link.
+    pub(crate) fn receive(
+        &mut self,
+        fabric: &mut Fabric,
+        from: Node,
+        packet: Packet,
+    ) -> Result<(), String> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let input = match packet {
+            Packet::ToMaster(message) => Input::Agent { from: from.pid().into(), message },
+            Packet::Subscribe { connection, events, stream, framework_id, info } => {
+                process.sessions.insert(connection, events);
+                Input::Subscribe {
+                    connection,
+                    stream,
+                    framework_id,
+                    info,
+                    suppressed_roles: Vec::new(),
+                    offer_constraints: Ok(std::sync::Arc::default()),
+                }
+            }
+            Packet::Call { framework_id, stream, call } => Input::Call { framework_id, stream, call },
+            Packet::ToAgent { .. } | Packet::Event(_) | Packet::End => return Ok(()),
+        };
+        self.input(fabric, input)
+    }
+
+    /// A link is lost.
+    pub(crate) fn lost(&mut self, fabric: &mut Fabric, link: LinkId) -> Result<(), String> {
+        let node = self.node();
+        let Some(process) = &mut self.process else { return Ok(()) };
+        if let Some(connection) = process.sessions.iter().find(|(_, of)| **of == link).map(|(id, _)| *id) {
+            process.sessions.remove(&connection);
+            return self.input(fabric, Input::SchedulerGone(connection));
+        }
+        let Some(to) = fabric.net.lost(node, link) else { return Ok(()) };
+        match process.watched.get(&to).cloned() {
+            Some(pid) => self.input(fabric, Input::AgentDisconnected(pid)),
+            None => Ok(()),
+        }
+    }
+
+    /// An operator asks for something.
+    pub(crate) fn operator(&mut self, fabric: &mut Fabric, call: OperatorCall) -> Result<(), String> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        process.next_request += 1;
+        let request = RequestId(process.next_request);
+        process.requests.insert(request, call.clone());
+        self.input(fabric, Input::Operator { request, call })
+    }
+
+    /// A timer fires.
+    pub(crate) fn timer(&mut self, fabric: &mut Fabric, timer: Timer) -> Result<(), String> {
+        self.input(fabric, Input::Timer(timer))
+    }
+
+    /// Hands the core an input, has it hand out what became free, verifies its state and carries out what came of it.
+    pub(crate) fn input(&mut self, fabric: &mut Fabric, input: Input) -> Result<(), String> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let mut out = Vec::new();
+        process.core.handle(self.clock.shows(fabric.now), input, &mut out);
+        self.settle(fabric, out)
+    }
+
+    fn settle(&mut self, fabric: &mut Fabric, mut out: Vec<Output>) -> Result<(), String> {
+        let now = self.clock.shows(fabric.now);
+        loop {
+            let Some(process) = &mut self.process else { return Ok(()) };
+            if process.core.wants_allocation() {
+                process.core.handle(now, Input::Allocate, &mut out);
+            }
+            process.core.check().map_err(|broken| format!("the master's state is not sound: {broken}"))?;
+            for output in out.drain(..) {
+                self.execute(fabric, output);
+            }
+            let Some(process) = &mut self.process else { return Ok(()) };
+            if process.follow_ups.is_empty() {
+                return Ok(());
+            }
+            for input in std::mem::take(&mut process.follow_ups) {
+                process.core.handle(now, input, &mut out);
+            }
+        }
+    }
+
+    fn execute(&mut self, fabric: &mut Fabric, output: Output) {
+        let node = self.node();
+        let Some(process) = &mut self.process else { return };
+        match output {
+            Output::Event { connection, event } => match process.sessions.get(&connection) {
+                Some(link) => fabric.send_over(*link, Packet::Event(event)),
+                None => process.follow_ups.push(Input::SchedulerGone(connection)),
+            },
+            Output::Close(connection) => {
+                if let Some(link) = process.sessions.remove(&connection) {
+                    fabric.send_over(link, Packet::End);
+                }
+            }
+            Output::ToAgent { to, message } => self.send(fabric, &to, message),
+            Output::Link(pid) => {
+                if let Some(agent) = Node::of_pid(pid.as_str()) {
+                    process.watched.insert(agent, pid);
+                    fabric.net.reconnect(&mut fabric.queue, fabric.now, node, agent);
+                }
+            }
+            Output::Unlink(pid) => {
+                if let Some(agent) = Node::of_pid(pid.as_str()) {
+                    process.watched.remove(&agent);
+                    fabric.net.retire(node, agent);
+                }
+            }
+            Output::SetTimer { at, timer } => {
+                let at = self.clock.when(at).max(fabric.now);
+                let (master, life) = (self.index, self.life);
+                fabric.queue.put(at, Event::MasterTimer { master, life, timer: Box::new(timer) });
+            }
+            Output::Reply { request, result } => {
+                let Some(call) = process.requests.remove(&request) else { return };
+                fabric.show(node, || format!("answers {call:?}: {result:?}"));
+                if let (OperatorCall::MarkAgentGone(id), Ok(())) = (call, result) {
+                    fabric.tell(Happening::MarkedGone(id));
+                }
+            }
+            Output::Directory(_) => {}
+            Output::Observed(observation) => {
+                tell(fabric, &observation);
+                fabric.show(node, || shown(&observation));
+            }
+        }
+    }
+
+    fn send(&self, fabric: &mut Fabric, to: &Pid, message: ToAgent) {
+        let Some(agent) = Node::of_pid(to.as_str()) else { return };
+        let master = (self.index, self.life);
+        match &message {
+            ToAgent::RunTask { framework, task, .. } => fabric.tell(Happening::TaskSent {
+                master,
+                framework_id: framework.id.clone(),
+                task_id: task.task_id.clone(),
+                agent_id: task.agent_id.clone(),
+            }),
+            ToAgent::RunTaskGroup { framework, tasks, .. } => {
+                for task in tasks {
+                    fabric.tell(Happening::TaskSent {
+                        master,
+                        framework_id: framework.id.clone(),
+                        task_id: task.task_id.clone(),
+                        agent_id: task.agent_id.clone(),
+                    });
+                }
+            }
+            ToAgent::Registered(agent_id) | ToAgent::Reregistered { agent_id, .. } => {
+                fabric.tell(Happening::Admitted { master, agent_id: agent_id.clone() });
+            }
+            ToAgent::KillTask { framework_id, task_id, .. } => fabric.tell(Happening::Condemned {
+                framework_id: framework_id.clone(),
+                executor_id: None,
+                task_id: Some(task_id.clone()),
+            }),
+            ToAgent::ShutdownExecutor { framework_id, executor_id } => fabric.tell(Happening::Condemned {
+                framework_id: framework_id.clone(),
+                executor_id: Some(executor_id.clone()),
+                task_id: None,
+            }),
+            ToAgent::ShutdownFramework(framework_id) => fabric.tell(Happening::Condemned {
+                framework_id: framework_id.clone(),
+                executor_id: None,
+                task_id: None,
+            }),
+            _ => {}
+        }
+        let from = match message {
+            ToAgent::Ping { .. } => format!("slave-observer(1)@{}", self.node().address()),
+            _ => self.node().pid(),
+        };
+        let message = to_agent(&mut fabric.bodies, message, fabric.options.master.total_ping_timeout());
+        fabric.send(self.node(), agent, Packet::ToAgent { from: from.into(), message });
+    }
+}
+
+/// What of an observation concerns the checkers.
+fn tell(fabric: &mut Fabric, observation: &Observation) {
+    match observation {
+        Observation::FrameworkRemoved(framework) => {
+            fabric.tell(Happening::FrameworkOver(framework.id.clone()));
+        }
+        Observation::TaskUpdated { framework_id, status, .. }
+            if status.uuid.is_none() && status.state.is_terminal() =>
+        {
+            let (framework_id, task_id) = (framework_id.clone(), status.task_id.clone());
+            fabric.tell(Happening::LossTold { framework_id, task_id });
+        }
+        _ => {}
+    }
+}
+
+/// An observation in a line.
+fn shown(observation: &Observation) -> String {
+    match observation {
+        Observation::Dropped { what, from, why } => format!("drops {what} of {from}: {why}"),
+        Observation::OperationRefused { framework_id, message, .. } => {
+            format!("refuses an operation of {framework_id}: {message}")
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,19 @@
+//! When everything is to come to rest: a scheduler asks about its tasks, acknowledges, and takes all offers without using
+//! them.
+
+use master_core::SchedulerCall;
+
+use super::Scheduler;
+use crate::fabric::Fabric;
+
+impl Scheduler {
+    /// Its turn, while everything is to come to rest.
+    pub(crate) fn settle(&mut self, fabric: &mut Fabric) {
+        self.catch_up(fabric);
+        if !self.revived && self.subscribed() {
+            self.revived = true;
+            self.call(fabric, SchedulerCall::Revive(Vec::new()));
+        }
+        self.ask_about_all(fabric);
+    }
+}

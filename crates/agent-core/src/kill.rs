@@ -102,6 +102,10 @@ pub(crate) fn tell_all(
 
 fn unknown_task(core: &mut AgentCore, step: &mut Step<'_>, framework_id: &FrameworkId, task_id: &TaskId) {
     warn!(framework = %framework_id, task = %task_id, "asked to kill a task that is not here");
+    if let Some(end) = updates::acknowledged_end(core, framework_id, task_id) {
+        // Whoever asks does not know yet.
+        return updates::add(core, step, framework_id, end);
+    }
     let aware = core.frameworks.get(framework_id).is_some_and(|framework| framework.info.partition_aware);
     let state = if aware { TaskState::Dropped } else { TaskState::Lost };
     let mut lost = status::new(core, step, task_id.clone(), None, state, StatusSource::Agent);

@@ -166,6 +166,11 @@ fn reconcile(core: &mut AgentCore, step: &mut Step<'_>, asked: &Reconciliation) 
         if known {
             continue;
         }
+        if let Some(end) = updates::acknowledged_end(core, &asked.framework_id, task_id) {
+            // The acknowledgement came by way of another master, or has overtaken what this one believes.
+            updates::add(core, step, &asked.framework_id, end);
+            continue;
+        }
         let state = if partition_aware { TaskState::Dropped } else { TaskState::Lost };
         let mut lost = status::new(core, step, task_id.clone(), None, state, StatusSource::Agent);
         lost.reason = Some(Reason::Reconciliation);

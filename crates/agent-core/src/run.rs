@@ -109,6 +109,13 @@ fn place(core: &mut AgentCore, step: &mut Step<'_>, launch: Launch) {
         warn!(framework = %framework_id, task = %known.task_id, "ignoring a launch: the task is here already");
         return;
     }
+    if let Some(lost) =
+        launch.tasks.tasks.iter().find(|task| core.updates.has_ended(framework_id, &task.task_id))
+    {
+        // The master asked about it before it came, and was told that it is lost.
+        warn!(framework = %framework_id, task = %lost.task_id, "ignoring a launch: the task was declared lost");
+        return frameworks::remove_if_idle(core, step, framework_id);
+    }
     if let Some(refusal) = refusal(core, &launch) {
         drop_tasks(core, step, &launch, &refusal, true);
         match refusal.also {

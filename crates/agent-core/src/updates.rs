@@ -101,11 +101,35 @@ impl Streams {
         self.streams.get(framework).is_some_and(|tasks| tasks.contains_key(task))
     }
 
+    /// Whether a task has ended and that is still to be told.
+    pub(crate) fn has_ended(&self, framework: &FrameworkId, task: &TaskId) -> bool {
+        let stream = self.streams.get(framework).and_then(|tasks| tasks.get(task));
+        stream.is_some_and(|stream| stream.ended && !stream.pending.is_empty())
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&FrameworkId, &TaskId, &Stream)> {
         self.streams
             .iter()
             .flat_map(|(framework, tasks)| tasks.iter().map(move |(task, s)| (framework, task, s)))
     }
+}
+
+/// How a task has ended whose end was acknowledged, as long as that is remembered.
+pub(crate) fn acknowledged_end(
+    core: &AgentCore,
+    framework: &FrameworkId,
+    task: &TaskId,
+) -> Option<Arc<TaskStatus>> {
+    let living = core.frameworks.get(framework);
+    let completed = core.completed_frameworks.iter().rev().find(|view| view.info.id == *framework);
+    let of_living = living.into_iter().flat_map(|framework| {
+        let of_executors = framework.executors.values().flat_map(|executor| executor.completed.iter());
+        let executors = framework.completed_executors.iter();
+        of_executors.chain(executors.flat_map(|executor| &executor.completed))
+    });
+    let executors = completed.into_iter().flat_map(|view| &view.completed_executors);
+    let mut ended = of_living.chain(executors.flat_map(|executor| &executor.completed));
+    ended.find(|ended| ended.info.task_id == *task)?.statuses.last().cloned()
 }
 
 /// Takes an update in. A repeated one, and one after the end, is dropped.

@@ -3,16 +3,17 @@
 use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ::sim::{Lines, Options as Drawn, Outcome};
 use anyhow::Result;
 use clap::Args;
-use ::sim::{Lines, Options as Drawn, Outcome};
 
 use crate::failure::FAILED;
 use crate::view;
 
 /// Arguments of `meseta sim`.
 #[derive(Args)]
-#[command(after_help = "A run is decided by its seed alone: how large the cluster is, what its frameworks do, what goes \
+#[command(
+    after_help = "A run is decided by its seed alone: how large the cluster is, what its frameworks do, what goes \
 wrong and when. While things go wrong, what must always hold is verified at every step. Then nothing goes wrong any more, and \
 everything has to come in order.
 
@@ -22,7 +23,8 @@ Examples:
   meseta sim --seed 17 --trace          the same, with everything that happens
   meseta sim --random --minutes 60      fresh seeds for an hour
 
-Exit codes: 0 all held, 1 something was broken, 2 wrong usage. A run that fails prints a line that repeats it.")]
+Exit codes: 0 all held, 1 something was broken, 2 wrong usage. A run that fails prints a line that repeats it."
+)]
 #[group(required = true, multiple = false, id = "which")]
 pub(crate) struct Options {
     /// Run these seeds; the end is not among them
@@ -110,7 +112,9 @@ fn seeds(options: &Options, began: Instant) -> Box<dyn Iterator<Item = u64>> {
 
 fn shown(outcome: &Outcome) -> String {
     let Outcome { hash, steps, simulated, settled, .. } = outcome;
-    format!("steps         {steps} in {simulated:.1?}, in order after {settled:.1?}\ntrace         {hash:016x}\n")
+    format!(
+        "steps         {steps} in {simulated:.1?}, in order after {settled:.1?}\ntrace         {hash:016x}\n"
+    )
 }
 
 /// What was broken, and how to see it again. The run is made again for its last lines.

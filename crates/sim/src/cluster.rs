@@ -36,7 +36,8 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn new(options: Options, lines: Lines) -> Self {
         let mut fabric = Fabric::new(Arc::new(options), lines);
-        let agents = (0..fabric.options.agent_resources.len()).map(|index| AgentHost::new(&fabric, index)).collect();
+        let agents =
+            (0..fabric.options.agent_resources.len()).map(|index| AgentHost::new(&fabric, index)).collect();
         let schedulers =
             (0..fabric.options.schedulers).map(|index| Scheduler::new(&mut fabric, index)).collect();
         let rng = fabric.seeds.child("cluster");
@@ -120,7 +121,9 @@ impl Cluster {
         let Some((at, event)) = self.fabric.queue.pop() else { return Ok(Stepped::Nothing) };
         self.fabric.now = self.fabric.now.max(at);
         let node = self.concerned(&event);
-        if let Some(until) = node.and_then(|node| self.paused.get(&node)).copied().filter(|until| *until > self.fabric.now) {
+        if let Some(until) =
+            node.and_then(|node| self.paused.get(&node)).copied().filter(|until| *until > self.fabric.now)
+        {
             self.fabric.queue.put(until, event);
             return Ok(Stepped::Nothing);
         }
@@ -165,7 +168,9 @@ impl Cluster {
             Event::Told { agent, life, container, event } if self.agents[agent].life == life => {
                 self.told(agent, container, *event);
             }
-            Event::Hears { agent, boot, container, stream, event } if self.agents[agent].machine.boot == boot => {
+            Event::Hears { agent, boot, container, stream, event }
+                if self.agents[agent].machine.boot == boot =>
+            {
                 self.agents[agent].executor_hears(fabric, &container, StreamId(stream), *event);
             }
             Event::Scheduler { scheduler, life } => self.turn(scheduler, life),

@@ -17,12 +17,14 @@ pub(crate) enum Happening {
         /// Where to.
         agent_id: AgentId,
     },
-    /// A master gave a task up, and told its scheduler so if that was there; nobody will repeat that.
-    LossTold {
+    /// A master told how a task ended. If its scheduler was not there, it asks when it is.
+    EndTold {
         /// Whose task.
         framework_id: FrameworkId,
         /// Which.
         task_id: TaskId,
+        /// The agent said so, and repeats it; else the master gave the task up.
+        by_agent: bool,
     },
     /// A master ordered a task away, or all of a framework's or an executor's.
     Condemned {

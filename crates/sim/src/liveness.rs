@@ -16,7 +16,8 @@ type Tasks = BTreeMap<TaskId, TaskState>;
 impl Cluster {
     /// Operators tidy up: what they took out of service comes back, and frameworks whose schedulers are no more are ended.
     pub(crate) fn tidy_up(&mut self) -> Result<(), String> {
-        let ids: Vec<FrameworkId> = self.schedulers.iter().filter_map(|scheduler| scheduler.id.clone()).collect();
+        let ids: Vec<FrameworkId> =
+            self.schedulers.iter().filter_map(|scheduler| scheduler.id.clone()).collect();
         for master in &mut self.masters {
             let Some(process) = &master.process else { continue };
             let snapshot = process.core.snapshot(self.fabric.now);
@@ -90,14 +91,16 @@ impl Cluster {
             return Some(format!("{name} knows {known:?} but the master {at_master:?}"));
         }
         let at_agents = self.tasks_at_agents(id);
-        (at_master != at_agents).then(|| format!("of {id} the master knows {at_master:?} but agents {at_agents:?}"))
+        (at_master != at_agents)
+            .then(|| format!("of {id} the master knows {at_master:?} but agents {at_agents:?}"))
     }
 
     fn tasks_at_agents(&self, id: &FrameworkId) -> Tasks {
         let mut tasks = Tasks::new();
         for process in self.agents.iter().filter_map(|agent| agent.process.as_ref()) {
             let snapshot = process.core.snapshot();
-            let Some(framework) = snapshot.frameworks.iter().find(|framework| framework.info.id == *id) else {
+            let Some(framework) = snapshot.frameworks.iter().find(|framework| framework.info.id == *id)
+            else {
                 continue;
             };
             for executor in &framework.executors {
@@ -111,12 +114,15 @@ impl Cluster {
 
     /// Frameworks that no scheduler has, at the master or at an agent.
     fn strangers(&self, core: &MasterCore) -> Option<String> {
-        let own = |id: &FrameworkId| self.schedulers.iter().any(|scheduler| scheduler.id.as_ref() == Some(id));
+        let own =
+            |id: &FrameworkId| self.schedulers.iter().any(|scheduler| scheduler.id.as_ref() == Some(id));
         let snapshot = core.snapshot(self.fabric.now);
         if let Some(stranger) = snapshot.frameworks.iter().find(|framework| !own(&framework.id)) {
             return Some(format!("the master knows {}, which nobody else does", stranger.id));
         }
-        for (index, process) in self.agents.iter().enumerate().filter_map(|(i, a)| Some((i, a.process.as_ref()?))) {
+        for (index, process) in
+            self.agents.iter().enumerate().filter_map(|(i, a)| Some((i, a.process.as_ref()?)))
+        {
             let snapshot = process.core.snapshot();
             if let Some(stranger) = snapshot.frameworks.iter().find(|framework| !own(&framework.info.id)) {
                 return Some(format!("agent-{index} has {}, which nobody else knows", stranger.info.id));
@@ -136,7 +142,10 @@ impl Cluster {
                 framework.info.roles.iter().any(|role| is_worth_offering(&rest.allocatable_to(role)))
             };
             if let Some(framework) = snapshot.frameworks.iter().find(|framework| wanted(framework, rest)) {
-                return Some(format!("{rest} of {} is not offered, not to {} either", agent.id, framework.id));
+                return Some(format!(
+                    "{rest} of {} is not offered, not to {} either",
+                    agent.id, framework.id
+                ));
             }
             if let Some(why) = self.offers_differ(&agent.id, core) {
                 return Some(why);

@@ -50,7 +50,8 @@ impl Options {
     pub fn draw(seed: u64) -> Self {
         let mut rng = Rng::new(seed).child("options");
         let agents = rng.between(1, 5);
-        let resources = ["cpus:4;mem:2048;disk:4096;ports:[31000-31019]", "cpus:2;mem:1024;disk:1024", "cpus:8;mem:512"];
+        let resources =
+            ["cpus:4;mem:2048;disk:4096;ports:[31000-31019]", "cpus:2;mem:1024;disk:1024", "cpus:8;mem:512"];
         let agent_resources = (0..agents).map(|_| resources[rng.index(resources.len())].to_owned()).collect();
         let fastest = rng.duration(Duration::from_micros(50), Duration::from_millis(5));
         Self {
@@ -66,7 +67,11 @@ impl Options {
             launches_fail: if rng.chance(1, 2) { 0 } else { rng.between(1, 100) },
             task_life: rng.duration(Duration::from_secs(1), Duration::from_secs(120)),
             idle: rng.duration(Duration::from_millis(200), Duration::from_secs(5)),
-            clock_jump: if rng.chance(1, 2) { Duration::ZERO } else { Duration::from_secs(rng.between(1, 60)) },
+            clock_jump: if rng.chance(1, 2) {
+                Duration::ZERO
+            } else {
+                Duration::from_secs(rng.between(1, 60))
+            },
             master: master(&mut rng),
             faults: FaultKind::draw(&mut rng),
             habits: HabitKind::draw(&mut rng),
@@ -87,7 +92,11 @@ impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let master = &self.master;
         writeln!(f, "seed          {}", self.seed)?;
-        writeln!(f, "trouble       {:?} or {} steps, then order within {:?}", self.trouble, self.steps, self.bound)?;
+        writeln!(
+            f,
+            "trouble       {:?} or {} steps, then order within {:?}",
+            self.trouble, self.steps, self.bound
+        )?;
         writeln!(f, "schedulers    {}", self.schedulers)?;
         writeln!(f, "agents        {}", self.agent_resources.join(" | "))?;
         writeln!(f, "latency       {:?} to {:?}", self.latency.0, self.latency.1)?;

@@ -35,7 +35,13 @@ pub(crate) enum Event {
     /// An agent is told of one of its containers.
     Told { agent: usize, life: u64, container: ContainerId, event: Box<agent_core::ContainerEvent> },
     /// An executor's stream brings something.
-    Hears { agent: usize, boot: u64, container: ContainerId, stream: u64, event: Box<agent_core::ExecutorEvent> },
+    Hears {
+        agent: usize,
+        boot: u64,
+        container: ContainerId,
+        stream: u64,
+        event: Box<agent_core::ExecutorEvent>,
+    },
     /// A scheduler's turn has come.
     Scheduler { scheduler: usize, life: u64 },
     /// A dead process starts again.

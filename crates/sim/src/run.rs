@@ -82,7 +82,9 @@ pub fn run(options: Options, lines: Lines) -> Outcome {
     let failure = match result {
         Ok(Ok(())) => None,
         Ok(Err(failure)) => Some(failure),
-        Err(panic) => Some(Failure { promise: "a core's state is sound".to_owned(), why: panic_text(&*panic) }),
+        Err(panic) => {
+            Some(Failure { promise: "a core's state is sound".to_owned(), why: panic_text(&*panic) })
+        }
     };
     let fabric = &mut world.cluster.fabric;
     Outcome {
@@ -97,7 +99,8 @@ pub fn run(options: Options, lines: Lines) -> Outcome {
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("it panicked").to_owned()
 }
 

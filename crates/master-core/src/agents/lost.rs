@@ -138,7 +138,8 @@ pub(crate) fn mark_gone(core: &mut MasterCore, now: Time, id: &AgentId, out: &mu
     let Some(lost) = core.agents.unreachable_tasks.remove(id) else { return };
     for (framework_id, task_ids) in lost {
         for task_id in task_ids {
-            tasks::unreachable_task_is_gone(core, now, &framework_id, &task_id, MESSAGE, out);
+            let end = (TaskState::GoneByOperator, Reason::AGENT_REMOVED_BY_OPERATOR, MESSAGE);
+            tasks::unreachable_task_ends(core, now, &framework_id, &task_id, end, out);
         }
     }
 }

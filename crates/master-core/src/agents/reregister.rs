@@ -13,7 +13,8 @@ use crate::core::{MasterCore, send, send_agent};
 use crate::frameworks::{self, framework_ref};
 use crate::output::{FrameworkRef, Output, SchedulerEvent, ToAgent};
 use crate::types::{
-    Agent, ArchivedFramework, ExecutorInfo, FrameworkInfo, Pid, Reason, ReconciledTask, ReregisterAgent, Task,
+    Agent, ArchivedFramework, ExecutorInfo, FrameworkInfo, Pid, Reason, ReconciledTask, ReregisterAgent,
+    Task, TaskState,
 };
 use crate::{offers, operations, tasks};
 
@@ -59,7 +60,7 @@ fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent
     let id = message.agent_id;
     clear_address(core, now, &from, &id, out);
     let was_lost = core.agents.unreachable.remove(&id).is_some();
-    forget_unreachable_tasks(core, &id);
+    end_unreachable_tasks(core, now, &id, &message.tasks, out);
     recover_frameworks(core, now, &message.frameworks, out);
 
     let mut agent = new_agent(now, id.clone(), from, message.agent);
@@ -122,8 +123,10 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
         core.allocation.update_agent(agent);
     }
     recover_frameworks(core, now, &message.frameworks, out);
+    settle_ended_tasks(core, now, &id, &message.tasks, out);
     reconcile_tasks(core, &id, &message.tasks, out);
     drop_unknown_executors(core, &id, &message.executors);
+    shut_unknown_executors_down(core, &id, &message.executors, out);
     repeat_kills(core, &id, &message.tasks, out);
     kill_unknown(core, &id, &message.tasks, out);
     // Of some only executors are left, of others only tasks are told.
@@ -172,12 +175,28 @@ fn recover_frameworks(
     }
 }
 
-fn forget_unreachable_tasks(core: &mut MasterCore, id: &AgentId) {
+/// The agent is back, and with it what it brings. What it does not bring has not come over the agent's absence; Mesos keeps
+/// silent about such tasks until their scheduler asks.
+fn end_unreachable_tasks(
+    core: &mut MasterCore,
+    now: Time,
+    id: &AgentId,
+    brought: &[Arc<Task>],
+    out: &mut Vec<Output>,
+) {
+    const MESSAGE: &str = "Agent came back without the task";
+    let brought: BTreeSet<(&FrameworkId, &TaskId)> =
+        brought.iter().map(|task| (&task.framework_id, &task.task_id)).collect();
     for (framework_id, task_ids) in core.agents.unreachable_tasks.remove(id).unwrap_or_default() {
-        if let Some(framework) = core.frameworks.get_mut(&framework_id) {
-            for task_id in task_ids {
-                framework.unreachable_tasks.remove(&task_id);
-                framework.unreachable_order.retain(|kept| *kept != task_id);
+        for task_id in task_ids {
+            if brought.contains(&(&framework_id, &task_id)) {
+                if let Some(framework) = core.frameworks.get_mut(&framework_id) {
+                    framework.unreachable_tasks.remove(&task_id);
+                    framework.unreachable_order.retain(|kept| *kept != task_id);
+                }
+            } else {
+                let end = (TaskState::Gone, Reason::AGENT_REREGISTERED, MESSAGE);
+                tasks::unreachable_task_ends(core, now, &framework_id, &task_id, end, out);
             }
         }
     }
@@ -199,6 +218,39 @@ fn recover_completed(core: &mut MasterCore, completed: Vec<ArchivedFramework>) {
                 framework.completed_tasks.push(task);
             }
         }
+    }
+}
+
+/// Tasks that have ended and that the agent does not mention any more: their end was acknowledged, by way of a message that
+/// was overtaken or of another master, or the agent has forgotten it. Their schedulers are told once more how they ended; the
+/// agent, if it were asked, would say that they are lost.
+fn settle_ended_tasks(
+    core: &mut MasterCore,
+    now: Time,
+    id: &AgentId,
+    tasks: &[Arc<Task>],
+    out: &mut Vec<Output>,
+) {
+    let Some(agent) = core.agents.get(id) else { return };
+    let mentioned: BTreeSet<(&FrameworkId, &TaskId)> =
+        tasks.iter().map(|task| (&task.framework_id, &task.task_id)).collect();
+    let of_agent = agent.tasks.iter().flat_map(|(of, tasks)| tasks.iter().map(move |task| (of, task)));
+    let ended: Vec<(FrameworkId, TaskId)> = of_agent
+        .filter(|key| !mentioned.contains(key))
+        .filter(|(of, task_id)| {
+            let task = core.frameworks.get(of).and_then(|framework| framework.tasks.get(*task_id));
+            task.is_some_and(|task| task.state.is_terminal())
+        })
+        .map(|(of, task_id)| (of.clone(), task_id.clone()))
+        .collect();
+    for (framework_id, task_id) in ended {
+        let Some(framework) = core.frameworks.get(&framework_id) else { continue };
+        let Some(task) = framework.tasks.get(&task_id) else { continue };
+        let message = "Reconciliation: Latest task state".to_owned();
+        let mut status = tasks::master_status(task, now, task.state, message, Reason::RECONCILIATION);
+        status.repeats = task.statuses.last().cloned();
+        send(framework, SchedulerEvent::Update(Arc::new(status)), out);
+        tasks::remove_task(core, &framework_id, &task_id, false);
     }
 }
 
@@ -248,6 +300,25 @@ fn drop_unknown_executors(
         .collect();
     for (framework_id, executor_id) in missing {
         tasks::remove_executor(core, id, &framework_id, &executor_id);
+    }
+}
+
+/// Executors that the master does not count as this agent's were taken off its books when the agent's connection broke: what
+/// they take is given to others, and their tasks are killed.
+fn shut_unknown_executors_down(
+    core: &MasterCore,
+    id: &AgentId,
+    executors: &[(FrameworkId, Arc<ExecutorInfo>)],
+    out: &mut Vec<Output>,
+) {
+    let Some(agent) = core.agents.get(id) else { return };
+    for (framework_id, executor) in executors {
+        let counted =
+            agent.executors.get(framework_id).is_some_and(|known| known.contains_key(&executor.executor_id));
+        if !counted && core.frameworks.get(framework_id).is_some() {
+            let (framework_id, executor_id) = (framework_id.clone(), executor.executor_id.clone());
+            send_agent(agent, ToAgent::ShutdownExecutor { framework_id, executor_id }, out);
+        }
     }
 }
 

@@ -13,4 +13,4 @@ pub(crate) use books::{holds_resources, recover_executor, recover_task, remove_e
 pub(crate) use executor::{exited_executor, message_from_executor, message_to_executor, shutdown_executor};
 pub(crate) use kill::kill;
 pub(crate) use launch::{Refusal, launch, launch_group, refuse};
-pub(crate) use status::{master_status, status_update, unreachable_task_is_gone, update_task};
+pub(crate) use status::{master_status, status_update, unreachable_task_ends, update_task};

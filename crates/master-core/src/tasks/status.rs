@@ -119,27 +119,29 @@ pub(crate) fn update_task(
     }
 }
 
-/// An operator declared the agent of an unreachable task gone: the task has ended.
-pub(crate) fn unreachable_task_is_gone(
+/// An unreachable task has ended, for a framework that knows the finer states: in that state, for that reason, and in words.
+/// For others it is lost.
+pub(crate) fn unreachable_task_ends(
     core: &mut MasterCore,
     now: Time,
     framework_id: &FrameworkId,
     task_id: &TaskId,
-    message: &str,
+    (state, reason, message): (TaskState, Reason, &str),
     out: &mut Vec<Output>,
 ) {
     let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
     let Some(mut task) = framework.unreachable_tasks.remove(task_id) else { return };
     framework.unreachable_order.retain(|kept| kept != task_id);
-    let (state, reason) = if framework.info.capabilities.partition_aware {
-        (TaskState::GoneByOperator, Reason::AGENT_REMOVED_BY_OPERATOR)
-    } else {
-        (TaskState::Lost, Reason::AGENT_REMOVED)
+    let (state, reason) = match reason {
+        _ if framework.info.capabilities.partition_aware => (state, reason),
+        Reason::AGENT_REMOVED_BY_OPERATOR => (TaskState::Lost, Reason::AGENT_REMOVED),
+        _ => (TaskState::Lost, reason),
     };
     let status = Arc::new(master_status(&task, now, state, message.to_owned(), reason));
     let ended = Arc::make_mut(&mut task);
     ended.state = state;
     ended.statuses.push(Arc::clone(&status));
     framework.completed_tasks.push(task);
-    send(framework, SchedulerEvent::Update(status), out);
+    send(framework, SchedulerEvent::Update(Arc::clone(&status)), out);
+    core.observe(out, || Observation::TaskUpdated { framework_id: framework_id.clone(), state, status });
 }

@@ -30,7 +30,13 @@ pub(crate) fn to_agent(bodies: &mut Bodies, message: ToAgent, ping_timeout: Dura
                 launch_executor: Some(launch_executor),
             }))
         }
-        ToAgent::RunTaskGroup { framework: of, executor: of_all, tasks, launch_executor, resource_version } => {
+        ToAgent::RunTaskGroup {
+            framework: of,
+            executor: of_all,
+            tasks,
+            launch_executor,
+            resource_version,
+        } => {
             let executor = executor(bodies, &of_all);
             let tasks = tasks.iter().map(|info| task(bodies, info, Some(&executor))).collect();
             FromMaster::RunTaskGroup(Box::new(agent::RunTaskGroup {
@@ -138,6 +144,7 @@ fn task(
         executor: own.or_else(|| of_group.cloned()),
         command: runs_itself.then(|| command(&info.body)),
         kill_grace: plan.and_then(|plan| plan.grace),
+        limits: agent::ResourceLimits::default(),
         max_completion_time: plan.and_then(|plan| plan.longest),
         unsupported: None,
         body: info.body.clone(),

@@ -67,7 +67,9 @@ impl Checker for Books {
                 }
                 used += &executor.info.resources.clone().unallocated();
                 let launched = executor.launched.iter().map(|task| &task.info);
-                for task in executor.queued.iter().chain(launched).filter(|task| self.counts(id, &task.task_id)) {
+                for task in
+                    executor.queued.iter().chain(launched).filter(|task| self.counts(id, &task.task_id))
+                {
                     used += &task.resources.clone().unallocated();
                 }
             }

@@ -1,8 +1,9 @@
 //! A task that was accepted is known to someone who will report it.
 //!
-//! As long as the master lives that accepted it: the master itself, a message that is under way, or the agent. Once it is on the
-//! agent's disk: the agent, or the master to which that has told its end. When the master that accepted a task dies before the
-//! agent has it, its scheduler asks the next one; that it is answered belongs to the order in which everything ends.
+//! As long as the master lives that accepted it: the master itself, a message that is under way, or the agent, until the master
+//! has told how it ended. Once it is on the agent's disk it stays there until its scheduler has seen its end. When the master
+//! that accepted a task dies before the agent has it, its scheduler asks the next one; that it is answered belongs to the order
+//! in which everything ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,8 @@ struct Accepted {
     master: (usize, u64),
     /// It was on the agent's disk.
     written: bool,
+    /// A master has passed its end on.
+    told: bool,
 }
 
 /// See above.
@@ -38,11 +41,17 @@ impl Checker for AlwaysKnown {
     fn notice(&mut self, happening: &Happening) -> Result<(), String> {
         match happening {
             Happening::TaskSent { master, framework_id, task_id, agent_id } => {
-                let accepted = Accepted { agent_id: agent_id.clone(), master: *master, written: false };
+                let accepted =
+                    Accepted { agent_id: agent_id.clone(), master: *master, written: false, told: false };
                 self.tasks.insert((framework_id.clone(), task_id.clone()), accepted);
             }
-            Happening::LossTold { framework_id, task_id } => {
+            Happening::EndTold { framework_id, task_id, by_agent: false } => {
                 self.tasks.remove(&(framework_id.clone(), task_id.clone()));
+            }
+            Happening::EndTold { framework_id, task_id, by_agent: true } => {
+                if let Some(task) = self.tasks.get_mut(&(framework_id.clone(), task_id.clone())) {
+                    task.told = true;
+                }
             }
             Happening::StatusSeen { framework_id, task_id, state, .. } if state.is_terminal() => {
                 self.tasks.remove(&(framework_id.clone(), task_id.clone()));
@@ -69,15 +78,20 @@ impl Checker for AlwaysKnown {
             if !lives && !accepted.written {
                 continue;
             }
-            let known = on_disk
-                || agent.and_then(|agent| agent.process.as_ref()).is_some_and(|process| {
-                    process.core.knows_task(framework_id, task_id)
-                })
-                || knows(cluster, framework_id, task_id)
-                || under_way(cluster, framework_id, task_id);
+            let process = agent.and_then(|agent| agent.process.as_ref());
+            let known = if accepted.written && agent.is_some() {
+                on_disk
+            } else {
+                accepted.told
+                    || process.is_some_and(|process| process.core.knows_task(framework_id, task_id))
+                    || knows(cluster, framework_id, task_id)
+                    || under_way(cluster, framework_id, task_id)
+            };
             if !known {
                 let on = &accepted.agent_id;
-                return Err(format!("nobody knows of {task_id} of {framework_id} any more, which was sent to {on}"));
+                return Err(format!(
+                    "nobody knows of {task_id} of {framework_id} any more, which was sent to {on}"
+                ));
             }
         }
         Ok(())
@@ -103,7 +117,9 @@ fn under_way(cluster: &Cluster, framework_id: &FrameworkId, task_id: &TaskId) ->
         Packet::ToAgent { message: FromMaster::RunTaskGroup(run), .. } => {
             run.framework.id == *framework_id && run.tasks.iter().any(|task| task.task_id == *task_id)
         }
-        Packet::Event(SchedulerEvent::Update(status)) => status.task_id == *task_id && status.state.is_terminal(),
+        Packet::Event(SchedulerEvent::Update(status)) => {
+            status.task_id == *task_id && status.state.is_terminal()
+        }
         _ => false,
     })
 }

@@ -44,7 +44,9 @@ impl Checker for Order {
                 };
                 if place > history.seen {
                     let missed = history.sent[history.seen];
-                    return Err(format!("{task_id} of {framework_id}: {state} ({uuid}) came before {missed}"));
+                    return Err(format!(
+                        "{task_id} of {framework_id}: {state} ({uuid}) came before {missed}"
+                    ));
                 }
                 if place == history.seen && history.end.is_some() {
                     return Err(format!("{task_id} of {framework_id}: {state} ({uuid}) came after its end"));
@@ -53,7 +55,9 @@ impl Checker for Order {
                 if state.is_terminal() {
                     let end = *history.end.get_or_insert(*uuid);
                     if end != *uuid {
-                        return Err(format!("{task_id} of {framework_id} ended with {end} and again with {uuid}"));
+                        return Err(format!(
+                            "{task_id} of {framework_id} ended with {end} and again with {uuid}"
+                        ));
                     }
                 }
             }

@@ -106,12 +106,8 @@ impl AgentHost {
         fabric.net.born(self.node(), self.life);
         fabric.note(self.node(), "starts", "");
         let seed = self.rng.child(&format!("life {}", self.life)).next_u64();
-        let options = agent_core::Options::new(
-            seed,
-            self.node().pid().into(),
-            WORK_DIR,
-            self.resources.clone(),
-        );
+        let options =
+            agent_core::Options::new(seed, self.node().pid().into(), WORK_DIR, self.resources.clone());
         let bodies = &fabric.bodies;
         let mut recovered = self.disk.memory.recovered(|operation| {
             bodies
@@ -123,7 +119,7 @@ impl AgentHost {
         if !forgotten.is_empty() {
             return Err(format!("what was written down is not whole: {forgotten:?}"));
         }
-        let known = recovered.containers(WORK_DIR);
+        let known = recovered.containers(&options);
         recovered.found = self.machine.find(&known);
         let mut out = Vec::new();
         let core = AgentCore::recover(options, recovered, self.clock.shows(fabric.now), &mut out)
@@ -285,9 +281,9 @@ impl AgentHost {
             Output::SignalContainer { container_id, signal } => {
                 self.machine.signal(fabric, &container_id, signal);
             }
-            Output::DestroyContainer(id) => self.machine.destroy(fabric, self.life, &id),
+            Output::DestroyContainer(id) => self.machine.destroy(fabric, &id),
             Output::ForgetContainer(id) => self.machine.forget(&id),
-            Output::LinkVolumes { .. } => {}
+            Output::LinkVolumes { .. } | Output::UpdateContainer { .. } => {}
             Output::ChangeVolumes { operation, .. } => {
                 let failed = !fabric.settling && self.rng.chance(1, 50);
                 let result = if failed { Err("no space left on device".to_owned()) } else { Ok(()) };

@@ -110,8 +110,14 @@ impl Machine {
             parent.nested.insert(id.clone());
         }
         self.pids += 1;
-        let container =
-            Container { spec, phase: Phase::Preparing, nested: BTreeSet::new(), doomed: false, plan, pid: self.pids };
+        let container = Container {
+            spec,
+            phase: Phase::Preparing,
+            nested: BTreeSet::new(),
+            doomed: false,
+            plan,
+            pid: self.pids,
+        };
         self.live.insert(id.clone(), container);
         let takes = self.rng.around(fabric.options.launch);
         self.due(fabric, takes, &id, Due::Prepared);
@@ -133,7 +139,8 @@ impl Machine {
 
     fn prepared(&mut self, fabric: &mut Fabric, id: &ContainerId) {
         // The agent does this itself: what it did not come to do never happens.
-        let Some(container) = self.live.get_mut(id).filter(|container| container.phase == Phase::Preparing) else {
+        let Some(container) = self.live.get_mut(id).filter(|container| container.phase == Phase::Preparing)
+        else {
             return;
         };
         if !fabric.settling && self.rng.chance(fabric.options.launches_fail, 1000) {
@@ -191,7 +198,11 @@ impl Machine {
     /// Sends a signal to a container's processes.
     pub(crate) fn signal(&mut self, fabric: &mut Fabric, id: &ContainerId, signal: i32) {
         let Some(container) = self.live.get_mut(id) else { return };
-        if container.phase == Phase::Running && !container.is_group() && container.plan.polite && signal == SIGTERM {
+        if container.phase == Phase::Running
+            && !container.is_group()
+            && container.plan.polite
+            && signal == SIGTERM
+        {
             container.phase = Phase::Dying;
             let takes = self.rng.around(Duration::from_millis(500));
             self.due(fabric, takes, id, Due::Dies(SIGTERM));
@@ -199,7 +210,7 @@ impl Machine {
     }
 
     /// Ends a container by force, and what is nested in it.
-    pub(crate) fn destroy(&mut self, fabric: &mut Fabric, life: u64, id: &ContainerId) {
+    pub(crate) fn destroy(&mut self, fabric: &mut Fabric, id: &ContainerId) {
         let Some(container) = self.live.get_mut(id) else { return };
         if container.is_group() {
             container.doomed = true;
@@ -209,7 +220,7 @@ impl Machine {
                 return self.tell(fabric, id, ContainerEvent::Exited { status: None, limitation: None });
             }
             for nested in nested {
-                self.destroy(fabric, life, &nested);
+                self.destroy(fabric, &nested);
             }
             return;
         }

@@ -72,8 +72,15 @@ impl Machine {
     }
 
     /// The agent answers a call. True if it subscribed the executor.
-    pub(super) fn answered(&mut self, fabric: &mut Fabric, id: &ContainerId, request: StreamId, yes: bool) -> bool {
-        let Some(executor) = self.executors.get_mut(id).filter(|executor| executor.asks == Some(request)) else {
+    pub(super) fn answered(
+        &mut self,
+        fabric: &mut Fabric,
+        id: &ContainerId,
+        request: StreamId,
+        yes: bool,
+    ) -> bool {
+        let Some(executor) = self.executors.get_mut(id).filter(|executor| executor.asks == Some(request))
+        else {
             return false;
         };
         executor.asks = None;
@@ -176,7 +183,12 @@ impl AgentHost {
         }
     }
 
-    fn run_task(&mut self, fabric: &mut Fabric, id: &ContainerId, task: &std::sync::Arc<agent_core::TaskInfo>) {
+    fn run_task(
+        &mut self,
+        fabric: &mut Fabric,
+        id: &ContainerId,
+        task: &std::sync::Arc<agent_core::TaskInfo>,
+    ) {
         let Some(executor) = self.machine.executors.get_mut(id) else { return };
         let task_id = task.task_id.clone();
         executor.tasks.insert(task_id.clone(), false);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use master_core::{
-    ConnectionId, Input, MasterCore, Observation, OperatorCall, Options, Output, Pid, RequestId, Timer, ToAgent,
+    ConnectionId, Input, MasterCore, Observation, OperatorCall, Options, Output, Pid, RequestId, Timer,
+    ToAgent,
 };
 
 use super::clock::Clock;
@@ -81,12 +82,7 @@ impl MasterHost {
     }
 
     /// Something arrived over a link.
-    pub(crate) fn receive(
-        &mut self,
-        fabric: &mut Fabric,
-        from: Node,
-        packet: Packet,
-    ) -> Result<(), String> {
+    pub(crate) fn receive(&mut self, fabric: &mut Fabric, from: Node, packet: Packet) -> Result<(), String> {
         let Some(process) = &mut self.process else { return Ok(()) };
         let input = match packet {
             Packet::ToMaster(message) => Input::Agent { from: from.pid().into(), message },
@@ -266,11 +262,12 @@ fn tell(fabric: &mut Fabric, observation: &Observation) {
         Observation::FrameworkRemoved(framework) => {
             fabric.tell(Happening::FrameworkOver(framework.id.clone()));
         }
-        Observation::TaskUpdated { framework_id, status, .. }
-            if status.uuid.is_none() && status.state.is_terminal() =>
-        {
-            let (framework_id, task_id) = (framework_id.clone(), status.task_id.clone());
-            fabric.tell(Happening::LossTold { framework_id, task_id });
+        Observation::TaskUpdated { framework_id, status, .. } if status.state.is_terminal() => {
+            fabric.tell(Happening::EndTold {
+                framework_id: framework_id.clone(),
+                task_id: status.task_id.clone(),
+                by_agent: status.uuid.is_some(),
+            });
         }
         _ => {}
     }

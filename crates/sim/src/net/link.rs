@@ -38,6 +38,8 @@ pub(crate) struct Link {
     pub(crate) stalled: usize,
     /// It will be given up unless answers come.
     pub(crate) awaits: bool,
+    /// Something has arrived over it.
+    pub(crate) delivered: bool,
 }
 
 impl Link {
@@ -58,6 +60,7 @@ impl Link {
             last: Time::EPOCH,
             stalled: 0,
             awaits: false,
+            delivered: false,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The network: links that carry packets in order, or break.
 //!
 //! A link is a TCP connection as its users see it. What goes over one link arrives in the order in which it was sent; over
-//! two links in any order, even if one took the other's place. What is lost is the end of what was sent, together with the
-//! link, and the sender learns of that some time later. Between processes that are cut off from each other nothing arrives;
+//! two links in any order, but that a receiver that has read from a new link of some process reads no more from a former one.
+//! What is lost is the end of what was sent, together with the link, and the sender learns of that some time later. Between processes that are cut off from each other nothing arrives;
 //! it waits, until they can reach each other again or the link is given up.
 
 mod link;
@@ -80,8 +80,12 @@ impl Network {
     pub(crate) fn died(&mut self, queue: &mut Queue, now: Time, node: Node, silent: bool) {
         self.alive.remove(&node);
         self.current.retain(|(from, _), _| *from != node);
-        let of: Vec<LinkId> =
-            self.links.values().filter(|link| link.from == node || link.to == node).map(|link| link.id).collect();
+        let of: Vec<LinkId> = self
+            .links
+            .values()
+            .filter(|link| link.from == node || link.to == node)
+            .map(|link| link.id)
+            .collect();
         for id in of {
             let notice = if silent { self.rng.duration(PATIENCE.0, PATIENCE.1) } else { RESET };
             self.break_link(queue, now, id, notice);
@@ -133,7 +137,11 @@ impl Network {
     /// A process learns that a link is lost: to whom it led, if it is the one over which it sends now. The next message
     /// opens another.
     pub(crate) fn lost(&mut self, from: Node, id: LinkId) -> Option<Node> {
-        let to = self.current.iter().find(|((of, _), link)| *of == from && **link == id).map(|((_, to), _)| *to)?;
+        let to = self
+            .current
+            .iter()
+            .find(|((of, _), link)| *of == from && **link == id)
+            .map(|((_, to), _)| *to)?;
         self.current.remove(&(from, to));
         Some(to)
     }
@@ -190,6 +198,10 @@ impl Network {
             return None;
         }
         let packet = link.packets.pop_front()?;
+        if !std::mem::replace(&mut link.delivered, true) && link.carries == Carries::Messages {
+            self.supersede(from, to, id);
+        }
+        let link = self.links.get_mut(&id)?;
         let lost = self.alive.get(&to).copied() != link.to_life || link.to_life.is_none();
         let over = !link.open && link.packets.is_empty();
         if over {
@@ -199,6 +211,14 @@ impl Network {
             self.await_answer(queue, now, id);
         }
         (!lost).then_some(Arrival { from, to, link: id, packet })
+    }
+
+    /// The receiver has read from a new link of the same process: what is left in former ones it does not read any more.
+    fn supersede(&mut self, from: Node, to: Node, by: LinkId) {
+        let former = |link: &Link| {
+            link.from == from && link.to == to && link.id < by && link.carries == Carries::Messages
+        };
+        self.links.retain(|_, link| !former(link));
     }
 
     fn await_answer(&mut self, queue: &mut Queue, now: Time, id: LinkId) {

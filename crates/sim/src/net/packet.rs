@@ -125,7 +125,9 @@ impl Packet {
                     format!("{} {} {}", status.task_id, status.state, text(status.uuid))
                 }
                 FromAgent::OperationStatus(update) => text(update.operation_uuid),
-                FromAgent::Reregister(message) => format!("{} with {} tasks", message.agent_id, message.tasks.len()),
+                FromAgent::Reregister(message) => {
+                    format!("{} with {} tasks", message.agent_id, message.tasks.len())
+                }
                 FromAgent::ExitedExecutor { executor_id, .. } => executor_id.to_string(),
                 _ => String::new(),
             },
@@ -164,7 +166,9 @@ fn about_event(event: &SchedulerEvent) -> String {
             offers.iter().map(|offer| offer.id.as_str()).collect::<Vec<_>>().join(" ")
         }
         SchedulerEvent::Rescind(id) => id.to_string(),
-        SchedulerEvent::Update(status) => format!("{} {} {}", status.task_id, status.state, text(status.uuid)),
+        SchedulerEvent::Update(status) => {
+            format!("{} {} {}", status.task_id, status.state, text(status.uuid))
+        }
         SchedulerEvent::UpdateOperationStatus(status) => status.state.name().to_owned(),
         SchedulerEvent::Error(message) => message.clone(),
         _ => String::new(),

@@ -12,9 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Rng, TaskId, Uuid};
-use master_core::{
-    ConnectionId, ExecutorInfo, FrameworkCapabilities, FrameworkInfo, Offer, SchedulerCall,
-};
+use master_core::{ConnectionId, ExecutorInfo, FrameworkCapabilities, FrameworkInfo, Offer, SchedulerCall};
 use resources::Role;
 
 use crate::dice::Dice;

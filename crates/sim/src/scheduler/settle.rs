@@ -15,5 +15,7 @@ impl Scheduler {
             self.call(fabric, SchedulerCall::Revive(Vec::new()));
         }
         self.ask_about_all(fabric);
+        // It may have missed that a task is there again.
+        self.call(fabric, SchedulerCall::Reconcile(Vec::new()));
     }
 }

@@ -70,7 +70,12 @@ fn piece(scheduler: &mut Scheduler, left: &mut Resources, most: (u64, u64)) -> O
     Some(taken)
 }
 
-fn task(scheduler: &mut Scheduler, fabric: &mut Fabric, agent_id: &AgentId, resources: Resources) -> TaskInfo {
+fn task(
+    scheduler: &mut Scheduler,
+    fabric: &mut Fabric,
+    agent_id: &AgentId,
+    resources: Resources,
+) -> TaskInfo {
     let name = scheduler.name("t");
     TaskInfo {
         task_id: name.as_str().into(),

@@ -25,6 +25,10 @@ pub(super) fn decline(scheduler: &mut Scheduler, fabric: &mut Fabric) {
 /// Wants no offers, or wants them again.
 pub(super) fn suppress(scheduler: &mut Scheduler, fabric: &mut Fabric) {
     let roles = Vec::new();
-    let call = if scheduler.rng.chance(1, 3) { SchedulerCall::Suppress(roles) } else { SchedulerCall::Revive(roles) };
+    let call = if scheduler.rng.chance(1, 3) {
+        SchedulerCall::Suppress(roles)
+    } else {
+        SchedulerCall::Revive(roles)
+    };
     scheduler.call(fabric, call);
 }

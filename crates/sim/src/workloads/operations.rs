@@ -48,9 +48,8 @@ pub(super) fn reserve(scheduler: &mut Scheduler, fabric: &mut Fabric) {
     let Some(offer) = take_offer(scheduler) else { return };
     let gives_back = scheduler.rng.chance(1, 2);
     let operation = if gives_back {
-        let plain = |resource: &Resource| {
-            resource.is_dynamically_reserved() && !resource.is_persistent_volume()
-        };
+        let plain =
+            |resource: &Resource| resource.is_dynamically_reserved() && !resource.is_persistent_volume();
         some(scheduler, &offer, plain).map(|resource| Operation::Unreserve { resources: vec![resource] })
     } else {
         let free = |resource: &Resource| !resource.is_reserved() && resource.disk_source().is_none();
@@ -72,7 +71,9 @@ pub(super) fn volumes(scheduler: &mut Scheduler, fabric: &mut Fabric) {
         volume.map(|volume| Operation::Destroy { volumes: vec![volume] })
     } else {
         let space = |resource: &Resource| {
-            resource.name == Name::Disk && resource.is_dynamically_reserved() && !resource.is_persistent_volume()
+            resource.name == Name::Disk
+                && resource.is_dynamically_reserved()
+                && !resource.is_persistent_volume()
         };
         let part = some(scheduler, &offer, space).and_then(|resource| half(&resource));
         part.map(|part| {

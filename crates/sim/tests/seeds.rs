@@ -25,7 +25,7 @@ fn seeds_hold(seeds: impl IntoIterator<Item = u64>) {
 
 #[test]
 fn a_range_of_seeds_holds() {
-    seeds_hold(100..112);
+    seeds_hold(0..12);
 }
 
 #[test]

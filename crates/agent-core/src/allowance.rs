@@ -96,6 +96,8 @@ mod tests {
             command: None,
             kill_grace: None,
             max_completion_time: None,
+            check: None,
+            health_check: None,
             unsupported: None,
             body: base::Payload::default(),
         }

@@ -5,16 +5,18 @@
 
 use base::{ContainerId, ExecutorId, FrameworkId, TaskId};
 
+use crate::checkpoint::KillCause;
+use crate::checks::Orders;
 use crate::containers::End;
 use crate::core::{AgentCore, Step};
 use crate::output::Output;
-use crate::state::{Executor, Kill, KillCause, Owner, Queued, Run};
+use crate::state::{Executor, Kill, Owner, Queued, Run};
 use crate::text::wait_status;
 use crate::timers::{Timer, Timers};
 use crate::types::{
     ContainerStatus, ExecutorKind, ExecutorState, Reason, StatusSource, TaskState, TaskStatus,
 };
-use crate::{allowance, executors, kill, remember, specs, status};
+use crate::{allowance, checks, executors, kill, remember, specs, status};
 
 /// Gives a command executor its only task: its container is the executor's.
 pub(crate) fn admit(executor: &mut Executor, framework_id: &FrameworkId, queued: &Queued) {
@@ -50,15 +52,15 @@ pub(crate) fn start_group(
             executor_id: executor_id.clone(),
             task_id: Some(info.task_id.clone()),
         };
-        core.containers.insert(container_id.clone(), owner);
-        starting.push((info.task_id.clone(), container_id));
+        core.containers.insert(container_id.clone(), owner.clone());
+        starting.push((info.task_id.clone(), container_id, owner));
     }
     remember::executor(core, step, framework_id, executor_id);
-    let given: Vec<TaskId> = starting.iter().map(|(task_id, _)| task_id.clone()).collect();
+    let given: Vec<TaskId> = starting.iter().map(|(task_id, ..)| task_id.clone()).collect();
     remember::given_tasks(core, step, framework_id, executor_id, &given);
     allowance::adjust(core, step, framework_id, executor_id);
-    for (task_id, container_id) in starting {
-        let mut starting = by_executor(core, step, &task_id, executor_id, TaskState::Starting);
+    for (task_id, container_id, owner) in starting {
+        let mut starting = by_executor(core, step, &owner, &task_id, TaskState::Starting);
         starting.container_status =
             Some(ContainerStatus { container_id: container_id.clone(), pid: None, agent_address: false });
         status::report(core, step, framework_id, starting);
@@ -101,12 +103,13 @@ pub(crate) fn launched(
         let timer = Timer::MaxCompletion(container_id.clone());
         run.completion = Some(core.timers.set(step.now + longest, timer));
     }
+    checks::begin(&mut core.timers, step.now, &entry.task.info, run);
     // A group's task said that it starts before its container was ordered; a command task says it now, when it is
     // sure that everything could be fetched.
     let states: &[_] =
         if command { &[TaskState::Starting, TaskState::Running] } else { &[TaskState::Running] };
     for state in states {
-        let mut report = by_executor(core, step, task_id, executor_id, *state);
+        let mut report = by_executor(core, step, owner, task_id, *state);
         report.container_status =
             Some(ContainerStatus { container_id: container_id.clone(), pid, agent_address: true });
         status::report(core, step, framework_id, report);
@@ -127,13 +130,19 @@ pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, ta
         core.timers.cancel(&mut executor.timer);
     }
     let Some(mut run) = executor.tasks.get_mut(task_id).and_then(|entry| entry.run.take()) else { return };
-    cancel_timers(&mut core.timers, &mut run);
+    call_off(&mut core.timers, &mut core.checks, step.out, &mut run);
     if command {
         remember::executor(core, step, framework_id, executor_id);
     }
     let outcome = outcome(command, &run, end);
-    let mut last = by_executor(core, step, task_id, executor_id, outcome.state);
+    let cause = run.kill.as_ref().map(|kill| kill.cause);
+    let mut last = by_executor(core, step, owner, task_id, outcome.state);
     last.source = outcome.source;
+    if outcome.source == StatusSource::Agent {
+        last.check_status = None; // the agent itself knows nothing of checks
+    } else if cause == Some(KillCause::Unhealthy) {
+        last.healthy = Some(false);
+    }
     last.reason = outcome.reason;
     last.message = Some(outcome.message.into());
     if outcome.with_container {
@@ -145,20 +154,16 @@ pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, ta
     }
     status::report(core, step, framework_id, last);
     if !command && matches!(outcome.state, TaskState::Failed | TaskState::Killed) {
-        kill_group(core, step, framework_id, executor_id, run.group);
+        let unhealthy = cause == Some(KillCause::Unhealthy);
+        let cause = if unhealthy { KillCause::Unhealthy } else { KillCause::Requested };
+        kill_group(core, step, owner, run.group, cause);
     }
     executors::settle(core, step, framework_id, executor_id);
 }
 
 /// One task of the group has not finished well: the others must end as well.
-fn kill_group(
-    core: &mut AgentCore,
-    step: &mut Step<'_>,
-    framework_id: &FrameworkId,
-    executor_id: &ExecutorId,
-    group: u32,
-) {
-    let Some(executor) = core.executor(framework_id, executor_id) else { return };
+fn kill_group(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, group: u32, cause: KillCause) {
+    let Some(executor) = core.executor(&owner.framework_id, &owner.executor_id) else { return };
     let others: Vec<ContainerId> = executor
         .tasks
         .values()
@@ -167,27 +172,33 @@ fn kill_group(
         .map(|run| run.container_id.clone())
         .collect();
     for container in others {
-        kill::kill_run(core, step, &container, None, KillCause::Requested);
+        kill::kill_run(core, step, &container, None, cause);
     }
 }
 
-/// A status in the name of a built-in executor.
+/// A status in the name of a built-in executor. As in Mesos one of a task with a check says so, also where nothing is known.
 pub(crate) fn by_executor(
     core: &mut AgentCore,
     step: &Step<'_>,
+    owner: &Owner,
     task_id: &TaskId,
-    executor_id: &ExecutorId,
     state: TaskState,
 ) -> TaskStatus {
-    status::new(core, step, task_id.clone(), Some(executor_id.clone()), state, StatusSource::Executor)
+    let executor_id = Some(owner.executor_id.clone());
+    let mut made = status::new(core, step, task_id.clone(), executor_id, state, StatusSource::Executor);
+    let entry = core.frameworks.get_mut(&owner.framework_id).and_then(|framework| framework.entry(task_id));
+    made.check_status =
+        entry.and_then(|entry| entry.task.info.check.as_ref()).map(|check| check.probe.unknown());
+    made
 }
 
-/// Forgets what was planned for a task's container.
-pub(crate) fn cancel_timers(timers: &mut Timers, run: &mut Run) {
+/// Forgets what was planned for a task's container, and calls off what is under way.
+pub(crate) fn call_off(timers: &mut Timers, orders: &mut Orders, out: &mut Vec<Output>, run: &mut Run) {
     timers.cancel(&mut run.completion);
     if let Some(kill) = &mut run.kill {
         timers.cancel(&mut kill.escalation);
     }
+    checks::stop(timers, orders, out, run);
 }
 
 /// What a container's end means for its task.
@@ -232,7 +243,7 @@ fn outcome(command: bool, run: &Run, end: End) -> Outcome {
     };
     let (state, reason) = match (cause, status) {
         (Some(KillCause::MaxCompletion), _) => (TaskState::Failed, Some(Reason::MaxCompletionTimeReached)),
-        (Some(KillCause::Requested), _) => (TaskState::Killed, None),
+        (Some(KillCause::Requested | KillCause::Unhealthy), _) => (TaskState::Killed, None),
         (None, Some(0)) => (TaskState::Finished, None),
         (None, _) => (TaskState::Failed, None),
     };

@@ -39,6 +39,7 @@ impl AgentCore {
         }
         assert_eq!(containers, self.containers.len(), "every container has its executor");
         assert_eq!(streams, self.streams.len(), "every stream has its executor");
+        self.check_checks();
         self.check_updates(&mut timers);
         self.operations.check();
         timers.extend(self.operations.timers());
@@ -114,6 +115,28 @@ impl AgentCore {
         count
     }
 
+    /// What is being performed is known by whom it is for, and nothing is for a task that is being killed.
+    fn check_checks(&self) {
+        let mut performing = 0;
+        for entry in
+            self.frameworks.values().flat_map(|f| f.executors.values()).flat_map(|e| e.tasks.values())
+        {
+            let Some(run) = &entry.run else { continue };
+            let task = &entry.task.info.task_id;
+            for id in run.checked.performing() {
+                let found = self.checks.performing.get(&id).map(|(container, _)| container);
+                assert_eq!(found, Some(&run.container_id), "{task}: {id:?}");
+                performing += 1;
+            }
+            let checked = run.checked.timers().count() + run.checked.performing().count();
+            assert!(
+                checked == 0 || (run.launched && run.kill.is_none()),
+                "{task} is checked and does not run"
+            );
+        }
+        assert_eq!(performing, self.checks.performing.len(), "every check that is performed has its task");
+    }
+
     fn check_updates(&self, timers: &mut BTreeSet<TimerKey>) {
         for (framework, task, stream) in self.updates.iter() {
             timers.extend(stream.timer);
@@ -136,7 +159,9 @@ impl AgentCore {
 
 fn executor_timers(executor: &Executor) -> impl Iterator<Item = TimerKey> {
     let runs = executor.tasks.values().filter_map(|entry| entry.run.as_ref());
-    let of_runs =
-        runs.flat_map(|run| run.completion.into_iter().chain(run.kill.as_ref().and_then(|k| k.escalation)));
+    let of_runs = runs.flat_map(|run| {
+        let kill = run.kill.as_ref().and_then(|kill| kill.escalation);
+        run.completion.into_iter().chain(kill).chain(run.checked.timers())
+    });
     of_runs.chain(executor.timer)
 }

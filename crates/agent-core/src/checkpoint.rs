@@ -161,12 +161,14 @@ pub struct Progress {
     pub pending: Vec<Arc<TaskStatus>>,
     /// The last updates that came, so that a repeated one is known.
     pub received: Vec<Uuid>,
-    /// It is being killed: whether because it ran too long, and when force follows.
-    pub kill: Option<(bool, Time)>,
+    /// It is being killed.
+    pub kill: Option<KillRecord>,
     /// When it has run as long as it may.
     pub completion: Option<Time>,
     /// A kill that its custom executor was to hear.
     pub order: Option<KillOrder>,
+    /// How its checks stand, while it runs and has any.
+    pub health: Option<HealthRecord>,
 }
 
 /// A kill that was asked of a custom executor.
@@ -174,6 +176,37 @@ pub struct Progress {
 pub struct KillOrder {
     /// Overrides the task's own grace period.
     pub grace: Option<Duration>,
+}
+
+/// A kill that has begun, as it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KillRecord {
+    /// Why.
+    pub cause: KillCause,
+    /// When force follows.
+    pub deadline: Time,
+}
+
+/// Why a task is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillCause {
+    /// Somebody wants it gone, or a task of its group has failed.
+    Requested,
+    /// It ran longer than it may.
+    MaxCompletion,
+    /// Its health checks failed too often, or those of a task of its group.
+    Unhealthy,
+}
+
+/// How a task's checks stand, as it is remembered. What they found is in the last status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthRecord {
+    /// When they began: with the task.
+    pub since: Time,
+    /// Whether it was healthy once.
+    pub passed: bool,
+    /// How often in a row it was not since.
+    pub failures: u32,
 }
 
 /// A drain, as it is remembered.

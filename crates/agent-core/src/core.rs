@@ -18,8 +18,8 @@ use crate::types::FrameworkView;
 use crate::updates::Streams;
 use crate::{Options, Output};
 use crate::{
-    containers, drain, executor_api, executors, frameworks, kill, operations, past, recover, registration,
-    run, shutdown, updates, volumes,
+    checks, containers, drain, executor_api, executors, frameworks, kill, operations, past, recover,
+    registration, run, shutdown, updates, volumes,
 };
 
 /// Completed frameworks that are remembered.
@@ -40,6 +40,7 @@ pub struct AgentCore {
     pub(crate) streams: BTreeMap<StreamId, (FrameworkId, ExecutorId)>,
     pub(crate) updates: Streams,
     pub(crate) operations: Operations,
+    pub(crate) checks: checks::Orders,
     pub(crate) drain: Option<Drain>,
     pub(crate) past: past::Numbers,
     /// Why the agent ends, once it does.
@@ -70,6 +71,7 @@ impl AgentCore {
             streams: BTreeMap::new(),
             updates: Streams::default(),
             operations: Operations::default(),
+            checks: checks::Orders::default(),
             drain: None,
             past: past::Numbers::default(),
             ending: None,
@@ -148,6 +150,7 @@ impl AgentCore {
             Input::ExecutorCall(request) => executor_api::call(self, step, request),
             Input::ExecutorStreamClosed(stream) => executor_api::stream_closed(self, stream),
             Input::Container { container_id, event } => containers::event(self, step, &container_id, event),
+            Input::CheckEnded { check, outcome } => checks::ended(self, step, check, &outcome),
             Input::VolumesChanged { operation, result } => {
                 operations::volumes_changed(self, step, operation, result);
             }
@@ -239,6 +242,7 @@ fn timer_fired(core: &mut AgentCore, step: &mut Step<'_>) {
             Timer::ExecutorShutdown(container) => shutdown::executor_timeout(core, step, &container),
             Timer::ExecutorLinger(container) => executors::linger_timeout(core, step, &container),
             Timer::KillEscalation(container) => kill::escalate(core, step, &container),
+            Timer::Check(container, kind) => checks::due(core, step, &container, kind),
             Timer::MaxCompletion(container) => {
                 info!(%container, "the task has run as long as it may");
                 kill::max_completion(core, step, &container);

@@ -166,6 +166,8 @@ fn take_update(
         timestamp: update.timestamp.unwrap_or(step.now),
         uuid: update.uuid,
         container_status: Some(container_status),
+        healthy: None,
+        check_status: None,
         body: update.body.clone(),
     };
     let is_news = !is_not_its(core, framework_id, executor_id, &update.task_id)

@@ -152,7 +152,7 @@ fn release_nested(core: &mut AgentCore, step: &mut Step<'_>, framework: &Framewo
         return;
     };
     for mut run in executor.tasks.values_mut().filter_map(|entry| entry.run.take()) {
-        builtin::cancel_timers(&mut core.timers, &mut run);
+        builtin::call_off(&mut core.timers, &mut core.checks, step.out, &mut run);
         core.containers.remove(&run.container_id);
         step.out.push(Output::DestroyContainer(run.container_id));
     }

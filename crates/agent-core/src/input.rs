@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::{AgentId, ContainerId, ExecutorId, FrameworkId, Payload, TaskId, Time, Uuid};
 use resources::Resources;
 
-use crate::types::{ExecutorInfo, FrameworkInfo, Reason, TaskInfo, TaskState};
+use crate::types::{CheckId, CheckOutcome, ExecutorInfo, FrameworkInfo, Reason, TaskInfo, TaskState};
 
 base::id_type!(
     /// A libprocess address, `id@ip:port`.
@@ -45,6 +45,13 @@ pub enum Input {
         container_id: ContainerId,
         /// What.
         event: ContainerEvent,
+    },
+    /// A check that [`Output::PerformCheck`](crate::Output) asked for has ended.
+    CheckEnded {
+        /// Which.
+        check: CheckId,
+        /// How.
+        outcome: CheckOutcome,
     },
     /// Directories of volumes were made and removed as [`Output::ChangeVolumes`](crate::Output) asked for.
     VolumesChanged {

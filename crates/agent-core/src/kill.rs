@@ -5,13 +5,13 @@ use std::time::Duration;
 use base::{ContainerId, ExecutorId, FrameworkId, TaskId};
 use tracing::{info, warn};
 
-use crate::checkpoint::KillOrder;
+use crate::checkpoint::{KillCause, KillOrder};
 use crate::core::{AgentCore, Step};
 use crate::output::{ExecutorEvent, Output};
-use crate::state::{Kill, KillCause};
+use crate::state::Kill;
 use crate::timers::Timer;
 use crate::types::{ExecutorKind, ExecutorState, Reason, StatusSource, TaskState};
-use crate::{builtin, executors, remember, shutdown, status, updates};
+use crate::{builtin, checks, executors, remember, shutdown, status, updates};
 
 /// Between a polite and a forced kill, where the task says nothing.
 const DEFAULT_GRACE: Duration = Duration::from_secs(3);
@@ -156,9 +156,9 @@ pub(crate) fn kill_run(
     cause: KillCause,
 ) {
     let Some(owner) = core.containers.get(container).cloned() else { return };
-    let Some(task_id) = owner.task_id else { return };
+    let Some(task_id) = owner.task_id.clone() else { return };
     let Some(framework) = core.frameworks.get_mut(&owner.framework_id) else { return };
-    let tells = framework.info.task_killing && cause == KillCause::Requested;
+    let tells = framework.info.task_killing && cause != KillCause::MaxCompletion;
     let Some(entry) = framework.entry(&task_id) else { return };
     let own_grace = entry.task.info.kill_grace;
     let Some(run) = entry.run.as_mut() else { return };
@@ -167,9 +167,6 @@ pub(crate) fn kill_run(
     let grace = grace.or(own_grace).unwrap_or(DEFAULT_GRACE).min(longest).max(SHORTEST_GRACE);
     let deadline = step.now + grace;
     if let Some(kill) = &mut run.kill {
-        if cause == KillCause::MaxCompletion {
-            kill.cause = cause;
-        }
         if kill.escalation.is_none() {
             // Force has been used; should it have come to nothing, it is used again.
             step.out.push(Output::DestroyContainer(container.clone()));
@@ -181,6 +178,9 @@ pub(crate) fn kill_run(
         }
         return remember::progress(core, step, &owner.framework_id, &task_id);
     }
+    // From here on its end has this cause, however long it takes, and nothing is checked.
+    core.timers.cancel(&mut run.completion);
+    checks::stop(&mut core.timers, &mut core.checks, step.out, run);
     if !run.launched {
         run.kill = Some(Kill { cause, deadline: step.now, escalation: None });
         remember::progress(core, step, &owner.framework_id, &task_id);
@@ -191,7 +191,7 @@ pub(crate) fn kill_run(
     run.kill = Some(Kill { cause, deadline, escalation: Some(escalation) });
     remember::progress(core, step, &owner.framework_id, &task_id);
     if tells {
-        let killing = builtin::by_executor(core, step, &task_id, &owner.executor_id, TaskState::Killing);
+        let killing = builtin::by_executor(core, step, &owner, &task_id, TaskState::Killing);
         status::report(core, step, &owner.framework_id, killing);
     }
     step.out.push(Output::SignalContainer { container_id: container.clone(), signal: SIGTERM });

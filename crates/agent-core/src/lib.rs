@@ -8,6 +8,7 @@ mod allowance;
 mod builtin;
 mod check;
 mod checkpoint;
+mod checks;
 mod containers;
 mod core;
 mod drain;
@@ -37,8 +38,9 @@ mod volumes;
 
 pub use crate::core::AgentCore;
 pub use checkpoint::{
-    DrainRecord, ExecutorRecord, Found, KillOrder, KnownContainer, Past, PastTask, Place, Progress,
-    Recovered, RecoveredExecutor, RecoveredFramework, RecoveryError, TaskRecord, Write,
+    DrainRecord, ExecutorRecord, Found, HealthRecord, KillCause, KillOrder, KillRecord, KnownContainer, Past,
+    PastTask, Place, Progress, Recovered, RecoveredExecutor, RecoveredFramework, RecoveryError, TaskRecord,
+    Write,
 };
 pub use input::{
     ApplyOperation, ContainerEvent, ExecutorCall, ExecutorRequest, ExecutorUpdate, FromMaster, Input,
@@ -47,9 +49,10 @@ pub use input::{
 pub use options::Options;
 pub use output::{ExecutorEvent, ExecutorRefusal, Output, Reregister, ToMaster};
 pub use types::{
-    CommandInfo, ContainerKind, ContainerSpec, ContainerStatus, ContainerView, ExecutorInfo, ExecutorKind,
-    ExecutorState, ExecutorView, FrameworkInfo, FrameworkView, Operation, OperationState, OperationUpdate,
-    Reason, ResourceLimit, ResourceLimits, Snapshot, StatusSource, StatusUpdate, Task, TaskInfo, TaskState,
+    Check, CheckId, CheckOrder, CheckOutcome, CheckPlace, CheckStatus, CommandInfo, ContainerKind,
+    ContainerSpec, ContainerStatus, ContainerView, ExecutorInfo, ExecutorKind, ExecutorState, ExecutorView,
+    FrameworkInfo, FrameworkView, HealthCheck, Operation, OperationState, OperationUpdate, Probe, Reason,
+    ResourceLimit, ResourceLimits, Snapshot, StatusSource, StatusUpdate, Task, TaskInfo, TaskState,
     TaskStatus, Uri, VolumeDirectory, VolumeLink,
 };
 pub use volumes::directory as volume_directory;

@@ -9,8 +9,8 @@ use resources::Resources;
 use crate::checkpoint::Write;
 use crate::input::{Pid, RequestId, StreamId};
 use crate::types::{
-    ContainerSpec, ExecutorInfo, FrameworkInfo, FrameworkView, Operation, OperationUpdate, ResourceLimits,
-    StatusUpdate, Task, TaskInfo, VolumeDirectory, VolumeLink,
+    CheckId, CheckOrder, ContainerSpec, ExecutorInfo, FrameworkInfo, FrameworkView, Operation,
+    OperationUpdate, ResourceLimits, StatusUpdate, Task, TaskInfo, VolumeDirectory, VolumeLink,
 };
 
 /// What the server does for the core, in the order of the list.
@@ -68,6 +68,10 @@ pub enum Output {
     DestroyContainer(ContainerId),
     /// How the container ended is written down; nobody needs to remember it elsewhere.
     ForgetContainer(ContainerId),
+    /// Check a task. Answered by exactly one [`Input::CheckEnded`](crate::Input), unless it is called off.
+    PerformCheck(Box<CheckOrder>),
+    /// Nobody wants to know how that check ends: stop it, with every process that it has started. Harmless if it has ended.
+    CancelCheck(CheckId),
     /// Answer to a request of an executor.
     ExecutorReply {
         /// Which request.

@@ -9,13 +9,15 @@ use base::{ContainerId, ExecutorId, FrameworkId, TaskId, Time};
 use tracing::info;
 
 use crate::Output;
-use crate::checkpoint::{Found, Past, Place, Progress, RecoveredExecutor, RecoveredFramework, TaskRecord};
+use crate::checkpoint::{
+    Found, KillRecord, Past, Place, Progress, RecoveredExecutor, RecoveredFramework, TaskRecord,
+};
 use crate::core::{AgentCore, Step};
 use crate::input::ContainerEvent;
-use crate::state::{Executor, Kill, KillCause, Owner, Queued, Run, TaskEntry};
+use crate::state::{Executor, Kill, Owner, Queued, Run, TaskEntry};
 use crate::timers::Timer;
 use crate::types::{ExecutorKind, ExecutorState, Task, TaskState};
-use crate::{containers, executors, frameworks, past, specs};
+use crate::{checks, containers, executors, frameworks, past, specs};
 
 const SIGTERM: i32 = 15;
 
@@ -168,6 +170,7 @@ fn task(
         kill: None,
         completion: None,
         order: None,
+        health: None,
     });
     let state = progress.statuses.last().map_or(TaskState::Staging, |status| status.state);
     let task = Task {
@@ -196,6 +199,11 @@ fn task(
                 let timer =
                     |at: Time| core.timers.set(step.now.max(at), Timer::MaxCompletion(container_id.clone()));
                 found_run.completion = progress.completion.map(timer);
+                if found_run.kill.is_none() {
+                    let last = task.statuses.last().map(AsRef::as_ref);
+                    let (timers, now) = (&mut core.timers, step.now);
+                    checks::resume(timers, now, &task.info, &mut found_run, progress.health, last);
+                }
                 if executor.kind() == ExecutorKind::Command && executor.state == ExecutorState::Registering {
                     executor.state = ExecutorState::Running;
                 }
@@ -220,9 +228,8 @@ fn resume_kill(
     step: &mut Step<'_>,
     container: &ContainerId,
     here: Found,
-    (max_completion, deadline): (bool, Time),
+    KillRecord { cause, deadline }: KillRecord,
 ) -> Kill {
-    let cause = if max_completion { KillCause::MaxCompletion } else { KillCause::Requested };
     let escalation = matches!(here, Found::Running(_)).then(|| {
         step.out.push(Output::SignalContainer { container_id: container.clone(), signal: SIGTERM });
         core.timers.set(step.now.max(deadline), Timer::KillEscalation(container.clone()))

@@ -6,9 +6,9 @@
 use base::{ExecutorId, FrameworkId, TaskId};
 
 use crate::Output;
-use crate::checkpoint::{ExecutorRecord, Place, Progress, TaskRecord, Write};
+use crate::checkpoint::{ExecutorRecord, HealthRecord, KillRecord, Place, Progress, TaskRecord, Write};
 use crate::core::{AgentCore, Step};
-use crate::state::{Executor, Framework, KillCause, TaskEntry};
+use crate::state::{Executor, Framework, Run, TaskEntry};
 
 fn checkpointing<'a>(core: &'a AgentCore, id: &FrameworkId) -> Option<&'a Framework> {
     core.frameworks.get(id).filter(|framework| framework.info.checkpoint)
@@ -89,11 +89,23 @@ pub(crate) fn progress(core: &AgentCore, step: &mut Step<'_>, framework_id: &Fra
         statuses: entry.task.statuses.clone(),
         pending,
         received,
-        kill: kill.map(|kill| (kill.cause == KillCause::MaxCompletion, kill.deadline)),
+        kill: kill.map(|kill| KillRecord { cause: kill.cause, deadline: kill.deadline }),
         completion: entry.run.as_ref().and_then(|run| run.completion.map(|timer| timer.time())),
         order: entry.order,
+        health: entry.run.as_ref().and_then(|run| health(entry, run)),
     };
     write(step, Write::Progress(Box::new(progress)));
+}
+
+fn health(entry: &TaskEntry, run: &Run) -> Option<HealthRecord> {
+    let info = &entry.task.info;
+    let checked = info.check.is_some() || info.health_check.is_some();
+    let health = &run.checked.health;
+    (checked && run.launched).then_some(HealthRecord {
+        since: run.checked.since,
+        passed: health.passed,
+        failures: health.failures,
+    })
 }
 
 /// A task that is through.

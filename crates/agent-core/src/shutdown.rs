@@ -3,10 +3,10 @@
 use base::{ContainerId, ExecutorId, FrameworkId};
 use tracing::{info, warn};
 
-use crate::checkpoint::Write;
+use crate::checkpoint::{KillCause, Write};
 use crate::core::{AgentCore, Step};
 use crate::output::{ExecutorEvent, Output, ToMaster};
-use crate::state::{Executor, KillCause};
+use crate::state::Executor;
 use crate::timers::Timer;
 use crate::types::{ExecutorKind, ExecutorState};
 use crate::{executors, frameworks, kill, registration, remember, updates};

@@ -7,8 +7,10 @@ use resources::Resources;
 
 use crate::allowance::Allowance;
 use crate::core::AgentCore;
-use crate::state::{Executor, Framework};
-use crate::types::{CommandInfo, ContainerKind, ContainerSpec, ExecutorKind, FrameworkInfo, TaskInfo};
+use crate::state::{Executor, Framework, Owner};
+use crate::types::{
+    CheckPlace, CommandInfo, ContainerKind, ContainerSpec, ExecutorKind, FrameworkInfo, TaskInfo,
+};
 use crate::{Options, volumes};
 
 /// What Mesos gives where the operator says nothing.
@@ -44,6 +46,27 @@ pub(crate) fn path(
 pub(crate) fn nested(parent: &str, container: &ContainerId) -> Arc<str> {
     let child = container.as_str().rsplit('.').next().unwrap_or_default();
     format!("{parent}/containers/{child}").into()
+}
+
+/// What a command that checks the task in a container finds itself in: what the task found, and what the check adds. As
+/// in Mesos it runs as the task does, whomever it names.
+pub(crate) fn of_check(
+    core: &AgentCore,
+    owner: &Owner,
+    container: &ContainerId,
+    check: &CommandInfo,
+) -> Option<CheckPlace> {
+    let (framework, executor, task) = (&owner.framework_id, &owner.executor_id, owner.task_id.as_ref()?);
+    let of = core.frameworks.get(framework)?.executors.get(executor)?;
+    let (output, own) = (of.directory.clone(), *container == of.container_id);
+    let spec = if own {
+        of_executor(core, framework, executor)?
+    } else {
+        of_group_task(core, framework, executor, task, container.clone())?
+    };
+    let environment = with_own(spec.environment, Some(check));
+    let spec = Box::new(ContainerSpec { environment, kind: ContainerKind::Process(check.clone()), ..spec });
+    Some(CheckPlace { spec, output })
 }
 
 /// The container of a new executor: of its command task, of its process, or around its groups' tasks.

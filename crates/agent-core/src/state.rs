@@ -7,7 +7,8 @@ use base::{ContainerId, ExecutorId, FrameworkId, Ring, TaskId};
 use resources::Resources;
 
 use crate::allowance::{self, Allowance};
-use crate::checkpoint::KillOrder;
+use crate::checkpoint::{KillCause, KillOrder};
+use crate::checks::Checked;
 use crate::input::StreamId;
 use crate::timers::TimerKey;
 use crate::types::{
@@ -232,11 +233,21 @@ pub(crate) struct Run {
     pub(crate) kill: Option<Kill>,
     /// Ends it when it has run long enough.
     pub(crate) completion: Option<TimerKey>,
+    /// What its checks have found.
+    pub(crate) checked: Checked,
 }
 
 impl Run {
     pub(crate) fn new(container_id: ContainerId, group: u32) -> Self {
-        Self { container_id, launched: false, pid: None, group, kill: None, completion: None }
+        Self {
+            container_id,
+            launched: false,
+            pid: None,
+            group,
+            kill: None,
+            completion: None,
+            checked: Checked::default(),
+        }
     }
 }
 
@@ -248,15 +259,6 @@ pub(crate) struct Kill {
     pub(crate) deadline: base::Time,
     /// `None` when force has been used.
     pub(crate) escalation: Option<TimerKey>,
-}
-
-/// Why a task is killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KillCause {
-    /// Somebody wants it gone, or a task of its group has failed.
-    Requested,
-    /// It ran longer than it may.
-    MaxCompletion,
 }
 
 /// Why the agent ended an executor's container.

@@ -30,6 +30,8 @@ pub(crate) fn new(
         timestamp: step.now,
         uuid: core.rng.uuid(),
         container_status: None,
+        healthy: None,
+        check_status: None,
         body: Payload::default(),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base::{ContainerId, FrameworkId, TaskId, Time, Uuid};
 
 use crate::Output;
+use crate::checks::Kind;
 
 /// What a timer is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) enum Timer {
     ExecutorLinger(ContainerId),
     /// The task in this container was asked to end and has not.
     KillEscalation(ContainerId),
+    /// The task in this container is to be checked.
+    Check(ContainerId, Kind),
     /// The task in this container has run long enough.
     MaxCompletion(ContainerId),
 }

@@ -1,5 +1,6 @@
 //! The agent's own types: what it decides upon in typed form, everything else carried as encoded bytes.
 
+mod check;
 mod command;
 mod container;
 mod executor;
@@ -11,6 +12,7 @@ mod task;
 mod view;
 mod volume;
 
+pub use check::{Check, CheckId, CheckOrder, CheckOutcome, CheckPlace, CheckStatus, HealthCheck, Probe};
 pub use command::{CommandInfo, Uri};
 pub use container::{ContainerKind, ContainerSpec};
 pub use executor::{ExecutorInfo, ExecutorKind};

@@ -23,6 +23,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10 * 60);
 /// have, which is little.
 const MAX_RECEIVED: usize = 256;
 
+/// Updates of a task that wait for their acknowledgement. Beyond that, of two in the same state only the newer is kept.
+const MAX_PENDING: usize = 256;
+
 /// The updates of all tasks.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
@@ -36,6 +39,8 @@ pub(crate) struct Stream {
     pub(crate) pending: VecDeque<Arc<TaskStatus>>,
     /// The last updates that came, so that a repeated one is known.
     received: VecDeque<Uuid>,
+    /// The first of them was sent in this life of the agent.
+    sent: bool,
     /// A terminal update is among them: nothing may follow.
     ended: bool,
     pause: Duration,
@@ -47,10 +52,26 @@ impl Stream {
         Self {
             pending: VecDeque::new(),
             received: VecDeque::new(),
+            sent: false,
             ended: false,
             pause: FIRST_RETRY,
             timer: None,
         }
+    }
+
+    /// Makes room: leaves out the oldest update that has not been sent and is followed by a newer one in its state. So
+    /// the framework sees every state that the task was in, the newest of what is known in each, all in order, and the
+    /// end. Where all states differ nothing is left out; there are few states.
+    fn make_room(&mut self) -> Option<Arc<TaskStatus>> {
+        if self.pending.len() <= MAX_PENDING {
+            return None;
+        }
+        let superseded = |at: &usize| {
+            let state = self.pending[*at].state;
+            self.pending.iter().skip(at + 1).any(|later| later.state == state)
+        };
+        let at = (1..self.pending.len()).find(superseded)?;
+        self.pending.remove(at)
     }
 }
 
@@ -152,6 +173,10 @@ pub(crate) fn add(
     stream.received.push_back(status.uuid);
     stream.ended = status.state.is_terminal();
     stream.pending.push_back(status);
+    if let Some(left_out) = stream.make_room() {
+        let state = left_out.state;
+        warn!(%framework, %task, ?state, "too many updates wait for acknowledgement; leaving out one that is superseded");
+    }
     let alone = stream.pending.len() == 1;
     remember::progress(core, step, framework, &task);
     if alone {
@@ -166,6 +191,7 @@ fn forward(core: &mut AgentCore, step: &mut Step<'_>, framework: &FrameworkId, t
     }
     let Some(stream) = core.updates.get_mut(framework, task) else { return };
     let Some(status) = stream.pending.front().cloned() else { return };
+    let again = std::mem::replace(&mut stream.sent, true);
     core.timers.cancel(&mut stream.timer);
     let timer = Timer::UpdateRetry(framework.clone(), task.clone());
     stream.timer = Some(core.timers.set(step.now + stream.pause, timer));
@@ -177,7 +203,7 @@ fn forward(core: &mut AgentCore, step: &mut Step<'_>, framework: &FrameworkId, t
             Arc::make_mut(&mut entry.task).last_sent = sent;
         }
     }
-    let update = StatusUpdate { framework_id: framework.clone(), status, latest_state };
+    let update = StatusUpdate { framework_id: framework.clone(), status, latest_state, again };
     registration::send(core, step, ToMaster::StatusUpdate(update));
 }
 
@@ -224,6 +250,7 @@ pub(crate) fn acknowledge(
     }
     let terminal = stream.pending.pop_front().is_some_and(|status| status.state.is_terminal());
     stream.pause = FIRST_RETRY;
+    stream.sent = false;
     core.timers.cancel(&mut stream.timer);
     if terminal {
         core.updates.remove(framework, task);

@@ -5,9 +5,11 @@
 //!   to. Containers are the business of the `containerizer`.
 //! * Masters speak `libprocess`, executors `executor_api`, operators `operator` (the v1 API) and `v0` (the older
 //!   endpoints, which begin with the router of all of them).
+//! * `checks` performs the checks of tasks that the core asks for.
 //! * `convert` is the border between protobuf and the core's types.
 
 mod checkpoint;
+mod checks;
 mod compatibility;
 mod context;
 mod convert;

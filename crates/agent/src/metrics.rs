@@ -1,18 +1,15 @@
 //! What is counted, and the names under which it is shown: those of Mesos.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use agent_core::{ExecutorState, Snapshot, StatusUpdate, TaskState};
-use base::Uuid;
 use containerizer::CacheUsage;
 use resources::{Resources, Scalar};
 
 /// Counts status updates once, however often they are sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Updates {
-    /// Sent and not acknowledged.
-    open: HashSet<Uuid>,
     pub(crate) valid: u64,
     finished: u64,
     failed: u64,
@@ -24,7 +21,7 @@ pub(crate) struct Updates {
 impl Updates {
     /// An update goes to the master, for the first time or again.
     pub(crate) fn sent(&mut self, update: &StatusUpdate) {
-        if !self.open.insert(update.status.uuid) {
+        if update.again {
             return;
         }
         self.valid += 1;
@@ -36,10 +33,6 @@ impl Updates {
             TaskState::Gone => self.gone += 1,
             _ => {}
         }
-    }
-
-    pub(crate) fn acknowledged(&mut self, uuid: Uuid) {
-        self.open.remove(&uuid);
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use transport::{Peers, PeersOptions, serve_messages};
 
+use crate::checks::Checks;
 use crate::compatibility::IncompatibleError;
 use crate::context::Shared;
 use crate::convert::SelfDescription;
@@ -167,6 +168,8 @@ impl AgentServer {
         let registered = Arc::new(AtomicBool::new(false));
         let watching =
             tokio::spawn(detector::watch(given, master.clone(), Arc::clone(&registered), core.clone()));
+        let checks =
+            Checks::new(Arc::clone(&launcher), chosen.isolation.clone(), runtime.clone(), core.clone());
         let mut containers = Containers::new(
             chosen,
             &work_dir_text,
@@ -195,6 +198,7 @@ impl AgentServer {
             peer_events,
             containers,
             container_events,
+            checks,
             garbage: Garbage::new(options.gc_delay),
             runtime,
         };

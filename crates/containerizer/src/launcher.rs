@@ -17,6 +17,7 @@ use crate::isolation::{Limits, Wishes};
 use crate::limitation::Limitation;
 use crate::usage::Usage;
 use crate::user::UserError;
+use crate::visits::{Visit, VisitDone};
 
 /// What the first process of a container executes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +200,13 @@ pub trait Launcher: Send + Sync {
     /// # Errors
     /// If the system refuses; nothing of it is left then.
     fn launch_group(&self, spec: GroupSpec) -> Result<(), LaunchError>;
+
+    /// Runs a command in a container that runs. `done` is told once how it ended.
+    fn enter(&self, visit: Visit, done: VisitDone);
+
+    /// Kills what was [entered](Self::enter) under that number, with everything that it has started; nobody is told of its
+    /// end. Harmless if it has ended.
+    fn expel(&self, number: u64);
 
     /// Changes what a container may use. It holds when this returns. An unknown container is ignored.
     ///

@@ -20,6 +20,7 @@ mod procs;
 mod sandbox;
 mod usage;
 mod user;
+mod visits;
 
 pub use cgroups::CgroupError;
 pub use fetcher::{
@@ -42,6 +43,7 @@ pub use rustix::process::Signal;
 pub use sandbox::{SandboxError, create_sandbox, remove_sandbox};
 pub use usage::{Block, Memory, Pressure, Throttling, Transfers, Usage, VolumeUsage};
 pub use user::{User, UserError, own_user_name};
+pub use visits::{Visit, VisitDone, VisitEnd};
 
 /// An error with its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base::ContainerId;
 use containerizer::{
     Command, ContainerEvent, LaunchSpec, Launcher, Limits, Outputs, PosixLauncher, PosixOptions, Rotation,
-    Signal, Wishes, create_sandbox,
+    Signal, Visit, VisitEnd, Wishes, create_sandbox,
 };
 
 /// Long enough for a loaded machine; nothing waits so long where things are right.
@@ -454,4 +454,68 @@ fn what_a_container_writes_is_rotated_and_there_when_it_is_destroyed() {
         fixture.read("c", "stdout.1").len() == 64 << 10 && !fixture.sandbox("c").join("stdout.3").exists()
     );
     assert_eq!(fixture.read("c", "stderr"), "words\n");
+}
+
+/// The processes of this machine whose command line contains `marker`.
+fn processes_with(marker: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").expect("readable").flatten();
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines.filter(|line| String::from_utf8_lossy(line).contains(marker)).count()
+}
+
+/// Enters a container; how that ended.
+fn visit(fixture: &Fixture, number: u64, line: &str, timeout: Option<u64>) -> Receiver<VisitEnd> {
+    let (sender, end) = channel();
+    let sandbox = fixture.sandbox("c");
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned();
+    let spec = LaunchSpec {
+        container_id: "c".into(),
+        command: Command::Shell(line.to_owned()),
+        sandbox: sandbox.clone(),
+        environment: BTreeMap::from([("PATH".to_owned(), path)]),
+        user: None,
+        limits: Limits::default(),
+        wishes: Wishes::default(),
+        outputs: None,
+        survives: false,
+    };
+    let visit = Visit { number, spec, output: sandbox, timeout: timeout.map(Duration::from_millis) };
+    fixture.launcher.enter(visit, Box::new(move |end| drop(sender.send(end))));
+    end
+}
+
+#[test]
+fn a_command_visits_a_container_and_its_end_is_told() {
+    for adopt_orphans in [false, true] {
+        let fixture = Fixture::with(PosixOptions { adopt_orphans, ..PosixOptions::default() }, None);
+        fixture.launch("c", shell("sleep 600"));
+        fixture.launched();
+        for (number, (line, status)) in
+            (1..).zip([("pwd >&2", 0), ("exit 7", 7 << 8), ("kill -KILL $$", 9), ("sleep 77761 & exit 0", 0)])
+        {
+            let end = visit(&fixture, number, line, None).recv_timeout(PATIENCE);
+            assert_eq!(end, Ok(VisitEnd::Ended(status)), "{line}");
+        }
+        let said = std::fs::read_to_string(fixture.sandbox("c").join("stderr")).expect("it was said");
+        assert_eq!(said.trim_end(), fixture.sandbox("c").display().to_string());
+        wait_for(|| processes_with("77761") == 0);
+        let end =
+            visit(&fixture, 9, "(sleep 77762; sleep 1) & sleep 77762", Some(300)).recv_timeout(PATIENCE);
+        assert_eq!(end, Ok(VisitEnd::TimedOut));
+        wait_for(|| processes_with("77762") == 0);
+    }
+}
+
+#[test]
+fn who_visits_a_container_goes_with_it() {
+    let fixture = Fixture::new();
+    let container_id = fixture.launch("c", shell("sleep 600"));
+    fixture.launched();
+    let end = visit(&fixture, 1, "setsid sleep 77763 & sleep 77763", None);
+    wait_for(|| processes_with("77763") >= 2);
+    fixture.launcher.destroy(&container_id);
+    wait_for(|| processes_with("77763") == 0);
+    assert_eq!(end.recv_timeout(PATIENCE), Ok(VisitEnd::Gone));
+    let expelled = visit(&fixture, 2, "exit 0", None);
+    assert_eq!(expelled.recv_timeout(PATIENCE), Ok(VisitEnd::Gone));
 }

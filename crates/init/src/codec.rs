@@ -89,7 +89,8 @@ structs! {
     Mount { kind, target, options, trusted }
     Bind { source, target, read_only }
     Task {
-        program, arguments, environment, directory, rlimits, user, capabilities, no_new_privileges, filters, oom_score_adj
+        program, arguments, environment, directory, rlimits, user, capabilities, no_new_privileges, filters,
+        dies_with_init, oom_score_adj
     }
     Rlimit { resource, soft, hard }
     User { uid, gid, groups }
@@ -180,9 +181,8 @@ impl Part for Step {
                 0_u8.put(out);
                 procs.put(out);
             }
-            Self::Enter { pid, namespaces } => {
+            Self::Enter(namespaces) => {
                 1_u8.put(out);
-                pid.put(out);
                 namespaces.put(out);
             }
             Self::Unshare(namespaces) => {
@@ -203,7 +203,7 @@ impl Part for Step {
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         Ok(match u8::take(input)? {
             0 => Self::JoinCgroup(Part::take(input)?),
-            1 => Self::Enter { pid: Part::take(input)?, namespaces: Part::take(input)? },
+            1 => Self::Enter(Part::take(input)?),
             2 => Self::Unshare(Part::take(input)?),
             3 => Self::DetachMounts,
             4 => Self::Mount(Part::take(input)?),
@@ -243,12 +243,12 @@ mod tests {
     fn full() -> Spec {
         let below = Source::Below { root: "/sandbox".into(), path: "data".into() };
         Spec {
-            record: "/run/x".into(),
+            record: Some("/run/x".into()),
             dies_with_parent: true,
             owns_pids: false,
             steps: vec![
                 Step::JoinCgroup("/sys/fs/cgroup/x/cgroup.procs".into()),
-                Step::Enter { pid: 7, namespaces: Namespaces { network: true, ..Namespaces::default() } },
+                Step::Enter(Namespaces { network: true, ..Namespaces::default() }),
                 Step::Unshare(Namespaces { mount: true, ipc: true, pid: false, network: false, uts: true }),
                 Step::DetachMounts,
                 Step::Mount(Mount { kind: "proc".into(), target: "/proc".into(), ..Mount::default() }),
@@ -268,6 +268,7 @@ mod tests {
                 capabilities: Some(Capabilities { effective: Some(1), bounding: u64::MAX }),
                 no_new_privileges: true,
                 filters: vec![vec![1, 2, 3]],
+                dies_with_init: true,
                 oom_score_adj: Some(-5),
             },
         }

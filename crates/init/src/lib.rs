@@ -10,6 +10,7 @@
 //! [`run`].
 
 mod codec;
+mod enter;
 pub mod log;
 mod mounts;
 mod output;
@@ -21,5 +22,5 @@ mod task;
 mod wait;
 
 pub use codec::Malformed;
-pub use run::{FD_READY, FD_SANDBOX, FD_SPEC, run};
+pub use run::{FD_CONTAINER, FD_READY, FD_SANDBOX, FD_SPEC, run};
 pub use spec::{Bind, Capabilities, Mount, Namespaces, Outputs, Rlimit, Source, Spec, Step, Task, User};

@@ -11,7 +11,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Signal, set_child_subreaper, set_parent_process_death_signal};
 
 use crate::spec::Spec;
-use crate::{output, record, steps, task, wait};
+use crate::{enter, output, record, steps, task, wait};
 
 /// The descriptor from which the encoded [`Spec`] is read, to its end. Afterwards it is the task's empty input.
 pub const FD_SPEC: i32 = 0;
@@ -23,6 +23,9 @@ pub const FD_READY: i32 = 3;
 /// The descriptor of the directory that standard output and error lie in, as the files `stdout` and `stderr`, if they are
 /// to be [rotated](crate::Outputs).
 pub const FD_SANDBOX: i32 = 4;
+
+/// The descriptor of the first process of a container that is to be entered (pidfd); only there for who is to.
+pub const FD_CONTAINER: i32 = 5;
 
 /// Why there will be no task: what was tried, and what the system said.
 #[derive(Debug)]
@@ -85,7 +88,11 @@ fn contain(ready: &mut File) -> Result<ExitCode, Failure> {
     let spec = Spec::decode(&bytes).trying(|| "cannot start a container")?;
     drop(bytes);
     rustix::thread::set_name(c"meseta-init").trying(|| "cannot take a name")?;
-    let record = record::open(&spec.record).trying(|| format!("cannot write in {:?}", spec.record))?;
+    let record = spec
+        .record
+        .as_ref()
+        .map(|directory| record::open(directory).trying(|| format!("cannot write in {directory:?}")));
+    let record = record.transpose()?;
     if spec.dies_with_parent {
         die_with_parent(ready.as_fd())?;
     }
@@ -104,6 +111,10 @@ fn contain(ready: &mut File) -> Result<ExitCode, Failure> {
     close_own(ready.as_fd());
     let status = wait::Waiting { task, owns_pids }.until_ended(&mut streams)?;
     // Where it cannot be recorded, our parent at least learns the code.
+    let Some(record) = record else {
+        streams.finish();
+        return Ok(enter::end_like(status));
+    };
     let code = match record::write(&record, status) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(status.to_ne_bytes()[usize::from(cfg!(target_endian = "little"))]),

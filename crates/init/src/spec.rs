@@ -8,8 +8,9 @@ use crate::log::Rotation;
 /// All that an init does, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spec {
-    /// Directory of the container's record; the exit status is written there. Opened before the first step.
-    pub record: PathBuf,
+    /// Directory of the container's record; the exit status is written there. Opened before the first step. Who has none
+    /// ends as its task does.
+    pub record: Option<PathBuf>,
     /// Whether everything in the container is killed when the thread that started the init ends.
     pub dies_with_parent: bool,
     /// Whether the init is the first process of a pid namespace. Signals then go to everybody in it.
@@ -36,13 +37,8 @@ pub struct Outputs {
 pub enum Step {
     /// Joins a cgroup: its `cgroup.procs` file.
     JoinCgroup(PathBuf),
-    /// Enters namespaces of another process.
-    Enter {
-        /// The other process.
-        pid: u32,
-        /// Which of its namespaces.
-        namespaces: Namespaces,
-    },
+    /// Enters namespaces of the process behind [`FD_CONTAINER`](crate::FD_CONTAINER).
+    Enter(Namespaces),
     /// Makes new namespaces and enters them. Pids are not among them: an init is born into those.
     Unshare(Namespaces),
     /// Keeps mounts made from here on from reaching the namespace we came from; those made there still arrive.
@@ -128,6 +124,8 @@ pub struct Task {
     /// Filters of system calls, as programs for the kernel (`struct sock_filter` in the machine's byte order), all of
     /// which must agree.
     pub filters: Vec<Vec<u8>>,
+    /// Whether it is killed when its init is.
+    pub dies_with_init: bool,
     /// How readily the kernel picks it when memory runs out.
     pub oom_score_adj: Option<i32>,
 }

@@ -68,6 +68,11 @@ fn prepare(task: &Task) -> Result<(), Failure> {
     if let Some(capabilities) = &task.capabilities {
         take_rights(capabilities).trying(|| "cannot set capabilities")?;
     }
+    if task.dies_with_init {
+        // After the change of user, which resets it. Had the init died before, its container would end us.
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+            .trying(|| "cannot be bound to the agent's life")?;
+    }
     if task.no_new_privileges {
         rustix::thread::set_no_new_privs(true).trying(|| "cannot rule out new privileges")?;
         install_filters(&task.filters)?;

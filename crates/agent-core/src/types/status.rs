@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base::{AgentId, ContainerId, ExecutorId, FrameworkId, Payload, TaskId, Time, Uuid};
 
-use super::TaskState;
+use super::{CheckStatus, TaskState};
 
 /// Who says so (`TaskStatus.Source`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,10 @@ pub enum Reason {
     Reconciliation,
     /// `REASON_AGENT_DRAINING`.
     AgentDraining,
+    /// `REASON_TASK_CHECK_STATUS_UPDATED`.
+    TaskCheckStatusUpdated,
+    /// `REASON_TASK_HEALTH_CHECK_STATUS_UPDATED`.
+    TaskHealthCheckStatusUpdated,
     TaskInvalid,
     TaskKilledDuringLaunch,
 }
@@ -76,6 +80,10 @@ pub struct TaskStatus {
     pub uuid: Uuid,
     /// Of its container.
     pub container_status: Option<ContainerStatus>,
+    /// Whether its health check was passed (`healthy`).
+    pub healthy: Option<bool>,
+    /// What its check found (`check_status`).
+    pub check_status: Option<CheckStatus>,
     /// What the task's own executor sent, encoded; empty if the agent or a built-in executor made the status.
     pub body: Payload,
 }
@@ -89,4 +97,6 @@ pub struct StatusUpdate {
     pub status: Arc<TaskStatus>,
     /// The newest state that the agent knows, which may be further than the status (`latest_state`).
     pub latest_state: TaskState,
+    /// Whether it was sent before in this life of the agent.
+    pub again: bool,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::{FrameworkId, Payload, TaskId, Uuid};
 use resources::Resources;
 
-use super::{CommandInfo, ExecutorInfo, ResourceLimits, TaskStatus};
+use super::{Check, CommandInfo, ExecutorInfo, HealthCheck, ResourceLimits, TaskStatus};
 
 /// A task to run (`TaskInfo`): what the agent decides upon, and the message as the master sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub struct TaskInfo {
     pub kill_grace: Option<Duration>,
     /// How long it may run; `None` also where the scheduler wrote zero.
     pub max_completion_time: Option<Duration>,
+    /// What is looked at while a built-in executor runs it.
+    pub check: Option<Check>,
+    /// The same, judged: it is killed when it is unhealthy for long.
+    pub health_check: Option<HealthCheck>,
     /// What it or its command asks for that the server cannot give, in one line. Unless a custom executor runs it, it is
     /// then not launched.
     pub unsupported: Option<Arc<str>>,

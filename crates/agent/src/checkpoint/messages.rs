@@ -103,6 +103,8 @@ pub(super) struct Progress {
     pub(super) completion: Option<f64>,
     #[prost(message, optional, tag = "8")]
     pub(super) order: Option<KillOrder>,
+    #[prost(message, optional, tag = "9")]
+    pub(super) health: Option<Health>,
 }
 
 /// To a custom executor.
@@ -143,6 +145,18 @@ pub(super) struct PastTask {
     pub(super) statuses: Vec<Vec<u8>>,
 }
 
+/// How a task's checks stand.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Health {
+    /// Seconds since the epoch.
+    #[prost(double, tag = "1")]
+    pub(super) since: f64,
+    #[prost(bool, tag = "2")]
+    pub(super) passed: bool,
+    #[prost(uint32, tag = "3")]
+    pub(super) failures: u32,
+}
+
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Kill {
     /// Seconds since the epoch.
@@ -150,6 +164,8 @@ pub(super) struct Kill {
     pub(super) deadline: f64,
     #[prost(bool, tag = "2")]
     pub(super) ran_too_long: bool,
+    #[prost(bool, tag = "3")]
+    pub(super) unhealthy: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::{
-    DrainRecord, ExecutorInfo, ExecutorKind, ExecutorRecord, ExecutorState, KillOrder, Operation,
-    OperationState, OperationUpdate, Past, PastTask, Place, Progress, Task, TaskRecord, Write,
+    DrainRecord, ExecutorInfo, ExecutorKind, ExecutorRecord, ExecutorState, HealthRecord, KillCause,
+    KillOrder, KillRecord, Operation, OperationState, OperationUpdate, Past, PastTask, Place, Progress, Task,
+    TaskRecord, Write,
 };
 use base::{Payload, Time, Uuid};
 use proto::v1;
@@ -146,9 +147,10 @@ fn frameworks() -> Vec<Write> {
             statuses: vec![status.clone()],
             pending: vec![status],
             received: vec![Uuid::from_bytes([9; 16])],
-            kill: Some((true, Time::from_secs_f64(20.5))),
+            kill: Some(KillRecord { cause: KillCause::MaxCompletion, deadline: Time::from_secs_f64(20.5) }),
             completion: Some(Time::from_secs_f64(30.25)),
             order: Some(KillOrder { grace: Some(Duration::from_secs(2)) }),
+            health: Some(HealthRecord { since: Time::from_secs_f64(10.5), passed: true, failures: 2 }),
         })),
         Write::Drain(Some(DrainRecord { max_grace: Some(Duration::from_secs(5)), mark_gone: true })),
     ]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::{
-    DrainRecord, ExecutorInfo, ExecutorKind, ExecutorRecord, ExecutorState, FrameworkInfo, KillOrder, Past,
-    PastTask, Place, Progress, RecoveredExecutor, RecoveredFramework, Task, TaskRecord, TaskStatus,
+    DrainRecord, ExecutorInfo, ExecutorKind, ExecutorRecord, ExecutorState, FrameworkInfo, HealthRecord,
+    KillCause, KillOrder, KillRecord, Past, PastTask, Place, Progress, RecoveredExecutor, RecoveredFramework,
+    Task, TaskRecord, TaskStatus,
 };
 use base::{ExecutorId, FrameworkId, Payload, TaskId, Time, Uuid};
 use proto::{Message, v1};
@@ -68,9 +69,14 @@ impl Tree {
             statuses: statuses(&record.statuses)?,
             pending: statuses(&record.pending)?,
             received: record.received.iter().filter_map(|uuid| Uuid::from_slice(uuid)).collect(),
-            kill: record.kill.map(|kill| (kill.ran_too_long, Time::from_secs_f64(kill.deadline))),
+            kill: record.kill.map(kill),
             completion: record.completion.map(Time::from_secs_f64),
             order: record.order.map(|order| KillOrder { grace: order.grace_nanos.map(Duration::from_nanos) }),
+            health: record.health.map(|health| HealthRecord {
+                since: Time::from_secs_f64(health.since),
+                passed: health.passed,
+                failures: health.failures,
+            }),
         };
         let id = (found.framework_id.clone(), found.task_id.clone());
         self.progress.insert(id, (key.to_owned(), found));
@@ -160,6 +166,15 @@ fn past_task(record: &messages::PastTask) -> Result<PastTask, String> {
         statuses,
     };
     Ok(PastTask { container_id: record.container_id.as_str().into(), task: Arc::new(task) })
+}
+
+fn kill(record: messages::Kill) -> KillRecord {
+    let cause = match (record.ran_too_long, record.unhealthy) {
+        (true, _) => KillCause::MaxCompletion,
+        (false, true) => KillCause::Unhealthy,
+        (false, false) => KillCause::Requested,
+    };
+    KillRecord { cause, deadline: Time::from_secs_f64(record.deadline) }
 }
 
 pub(super) fn drain(value: &[u8]) -> Result<DrainRecord, String> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::{
-    ExecutorRecord, ExecutorState, FrameworkInfo, Past, PastTask, Place, Progress, TaskRecord, TaskStatus,
-    Write,
+    ExecutorRecord, ExecutorState, FrameworkInfo, KillCause, Past, PastTask, Place, Progress, TaskRecord,
+    TaskStatus, Write,
 };
 use proto::{Message, internal};
 use store::Batch;
@@ -130,12 +130,18 @@ fn progress(record: &Progress, own: &SelfDescription) -> messages::Progress {
         statuses: statuses(&record.statuses, own),
         pending: statuses(&record.pending, own),
         received: record.received.iter().map(|uuid| uuid.as_bytes().to_vec()).collect(),
-        kill: record.kill.map(|(ran_too_long, deadline)| messages::Kill {
-            deadline: deadline.as_secs_f64(),
-            ran_too_long,
+        kill: record.kill.map(|kill| messages::Kill {
+            deadline: kill.deadline.as_secs_f64(),
+            ran_too_long: kill.cause == KillCause::MaxCompletion,
+            unhealthy: kill.cause == KillCause::Unhealthy,
         }),
         completion: record.completion.map(base::Time::as_secs_f64),
         order: record.order.map(|order| messages::KillOrder { grace_nanos: order.grace.map(nanos) }),
+        health: record.health.map(|health| messages::Health {
+            since: health.since.as_secs_f64(),
+            passed: health.passed,
+            failures: health.failures,
+        }),
     }
 }
 

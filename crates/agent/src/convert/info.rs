@@ -11,7 +11,7 @@ use base::{FrameworkId, Payload};
 use proto::{MapEntry, v1};
 use resources::Resources;
 
-use super::unsupported;
+use super::{check, unsupported};
 
 /// The core's command executor appears to clients as Mesos' own, whose share of the resources these are.
 const COMMAND_EXECUTOR: &str = "/usr/libexec/mesos/mesos-executor";
@@ -174,7 +174,11 @@ pub(crate) fn task(info: &v1::TaskInfo) -> Result<TaskInfo, String> {
         command: info.command.as_ref().map(command),
         kill_grace: duration(info.kill_policy.as_ref().and_then(|policy| policy.grace_period.as_ref())),
         max_completion_time: duration(info.max_completion_time.as_ref()).filter(nonzero),
-        unsupported: unsupported::find(info.container.as_ref(), info.command.as_ref()),
+        check: info.check.as_ref().and_then(check::check),
+        health_check: info.health_check.as_ref().and_then(check::health_check),
+        unsupported: unsupported::find(info.container.as_ref(), info.command.as_ref())
+            .or_else(|| unsupported::find(None, check::command_of(info.check.as_ref())))
+            .or_else(|| unsupported::find(None, check::command_of_health(info.health_check.as_ref()))),
         body: Payload::from(proto::encode(info)),
     })
 }

@@ -1,5 +1,6 @@
 //! Between the wire's messages and the core's types.
 
+mod check;
 mod executor;
 mod from_master;
 mod info;

@@ -6,6 +6,7 @@ use agent_core::{Reason, StatusSource, StatusUpdate, TaskState, TaskStatus};
 use base::{ContainerId, Payload, Time, Uuid};
 use proto::{internal, v1};
 
+use super::check::{check_status_from_proto, check_status_to_proto};
 use super::info::decoded;
 
 /// Nested containers' ids are written `parent.child` in the core.
@@ -79,6 +80,8 @@ fn reason_to_proto(reason: Reason) -> v1::task_status::Reason {
         Reason::MaxCompletionTimeReached => Wire::MaxCompletionTimeReached,
         Reason::Reconciliation => Wire::Reconciliation,
         Reason::AgentDraining => Wire::AgentDraining,
+        Reason::TaskCheckStatusUpdated => Wire::TaskCheckStatusUpdated,
+        Reason::TaskHealthCheckStatusUpdated => Wire::TaskHealthCheckStatusUpdated,
         Reason::TaskInvalid => Wire::TaskInvalid,
         Reason::TaskKilledDuringLaunch => Wire::TaskKilledDuringLaunch,
     }
@@ -104,6 +107,12 @@ pub(crate) fn status_to_proto(status: &TaskStatus, own: IpAddr) -> v1::TaskStatu
     wire.executor_id = status.executor_id.as_ref().map(|id| id.as_str().into());
     wire.timestamp = Some(status.timestamp.as_secs_f64());
     wire.uuid = Some(status.uuid.as_bytes().to_vec().into());
+    if let Some(healthy) = status.healthy {
+        wire.healthy = Some(healthy);
+    }
+    if let Some(found) = status.check_status {
+        wire.check_status = Some(check_status_to_proto(found));
+    }
     if let Some(known) = &status.container_status {
         let container = wire.container_status.get_or_insert_default();
         container.container_id = Some(container_id_to_proto(&known.container_id));
@@ -133,6 +142,8 @@ pub(crate) fn status_from_proto(status: &v1::TaskStatus) -> Result<TaskStatus, S
         timestamp: Time::from_secs_f64(status.timestamp()),
         uuid: uuid.ok_or("a status has no UUID")?,
         container_status: None,
+        healthy: status.healthy,
+        check_status: status.check_status.as_ref().and_then(check_status_from_proto),
         body: Payload::from(proto::encode(status)),
     })
 }

@@ -213,22 +213,9 @@ impl Containers {
         let (launch, uris) = match &spec.kind {
             ContainerKind::Group => (None, Vec::new()),
             ContainerKind::Process(command) => {
-                let environment: BTreeMap<String, String> = spec
-                    .environment
-                    .iter()
-                    .map(|(name, value)| (name.to_string(), value.to_string()))
-                    .collect();
-                let launch = LaunchSpec {
-                    container_id: container_id.clone(),
-                    command: self::command(command),
-                    sandbox: sandbox.clone(),
-                    environment,
-                    user: user.clone(),
-                    limits: limits.clone(),
-                    wishes: asked.as_ref().map(|(wishes, _)| wishes.clone()).unwrap_or_default(),
-                    outputs: asked.as_ref().ok().and_then(|(_, outputs)| *outputs),
-                    survives: spec.survives,
-                };
+                let wishes = asked.as_ref().map(|(wishes, _)| wishes.clone()).unwrap_or_default();
+                let outputs = asked.as_ref().ok().and_then(|(_, outputs)| *outputs);
+                let launch = LaunchSpec { outputs, ..launch_spec(&spec, command, limits.clone(), wishes) };
                 (Some(Box::new(launch)), command.uris.iter().map(uri).collect())
             }
         };
@@ -450,6 +437,27 @@ fn limitation(limitation: containerizer::Limitation) -> Limitation {
         LimitationKind::Pids | LimitationKind::Ports(_) => Reason::ContainerLimitation,
     };
     Limitation { reason, message: limitation.message }
+}
+
+/// What the launcher is told of a container in which `command` runs.
+pub(crate) fn launch_spec(
+    spec: &ContainerSpec,
+    command: &CommandInfo,
+    limits: Limits,
+    wishes: Wishes,
+) -> LaunchSpec {
+    let environment = spec.environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    LaunchSpec {
+        container_id: spec.container_id.clone(),
+        command: self::command(command),
+        sandbox: PathBuf::from(&*spec.directory),
+        environment: environment.collect(),
+        user: Some(spec.user.to_string()),
+        limits,
+        wishes,
+        outputs: None,
+        survives: spec.survives,
+    }
 }
 
 fn command(command: &CommandInfo) -> Command {

@@ -73,6 +73,8 @@ impl Engine {
             Output::LaunchContainer(spec) => self.containers.launch(*spec),
             Output::SignalContainer { container_id, signal } => self.containers.signal(&container_id, signal),
             Output::DestroyContainer(container_id) => self.containers.destroy(&container_id),
+            Output::PerformCheck(order) => self.checks.perform(*order),
+            Output::CancelCheck(id) => self.checks.cancel(id),
             Output::ExecutorReply { request, reply } => {
                 if let Some((waiting, stream)) = self.requests.remove(&request) {
                     if let (Err(_), Some(stream)) = (reply, stream) {

@@ -12,7 +12,7 @@ mod streams;
 mod work;
 
 pub(crate) use clock::Clock;
-pub(crate) use containers::{Containers, Fate};
+pub(crate) use containers::{Containers, Fate, launch_spec};
 pub(crate) use garbage::Garbage;
 pub(crate) use run::{Ended, Engine, EngineOptions};
 pub(crate) use streams::EventReceiver;

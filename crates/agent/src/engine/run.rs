@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use agent_core::{
-    AgentCore, ExecutorCall, ExecutorRefusal, ExecutorRequest, FromMaster, Input, Output, Pid, RequestId,
-    StreamId, Write,
+    AgentCore, ExecutorCall, ExecutorRefusal, ExecutorRequest, Input, Output, Pid, RequestId, StreamId, Write,
 };
 use base::Time;
 use store::{Gate, Writer};
@@ -20,6 +19,7 @@ use super::containers::Containers;
 use super::garbage::Garbage;
 use super::streams::Streams;
 use super::work::{AgentView, Work};
+use crate::checks::Checks;
 use crate::convert::{SelfDescription, ToMasterMessage};
 use crate::metrics::Counters;
 
@@ -40,6 +40,7 @@ pub(crate) struct EngineOptions {
     pub(crate) peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     pub(crate) containers: Containers,
     pub(crate) container_events: mpsc::UnboundedReceiver<containerizer::ContainerEvent>,
+    pub(crate) checks: Checks,
     pub(crate) garbage: Garbage,
     /// Commits what the core writes, and what it tells.
     pub(crate) writer: Writer<Write>,
@@ -76,6 +77,7 @@ pub(crate) struct Engine {
     pub(super) streams: Streams,
     pub(super) peers: Peers<ToMasterMessage>,
     pub(super) containers: Containers,
+    pub(super) checks: Checks,
     pub(super) garbage: Garbage,
     pub(super) requests: HashMap<RequestId, Waiting>,
     /// The one timer of the core.
@@ -108,6 +110,7 @@ impl Engine {
             streams: Streams::default(),
             peers: options.peers,
             containers: options.containers,
+            checks: options.checks,
             garbage: options.garbage,
             requests: HashMap::new(),
             timer: None,
@@ -218,9 +221,7 @@ impl Engine {
     /// Takes what the server itself wants to know from an input.
     fn note(&mut self, input: &Input) {
         match input {
-            Input::FromMaster { message: FromMaster::AcknowledgeStatus { uuid: Some(uuid), .. }, .. } => {
-                self.counters.updates.acknowledged(*uuid);
-            }
+            Input::CheckEnded { check, .. } => self.checks.ended(*check),
             Input::MasterDetected(Some(master)) => self.master = master.clone(),
             _ => {}
         }

@@ -6,6 +6,7 @@
 //! A container's group is `<root>/<container>`, one nested in it `<root>/<parent>/mesos/<child>`, where Mesos' tools
 //! look for it.
 
+mod annex;
 mod blocks;
 mod find;
 mod group;
@@ -21,6 +22,7 @@ use base::ContainerId;
 use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 
+pub(crate) use annex::Annex;
 pub(crate) use find::Mounts;
 pub(crate) use group::{Group, entry};
 pub(crate) use pressure::PressureGauge;

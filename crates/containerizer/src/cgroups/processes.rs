@@ -139,7 +139,7 @@ fn numbers(path: &Path) -> Vec<i32> {
 }
 
 /// Mostly there is nothing nested, so that looking first would cost more than trying.
-fn remove(directory: &Path) -> io::Result<()> {
+pub(super) fn remove(directory: &Path) -> io::Result<()> {
     match rustix::fs::rmdir(directory) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(Errno::BUSY | Errno::NOTEMPTY) => {

@@ -56,6 +56,7 @@ impl Shared {
             output: stdout.as_fd(),
             errors: stderr.as_fd(),
             sandbox: sandbox.as_ref().map(AsFd::as_fd),
+            container: None,
             label: container_id.as_str(),
         };
         let owns_pids = plan.new_pids;
@@ -74,7 +75,7 @@ impl Shared {
         told
     }
 
-    fn plan(&self, spec: &LaunchSpec, user: Option<&User>) -> Result<Plan, LaunchError> {
+    pub(super) fn plan(&self, spec: &LaunchSpec, user: Option<&User>) -> Result<Plan, LaunchError> {
         let parent_sandbox = parent(&spec.container_id).and_then(|parent| {
             let containers = self.table.lock();
             containers.by_id.get(&parent).map(|parent| parent.sandbox.clone())

@@ -7,11 +7,13 @@
 //! | --- | --- |
 //! | `container-N` | starts, ends and removes containers; they live as long as the launcher, because containers that are not to survive it end with the thread that started them |
 //! | `container-watch` | waits, for all containers, for their inits to be ready and to end, and for memory to run out |
+//! | `container-visit` | starts, awaits and ends commands that visit containers |
 //! | `container-look` | looks from time to time at what nobody tells: disk use and ports |
 //!
 //! A container's life is `Queued`, `Starting`, `Running`, `Ended`, see [`table::Phase`]; each step is a file here.
 
 mod disk;
+mod enter;
 mod finish;
 mod image;
 mod isolators;
@@ -46,6 +48,7 @@ use crate::launcher::{
 };
 use crate::open_files;
 use crate::usage::Usage;
+use crate::visits::{Visit, VisitDone, Visits};
 use image::Image;
 use isolators::Profiles;
 use kernel_log::KernelLog;
@@ -101,6 +104,7 @@ pub struct LinuxLauncher {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     look: look::Look,
+    visits: Visits,
 }
 
 impl LinuxLauncher {
@@ -150,7 +154,8 @@ impl LinuxLauncher {
             );
         }
         let look = look::Look::start(&shared)?;
-        Ok(Self { shared, threads: Mutex::new(threads), look })
+        let visits = Visits::start(Arc::clone(&shared))?;
+        Ok(Self { shared, threads: Mutex::new(threads), look, visits })
     }
 
     /// Which interface of control groups is used: 1 or 2.
@@ -163,6 +168,7 @@ impl LinuxLauncher {
     }
 
     fn stop(&self) {
+        self.visits.stop();
         self.shared.queue.close();
         self.shared.watch.stop();
         self.look.stop();
@@ -229,6 +235,14 @@ impl Launcher for LinuxLauncher {
 
     fn launch_group(&self, spec: GroupSpec) -> Result<(), LaunchError> {
         self.shared.launch_group(spec)
+    }
+
+    fn enter(&self, visit: Visit, done: VisitDone) {
+        self.visits.enter(visit, done);
+    }
+
+    fn expel(&self, number: u64) {
+        self.visits.expel(number);
     }
 
     fn update(&self, container_id: &ContainerId, limits: &Limits) -> Result<(), LaunchError> {

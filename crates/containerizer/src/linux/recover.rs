@@ -55,6 +55,7 @@ impl Shared {
             Phase::Running(process) => Some(process.clone()),
             _ => None,
         };
+        group.clear_annexes();
         let ended = matches!(phase, Phase::Ended);
         let number = {
             let mut containers = self.table.lock();

@@ -43,6 +43,8 @@ pub(super) struct Given<'a> {
     pub(super) errors: BorrowedFd<'a>,
     /// Where both lie, if they are to be rotated.
     pub(super) sandbox: Option<BorrowedFd<'a>>,
+    /// The first process of a container that it is to enter: see [`init::FD_CONTAINER`].
+    pub(super) container: Option<BorrowedFd<'a>>,
     /// What `ps` shows of it beside its name.
     pub(super) label: &'a str,
 }
@@ -55,6 +57,7 @@ pub(super) fn start(given: &Given<'_>) -> io::Result<Child> {
     let output = above(given.output)?;
     let errors = above(given.errors)?;
     let sandbox = given.sandbox.map(above).transpose()?;
+    let container = given.container.map(above).transpose()?;
     let mut streams = vec![
         (spec_reader.as_raw_fd(), init::FD_SPEC),
         (output.as_raw_fd(), 1),
@@ -62,6 +65,7 @@ pub(super) fn start(given: &Given<'_>) -> io::Result<Child> {
         (ready_writer.as_raw_fd(), init::FD_READY),
     ];
     streams.extend(sandbox.as_ref().map(|sandbox| (sandbox.as_raw_fd(), init::FD_SANDBOX)));
+    streams.extend(container.as_ref().map(|container| (container.as_raw_fd(), init::FD_CONTAINER)));
     let pid = execute(given, &streams)?;
     // It cannot be waited for by anybody before we do, so that the number is its own.
     let handle = Pid::from_raw(pid)
@@ -117,7 +121,7 @@ fn become_init(
     environment: *const *const libc::c_char,
 ) -> i32 {
     for (from, to) in streams {
-        // SAFETY: touches no memory. The numbers below 5 are the child's own: its table of descriptors is a copy.
+        // SAFETY: touches no memory. The low numbers are the child's own: its table of descriptors is a copy.
         if unsafe { libc::dup2(*from, *to) } < 0 {
             return nix::errno::Errno::last_raw();
         }
@@ -137,14 +141,14 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 /// Of a process that was started without standard streams the first descriptors it opens have the numbers of those that a
 /// child gets, and would be lost in it.
 fn lift(descriptor: OwnedFd) -> io::Result<OwnedFd> {
-    if descriptor.as_raw_fd() > init::FD_SANDBOX { Ok(descriptor) } else { above(descriptor.as_fd()) }
+    if descriptor.as_raw_fd() > init::FD_CONTAINER { Ok(descriptor) } else { above(descriptor.as_fd()) }
 }
 
 #[expect(unsafe_code, reason = "a descriptor comes as a number")]
 pub(super) fn above(descriptor: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: touches no memory; what comes back is a new descriptor that nobody else knows of.
     unsafe {
-        let number = libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, init::FD_SANDBOX + 1);
+        let number = libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, init::FD_CONTAINER + 1);
         if number < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(number)) }
     }
 }

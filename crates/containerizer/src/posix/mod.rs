@@ -7,9 +7,11 @@
 //! | --- | --- |
 //! | `spawn-N` | forks and executes; they live as long as the launcher, because children die with their thread |
 //! | `reap` | waits for first processes to end |
+//! | `container-visit` | starts, awaits and ends commands that visit containers |
 //! | `logs` | moves what containers write into their files |
 //! | `sweep` | finds the processes of containers, signals and kills them |
 
+mod enter;
 mod logs;
 mod reaper;
 mod spawn;
@@ -32,6 +34,7 @@ use crate::launcher::{
 };
 use crate::procs;
 use crate::usage::Usage;
+use crate::visits::{Visit, VisitDone, Visits};
 use logs::Logs;
 use reaper::Reaper;
 use sweep::Order;
@@ -63,6 +66,7 @@ pub struct PosixLauncher {
     spawn: Mutex<Option<Sender<LaunchSpec>>>,
     orders: Mutex<Option<Sender<Order>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    visits: Visits,
 }
 
 impl PosixLauncher {
@@ -93,7 +97,9 @@ impl PosixLauncher {
             orders: orders.clone(),
         };
         threads.extend(spawn::start(&context, options.spawn_threads.max(1), spawn_receiver)?);
+        let visits = Visits::start(Arc::new(enter::Sessions(Arc::clone(&table))))?;
         Ok(Self {
+            visits,
             table,
             sink,
             reaper,
@@ -151,6 +157,14 @@ impl Launcher for PosixLauncher {
         Ok(())
     }
 
+    fn enter(&self, visit: Visit, done: VisitDone) {
+        self.visits.enter(visit, done);
+    }
+
+    fn expel(&self, number: u64) {
+        self.visits.expel(number);
+    }
+
     /// Nothing is limited.
     fn update(&self, _container_id: &ContainerId, _limits: &Limits) -> Result<(), LaunchError> {
         Ok(())
@@ -202,6 +216,7 @@ impl Launcher for PosixLauncher {
     fn shutdown(&self) {
         // No new container from here on; those in the queue are still started and then killed.
         drop(lock(&self.spawn).take());
+        self.visits.stop();
         for container_id in self.table.ids() {
             self.destroy(&container_id);
         }

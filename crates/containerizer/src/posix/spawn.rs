@@ -118,7 +118,7 @@ fn spawn(context: &Context, spec: &LaunchSpec) -> Result<Child, LaunchError> {
     }
 }
 
-fn process(command: &Command) -> Process {
+pub(super) fn process(command: &Command) -> Process {
     match command {
         Command::Shell(line) => {
             let mut process = Process::new("/bin/sh");
@@ -136,7 +136,7 @@ fn process(command: &Command) -> Process {
 }
 
 #[expect(unsafe_code, reason = "there is no other way to run something between fork and exec")]
-fn prepare(process: &mut Process, spec: &LaunchSpec, user: Option<&User>, out: Stdio, err: Stdio) {
+pub(super) fn prepare(process: &mut Process, spec: &LaunchSpec, user: Option<&User>, out: Stdio, err: Stdio) {
     process.current_dir(&spec.sandbox).env_clear().envs(&spec.environment).env(COOKIE, &spec.sandbox);
     process.stdin(Stdio::null()).stdout(out).stderr(err);
     let become_user = user.map(User::switcher);

@@ -163,7 +163,9 @@ impl Sweeper {
             procs::signal(process, Signal::KILL);
         }
         // Orphans of the container that were handed to us are nobody else's to wait for.
-        for process in members.iter().filter(|p| p.zombie && p.parent == own && p.pid != container.leader) {
+        let guests = self.ending.table.guests();
+        let ended = members.iter().filter(|process| process.zombie && process.parent == own);
+        for process in ended.filter(|p| p.pid != container.leader && !guests.contains(&p.pid)) {
             reap(process.pid);
         }
         // The first process is waited for by the reaper; its exit is told before this end.
@@ -187,8 +189,8 @@ impl Sweeper {
         }
         // Somebody forks: they can wait for the next look.
         let Some(_all_entered) = self.ending.table.all_entered() else { return };
-        let leaders: BTreeSet<i32> =
-            self.ending.table.running().iter().map(|container| container.leader).collect();
+        let mut leaders = self.ending.table.guests();
+        leaders.extend(self.ending.table.running().iter().map(|container| container.leader));
         for process in ended.filter(|process| !leaders.contains(&process.pid)) {
             reap(process.pid);
         }

@@ -1,6 +1,6 @@
 //! Which containers there are, shared by the launcher's threads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -46,6 +46,8 @@ pub(super) enum Doomed {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     entries: Mutex<HashMap<ContainerId, Entry>>,
+    /// First processes of visits, which somebody waits for.
+    guests: Mutex<BTreeSet<i32>>,
     emptied: Condvar,
     /// Read-locked by whoever forks until the child is entered here.
     forking: RwLock<()>,
@@ -65,6 +67,18 @@ impl Table {
     pub(super) fn begin(&self, container_id: &ContainerId, sandbox: &Path) {
         let sandbox = sandbox.to_string_lossy().into_owned();
         lock(&self.entries).insert(container_id.clone(), Entry::Launching { sandbox, doomed: false });
+    }
+
+    pub(super) fn add_guest(&self, pid: i32) {
+        lock(&self.guests).insert(pid);
+    }
+
+    pub(super) fn remove_guest(&self, pid: i32) {
+        lock(&self.guests).remove(&pid);
+    }
+
+    pub(super) fn guests(&self) -> BTreeSet<i32> {
+        lock(&self.guests).clone()
     }
 
     /// The container runs now. Returns whether it has been doomed meanwhile.
@@ -109,6 +123,14 @@ impl Table {
         match lock(&self.entries).get(container_id)? {
             Entry::Running { running, .. } => Some(running.clone()),
             Entry::Launching { .. } => None,
+        }
+    }
+
+    /// Whether a container runs and nobody has begun to end it.
+    pub(super) fn goes_on(&self, container_id: &ContainerId) -> bool {
+        match lock(&self.entries).get(container_id) {
+            Some(Entry::Running { running, doomed }) => !doomed && !running.exited,
+            Some(Entry::Launching { .. }) | None => false,
         }
     }
 

@@ -2,6 +2,7 @@
 //! any container.
 
 mod destroy;
+mod enter;
 mod isolation;
 mod life;
 mod limits;

@@ -108,22 +108,26 @@ impl Fixture {
     }
 
     pub(crate) fn launch(&self, name: &str, asked: Asked) -> ContainerId {
-        let sandbox = self.sandbox(name);
-        create_sandbox(&sandbox, asked.user.as_deref()).expect("a sandbox");
+        let spec = self.spec(name, asked);
+        create_sandbox(&spec.sandbox, spec.user.as_deref()).expect("a sandbox");
+        let container_id = spec.container_id.clone();
+        self.launcher().launch(spec);
+        container_id
+    }
+
+    pub(crate) fn spec(&self, name: &str, asked: Asked) -> LaunchSpec {
         let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned();
-        let container_id = ContainerId::from(name);
-        self.launcher().launch(LaunchSpec {
-            container_id: container_id.clone(),
+        LaunchSpec {
+            container_id: ContainerId::from(name),
             command: asked.command,
-            sandbox,
+            sandbox: self.sandbox(name),
             environment: BTreeMap::from([("PATH".to_owned(), path)]),
             user: asked.user,
             limits: asked.limits,
             wishes: asked.wishes,
             outputs: asked.outputs,
             survives: asked.survives,
-        });
-        container_id
+        }
     }
 
     pub(crate) fn next(&self) -> ContainerEvent {

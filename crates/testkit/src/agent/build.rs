@@ -44,6 +44,8 @@ pub fn command_task(id: &str, command: &str) -> TaskInfo {
         command: Some(CommandInfo { value: Some(command.into()), shell: true, ..CommandInfo::default() }),
         kill_grace: None,
         max_completion_time: None,
+        check: None,
+        health_check: None,
         unsupported: None,
         body: Payload::default(),
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use agent_core::{ExecutorEvent, Output, StatusSource, StatusUpdate, ToMaster, VolumeDirectory, VolumeLink};
+use agent_core::{
+    ExecutorEvent, Output, Probe, StatusSource, StatusUpdate, ToMaster, VolumeDirectory, VolumeLink,
+};
 use base::ContainerId;
 
 /// Writes outputs as lines and names containers in the order in which they come: `c1`, `c2`, ...
@@ -50,6 +52,15 @@ impl Lines {
             Output::SignalContainer { container_id, signal } => {
                 format!("signal {} {signal}", self.name(container_id))
             }
+            Output::PerformCheck(order) => {
+                let what = match &order.probe {
+                    Probe::Command(command) => command.value.as_deref().unwrap_or_default().to_owned(),
+                    Probe::Http { port, path, .. } => format!(":{port}{path}"),
+                    Probe::Tcp { port, .. } => format!(":{port}"),
+                };
+                format!("check {} {} {what}", self.name(&order.container_id), order.id.0)
+            }
+            Output::CancelCheck(id) => format!("cancel check {}", id.0),
             Output::DestroyContainer(id) => format!("destroy {}", self.name(id)),
             Output::ExecutorReply { reply, .. } => match reply {
                 Ok(()) => "reply: ok".to_owned(),
@@ -102,6 +113,12 @@ fn status(update: &StatusUpdate) -> String {
     }
     if update.latest_state != status.state {
         line.push_str(&format!(" latest {:?}", update.latest_state));
+    }
+    if let Some(healthy) = status.healthy {
+        line.push_str(if healthy { " healthy" } else { " unhealthy" });
+    }
+    if let Some(found) = status.check_status {
+        line.push_str(&format!(" {found:?}"));
     }
     if let Some(reason) = status.reason {
         line.push_str(&format!(" because {reason:?}"));

@@ -74,7 +74,7 @@ impl Plan {
         steps.extend(self.binds);
         steps.extend(self.mounts);
         Spec {
-            record: record.to_owned(),
+            record: Some(record.to_owned()),
             dies_with_parent: !launch.survives,
             owns_pids: self.new_pids,
             steps,

@@ -146,6 +146,8 @@ fn task(
         kill_grace: plan.and_then(|plan| plan.grace),
         limits: agent::ResourceLimits::default(),
         max_completion_time: plan.and_then(|plan| plan.longest),
+        check: None,
+        health_check: None,
         unsupported: None,
         body: info.body.clone(),
     })

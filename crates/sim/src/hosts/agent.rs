@@ -284,6 +284,8 @@ impl AgentHost {
             Output::DestroyContainer(id) => self.machine.destroy(fabric, &id),
             Output::ForgetContainer(id) => self.machine.forget(&id),
             Output::LinkVolumes { .. } | Output::UpdateContainer { .. } => {}
+            // No task of the simulation is checked.
+            Output::PerformCheck(_) | Output::CancelCheck(_) => {}
             Output::ChangeVolumes { operation, .. } => {
                 let failed = !fabric.settling && self.rng.chance(1, 50);
                 let result = if failed { Err("no space left on device".to_owned()) } else { Ok(()) };

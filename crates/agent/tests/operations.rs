@@ -1,16 +1,19 @@
 //! Operations on a real agent's resources, their directories, and what is left of both when the agent comes again.
 
 mod common;
+mod life;
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent::{AgentOptions, AgentServer};
 use common::{
     AGENT_ID, FRAMEWORK_ID, FakeMaster, PATIENCE, command_task, http, json, options, scalar, states, until,
 };
+use life::Place;
 use proto::{internal, v1};
+use tempfile::TempDir;
 
 const RAN: [&str; 3] = ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"];
 
@@ -98,39 +101,72 @@ fn acknowledge(master: &mut FakeMaster, update: &internal::UpdateOperationStatus
     });
 }
 
-/// An operation that has to succeed.
-async fn carry_out(master: &mut FakeMaster, number: u8, operation: v1::offer::Operation, version: &v1::Uuid) {
-    apply(master, number, operation, version);
-    let update = status(master).await;
-    assert_eq!(update.status.state(), v1::OperationState::OperationFinished, "{:?}", update.status.message);
-    assert_eq!(update.operation_uuid, Some(uuid(number)));
-    acknowledge(master, &update);
+/// An agent that is registered, with a hundred megabytes of disk reserved.
+struct Scene {
+    work_dir: TempDir,
+    master: FakeMaster,
+    options: AgentOptions,
+    agent: AgentServer,
+    version: v1::Uuid,
 }
 
-/// The agent comes again and is taken in: what it says.
-async fn reregistered(
-    master: &mut FakeMaster,
-    agent: &AgentServer,
-) -> (internal::ReregisterSlaveMessage, internal::UpdateSlaveMessage) {
-    master.point_at(agent);
-    let message: internal::ReregisterSlaveMessage = master.expect().await;
-    master.say(&internal::SlaveReregisteredMessage { slave_id: AGENT_ID.into(), ..Default::default() });
-    let update = told_of_itself(master).await;
-    (message, update)
-}
+impl Scene {
+    async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory")).await
+    }
 
-/// On a loaded machine an agent has asked again before it was answered.
-async fn told_of_itself(master: &mut FakeMaster) -> internal::UpdateSlaveMessage {
-    loop {
-        let heard = master.hear().await;
-        if heard.name == "mesos.internal.UpdateSlaveMessage" {
-            return proto::decode(&heard.body).expect("it is what its name says");
-        }
+    async fn start_in(work_dir: TempDir) -> Self {
+        let mut master = FakeMaster::start().await;
+        let options = options(master.address, work_dir.path());
+        let agent = AgentServer::start(options.clone()).await.expect("an agent");
+        let version = master.register(&agent).await.resource_version_uuid.expect("a version");
+        let mut scene = Self { work_dir, master, options, agent, version };
+        scene.carry_out(1, reserve(100.0)).await;
+        scene
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.work_dir.path().join(path)
+    }
+
+    fn apply(&mut self, number: u8, operation: v1::offer::Operation) {
+        apply(&mut self.master, number, operation, &self.version);
+    }
+
+    /// An operation that has to succeed.
+    async fn carry_out(&mut self, number: u8, operation: v1::offer::Operation) {
+        self.apply(number, operation);
+        let update = status(&mut self.master).await;
+        let message = &update.status.message;
+        assert_eq!(update.status.state(), v1::OperationState::OperationFinished, "{message:?}");
+        assert_eq!(update.operation_uuid, Some(uuid(number)));
+        acknowledge(&mut self.master, &update);
+    }
+
+    /// A task with a volume.
+    fn run(&mut self, id: &str, line: &str, user: Option<&str>, volume: v1::Resource) {
+        let mut task = command_task(id, line);
+        task.command.as_mut().expect("a command").user = user.map(str::to_owned);
+        task.resources.push(on_behalf(volume));
+        self.master.run(task);
+    }
+
+    /// The agent is ended, and another one begins where it was. It listens, and has not been taken in.
+    async fn restart(mut self) -> Self {
+        self.agent.shutdown().await;
+        self.agent = AgentServer::start(self.options.clone()).await.expect("an agent");
+        self.master.point_at(&self.agent);
+        self
+    }
+
+    async fn end(self) {
+        self.agent.shutdown().await;
     }
 }
 
-async fn start(options: &AgentOptions) -> AgentServer {
-    AgentServer::start(options.clone()).await.expect("an agent")
+/// What is reserved, all in all.
+fn amount(message: &internal::ReregisterSlaveMessage) -> f64 {
+    message.checkpointed_resources.iter().filter_map(|r| r.scalar.as_ref()).map(|scalar| scalar.value).sum()
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -143,92 +179,56 @@ fn names(directory: &Path) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn volumes_outlive_their_tasks_and_the_agent_and_end_with_destroy() {
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let mut master = FakeMaster::start().await;
-    let options = options(master.address, work_dir.path());
-    let agent = start(&options).await;
-    let version = master.register(&agent).await.resource_version_uuid.expect("a version");
-    carry_out(&mut master, 1, reserve(100.0), &version).await;
-    carry_out(&mut master, 2, create(vec![volume("v", 10.0)]), &version).await;
-    let directory = work_dir.path().join("volumes/roles/scen/v");
+    let mut scene = Scene::start().await;
+    scene.carry_out(2, create(vec![volume("v", 10.0)])).await;
+    let directory = scene.path("volumes/roles/scen/v");
     assert!(directory.is_dir());
-
-    let write = "echo precious > data/file && ls -l data > listing";
-    let mut task = command_task("writer", write);
-    task.resources.push(on_behalf(volume("v", 10.0)));
-    master.run(task);
-    assert_eq!(states(&master.statuses().await), RAN);
+    scene.run("writer", "echo precious > data/file && ls -l data > listing", None, volume("v", 10.0));
+    assert_eq!(states(&scene.master.statuses().await), RAN);
     assert_eq!(std::fs::read_to_string(directory.join("file")).expect("written"), "precious\n");
-    agent.shutdown().await;
 
-    let agent = start(&options).await;
-    let (message, update) = reregistered(&mut master, &agent).await;
+    let mut scene = scene.restart().await;
+    let (message, update) = scene.master.take_back().await;
     assert_eq!(message.slave.id, Some(AGENT_ID.into()));
-    assert_eq!(message.resource_version_uuid, Some(version.clone()));
-    let checkpointed: f64 =
-        message.checkpointed_resources.iter().map(|r| r.scalar.as_ref().map_or(0.0, |s| s.value)).sum();
-    assert_eq!((message.checkpointed_resources.len(), checkpointed), (2, 100.0));
+    assert_eq!(message.resource_version_uuid, Some(scene.version.clone()));
+    assert_eq!((message.checkpointed_resources.len(), amount(&message)), (2, 100.0));
     assert_eq!(update.operations.expect("always").operations, []);
 
-    let mut task = command_task("reader", "test $(cat data/file) = precious");
-    task.resources.push(on_behalf(volume("v", 10.0)));
-    master.run(task);
-    assert_eq!(states(&master.statuses().await), RAN);
-    carry_out(&mut master, 3, destroy(vec![volume("v", 10.0)]), &version).await;
+    scene.run("reader", "test $(cat data/file) = precious", None, volume("v", 10.0));
+    assert_eq!(states(&scene.master.statuses().await), RAN);
+    scene.carry_out(3, destroy(vec![volume("v", 10.0)])).await;
     assert!(!directory.exists());
-    until(|| names(&work_dir.path().join("volumes/removed")).is_empty()).await;
-    agent.shutdown().await;
+    until(|| names(&scene.path("volumes/removed")).is_empty()).await;
+    scene.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_without_acknowledgement_is_repeated_by_the_next_life() {
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let mut master = FakeMaster::start().await;
-    let options = options(master.address, work_dir.path());
-    let agent = start(&options).await;
-    let version = master.register(&agent).await.resource_version_uuid.expect("a version");
-    apply(&mut master, 1, reserve(100.0), &version);
-    let first = status(&mut master).await;
-    agent.shutdown().await;
-
-    let agent = start(&options).await;
-    let (_, update) = reregistered(&mut master, &agent).await;
+    let mut scene = Scene::start().await;
+    scene.apply(2, reserve(50.0));
+    let first = status(&mut scene.master).await;
+    let mut scene = scene.restart().await;
+    let (_, update) = scene.master.take_back().await;
     let told = update.operations.expect("always").operations;
     assert_eq!(told.len(), 1);
-    assert_eq!((&told[0].uuid, &told[0].info), (&uuid(1), &reserve(100.0)));
+    assert_eq!((&told[0].uuid, &told[0].info), (&uuid(2), &reserve(50.0)));
     assert_eq!(told[0].latest_status, first.status);
-    let again = status(&mut master).await;
+    let again = status(&mut scene.master).await;
     assert_eq!(again, first);
-    acknowledge(&mut master, &again);
-    until_forgotten(&mut master).await;
-    agent.shutdown().await;
-    let agent = start(&options).await;
-    let (_, update) = reregistered(&mut master, &agent).await;
+    acknowledge(&mut scene.master, &again);
+    scene.master.until_written().await;
+    let mut scene = scene.restart().await;
+    let (_, update) = scene.master.take_back().await;
     assert_eq!(update.operations.expect("always").operations, []);
-    agent.shutdown().await;
-}
-
-/// What was said to the agent so far has been written down: what it answers comes after it.
-async fn until_forgotten(master: &mut FakeMaster) {
-    let operations = vec![internal::reconcile_operations_message::Operation {
-        operation_uuid: Some(uuid(99)),
-        ..Default::default()
-    }];
-    master.say(&internal::ReconcileOperationsMessage { framework_id: None, operations });
-    assert_eq!(status(master).await.status.state(), v1::OperationState::OperationDropped);
+    scene.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_volume_that_cannot_be_made_fails_the_operation() {
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let mut master = FakeMaster::start().await;
-    let options = options(master.address, work_dir.path());
-    let agent = start(&options).await;
-    let version = master.register(&agent).await.resource_version_uuid.expect("a version");
-    carry_out(&mut master, 1, reserve(100.0), &version).await;
-    std::fs::write(work_dir.path().join("volumes"), "in the way").expect("ours");
-    apply(&mut master, 2, create(vec![volume("v", 10.0)]), &version);
-    let failed = status(&mut master).await;
+    let mut scene = Scene::start().await;
+    std::fs::write(scene.path("volumes"), "in the way").expect("ours");
+    scene.apply(2, create(vec![volume("v", 10.0)]));
+    let failed = status(&mut scene.master).await;
     assert_eq!(failed.status.state(), v1::OperationState::OperationFailed);
     let message = failed.status.message.clone().expect("a reason");
     assert!(
@@ -236,73 +236,52 @@ async fn a_volume_that_cannot_be_made_fails_the_operation() {
         "{message}"
     );
     // The master took the volume for made: it is told what there is.
-    let (message, _) = reregistered(&mut master, &agent).await;
-    assert_ne!(message.resource_version_uuid, Some(version));
+    let (message, _) = scene.master.take_back().await;
+    assert_ne!(message.resource_version_uuid, Some(scene.version.clone()));
     assert_eq!(message.checkpointed_resources, [reserved(100.0)]);
-    agent.shutdown().await;
+    scene.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_volume_is_used_by_several_tasks() {
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let mut master = FakeMaster::start().await;
-    let options = options(master.address, work_dir.path());
-    let agent = start(&options).await;
-    let version = master.register(&agent).await.resource_version_uuid.expect("a version");
-    carry_out(&mut master, 1, reserve(100.0), &version).await;
+    let mut scene = Scene::start().await;
     let shared = v1::Resource { shared: Some(v1::resource::SharedInfo::default()), ..volume("v", 10.0) };
-    carry_out(&mut master, 2, create(vec![shared.clone()]), &version).await;
-    let wait = "until test -e data/other; do sleep 0.01; done";
-    for (id, line) in [("one", format!("touch data/one; {wait}")), ("other", "touch data/other".to_owned())] {
-        let mut task = command_task(id, &line);
-        task.resources.push(on_behalf(shared.clone()));
-        master.run(task);
+    scene.carry_out(2, create(vec![shared.clone()])).await;
+    let wait = "touch data/one; until test -e data/other; do sleep 0.01; done";
+    for (id, line) in [("one", wait), ("other", "touch data/other")] {
+        scene.run(id, line, None, shared.clone());
     }
-    let statuses: Vec<_> = master.statuses().await.into_iter().chain(master.statuses().await).collect();
+    let statuses: Vec<_> =
+        scene.master.statuses().await.into_iter().chain(scene.master.statuses().await).collect();
     assert_eq!(states(&statuses).iter().filter(|state| **state == "TASK_FINISHED").count(), 2);
-    agent.shutdown().await;
+    scene.end().await;
 }
 
-/// A task whose user is not the agent's may write to its volume.
+/// A task whose user is not the agent's may write to its volume. Only root gives anything away.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_volume_belongs_to_the_user_of_its_task() {
-    if !rustix::process::getuid().is_root() {
-        return; // only root gives anything away
-    }
+    assert!(rustix::process::getuid().is_root(), "this test needs root");
     let work_dir = tempfile::Builder::new().prefix("volumes").tempdir_in("/tmp").expect("a directory");
     std::fs::set_permissions(work_dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .expect("ours");
-    let mut master = FakeMaster::start().await;
-    let options = options(master.address, work_dir.path());
-    let agent = start(&options).await;
-    let version = master.register(&agent).await.resource_version_uuid.expect("a version");
-    carry_out(&mut master, 1, reserve(100.0), &version).await;
-    carry_out(&mut master, 2, create(vec![volume("v", 10.0)]), &version).await;
-    let mut task = command_task("t", "echo x > data/file");
-    task.command.as_mut().expect("a command").user = Some("nobody".to_owned());
-    task.resources.push(on_behalf(volume("v", 10.0)));
-    master.run(task);
-    assert_eq!(states(&master.statuses().await), RAN);
-    let owner = std::fs::metadata(work_dir.path().join("volumes/roles/scen/v")).expect("there").uid();
+    let mut scene = Scene::start_in(work_dir).await;
+    scene.carry_out(2, create(vec![volume("v", 10.0)])).await;
+    scene.run("t", "echo x > data/file", Some("nobody"), volume("v", 10.0));
+    assert_eq!(states(&scene.master.statuses().await), RAN);
+    let owner = std::fs::metadata(scene.path("volumes/roles/scen/v")).expect("there").uid();
     assert_ne!(owner, 0);
-    agent.shutdown().await;
+    scene.end().await;
 }
 
 /// Whatever becomes of what the agent wrote down, it starts, says what is wrong, and its volumes are as they were.
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_is_no_reason_not_to_start() {
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let mut master = FakeMaster::start().await;
-    let options = options(master.address, work_dir.path());
-    let agent = start(&options).await;
-    let version = master.register(&agent).await.resource_version_uuid.expect("a version");
-    carry_out(&mut master, 1, reserve(100.0), &version).await;
-    carry_out(&mut master, 2, create(vec![volume("v", 10.0)]), &version).await;
+    let mut scene = Scene::start().await;
+    scene.carry_out(2, create(vec![volume("v", 10.0)])).await;
+    let Scene { work_dir, mut master, options, agent, .. } = scene;
     agent.shutdown().await;
-
-    let store = work_dir.path().join("meta/agent.redb");
-    std::fs::write(&store, vec![7; 4096]).expect("ours");
-    let agent = start(&options).await;
+    std::fs::write(work_dir.path().join("meta/agent.redb"), vec![7; 4096]).expect("ours");
+    let agent = AgentServer::start(options).await.expect("an agent");
     // Nothing is left of what it was: it is another agent, and the volume's data is nobody's and still there.
     let message = master.register(&agent).await;
     assert_eq!((message.slave.id, message.checkpointed_resources.len()), (None, 0));
@@ -314,14 +293,9 @@ async fn damage_is_no_reason_not_to_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resources_that_were_reserved_cannot_be_taken_away() {
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let mut master = FakeMaster::start().await;
-    let before = options(master.address, work_dir.path());
-    let agent = start(&before).await;
-    let version = master.register(&agent).await.resource_version_uuid.expect("a version");
-    carry_out(&mut master, 1, reserve(100.0), &version).await;
+    let Scene { work_dir: _work_dir, options, agent, .. } = Scene::start().await;
     agent.shutdown().await;
-    let less = AgentOptions { resources: Some("cpus:8;mem:8192;disk:50".to_owned()), ..before };
+    let less = AgentOptions { resources: Some("cpus:8;mem:8192;disk:50".to_owned()), ..options };
     let error = AgentServer::start(less).await.expect_err("the reservation does not fit");
     let mut text = error.to_string();
     if let Some(source) = std::error::Error::source(&error) {
@@ -332,79 +306,25 @@ async fn resources_that_were_reserved_cannot_be_taken_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_unregisters_is_another_the_next_time() {
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let mut master = FakeMaster::start().await;
-    let options = options(master.address, work_dir.path());
-    let agent = start(&options).await;
-    let version = master.register(&agent).await.resource_version_uuid.expect("a version");
-    carry_out(&mut master, 1, reserve(100.0), &version).await;
-    agent.unregister("maintenance").await;
-    agent.terminated().await;
-    agent.shutdown().await;
-    let _: internal::UnregisterSlaveMessage = master.expect().await;
-    let agent = start(&options).await;
-    let message = master.register(&agent).await;
+    let scene = Scene::start().await;
+    scene.agent.unregister("maintenance").await;
+    scene.agent.terminated().await;
+    let mut scene = scene.restart().await;
+    let _: internal::UnregisterSlaveMessage = scene.master.hear_of().await;
+    let message = scene.master.take_in().await;
     assert_eq!((message.slave.id, message.checkpointed_resources), (None, vec![reserved(100.0)]));
-    agent.shutdown().await;
-}
-
-/// The body of the process that is killed; started by the test below.
-#[test]
-#[ignore = "it is a process of another test"]
-fn process() {
-    let (Ok(master), Ok(work_dir)) = (std::env::var("TEST_MASTER"), std::env::var("TEST_WORK_DIR")) else {
-        return;
-    };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let options = options(master.parse().expect("an address"), Path::new(&work_dir));
-        let agent = start(&AgentOptions { seed: None, ..options }).await;
-        std::fs::write(Path::new(&work_dir).join("address"), agent.address().to_string()).expect("ours");
-        std::future::pending::<()>().await;
-    });
-}
-
-struct Process(std::process::Child, std::net::SocketAddr);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Gone already is as good.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-async fn process_of(master: &FakeMaster, work_dir: &Path) -> Process {
-    let address = work_dir.join("address");
-    let _ = std::fs::remove_file(&address);
-    let child = std::process::Command::new(std::env::current_exe().expect("this test"))
-        .args(["--ignored", "--exact", "process"])
-        .env("TEST_MASTER", master.address.to_string())
-        .env("TEST_WORK_DIR", work_dir)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("a process");
-    let mut found = None;
-    until(|| {
-        found = std::fs::read_to_string(&address).ok().and_then(|text| text.parse().ok());
-        found.is_some()
-    })
-    .await;
-    Process(child, found.expect("it listens"))
+    scene.end().await;
 }
 
 /// A real process, killed with SIGKILL at any moment between many operations: the resources are what the operations of
 /// which the master has heard made of them, with at most the one under way on top, and what was sent was written before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_process_keeps_what_it_said() {
-    let work_dir = tempfile::tempdir().expect("a directory");
+    let place = Place::new();
     let mut master = FakeMaster::start().await;
-    let mut process = process_of(&master, work_dir.path()).await;
-    master.point_to(process.1);
-    let _: internal::RegisterSlaveMessage = master.expect().await;
-    master.say(&internal::SlaveRegisteredMessage { slave_id: AGENT_ID.into(), connection: None });
-    let version = master.expect::<internal::UpdateSlaveMessage>().await.resource_version_uuid.expect("one");
+    master.point_to(place.agent());
+    let mut process = place.start(master.address).await;
+    let version = master.take_in().await.resource_version_uuid.expect("a version");
     let mut heard = 0_u8;
     for round in 0..12_u64 {
         // Reservations of one after the other, without waiting for what comes of them.
@@ -420,8 +340,7 @@ async fn a_killed_process_keeps_what_it_said() {
             }
         })
         .await;
-        process.0.kill().expect("SIGKILL");
-        process.0.wait().expect("it is gone");
+        process.kill();
         for message in master.heard_already() {
             if message.name == "mesos.internal.UpdateOperationStatusMessage" {
                 let update: internal::UpdateOperationStatusMessage =
@@ -429,22 +348,13 @@ async fn a_killed_process_keeps_what_it_said() {
                 heard = heard.max(update.operation_uuid.expect("named").value[0]);
             }
         }
-        process = process_of(&master, work_dir.path()).await;
-        master.point_to(process.1);
-        let message = loop {
-            let next = master.hear().await;
-            if next.name == "mesos.internal.ReregisterSlaveMessage" {
-                break proto::decode::<internal::ReregisterSlaveMessage>(&next.body).expect("one");
-            }
-        };
-        let found: f64 =
-            message.checkpointed_resources.iter().filter_map(|r| r.scalar.as_ref()).map(|s| s.value).sum();
+        process = place.start(master.address).await;
+        let (message, update) = master.take_back().await;
+        let found = amount(&message);
         assert!(
             found >= f64::from(heard) && found <= f64::from(first + 3),
             "round {round}: {found}, heard {heard}"
         );
-        master.say(&internal::SlaveReregisteredMessage { slave_id: AGENT_ID.into(), ..Default::default() });
-        let update = told_of_itself(&mut master).await;
         let told = update.operations.expect("always").operations;
         assert_eq!(told.len() as f64, found, "each has its status, because none was acknowledged");
         heard = u8::try_from(told.len()).expect("few");
@@ -454,8 +364,6 @@ async fn a_killed_process_keeps_what_it_said() {
         while status(&mut master).await.operation_uuid != Some(uuid(heard)) {}
     });
     patience.await.expect("the last status is repeated, too");
-    let (code, _) = http(process.1, "GET", "/health", None).await;
-    assert_eq!(code, 200);
-    process.0.kill().expect("SIGKILL");
-    process.0.wait().expect("it is gone");
+    assert_eq!(http(place.agent(), "GET", "/health", None).await.0, 200);
+    process.kill();
 }

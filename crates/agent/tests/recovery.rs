@@ -1,139 +1,74 @@
 //! A real agent that is killed and started again while its tasks run, with containers that outlive it.
 
 mod common;
+mod life;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
-use agent::{AgentOptions, AgentServer, LauncherKind, Recover};
-use common::{AGENT_ID, FakeMaster, command_task, framework, is_alive, json, options, shell, states, until};
+use agent::{AgentOptions, AgentServer, Recover};
+use common::{AGENT_ID, FakeMaster, command_task, framework, is_alive, json, shell, states, until};
+use life::{Place, Process};
 use proto::{internal, v1};
 
-/// Containers outlive an agent only where they have control groups, which only root makes.
-fn can() -> bool {
-    let can = containerizer::LinuxLauncher::available();
-    if !can {
-        eprintln!("skipped: the Linux launcher is not to be had here");
-    }
-    can
+/// Waits for a file, and ends with a status.
+fn waits(status: u8) -> String {
+    format!("while ! test -e go; do sleep 0.01; done; echo here; exit {status}")
 }
 
-/// The control groups of a test, removed with it.
-struct Groups(String);
-
-impl Groups {
-    fn of(work_dir: &Path) -> Self {
-        Self(Self::name(work_dir))
-    }
-
-    fn name(work_dir: &Path) -> String {
-        format!("meseta-test{}", work_dir.file_name().unwrap_or_default().to_string_lossy())
-    }
+/// An agent that is registered.
+struct Scene {
+    place: Place,
+    master: FakeMaster,
+    process: Process,
 }
 
-impl Drop for Groups {
-    fn drop(&mut self) {
-        let root = Path::new("/sys/fs/cgroup");
-        let hierarchies = std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
-        for hierarchy in hierarchies.chain([root.to_owned()]) {
-            // Not there, or still in use by what a failed test has left.
-            let _ = std::fs::remove_dir(hierarchy.join(&self.0));
+impl Scene {
+    async fn start() -> Self {
+        let (place, mut master) = (Place::new(), FakeMaster::start().await);
+        master.point_to(place.agent());
+        let process = place.start(master.address).await;
+        master.take_in().await;
+        Self { place, master, process }
+    }
+
+    async fn running(&mut self, checkpoint: bool, id: &str, line: &str) -> u32 {
+        running(&mut self.master, checkpoint, id, line).await
+    }
+
+    /// Starts the agent that was killed; what it says.
+    async fn again(&mut self) -> internal::ReregisterSlaveMessage {
+        self.process = self.place.start(self.master.address).await;
+        self.master.take_back().await.0
+    }
+
+    /// The sandbox of an executor.
+    fn sandbox(&self, executor: &str) -> PathBuf {
+        let mut path = self.place.work_dir();
+        for name in ["slaves", AGENT_ID, "frameworks", common::FRAMEWORK_ID, "executors", executor] {
+            path.push(name);
         }
+        path.join("runs/latest").canonicalize().expect("it leads to the run")
+    }
+
+    fn go(&self, executor: &str) {
+        std::fs::write(self.sandbox(executor).join("go"), "").expect("ours");
+    }
+
+    async fn recovery_errors(&self) -> f64 {
+        let metrics = json(self.place.agent(), "/metrics/snapshot").await;
+        metrics["slave/recovery_errors"].as_f64().expect("a number")
+    }
+
+    /// The end of the only task.
+    async fn assert_ends(&mut self, state: v1::TaskState, message: &str) {
+        let last = self.master.statuses().await.pop().expect("its end");
+        assert_eq!((last.state(), last.message()), (state, message));
     }
 }
 
-/// Each test has control groups of its own.
-fn linux(master: std::net::SocketAddr, work_dir: &Path) -> AgentOptions {
-    let mut options = AgentOptions { launcher: LauncherKind::Linux, seed: None, ..options(master, work_dir) };
-    options.linux.cgroups_root = Groups::name(work_dir);
-    options
-}
-
-/// The body of the process that is killed; started by the tests below.
-#[test]
-#[ignore = "it is a process of another test"]
-fn process() {
-    let (Ok(master), Ok(work_dir)) = (std::env::var("TEST_MASTER"), std::env::var("TEST_WORK_DIR")) else {
-        return;
-    };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let work_dir = Path::new(&work_dir);
-        let options = linux(master.parse().expect("an address"), work_dir);
-        let agent = AgentServer::start(options).await.expect("an agent");
-        std::fs::write(work_dir.join("address"), agent.address().to_string()).expect("ours");
-        std::future::pending::<()>().await;
-    });
-}
-
-struct Process(std::process::Child);
-
-impl Process {
-    async fn start(master: &mut FakeMaster, work_dir: &Path) -> Self {
-        let address = work_dir.join("address");
-        let _ = std::fs::remove_file(&address);
-        let child = std::process::Command::new(std::env::current_exe().expect("this test"))
-            .args(["--ignored", "--exact", "process", "--nocapture"])
-            .env("TEST_MASTER", master.address.to_string())
-            .env("TEST_WORK_DIR", work_dir)
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::inherit())
-            .spawn()
-            .expect("a process");
-        let mut found = None;
-        until(|| {
-            found = std::fs::read_to_string(&address).ok().and_then(|text| text.parse().ok());
-            found.is_some()
-        })
-        .await;
-        master.point_to(found.expect("it listens"));
-        Self(child)
-    }
-
-    fn kill(mut self) {
-        self.0.kill().expect("SIGKILL");
-        self.0.wait().expect("it is gone");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Gone already is as good.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-async fn register(master: &mut FakeMaster) {
-    let _: internal::RegisterSlaveMessage = master.expect().await;
-    master.say(&internal::SlaveRegisteredMessage { slave_id: AGENT_ID.into(), connection: None });
-    let _: internal::UpdateSlaveMessage = master.expect().await;
-}
-
-/// The agent that came again is taken in; what it says.
-async fn reregister(master: &mut FakeMaster) -> internal::ReregisterSlaveMessage {
-    let message = loop {
-        let heard = master.hear().await;
-        if heard.name == "mesos.internal.ReregisterSlaveMessage" {
-            break proto::decode(&heard.body).expect("it is what its name says");
-        }
-    };
-    master.say(&internal::SlaveReregisteredMessage { slave_id: AGENT_ID.into(), ..Default::default() });
-    while master.hear().await.name != "mesos.internal.UpdateSlaveMessage" {}
-    message
-}
-
-fn run(master: &mut FakeMaster, checkpoint: bool, task: v1::TaskInfo) {
-    master.say(&internal::RunTaskMessage {
-        framework: v1::FrameworkInfo { checkpoint: Some(checkpoint), ..framework() },
-        task,
-        launch_executor: Some(true),
-        pid: Some("@0.0.0.0:0".to_owned()),
-        ..Default::default()
-    });
-}
-
-async fn running(master: &mut FakeMaster) -> u32 {
+/// Runs a command; its process.
+async fn running(master: &mut FakeMaster, checkpoint: bool, id: &str, line: &str) -> u32 {
+    master.run_for(checkpoint, command_task(id, line));
     let statuses = [master.status().await, master.status().await];
     assert_eq!(states(&statuses), ["TASK_STARTING", "TASK_RUNNING"]);
     statuses[1].container_status.as_ref().expect("known").executor_pid.expect("a process")
@@ -141,144 +76,72 @@ async fn running(master: &mut FakeMaster) -> u32 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_outlives_its_agent() {
-    if !can() {
-        return;
-    }
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let _groups = Groups::of(work_dir.path());
-    let mut master = FakeMaster::start().await;
-    let process = Process::start(&mut master, work_dir.path()).await;
-    register(&mut master).await;
-    let line = "while ! test -e go; do sleep 0.01; done; echo here; exit 3";
-    run(&mut master, true, command_task("t", line));
-    let pid = running(&mut master).await;
-    process.kill();
+    let mut scene = Scene::start().await;
+    let pid = scene.running(true, "t", &waits(3)).await;
+    scene.process.kill();
     assert!(is_alive(pid), "the task goes on");
-
-    let process = Process::start(&mut master, work_dir.path()).await;
-    let message = reregister(&mut master).await;
+    let message = scene.again().await;
     assert_eq!((message.tasks.len(), message.tasks[0].state()), (1, v1::TaskState::TaskRunning));
     assert_eq!(message.frameworks.len(), 1);
-    let sandbox = sandbox(work_dir.path());
-    std::fs::write(sandbox.join("go"), "").expect("ours");
-    let last = master.statuses().await.pop().expect("its end");
-    assert_eq!((last.state(), last.message()), (v1::TaskState::TaskFailed, "Command exited with status 3"));
-    assert_eq!(std::fs::read_to_string(sandbox.join("stdout")).expect("there"), "here\n");
+    scene.go("t");
+    scene.assert_ends(v1::TaskState::TaskFailed, "Command exited with status 3").await;
+    assert_eq!(std::fs::read_to_string(scene.sandbox("t").join("stdout")).expect("there"), "here\n");
     until(|| !is_alive(pid)).await;
-    process.kill();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_task_while_its_agent_is_away_is_told_as_it_was() {
-    if !can() {
-        return;
-    }
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let _groups = Groups::of(work_dir.path());
-    let mut master = FakeMaster::start().await;
-    let process = Process::start(&mut master, work_dir.path()).await;
-    register(&mut master).await;
-    run(&mut master, true, command_task("t", "while ! test -e go; do sleep 0.01; done; exit 7"));
-    let pid = running(&mut master).await;
-    process.kill();
-    std::fs::write(sandbox(work_dir.path()).join("go"), "").expect("ours");
+    let mut scene = Scene::start().await;
+    let pid = scene.running(true, "t", &waits(7)).await;
+    scene.process.kill();
+    scene.go("t");
     until(|| !is_alive(pid)).await;
-    let process = Process::start(&mut master, work_dir.path()).await;
-    reregister(&mut master).await;
-    let last = master.statuses().await.pop().expect("its end");
-    assert_eq!((last.state(), last.message()), (v1::TaskState::TaskFailed, "Command exited with status 7"));
-    process.kill();
+    scene.again().await;
+    scene.assert_ends(v1::TaskState::TaskFailed, "Command exited with status 7").await;
 }
 
+/// MESOS-7911: nothing of it goes on behind the back of its framework.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_checkpoint_ends_with_the_agent() {
-    if !can() {
-        return;
-    }
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let _groups = Groups::of(work_dir.path());
-    let mut master = FakeMaster::start().await;
-    let process = Process::start(&mut master, work_dir.path()).await;
-    register(&mut master).await;
-    run(&mut master, false, command_task("t", "sleep 600"));
-    let pid = running(&mut master).await;
-    process.kill();
-    let process = Process::start(&mut master, work_dir.path()).await;
-    assert_eq!(reregister(&mut master).await.tasks, []);
-    until(|| !is_alive(pid)).await;
-    process.kill();
+    let mut scene = Scene::start().await;
+    let pid = scene.running(false, "t", "sleep 600").await;
+    scene.process.kill();
+    assert_eq!(scene.again().await.tasks, []);
+    until(|| !is_alive(pid) && scene.place.leftovers().is_empty()).await;
 }
 
-/// Killed again and again while tasks start and end: each ends once and truly, and runs once.
+/// What has run is not run again; the agent is the one that it was.
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_middle_nothing_runs_twice_and_every_end_is_true() {
-    if !can() {
-        return;
-    }
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let _groups = Groups::of(work_dir.path());
-    let marks = tempfile::tempdir().expect("a directory");
-    let mut master = FakeMaster::start().await;
-    let mut process = Process::start(&mut master, work_dir.path()).await;
-    register(&mut master).await;
-    let mut ends: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
-    for round in 0..10_u64 {
-        for number in 0..3 {
-            let id = format!("t{round}-{number}");
-            let line = format!("echo x >> {}/{id}; sleep 0.0{number}; exit {number}", marks.path().display());
-            run(&mut master, true, command_task(&id, &line));
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(3 * round)).await;
-        process.kill();
-        process = Process::start(&mut master, work_dir.path()).await;
-        let told = reregister(&mut master).await;
-        let mut open: Vec<String> = told.tasks.iter().map(|task| task.task_id.value.clone()).collect();
-        open.sort();
-        // What never reached the agent is not there; what did ends.
-        while !open.is_empty() {
-            let heard = master.hear().await;
-            if heard.name != "mesos.internal.StatusUpdateMessage" {
-                continue;
-            }
-            let update: internal::StatusUpdateMessage = proto::decode(&heard.body).expect("an update");
-            master.acknowledge(&update.update);
-            let status = update.update.status;
-            if common::is_terminal(status.state()) {
-                open.retain(|id| *id != status.task_id.value);
-                // An acknowledgement may have come too late; then it is the same end once more.
-                let uuid = status.uuid.as_ref().map(|uuid| uuid.to_vec());
-                let first = ends.entry(status.task_id.value.clone()).or_insert_with(|| uuid.clone());
-                assert_eq!(*first, uuid, "{} ended twice", status.task_id.value);
-                let number: u32 =
-                    status.task_id.value.rsplit('-').next().and_then(|n| n.parse().ok()).expect("one");
-                let ran =
-                    std::fs::read_to_string(marks.path().join(&status.task_id.value)).unwrap_or_default();
-                let expected = match (ran.as_str(), number) {
-                    // It was lost between the decision and the launch.
-                    ("", _) => v1::TaskState::TaskFailed,
-                    ("x\n", 0) => v1::TaskState::TaskFinished,
-                    ("x\n", _) => v1::TaskState::TaskFailed,
-                    (twice, _) => panic!("{} ran twice: {twice}", status.task_id.value),
-                };
-                assert_eq!(status.state(), expected, "{}: {:?}", status.task_id.value, status.message);
-            }
-        }
-    }
-    let all = ends.len();
-    assert!(all > 15, "only {all} of 30 tasks were there when the agent was killed");
-    process.kill();
+async fn after_a_start_of_the_machine_tasks_have_ended_and_the_agent_is_the_same() {
+    let mut scene = Scene::start().await;
+    let pid = scene.running(true, "t", "sleep 600").await;
+    scene.process.kill();
+    scene.place.kill_containers();
+    until(|| !is_alive(pid)).await;
+    scene.process = scene.place.start_after_reboot(scene.master.address).await;
+    let message = scene.master.take_back().await.0;
+    assert_eq!((message.slave.id, message.tasks.len()), (Some(AGENT_ID.into()), 1));
+    let ended = "The container ended when the machine was started anew";
+    scene.assert_ends(v1::TaskState::TaskFailed, ended).await;
+    until(|| scene.place.leftovers().is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_is_lost_without_a_start_of_the_machine_says_so() {
+    let mut scene = Scene::start().await;
+    let pid = scene.running(true, "t", "sleep 600").await;
+    scene.process.kill();
+    scene.place.kill_containers();
+    until(|| !is_alive(pid)).await;
+    std::fs::remove_dir_all(scene.place.work_dir().join("meta/runtime/containers")).expect("ours");
+    scene.again().await;
+    let ended = "The container ended together with the agent that had launched it";
+    scene.assert_ends(v1::TaskState::TaskFailed, ended).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_outlives_its_agent() {
-    if !can() {
-        return;
-    }
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let _groups = Groups::of(work_dir.path());
-    let mut master = FakeMaster::start().await;
-    let process = Process::start(&mut master, work_dir.path()).await;
-    register(&mut master).await;
+    let mut scene = Scene::start().await;
     let executor = v1::ExecutorInfo {
         r#type: Some(v1::executor_info::Type::Default.into()),
         executor_id: "pod".into(),
@@ -286,9 +149,8 @@ async fn a_group_outlives_its_agent() {
         resources: vec![common::scalar("cpus", 0.1)],
         ..Default::default()
     };
-    let line = "while ! test -e go; do sleep 0.01; done";
-    let task = |id: &str| v1::TaskInfo { command: Some(shell(line)), ..common::task(id) };
-    master.say(&internal::RunTaskGroupMessage {
+    let task = |id: &str| v1::TaskInfo { command: Some(shell(&waits(0))), ..common::task(id) };
+    scene.master.say(&internal::RunTaskGroupMessage {
         framework: v1::FrameworkInfo { checkpoint: Some(true), ..framework() },
         executor,
         task_group: v1::TaskGroupInfo { tasks: vec![task("a"), task("b")] },
@@ -297,72 +159,119 @@ async fn a_group_outlives_its_agent() {
     });
     let mut seen = Vec::new();
     while seen.iter().filter(|state| **state == v1::TaskState::TaskRunning).count() < 2 {
-        seen.push(master.status().await.state());
+        seen.push(scene.master.status().await.state());
     }
-    process.kill();
-    let process = Process::start(&mut master, work_dir.path()).await;
-    let message = reregister(&mut master).await;
+    scene.process.kill();
+    let message = scene.again().await;
     assert_eq!((message.tasks.len(), message.executor_infos.len()), (2, 1), "{message:?}");
-    let containers = sandbox(work_dir.path()).join("containers");
-    for nested in std::fs::read_dir(containers).expect("two").flatten() {
+    for nested in std::fs::read_dir(scene.sandbox("pod").join("containers")).expect("two").flatten() {
         std::fs::write(nested.path().join("go"), "").expect("ours");
     }
     for _ in 0..2 {
-        let last = master.statuses().await.pop().expect("its end");
-        assert_eq!(last.state(), v1::TaskState::TaskFinished);
+        scene.assert_ends(v1::TaskState::TaskFinished, "Command exited with status 0").await;
     }
-    let exited: internal::ExitedExecutorMessage = master.expect().await;
+    let exited: internal::ExitedExecutorMessage = scene.master.expect().await;
     assert_eq!(exited.executor_id.value, "pod");
-    process.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_over_is_shown_by_the_next_life() {
+    let mut scene = Scene::start().await;
+    scene.master.run_for(true, command_task("over", "exit 3"));
+    assert_eq!(scene.master.statuses().await.len(), 3);
+    scene.running(true, "t", "sleep 600").await;
+    let state = json(scene.place.agent(), "/state").await;
+    let before = state["frameworks"][0]["completed_executors"].clone();
+    assert_eq!(before[0]["completed_tasks"][0]["state"], "TASK_FAILED");
+    scene.process.kill();
+    let message = scene.again().await;
+    assert_eq!(message.tasks.len(), 1);
+    let state = json(scene.place.agent(), "/state").await;
+    assert_eq!(state["frameworks"][0]["completed_executors"], before);
+    scene.place.kill_containers();
+    assert_eq!(scene.master.statuses().await.pop().expect("its end").state(), v1::TaskState::TaskFailed);
+}
+
+/// Two tasks run; something is done to what the agent has written down, and it starts again. Which tasks it then knows.
+async fn after_damage(damage: impl FnOnce(&std::path::Path)) -> (Scene, Vec<String>, [u32; 2]) {
+    let mut scene = Scene::start().await;
+    let pids = [scene.running(true, "a", &waits(0)).await, scene.running(true, "b", "sleep 600").await];
+    scene.process.kill();
+    damage(&scene.place.work_dir().join("meta/agent.redb"));
+    let message = scene.again().await;
+    let tasks = message.tasks.into_iter().map(|task| task.task_id.value).collect();
+    (scene, tasks, pids)
+}
+
+fn put(store: &std::path::Path, key: &str, value: &[u8]) {
+    let store::Opened { mut store, records, .. } = store::Embedded::open(store).expect("a store");
+    assert!(records.iter().any(|(known, _)| known == key), "{key} is one of {records:?}");
+    let mut batch = store::Batch::new();
+    batch.put(key, value.to_vec());
+    store::Backend::commit(&mut store, &batch).expect("it is written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_record_costs_itself_only() {
+    let (mut scene, tasks, [_, lost]) =
+        after_damage(|store| put(store, "tasks/m-0000/b", b"\xff\xffnonsense")).await;
+    assert_eq!(tasks, ["a"]);
+    // With the task its progress makes no sense.
+    assert_eq!(scene.recovery_errors().await, 2.0);
+    until(|| !is_alive(lost)).await;
+    scene.go("a");
+    scene.assert_ends(v1::TaskState::TaskFinished, "Command exited with status 0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_a_later_version_are_used_as_far_as_they_are_known() {
+    let (mut scene, tasks, pids) = after_damage(|store| put(store, "format", b"2")).await;
+    assert_eq!(tasks, ["a", "b"]);
+    assert!(pids.iter().all(|pid| is_alive(*pid)));
+    assert_eq!(scene.recovery_errors().await, 1.0);
+    assert!(scene.place.work_dir().join("meta/agent.version-2").is_file(), "for those who know more of it");
+    scene.go("a");
+    scene.assert_ends(v1::TaskState::TaskFinished, "Command exited with status 0").await;
+    scene.place.kill_containers();
+}
+
+/// The agent is another one then, and what ran goes: nobody could say whose it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_is_set_aside_and_what_ran_goes() {
+    let mut scene = Scene::start().await;
+    let pid = scene.running(true, "t", "sleep 600").await;
+    scene.process.kill();
+    std::fs::write(scene.place.work_dir().join("meta/agent.redb"), vec![7; 4096]).expect("ours");
+    scene.process = scene.place.start(scene.master.address).await;
+    assert_eq!(scene.master.take_in().await.slave.id, None);
+    assert_eq!(scene.recovery_errors().await, 1.0);
+    assert!(scene.place.work_dir().join("meta/agent.damaged-1").is_file());
+    until(|| !is_alive(pid) && scene.place.leftovers().is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_leaves_is_followed_by_the_next_and_cleanup_ends_all() {
-    if !can() {
-        return;
-    }
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let _groups = Groups::of(work_dir.path());
-    let mut master = FakeMaster::start().await;
-    let options = linux(master.address, work_dir.path());
-    let agent = AgentServer::start(options.clone()).await.expect("an agent");
+    let (place, mut master) = (Place::new(), FakeMaster::start().await);
+    let options = place.options(master.address);
+    let start = async |options: &AgentOptions| AgentServer::start(options.clone()).await.expect("an agent");
+    let agent = start(&options).await;
     master.register(&agent).await;
-    run(&mut master, true, command_task("t", "sleep 600"));
-    let pid = running(&mut master).await;
+    let pid = running(&mut master, true, "t", "sleep 600").await;
     agent.leave().await;
     assert!(is_alive(pid));
 
-    let agent = AgentServer::start(options.clone()).await.expect("an agent");
-    master.point_at(&agent);
-    let message = reregister(&mut master).await;
+    let agent = start(&options).await;
+    let message = master.take_back().await.0;
     assert_eq!(message.tasks[0].state(), v1::TaskState::TaskRunning, "{message:?}");
     let state = json(agent.address(), "/state").await;
     assert_eq!(state["frameworks"][0]["executors"][0]["tasks"][0]["state"], "TASK_RUNNING");
     agent.leave().await;
 
-    let cleanup = AgentOptions { recover: Recover::Cleanup, ..options.clone() };
-    let agent = AgentServer::start(cleanup).await.expect("an agent");
+    let agent = start(&AgentOptions { recover: Recover::Cleanup, ..options.clone() }).await;
     assert!(agent.terminated().await.reason.contains("--recover=cleanup"));
     agent.shutdown().await;
     assert!(!is_alive(pid));
-    let agent = AgentServer::start(options).await.expect("an agent");
-    master.point_at(&agent);
-    let message: internal::RegisterSlaveMessage = loop {
-        let heard = master.hear().await;
-        if heard.name == "mesos.internal.RegisterSlaveMessage" {
-            break proto::decode(&heard.body).expect("it is what its name says");
-        }
-    };
-    assert_eq!(message.slave.id, None, "it is a new one");
+    let agent = start(&options).await;
+    assert_eq!(master.take_in().await.slave.id, None, "it is a new one");
     agent.shutdown().await;
-}
-
-/// The sandbox of the only executor.
-fn sandbox(work_dir: &Path) -> std::path::PathBuf {
-    let mut path = work_dir.canonicalize().expect("there");
-    for name in ["slaves", AGENT_ID, "frameworks", common::FRAMEWORK_ID, "executors"] {
-        path.push(name);
-    }
-    let executor = std::fs::read_dir(&path).expect("there").flatten().next().expect("one").path();
-    executor.join("runs/latest").canonicalize().expect("it leads to the run")
 }

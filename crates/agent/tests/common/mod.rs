@@ -5,6 +5,8 @@
 
 pub mod groups;
 
+pub mod executor;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -117,14 +119,48 @@ impl FakeMaster {
     }
 
     pub async fn register(&mut self, agent: &AgentServer) -> internal::RegisterSlaveMessage {
-        self.agent = Some(agent.address());
-        let register = self.expect().await;
+        self.point_at(agent);
+        self.take_in().await
+    }
+
+    /// The agent comes for the first time; what it says.
+    pub async fn take_in(&mut self) -> internal::RegisterSlaveMessage {
+        let register = self.hear_of().await;
         self.say(&internal::SlaveRegisteredMessage {
             slave_id: AGENT_ID.into(),
             connection: Some(internal::MasterSlaveConnection { total_ping_timeout_seconds: Some(75.0) }),
         });
         let _: internal::UpdateSlaveMessage = self.expect().await;
         register
+    }
+
+    /// The agent comes again; what it says, and what it says of itself then.
+    pub async fn take_back(&mut self) -> (internal::ReregisterSlaveMessage, internal::UpdateSlaveMessage) {
+        let message = self.hear_of().await;
+        self.say(&internal::SlaveReregisteredMessage { slave_id: AGENT_ID.into(), ..Default::default() });
+        // On a loaded machine an agent has asked again before it was answered.
+        (message, self.hear_of().await)
+    }
+
+    /// Waits until what was said to the agent so far has been written down: what it answers comes after it.
+    pub async fn until_written(&mut self) {
+        let operations = vec![internal::reconcile_operations_message::Operation {
+            operation_uuid: Some(v1::Uuid { value: vec![99; 16].into() }),
+            ..Default::default()
+        }];
+        self.say(&internal::ReconcileOperationsMessage { framework_id: None, operations });
+        let answer: internal::UpdateOperationStatusMessage = self.hear_of().await;
+        assert_eq!(answer.status.state(), v1::OperationState::OperationDropped);
+    }
+
+    /// The next message of that type, whatever comes before it.
+    pub async fn hear_of<M: Message + FullName + Default + proto::Described>(&mut self) -> M {
+        loop {
+            let heard = self.hear().await;
+            if heard.name == M::FULL_NAME {
+                return proto::decode(&heard.body).expect("it is what its name says");
+            }
+        }
     }
 
     pub fn point_at(&mut self, agent: &AgentServer) {
@@ -192,8 +228,13 @@ impl FakeMaster {
     }
 
     pub fn run(&mut self, task: v1::TaskInfo) {
+        self.run_for(false, task);
+    }
+
+    /// Runs a task of a framework that checkpoints or does not.
+    pub fn run_for(&mut self, checkpoint: bool, task: v1::TaskInfo) {
         self.say(&internal::RunTaskMessage {
-            framework: framework(),
+            framework: v1::FrameworkInfo { checkpoint: checkpoint.then_some(true), ..framework() },
             task,
             launch_executor: Some(true),
             pid: Some("@0.0.0.0:0".to_owned()),

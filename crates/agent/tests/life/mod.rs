@@ -30,6 +30,8 @@ const SIGKILL: i32 = 9;
 pub struct Place {
     directory: TempDir,
     pub port: u16,
+    /// How long executors may take to come back.
+    pub reregistration: Duration,
     /// Whether the work directory is a disk of its own.
     mounted: bool,
 }
@@ -48,7 +50,7 @@ impl Place {
         // Executors come back to the port that they know, so that it is the same in all lives.
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("bound").port();
-        Self { directory, port, mounted: false }
+        Self { directory, port, reregistration: Duration::from_secs(30), mounted: false }
     }
 
     /// The agent's work directory.
@@ -75,6 +77,11 @@ impl Place {
         SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
+    /// How the agent is set up.
+    pub fn options(&self, master: SocketAddr) -> AgentOptions {
+        options(master, self.directory.path(), self.port, self.reregistration)
+    }
+
     /// Starts the agent, and waits until it listens.
     pub async fn start(&self, master: SocketAddr) -> Process {
         self.spawn(master, Command::new(std::env::current_exe().expect("this test"))).await
@@ -99,6 +106,7 @@ impl Place {
             .env("TEST_MASTER", master.to_string())
             .env("TEST_PLACE", self.directory.path())
             .env("TEST_PORT", self.port.to_string())
+            .env("TEST_REREGISTRATION", self.reregistration.as_millis().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -122,13 +130,13 @@ fn groups_root(place: &Path) -> String {
 }
 
 /// How the agent of a place is set up.
-pub fn options(master: SocketAddr, place: &Path, port: u16) -> AgentOptions {
+fn options(master: SocketAddr, place: &Path, port: u16, reregistration: Duration) -> AgentOptions {
     let mut options = AgentOptions {
         port,
         launcher: LauncherKind::Linux,
         resources: Some("cpus:8;mem:4096;disk:4096;ports:[31000-31099]".to_owned()),
         registration_backoff_factor: Duration::from_millis(10),
-        executor_reregistration_timeout: Duration::from_secs(30),
+        executor_reregistration_timeout: reregistration,
         ..AgentOptions::loopback(master.to_string(), place.join("work"))
     };
     let isolation = "cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux";
@@ -142,7 +150,7 @@ pub struct Process(Child);
 
 impl Process {
     /// Kills it, and waits until it is gone.
-    pub fn kill(mut self) {
+    pub fn kill(&mut self) {
         self.0.kill().expect("SIGKILL");
         self.0.wait().expect("it is gone");
     }
@@ -177,7 +185,9 @@ fn process() {
     let variable = |name: &str| std::env::var(name).expect("started by a test");
     let (master, place) = (variable("TEST_MASTER"), PathBuf::from(variable("TEST_PLACE")));
     let port = variable("TEST_PORT").parse().expect("a port");
-    let options = options(master.parse().expect("an address"), &place, port);
+    let reregistration =
+        Duration::from_millis(variable("TEST_REREGISTRATION").parse().expect("milliseconds"));
+    let options = options(master.parse().expect("an address"), &place, port, reregistration);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let order = place.join("failpoint");

@@ -309,7 +309,7 @@ impl Scene {
     }
 
     /// Ends the framework and everything else.
-    pub async fn end(self) {
+    pub async fn end(mut self) {
         self.scheduler.teardown().await.expect("the master takes it");
         self.agent.kill();
         self.master.shutdown().await;

@@ -85,6 +85,8 @@ impl Records {
             return Found::Running(first);
         }
         match init::record::read(&directory) {
+            // It ended with the machine, and nobody could say so.
+            Ok(None) if boot != self.boot => Found::Nothing,
             Ok(status) => Found::Ended(status),
             Err(error) => {
                 tracing::warn!(%container_id, %error, "the record of how a container ended cannot be read");
@@ -162,7 +164,9 @@ mod tests {
         let started = procs::read(pid).expect("we run").started;
         records.write(&id(), &First { pid, started, owns_pids: true }).expect("writable");
         records.boot = "another".to_owned();
-        assert_eq!(records.read(&id()), Found::Ended(None));
+        assert_eq!(records.read(&id()), Found::Nothing);
+        fs::write(records.of(&id()).join(init::record::FILE), "256\n").expect("writable");
+        assert_eq!(records.read(&id()), Found::Ended(Some(256)), "it ended before");
     }
 
     #[test]

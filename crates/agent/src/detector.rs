@@ -1,8 +1,8 @@
-//! Where the leading master is, found out by asking.
+//! Where the leading master is: told by the service that knows the masters, or found out by asking them.
 //!
-//! What the operator gives is an address at which some master listens. Masters speak to agents from the address that they
-//! advertise, which may be another one, and a standby master knows who leads. Where nobody can be asked, the address that
-//! was given is taken as it is; it is asked again while the agent is not registered.
+//! What the operator gives is the URL of such a service, or addresses at which some master listens. Masters speak to agents
+//! from the address that they advertise, which may be another one, and a standby master knows who leads. Where nobody can
+//! be asked, the first address that was given is taken as it is; they are asked again while the agent is not registered.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,6 +12,9 @@ use std::time::Duration;
 
 use agent_core::{Input, Pid};
 use serde_json::Value;
+use store::kv::Options;
+use store::masters::{self, Detected, Detector};
+use store::url::MasterUrl;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use transport::Upid;
@@ -27,28 +30,60 @@ const MAX_REDIRECTS: usize = 3;
 /// The longest answer, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;
 
-/// The address that the operator gave, `host:port`, as a libprocess address.
-///
-/// # Errors
-/// If the name cannot be resolved, or is that of a service that knows the masters.
-pub(crate) async fn given(master: &str) -> io::Result<Pid> {
-    for (scheme, service) in [("zk://", "ZooKeeper"), ("etcd://", "etcd")] {
-        if master.starts_with(scheme) {
-            let why = format!(
-                "finding masters through {service} is not supported yet; give the address of one, HOST:PORT"
-            );
-            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
-        }
-    }
-    let address = master.split_once('@').map_or(master, |(_, address)| address);
-    let mut found = tokio::net::lookup_host(address).await?;
-    let first = found.next().ok_or(io::ErrorKind::NotFound)?;
-    Ok(Pid::from(format!("master@{first}")))
+/// Where masters are looked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// At one of these addresses.
+    Given(Vec<Pid>),
+    /// Where this service says.
+    Service(MasterUrl),
 }
 
-/// Who leads, as the master at that address says; the address itself where nobody says anything.
-pub(crate) async fn leading(given: &Pid) -> Pid {
-    ask(given).await.unwrap_or_else(|| given.clone())
+/// What the operator gave: a URL, or `host:port`, also several with commas between, or a libprocess address.
+///
+/// # Errors
+/// If it is nothing of that, or no name can be resolved.
+pub(crate) async fn given(master: &str) -> io::Result<Source> {
+    let wrong = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+    // As before the first comma Mesos takes a whole libprocess address.
+    let plain =
+        if master.contains("://") { master } else { master.rsplit_once('@').map_or(master, |(_, a)| a) };
+    let addresses = match plain.parse::<MasterUrl>().map_err(wrong)? {
+        MasterUrl::Addresses(addresses) => addresses,
+        url => return Ok(Source::Service(url)),
+    };
+    let (mut found, mut trouble) = (Vec::new(), None);
+    for address in addresses {
+        match tokio::net::lookup_host(&address).await {
+            Ok(mut resolved) => {
+                found.extend(resolved.next().map(|first| Pid::from(format!("master@{first}"))))
+            }
+            Err(error) => trouble = Some(error),
+        }
+    }
+    if found.is_empty() {
+        return Err(trouble.unwrap_or_else(|| io::ErrorKind::NotFound.into()));
+    }
+    Ok(Source::Given(found))
+}
+
+/// Who leads, as the masters at these addresses say; the first address itself where nobody says anything. A service is not
+/// waited for: what it says comes later.
+pub(crate) async fn leading(source: &Source) -> Option<Pid> {
+    let Source::Given(given) = source else { return None };
+    match ask_all(given).await {
+        Some(leader) => Some(leader),
+        None => given.first().cloned(),
+    }
+}
+
+async fn ask_all(given: &[Pid]) -> Option<Pid> {
+    for one in given {
+        if let Some(leader) = ask(one).await {
+            return Some(leader);
+        }
+    }
+    None
 }
 
 async fn ask(given: &Pid) -> Option<Pid> {
@@ -103,16 +138,63 @@ fn understand(answer: &str) -> Option<Answer> {
     }
 }
 
-/// Asks again and again while the agent is not registered, and tells the core when another master leads.
-pub(crate) async fn watch(given: Pid, mut known: Pid, registered: Arc<AtomicBool>, core: CoreHandle) {
+/// Tells the core of each change of the leading master.
+pub(crate) async fn watch(
+    source: Source,
+    known: Option<Pid>,
+    session_timeout: Duration,
+    registered: Arc<AtomicBool>,
+    core: CoreHandle,
+) {
+    match source {
+        Source::Given(given) => watch_given(&given, known, &registered, &core).await,
+        Source::Service(url) => {
+            let options = Options { session_timeout, ..Options::default() };
+            if let Some(store) = masters::open(&url, options) {
+                watch_service(Detector::new(store), &core).await;
+            }
+        }
+    }
+}
+
+/// Asks again and again while the agent is not registered.
+async fn watch_given(given: &[Pid], mut known: Option<Pid>, registered: &AtomicBool, core: &CoreHandle) {
     loop {
         tokio::time::sleep(INTERVAL).await;
         if registered.load(Ordering::Relaxed) {
             continue;
         }
-        let Some(leader) = ask(&given).await.filter(|leader| *leader != known) else { continue };
-        known = leader.clone();
+        let Some(leader) = ask_all(given).await.filter(|leader| Some(leader) != known.as_ref()) else {
+            continue;
+        };
+        known = Some(leader.clone());
         if core.input(Input::MasterDetected(Some(leader))).await.is_err() {
+            return; // The agent ends.
+        }
+    }
+}
+
+async fn watch_service(mut detector: Detector, core: &CoreHandle) {
+    let mut known = None;
+    loop {
+        let leader = match detector.next().await {
+            Detected::Leader { info, epoch } => {
+                let pid = info.pid.clone().unwrap_or_else(|| format!("master@{}", masters::address(&info)));
+                // One that says nothing usable cannot be spoken to.
+                pid.parse::<Upid>().ok().map(|_| (Pid::from(pid), epoch))
+            }
+            Detected::Nobody => None,
+            Detected::Unknown { reason } => {
+                tracing::warn!("cannot see which master leads: {reason}");
+                None
+            }
+        };
+        if leader == known {
+            continue;
+        }
+        known = leader;
+        let pid = known.as_ref().map(|(pid, _)| pid.clone());
+        if core.input(Input::MasterDetected(pid)).await.is_err() {
             return; // The agent ends.
         }
     }
@@ -140,13 +222,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_master_that_says_nothing_is_where_it_was_said_to_be() {
-        let given = given("localhost:1").await.expect("it resolves");
-        assert_eq!(leading(&given).await, given);
+        let given = given("master@127.0.0.1:1,127.0.0.1:2").await.expect("it resolves");
+        assert_eq!(leading(&given).await, Some(Pid::from("master@127.0.0.1:1")));
         assert!(super::given("no such host").await.is_err());
-        for service in ["zk://127.0.0.1:2181/mesos", "etcd://127.0.0.1:2379"] {
-            let error = super::given(service).await.expect_err("not supported");
-            assert_eq!(error.kind(), io::ErrorKind::Unsupported);
-            assert!(error.to_string().ends_with("HOST:PORT"), "{error}");
+        for service in ["zk://127.0.0.1:2181/mesos", "etcd://127.0.0.1:2379/mesos"] {
+            let source = super::given(service).await.expect("a URL");
+            assert!(matches!(source, Source::Service(_)) && leading(&source).await.is_none());
         }
+        let error = super::given("zk://127.0.0.1:2181").await.expect_err("no path");
+        assert!(error.to_string().contains("names no path"), "{error}");
     }
 }

@@ -65,8 +65,10 @@ pub enum LauncherKind {
 /// Options of an agent. Each is named as Mesos' flag, and has its default.
 #[derive(Clone, Debug)]
 pub struct AgentOptions {
-    /// Where the master is: `host:port`, also written `master@host:port`.
+    /// Where the master is: `zk://` or `etcd://`, or `host:port`, also several with commas between.
     pub master: String,
+    /// How long a service that knows the masters may be silent before none is known any more.
+    pub zk_session_timeout: Duration,
     /// Address to listen on.
     pub ip: IpAddr,
     /// Port to listen on; 0 takes a free one.
@@ -146,6 +148,7 @@ impl Default for AgentOptions {
     fn default() -> Self {
         Self {
             master: String::new(),
+            zk_session_timeout: Duration::from_secs(10),
             ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             port: 5051,
             hostname: None,

@@ -166,8 +166,13 @@ impl AgentServer {
         let (peer_sender, peer_events) = mpsc::unbounded_channel();
         let runtime = Handle::current();
         let registered = Arc::new(AtomicBool::new(false));
-        let watching =
-            tokio::spawn(detector::watch(given, master.clone(), Arc::clone(&registered), core.clone()));
+        let watching = tokio::spawn(detector::watch(
+            given,
+            master.clone(),
+            options.zk_session_timeout,
+            Arc::clone(&registered),
+            core.clone(),
+        ));
         let checks =
             Checks::new(Arc::clone(&launcher), chosen.isolation.clone(), runtime.clone(), core.clone());
         let mut containers = Containers::new(

@@ -7,6 +7,7 @@ mod allocator;
 mod containers;
 mod crowd;
 mod emulated;
+mod failover;
 mod latency;
 mod report;
 mod state;
@@ -34,6 +35,8 @@ enum Benchmark {
     Containers(containers::Options),
     /// How long a master takes to show everything, and whether that holds schedulers up.
     State(state::Options),
+    /// From `kill -9` of the leading master to the first offer of the next, on a coordination service that runs already.
+    Failover(failover::Options),
 }
 
 fn main() -> Result<()> {
@@ -49,6 +52,7 @@ fn main() -> Result<()> {
             }
             Benchmark::Containers(options) => containers::run(&options),
             Benchmark::State(options) => state::run(&options).await,
+            Benchmark::Failover(options) => failover::run(&options).await,
         }
     })
 }

@@ -111,11 +111,9 @@ fn refused(words: &[&str], code: i32, parts: &[&str]) {
 
 #[test]
 fn bad_input_is_named() {
-    refused(
-        &["master", "--zk=zk://a/mesos"],
-        2,
-        &["--zk is a flag of Mesos' master that Meseta does not support yet"],
-    );
+    refused(&["master", "--zk=zk://a:2181"], 2, &["--zk", "'zk://a:2181/' names no path"]);
+    refused(&["master", "--zk=a:5050"], 2, &["--zk", "expected: zk://HOST:PORT/PATH or etcd://"]);
+    refused(&["master", "--zk=zk://jake@a/mesos"], 2, &["expected user:password before the @"]);
     refused(
         &["agent", "--master=x:1", "--isolation=cgroups/gpu"],
         2,
@@ -133,20 +131,16 @@ fn bad_input_is_named() {
     refused(&["master", "--weights=a=-1"], 2, &["the weight -1 of a is not positive"]);
     refused(&["agent"], 2, &["--master"]);
     refused(
-        &["agent", "--master=zk://a:2181/mesos", "--ip=127.0.0.1", "--port=0"],
+        &["agent", "--master=etcd://a:2379/m?what=x", "--ip=127.0.0.1", "--port=0"],
         2,
-        &["--master", "finding masters through zk is not supported yet", "HOST:PORT"],
+        &["--master", "unknown option 'what=x'", "ca=FILE"],
     );
     refused(
         &["agent", "--master=127.0.0.1:1", "--ip=127.0.0.1", "--port=0", "--resources=cpus:x"],
         1,
         &["cpus"],
     );
-    refused(
-        &["tasks", "--master", "zk://a:2181/mesos"],
-        2,
-        &["finding masters through zk is not supported yet"],
-    );
+    refused(&["tasks", "--master", "zk://a:x/mesos"], 2, &["not an address: 'a:x'", "host:port"]);
     refused(&["tasks", "--master", "a:b"], 2, &["its port is no port number", "127.0.0.1:5050"]);
     refused(&["run"], 2, &["<COMMAND>"]);
     refused(&["run", "--cpus", "-1", "true"], 2, &["-1"]);

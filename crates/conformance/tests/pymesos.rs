@@ -1,11 +1,15 @@
 //! `pymesos` as it is released, against one master and two agents: a client that was not written for Meseta.
 
+#[path = "../../store/tests/services/mod.rs"]
+mod services;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use conformance::cluster::Cluster;
 use serde_json::Value;
+use services::zookeeper::ZooKeeper;
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/pymesos").canonicalize().unwrap()
@@ -22,9 +26,13 @@ fn interpreter() -> String {
 }
 
 fn run(script: &str, cluster: &Cluster, tasks: usize) -> Value {
+    run_at(&cluster.master.address, script, cluster, tasks)
+}
+
+fn run_at(master: &str, script: &str, cluster: &Cluster, tasks: usize) -> Value {
     let Output { status, stdout, stderr } = Command::new(interpreter())
         .arg(scripts().join(script))
-        .args([&cluster.master.address, &tasks.to_string()])
+        .args([master, &tasks.to_string()])
         .output()
         .unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
@@ -43,6 +51,17 @@ fn a_pymesos_scheduler_runs_a_thousand_command_tasks_on_two_agents() {
     assert_eq!(counts(&report, "states"), BTreeMap::from([("TASK_FINISHED".to_owned(), 1000)]));
     let agents = counts(&report, "agents");
     assert!(agents.len() == 2 && agents.values().all(|&tasks| tasks >= 100), "unbalanced: {agents:?}");
+    assert_eq!(cluster.leftovers(), []);
+}
+
+/// It looks for `json.info_*` nodes, as clients of Mesos do.
+#[test]
+fn a_pymesos_scheduler_finds_the_master_in_zookeeper() {
+    let zookeeper = ZooKeeper::start();
+    let url = format!("zk://{}/mesos", zookeeper.address());
+    let cluster = Cluster::with_flags(1, &[&format!("--zk={url}")], &[]).unwrap();
+    let report = run_at(&url, "scheduler.py", &cluster, 20);
+    assert_eq!(counts(&report, "states"), BTreeMap::from([("TASK_FINISHED".to_owned(), 20)]));
     assert_eq!(cluster.leftovers(), []);
 }
 

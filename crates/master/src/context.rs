@@ -1,6 +1,7 @@
 //! What is fixed while a master runs, and shown by many endpoints.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 use base::Time;
 use proto::v1;
@@ -25,8 +26,8 @@ pub(crate) struct Identity {
     pub(crate) domain: Option<FaultDomain>,
     /// When it started.
     pub(crate) start_time: Time,
-    /// When it began to lead.
-    pub(crate) elected_time: Time,
+    /// When it began to lead, once it does.
+    pub(crate) elected_time: Arc<OnceLock<Time>>,
     /// The flags in effect.
     pub(crate) flags: Vec<(String, String)>,
 }
@@ -39,6 +40,11 @@ impl Identity {
     /// The address under which others reach it.
     pub(crate) fn address(&self) -> SocketAddr {
         self.upid.address()
+    }
+
+    /// When it began to lead; of one that does not, when it started.
+    pub(crate) fn elected_time(&self) -> Time {
+        self.elected_time.get().copied().unwrap_or(self.start_time)
     }
 
     /// `mesos.v1.MasterInfo`.

@@ -11,6 +11,7 @@ mod answers;
 mod context;
 mod convert;
 mod directory;
+mod election;
 mod engine;
 mod offers;
 mod operator;
@@ -26,5 +27,6 @@ mod view;
 mod watch;
 mod whitelist;
 
+pub use election::ElectionOptions;
 pub use options::{FaultDomain, MasterOptions};
-pub use server::{MasterServer, StartError};
+pub use server::{End, MasterServer, StartError};

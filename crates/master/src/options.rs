@@ -10,6 +10,8 @@ use proto::v1::domain_info::fault_domain::{RegionInfo, ZoneInfo};
 use proto::v1::{DomainInfo, domain_info};
 use resources::{Name, Quantities, Scalar};
 
+use crate::election::ElectionOptions;
+
 /// Where a machine is, as far as failures go: machines of a zone fail together, those of a region are near each other.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FaultDomain {
@@ -89,6 +91,8 @@ pub struct MasterOptions {
     pub max_request_bytes: usize,
     /// Makes the process' log follow `SET_LOGGING_LEVEL`: gets Mesos' level, 0 for the usual.
     pub set_logging_level: Option<fn(u32)>,
+    /// Where several masters elect one of them; without this the master is alone.
+    pub election: Option<ElectionOptions>,
     /// Seed of the core's random choices; drawn from the system where it is `None`.
     pub seed: Option<u64>,
 }
@@ -132,6 +136,7 @@ impl Default for MasterOptions {
             event_queue_bytes: 256 << 20,
             max_request_bytes: 64 << 20,
             set_logging_level: None,
+            election: None,
             seed: None,
         }
     }
@@ -193,6 +198,11 @@ impl MasterOptions {
             ("offer_timeout", self.offer_timeout.map(duration_text)),
             ("roles", listed(&self.roles)),
             ("whitelist", self.whitelist.as_ref().map(|path| path.display().to_string())),
+            ("zk", self.election.as_ref().map(|election| election.url.to_string())),
+            (
+                "zk_session_timeout",
+                self.election.as_ref().map(|election| duration_text(election.session_timeout)),
+            ),
             ("work_dir", self.work_dir.as_ref().map(|dir| dir.display().to_string())),
         ];
         flags.extend(optional.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))));

@@ -1,11 +1,12 @@
 //! Which path leads where. Every endpoint of Mesos' master can be asked for with and without the prefix `/master`.
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post};
 use http_api::{method_not_allowed, not_found};
 
 use crate::server::Master;
-use crate::{operator, scheduler, v0};
+use crate::{election, operator, scheduler, v0};
 
 /// All routes.
 pub(crate) fn router(master: &Master) -> Router {
@@ -14,6 +15,7 @@ pub(crate) fn router(master: &Master) -> Router {
         .merge(endpoints.clone())
         .nest("/master", endpoints)
         .fallback(not_found)
+        .layer(from_fn_with_state(Master::clone(master), election::gate))
         .with_state(Master::clone(master))
 }
 
@@ -26,7 +28,7 @@ fn endpoints() -> Router<Master> {
         .route("/health", any(v0::info::health))
         .route("/version", any(v0::info::version))
         .route("/flags", any(v0::info::flags))
-        .route("/redirect", any(v0::info::redirect))
+        .route("/redirect", any(election::redirect))
         .route("/metrics/snapshot", any(v0::info::metrics))
         .route("/system/stats.json", any(v0::info::system_stats))
         .route("/state", any(v0::state::state))

@@ -19,6 +19,7 @@ use crate::agents::{AgentInbox, Domains, MASTER};
 use crate::answers::Answers;
 use crate::context::Identity;
 use crate::directory::Directory;
+use crate::election::{Candidate, Leadership, Term};
 use crate::engine::{Allocations, CoreHandle, Engine, EngineOptions, Work};
 use crate::options::MasterOptions;
 use crate::scheduler::EventContext;
@@ -34,10 +35,14 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// How much work may wait for the core before whoever brings more has to wait.
 const QUEUE: usize = 16 << 10;
 
+/// How long giving up a candidacy may take when the server ends; its session's end does it otherwise.
+const RESIGNATION: Duration = Duration::from_secs(3);
+
 /// What all handlers share.
 pub(crate) struct Shared {
     pub(crate) options: MasterOptions,
     pub(crate) identity: Identity,
+    pub(crate) leadership: Arc<Leadership>,
     pub(crate) core: CoreHandle,
     pub(crate) directory: Arc<Directory>,
     pub(crate) watchers: Arc<Watchers>,
@@ -73,10 +78,19 @@ impl Shared {
 
     /// All metrics.
     pub(crate) async fn metrics(&self) -> Result<Metrics, ApiError> {
-        let asked = self.core.ask(|core, now| (core.snapshot(now), Sharing::of(core.allocator())));
-        let (snapshot, sharing) = asked.await.map_err(gone)?;
+        let leads = self.leadership.leads();
+        let (snapshot, sharing) = if leads {
+            let asked = self.core.ask(|core, now| (core.snapshot(now), Sharing::of(core.allocator())));
+            asked.await.map_err(gone)?
+        } else {
+            // A standby knows what a core knows that has just begun.
+            let core = MasterCore::new(core_options(&self.options, self.identity.id.clone(), 0));
+            (core.snapshot(system_time()), Sharing::of(core.allocator()))
+        };
         let now = Instant::now();
         let figures = ServerFigures {
+            leads,
+            dropped: self.leadership.dropped(),
             uptime: self.started.elapsed(),
             watchers: self.watchers.count(),
             queued: self.core.queued(),
@@ -106,11 +120,29 @@ pub enum StartError {
 /// A master that runs in this process. It ends when this is dropped; [`MasterServer::shutdown`] also waits for that.
 pub struct MasterServer {
     address: SocketAddr,
+    port: u16,
     id: String,
     stop: watch::Sender<bool>,
     core: CoreHandle,
-    thread: Option<JoinHandle<()>>,
+    thread: Arc<CoreThread>,
     accepting: tokio::task::JoinHandle<()>,
+    end: watch::Receiver<End>,
+    /// Gives up the candidacy when it is asked to.
+    standing: Option<tokio::task::JoinHandle<()>>,
+}
+
+/// The core's thread, once there is one.
+type CoreThread = Mutex<Option<JoinHandle<()>>>;
+
+/// Why a master has ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It led and does so no more, for this reason. Started again it is a standby.
+    Deposed(String),
+    /// It cannot be elected, for this reason.
+    Refused(String),
+    /// Something in it is broken beyond repair; the log says what.
+    Broken,
 }
 
 impl MasterServer {
@@ -144,7 +176,7 @@ impl MasterServer {
             allocations: Arc::clone(&allocations),
         };
         let (stop, stopped) = watch::channel(false);
-        let thread = spawn_core(core_options, engine_options, work, stop.clone())?;
+        let start = CoreStart { options: core_options, engine: engine_options, work, stop: stop.clone() };
         let id = identity.id.clone();
         tracing::info!("master {id} listens on {bound} and is known as {}", identity.upid);
         let logging = Logging::new(options.set_logging_level);
@@ -155,6 +187,7 @@ impl MasterServer {
             }),
             options,
             identity,
+            leadership: Arc::new(Leadership::standby()),
             core: core.clone(),
             directory,
             watchers,
@@ -164,20 +197,28 @@ impl MasterServer {
             allocations,
             random: Mutex::new(random),
         });
-        let weights =
-            shared.options.weights.iter().map(|(role, weight)| (role.as_str().into(), *weight)).collect();
-        // The answer is of no interest: setting weights cannot fail, and the thread has just started.
-        let _ = core.operator(OperatorCall::UpdateWeights(weights)).await;
-        if let Some(path) = shared.options.whitelist.clone() {
-            tokio::spawn(whitelist::watch(path, core.clone(), stopped.clone()));
-        }
+        let thread = Arc::new(CoreThread::default());
+        let (tell_end, end) = watch::channel(End::Broken);
+        let own = shared.identity.master_info();
+        let candidate = shared.options.election.as_ref().and_then(|election| Candidate::stand(election, own));
+        let standing = match candidate {
+            None => {
+                *thread.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(lead(&shared, start, None).await?);
+                None
+            }
+            Some(candidate) => {
+                let (shared, thread) = (Arc::clone(&shared), Arc::clone(&thread));
+                Some(tokio::spawn(stand(candidate, shared, start, thread, tell_end)))
+            }
+        };
         let (router, limit) = (crate::routes::router(&shared), shared.options.max_request_bytes);
         let domains =
             Domains { known: shared.options.domain.is_some(), required: shared.options.require_agent_domain };
-        let inbox = AgentInbox::new(core.clone(), domains);
+        let inbox = AgentInbox::new(core.clone(), Arc::clone(&shared.leadership), domains);
         let front = move |stream, peer| serve_messages(stream, peer, limit, inbox.clone());
         let accepting = tokio::spawn(serve_behind(listener, router, ServeOptions::default(), stopped, front));
-        Ok(Self { address, id, stop, core, thread: Some(thread), accepting })
+        Ok(Self { address, port: bound.port(), id, stop, core, thread, accepting, end, standing })
     }
 
     /// The address under which it can be reached.
@@ -186,29 +227,40 @@ impl MasterServer {
         self.address
     }
 
+    /// The port that it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The master's id, which the ids of its frameworks and agents begin with.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Waits until it has ended by itself, which only happens when something in it is broken beyond repair; the log says
-    /// what. Nobody is served then, so the process had better end, too.
-    pub async fn ended(&self) {
+    /// Waits until it has ended by itself. Nobody is served then, so the process had better end, too, or start another one.
+    pub async fn ended(&self) -> End {
         // Without a sender it is over as well.
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+        self.end.borrow().clone()
     }
 
     /// Ends it: connections are closed, the core's thread ends, the port is free again. Frameworks and agents are told
     /// nothing, as if the process had ended: they look for a master again.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
+        if let Some(standing) = self.standing.take() {
+            // The candidacy is given up, so that the next master need not wait for the session's end.
+            let _ = tokio::time::timeout(RESIGNATION, standing).await;
+        }
         // Fails when the thread is gone already.
         let _ = self.core.send(Work::Stop).await;
         if let Err(error) = (&mut self.accepting).await {
             tracing::warn!("the listener ended badly: {error}");
         }
-        if let Some(thread) = self.thread.take() {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
             let joined = tokio::task::spawn_blocking(move || thread.join()).await;
             if !matches!(joined, Ok(Ok(()))) {
                 tracing::error!("the core's thread ended badly");
@@ -236,7 +288,6 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 
 fn identity(options: &MasterOptions, address: SocketAddr, id: Uuid) -> Identity {
     let hostname = options.hostname.clone().unwrap_or_else(|| address.ip().to_string());
-    let now = Time::EPOCH + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Identity {
         id: id.to_string(),
         upid: Upid::new(MASTER, address),
@@ -244,9 +295,13 @@ fn identity(options: &MasterOptions, address: SocketAddr, id: Uuid) -> Identity 
         hostname,
         cluster: options.cluster.clone(),
         domain: options.domain.clone(),
-        start_time: now,
-        elected_time: now,
+        start_time: system_time(),
+        elected_time: Arc::default(),
     }
+}
+
+fn system_time() -> Time {
+    Time::EPOCH + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn core_options(options: &MasterOptions, master_id: String, seed: u64) -> Options {
@@ -273,12 +328,78 @@ fn core_options(options: &MasterOptions, master_id: String, seed: u64) -> Option
     }
 }
 
-fn spawn_core(
-    core_options: Options,
-    engine_options: EngineOptions,
+/// What the core's thread begins with.
+struct CoreStart {
+    options: Options,
+    engine: EngineOptions,
     work: mpsc::Receiver<Work>,
     stop: watch::Sender<bool>,
-) -> Result<JoinHandle<()>, StartError> {
+}
+
+/// Begins to lead: the core's thread starts, and requests are let through to it. `term` is what an election has given; none
+/// for a master that is alone.
+async fn lead(master: &Master, start: CoreStart, term: Option<Term>) -> Result<JoinHandle<()>, StartError> {
+    if let Some(term) = &term {
+        tracing::info!("elected as the leading master, in epoch {} of {:?}", term.fence.epoch(), term.store);
+    }
+    let stopped = start.stop.subscribe();
+    let thread = spawn_core(start)?;
+    let weights =
+        master.options.weights.iter().map(|(role, weight)| (role.as_str().into(), *weight)).collect();
+    // The answer is of no interest: setting weights cannot fail, and the thread has just started.
+    let _ = master.core.operator(OperatorCall::UpdateWeights(weights)).await;
+    if let Some(path) = master.options.whitelist.clone() {
+        tokio::spawn(whitelist::watch(path, master.core.clone(), stopped));
+    }
+    // A master leads once.
+    let _ = master.identity.elected_time.set(system_time());
+    master.leadership.lead();
+    Ok(thread)
+}
+
+/// A master among several: waits until it is elected, leads, and ends when it leads no more.
+async fn stand(
+    mut candidate: Candidate,
+    master: Master,
+    start: CoreStart,
+    thread: Arc<CoreThread>,
+    tell: watch::Sender<End>,
+) {
+    let stop = start.stop.clone();
+    let mut stopped = stop.subscribe();
+    let leading = async {
+        let term = match candidate.elected(&master.leadership).await {
+            Ok(term) => term,
+            Err(reason) => return End::Refused(reason),
+        };
+        match lead(&master, start, Some(term)).await {
+            Ok(started) => *thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(started),
+            Err(error) => {
+                tracing::error!("cannot lead: {error}");
+                return End::Broken;
+            }
+        }
+        End::Deposed(candidate.deposed().await)
+    };
+    let stopping = async move {
+        // Without a sender it is over as well.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    tokio::select! {
+        biased;
+        end = leading => {
+            tracing::error!("this master ends: {end:?}");
+            tell.send_replace(end);
+            stop.send_replace(true);
+        }
+        () = stopping => {
+            candidate.resign().await;
+        }
+    }
+}
+
+fn spawn_core(start: CoreStart) -> Result<JoinHandle<()>, StartError> {
+    let CoreStart { options, engine, work, stop } = start;
     // A runtime of its own, so that the core's thread sleeps and wakes by its own timers only.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(StartError::Thread)?;
@@ -287,7 +408,7 @@ fn spawn_core(
         .spawn(move || {
             // Without its core the server is of no use, whatever ended it.
             let _last = StopAtEnd(stop);
-            let engine = Engine::new(MasterCore::new(core_options), engine_options);
+            let engine = Engine::new(MasterCore::new(options), engine);
             runtime.block_on(engine.run(work));
         })
         .map_err(StartError::Thread)

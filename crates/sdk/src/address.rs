@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use store::url::{MasterUrl, UrlError};
+
 /// The port that a master listens on when its address names none.
 pub const DEFAULT_MASTER_PORT: u16 = 5050;
 
@@ -32,16 +34,9 @@ pub enum AddressError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The masters are to be found through a service that this version does not speak to.
-    #[error(
-        "`{text}`: finding masters through {scheme} is not supported yet; list them as `host:port,host:port`"
-    )]
-    UnsupportedScheme {
-        /// What was given.
-        text: String,
-        /// `zk` or `etcd`.
-        scheme: String,
-    },
+    /// The text names a service that knows the masters, but not rightly.
+    #[error(transparent)]
+    Url(#[from] UrlError),
 }
 
 impl fmt::Display for Address {
@@ -63,12 +58,6 @@ impl Address {
         let malformed = |reason| AddressError::Malformed { text: text.to_owned(), reason };
         let rest = match text.split_once("://") {
             Some(("http", rest)) => rest,
-            Some((scheme @ ("zk" | "etcd"), _)) => {
-                return Err(AddressError::UnsupportedScheme {
-                    text: text.to_owned(),
-                    scheme: scheme.to_owned(),
-                });
-            }
             Some(_) => return Err(malformed("only http:// is known")),
             None => text,
         };
@@ -119,23 +108,37 @@ impl FromStr for Address {
     }
 }
 
-/// The masters of a cluster, at least one; which of them leads is found out by asking.
+/// The masters of a cluster: at least one address, and which of them leads is found out by asking; or the service that
+/// elects one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Masters(Vec<Address>);
+pub struct Masters(Where);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Where {
+    Listed(Vec<Address>),
+    Service(MasterUrl),
+}
 
 impl Masters {
-    /// Reads a list separated by commas.
+    /// Reads `zk://...`, `etcd://...`, `file://...` with one of these in the file, or a list of addresses separated by
+    /// commas.
     ///
     /// # Errors
-    /// When the list is empty or one of its entries is no address.
+    /// When the list is empty, or something in it is no address or no URL.
     pub fn parse(list: &str) -> Result<Self, AddressError> {
+        if ["zk://", "etcd://", "file://"].iter().any(|scheme| list.trim().starts_with(scheme)) {
+            return match list.parse::<MasterUrl>()? {
+                MasterUrl::Addresses(addresses) => Self::parse(&addresses.join(",")),
+                service => Ok(Self(Where::Service(service))),
+            };
+        }
         let addresses = list
             .split(',')
             .map(str::trim)
             .filter(|entry| !entry.is_empty())
             .map(|entry| Address::parse(entry, DEFAULT_MASTER_PORT))
             .collect::<Result<Vec<_>, _>>()?;
-        if addresses.is_empty() { Err(AddressError::Missing) } else { Ok(Self(addresses)) }
+        if addresses.is_empty() { Err(AddressError::Missing) } else { Ok(Self(Where::Listed(addresses))) }
     }
 
     /// The list in `MESETA_MASTER`.
@@ -146,27 +149,30 @@ impl Masters {
         std::env::var(MASTER_VARIABLE).map_err(|_| AddressError::Missing).and_then(|list| Self::parse(&list))
     }
 
-    /// The addresses, in the order given.
+    /// The addresses, in the order given; none if a service knows them.
     #[must_use]
     pub fn addresses(&self) -> &[Address] {
-        &self.0
+        if let Where::Listed(addresses) = &self.0 { addresses } else { &[] }
     }
 
-    /// The address to try as the `attempt`th, counted from 0: round and round.
-    pub(crate) fn nth(&self, attempt: usize) -> &Address {
-        &self.0[attempt % self.0.len()]
+    /// The service that knows the masters.
+    pub(crate) fn service(&self) -> Option<&MasterUrl> {
+        if let Where::Service(url) = &self.0 { Some(url) } else { None }
     }
 }
 
 impl From<Address> for Masters {
     fn from(address: Address) -> Self {
-        Self(vec![address])
+        Self(Where::Listed(vec![address]))
     }
 }
 
 impl fmt::Display for Masters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, address) in self.0.iter().enumerate() {
+        if let Where::Service(url) = &self.0 {
+            return url.fmt(f);
+        }
+        for (i, address) in self.addresses().iter().enumerate() {
             write!(f, "{}{address}", if i == 0 { "" } else { "," })?;
         }
         Ok(())
@@ -200,7 +206,6 @@ mod tests {
             ("a:b", "port"),
             ("[::1:5050", "never closed"),
             ("ftp://a", "http://"),
-            ("zk://a:2181/mesos", "zk is not supported yet"),
         ] {
             let error = Address::parse(text, 5050).unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
@@ -216,10 +221,19 @@ mod tests {
     }
 
     #[test]
-    fn lists_go_round() {
+    fn lists_are_read() {
         let masters = Masters::parse("a:1, b:2,").unwrap();
         assert_eq!(masters.to_string(), "a:1,b:2");
-        assert_eq!(masters.nth(3).to_string(), "b:2");
+        assert_eq!(masters.addresses().len(), 2);
         assert_eq!(Masters::parse(" , "), Err(AddressError::Missing));
+    }
+
+    #[test]
+    fn services_know_masters() {
+        let masters = Masters::parse("zk://u:secret@a,b:1/mesos").unwrap();
+        assert_eq!(masters.to_string(), "zk://a:2181,b:1/mesos", "no password in messages");
+        assert!(masters.addresses().is_empty());
+        let error = Masters::parse("zk://a:2181").unwrap_err().to_string();
+        assert!(error.contains("names no path"), "{error}");
     }
 }

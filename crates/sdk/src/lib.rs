@@ -14,6 +14,7 @@ pub mod backoff;
 pub mod build;
 pub mod encoding;
 pub mod executor;
+mod finder;
 mod http;
 pub mod operator;
 mod random;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use proto::v1::MasterInfo;
 use serde_json::Value;
 
-use crate::kv::{Candidacy, KeyValue, Observed, Observer, Options, ZooKeeperStore};
+use crate::kv::{Candidacy, EtcdStore, KeyValue, Observed, Observer, Options, ZooKeeperStore};
 use crate::url::MasterUrl;
 
 /// The election's name, which is Mesos' label of such nodes.
@@ -19,7 +19,7 @@ pub const ELECTION: &str = "json.info";
 pub fn open(url: &MasterUrl, options: Options) -> Option<Arc<dyn KeyValue>> {
     match url {
         MasterUrl::ZooKeeper(url) => Some(Arc::new(ZooKeeperStore::new(url, options))),
-        MasterUrl::Etcd(_) => None,
+        MasterUrl::Etcd(url) => Some(Arc::new(EtcdStore::new(url, options))),
         MasterUrl::Addresses(_) => None,
     }
 }

@@ -20,6 +20,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("cpio", "cpio"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("java", "default-jre-headless"),
+    ("openssl", "openssl"),
     ("etcd", "etcd-server"),
 ];
 

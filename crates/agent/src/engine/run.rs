@@ -32,8 +32,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What the thread needs beside the core.
 pub(crate) struct EngineOptions {
     pub(crate) own: Arc<SelfDescription>,
-    /// The master, such as `master@127.0.0.1:5050`.
-    pub(crate) master: Pid,
+    /// The master, such as `master@127.0.0.1:5050`, if it is known yet.
+    pub(crate) master: Option<Pid>,
     /// Set while the agent is registered with it.
     pub(crate) registered: Arc<AtomicBool>,
     pub(crate) peers: Peers<ToMasterMessage>,
@@ -90,7 +90,7 @@ pub(crate) struct Engine {
     pub(super) writer: Writer<Write>,
     pub(super) counters: Counters,
     pub(super) terminated: Option<String>,
-    master: Pid,
+    master: Option<Pid>,
     cleanup: Option<String>,
     registered: Arc<AtomicBool>,
     peer_events: mpsc::UnboundedReceiver<PeerEvent>,
@@ -138,7 +138,7 @@ impl Engine {
         let mut batch = Vec::with_capacity(BATCH);
         self.follow_ups.push(match self.cleanup.take() {
             Some(reason) => Input::Shutdown { reason },
-            None => Input::MasterDetected(Some(self.master.clone())),
+            None => Input::MasterDetected(self.master.clone()),
         });
         self.settle();
         loop {
@@ -222,7 +222,7 @@ impl Engine {
     fn note(&mut self, input: &Input) {
         match input {
             Input::CheckEnded { check, .. } => self.checks.ended(*check),
-            Input::MasterDetected(Some(master)) => self.master = master.clone(),
+            Input::MasterDetected(master) => self.master = master.clone(),
             _ => {}
         }
     }
@@ -249,8 +249,10 @@ impl Engine {
         match event {
             PeerEvent::Lost { peer, unanswered, reason, .. } => {
                 tracing::warn!(%peer, unanswered, reason, "lost the connection to a peer");
-                if self.master.as_str().ends_with(&format!("@{peer}")) {
-                    self.follow_ups.push(Input::PeerLost(self.master.clone()));
+                if let Some(master) =
+                    self.master.as_ref().filter(|m| m.as_str().ends_with(&format!("@{peer}")))
+                {
+                    self.follow_ups.push(Input::PeerLost(master.clone()));
                 }
             }
             PeerEvent::Refused { peer, status } => {

@@ -53,7 +53,6 @@ const MASTER: &[(&str, &[&str])] = &[
     ("modules", &[]),
     ("modules_dir", &[]),
     ("publish_per_framework_metrics", &["true", "false"]),
-    ("quorum", &["1"]),
     ("rate_limits", &[]),
     ("recovery_agent_removal_limit", &["100%"]),
     ("registry", &["in_memory"]),
@@ -65,8 +64,6 @@ const MASTER: &[(&str, &[&str])] = &[
     ("registry_strict", &["false"]),
     ("role_sorter", &["drf"]),
     ("webui_dir", &[]),
-    ("zk", &[]),
-    ("zk_session_timeout", &[]),
 ];
 
 /// The same for Mesos' agent.
@@ -150,7 +147,6 @@ const AGENT: &[(&str, &[&str])] = &[
     ("systemd_enable_support", &["false"]),
     ("systemd_runtime_directory", &[]),
     ("volume_gid_range", &[]),
-    ("zk_session_timeout", &[]),
 ];
 
 /// What a flag's name, with underscores, stands for.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use agent::{AgentOptions, AgentServer, FaultDomain, LauncherKind, ReconfigurationPolicy, Recover};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use store::url::MasterUrl;
 
 use super::container_flags::ContainerFlags;
 use super::life::{EndSignals, ProcessFlags, set_logging_level};
@@ -22,9 +23,12 @@ const UNREGISTER: &str = "SIGUSR1";
 /// The flags of `meseta agent`, named as Mesos' where Mesos has them.
 #[derive(Args, Debug)]
 pub(crate) struct AgentFlags {
-    /// Where the master is
-    #[arg(long, value_name = "HOST:PORT", value_parser = parse_master)]
+    /// Where the master is: zk://HOST:PORT,HOST:PORT/PATH or etcd://..., a file:// with that in it, or HOST:PORT of masters
+    #[arg(long, value_name = "URL", value_parser = parse_master)]
     master: String,
+    /// How long ZooKeeper or etcd may be silent before no master is known any more
+    #[arg(long, default_value = "10secs", value_name = "DURATION")]
+    zk_session_timeout: Duration,
     /// Address to listen on
     #[arg(long, default_value = "0.0.0.0", value_name = "ADDRESS")]
     ip: IpAddr,
@@ -159,14 +163,12 @@ fn parse_reregistration_timeout(text: &str) -> Result<Duration, String> {
     Ok(timeout)
 }
 
-/// Takes what may name a master; whether it does is found out by resolving it.
+/// Takes what may name a master; whether a host does is found out by resolving it. What a file says is read by the agent.
 fn parse_master(text: &str) -> Result<String, String> {
-    match text.split_once("://") {
-        Some((service @ ("zk" | "etcd"), _)) => Err(format!(
-            "finding masters through {service} is not supported yet; give the address of one, HOST:PORT"
-        )),
-        _ => Ok(text.to_owned()),
+    if text.contains("://") {
+        text.parse::<MasterUrl>().map_err(|error| error.to_string())?;
     }
+    Ok(text.to_owned())
 }
 
 impl AgentFlags {
@@ -174,6 +176,7 @@ impl AgentFlags {
         AgentOptions {
             set_logging_level: Some(set_logging_level),
             master: self.master.clone(),
+            zk_session_timeout: self.zk_session_timeout.0,
             ip: self.ip,
             port: self.port,
             hostname: self.hostname.clone(),

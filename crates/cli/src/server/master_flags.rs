@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use master::{FaultDomain, MasterOptions, MasterServer};
+use master::{ElectionOptions, End, FaultDomain, MasterOptions, MasterServer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use store::url::MasterUrl;
 
 use super::life::{EndSignals, ProcessFlags, set_logging_level};
 use crate::flags::{Bound, Bytes, Domain, Duration, PositiveDuration, QuantitySets, Share, Weights};
@@ -35,6 +36,16 @@ pub(crate) struct MasterFlags {
     /// Name of the cluster, for people
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
+
+    /// Where several masters elect one of them: zk://HOST:PORT,HOST:PORT/PATH, etcd://..., or a file:// with that in it
+    #[arg(long, value_name = "URL", value_parser = parse_zk, help_heading = "Election")]
+    zk: Option<MasterUrl>,
+    /// How long a leader may be silent before another one is elected
+    #[arg(long, default_value = "10secs", value_name = "DURATION", help_heading = "Election")]
+    zk_session_timeout: Duration,
+    /// Taken for Mesos' sake; the registry is kept by ZooKeeper or etcd, which have quorums of their own
+    #[arg(long, value_name = "COUNT", help_heading = "Election")]
+    quorum: Option<u32>,
 
     /// The only roles that frameworks may have, separated by commas; all without this
     #[arg(long, value_name = "ROLES", value_delimiter = ',', help_heading = "Sharing")]
@@ -150,8 +161,23 @@ impl MasterFlags {
             agent_reregister_timeout: self.agent_reregister_timeout.0,
             root_submissions: self.root_submissions,
             set_logging_level: Some(set_logging_level),
+            election: self
+                .zk
+                .clone()
+                .map(|url| ElectionOptions { url, session_timeout: self.zk_session_timeout.0 }),
             ..MasterOptions::default()
         }
+    }
+}
+
+/// A URL of a service that elects; masters that are named one by one elect nobody.
+fn parse_zk(text: &str) -> Result<MasterUrl, String> {
+    match text.parse::<MasterUrl>() {
+        Ok(MasterUrl::Addresses(_)) => {
+            Err("expected: zk://HOST:PORT/PATH or etcd://HOST:PORT/PATH".to_owned())
+        }
+        Ok(url) => Ok(url),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -169,19 +195,38 @@ fn raise_open_files() {
     }
 }
 
-/// Serves until a signal ends it.
+/// Serves until a signal ends it. One of several masters that has led and lost that begins anew, as a standby that knows
+/// nothing of what was: as if a supervisor had started its process again, which is what Mesos leaves to one.
 pub(crate) async fn run(flags: MasterFlags) -> Result<()> {
     flags.process.begin()?;
     let mut signals = EndSignals::listen()?;
     raise_open_files();
-    let server = MasterServer::start(flags.options())
-        .await
-        .with_context(|| format!("the master cannot start on {}:{}", flags.ip, flags.port))?;
-    flags.process.announce(server.address().to_string())?;
-    tokio::select! {
-        _ = signals.next() => {}
-        () = server.ended() => bail!("the master has ended by itself; its log says why"),
+    if flags.quorum.is_some() {
+        tracing::info!("--quorum has no effect: the registry is not replicated by the masters");
     }
-    server.shutdown().await;
-    Ok(())
+    let mut options = flags.options();
+    let mut announced = false;
+    loop {
+        let server = MasterServer::start(options.clone())
+            .await
+            .with_context(|| format!("the master cannot start on {}:{}", flags.ip, flags.port))?;
+        if !std::mem::replace(&mut announced, true) {
+            flags.process.announce(server.address().to_string())?;
+            options.port = server.port();
+        }
+        let end = tokio::select! {
+            _ = signals.next() => None,
+            end = server.ended() => Some(end),
+        };
+        server.shutdown().await;
+        match end {
+            None => return Ok(()),
+            Some(End::Deposed(reason)) => {
+                tracing::warn!("beginning anew as a standby: {reason}");
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+            Some(End::Refused(reason)) => bail!("this master can never lead: {reason}"),
+            Some(End::Broken) => bail!("the master has ended by itself; its log says why"),
+        }
+    }
 }

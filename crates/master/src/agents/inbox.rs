@@ -11,12 +11,14 @@ use transport::{Message, Receiver};
 use super::MASTER;
 use super::old_drivers::{OldDrivers, is_of_driver};
 use crate::convert::{self, ConvertError};
+use crate::election::Leadership;
 use crate::engine::CoreHandle;
 
 /// Gives messages to the core.
 #[derive(Clone)]
 pub(crate) struct AgentInbox {
     core: CoreHandle,
+    leadership: Arc<Leadership>,
     domains: Domains,
     old_drivers: Arc<OldDrivers>,
 }
@@ -47,8 +49,8 @@ impl Domains {
 }
 
 impl AgentInbox {
-    pub(crate) fn new(core: CoreHandle, domains: Domains) -> Self {
-        Self { core, domains, old_drivers: Arc::default() }
+    pub(crate) fn new(core: CoreHandle, leadership: Arc<Leadership>, domains: Domains) -> Self {
+        Self { core, leadership, domains, old_drivers: Arc::default() }
     }
 }
 
@@ -57,6 +59,11 @@ impl Receiver for AgentInbox {
         // Agents answer pings to who sent them: an observer for each agent.
         if message.to != MASTER && !message.to.starts_with("slave-observer(") {
             return false;
+        }
+        if !self.leadership.leads() {
+            // As in Mesos: it has arrived, and that is all.
+            self.leadership.drop_message();
+            return true;
         }
         let from = message.from;
         match decode(message.name, &message.body) {

@@ -160,7 +160,7 @@ mod tests {
             cluster: None,
             domain: None,
             start_time: base::Time::EPOCH,
-            elected_time: base::Time::EPOCH,
+            elected_time: Arc::default(),
             flags: Vec::new(),
         }
     }

@@ -51,7 +51,7 @@ pub(super) async fn read(
             let get_master = Some(response::GetMaster {
                 master_info: Some(master.identity.master_info()),
                 start_time: Some(master.identity.start_time.as_secs_f64()),
-                elected_time: Some(master.identity.elected_time.as_secs_f64()),
+                elected_time: Some(master.identity.elected_time().as_secs_f64()),
             });
             reply(Type::GetMaster, Response { get_master, ..Default::default() })
         }

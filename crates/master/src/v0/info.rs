@@ -30,11 +30,6 @@ pub(crate) async fn flags(
     Query::new(query.as_deref()).json(&json!({ "flags": view::state::flags(&master.identity) }))
 }
 
-/// `/redirect`: to the leading master, which is this one.
-pub(crate) async fn redirect(State(master): State<Master>) -> ApiError {
-    ApiError::redirect(&format!("//{}:{}", master.identity.hostname, master.identity.address().port()))
-}
-
 /// `/metrics/snapshot`. The parameter `timeout` is of no use here: nothing has to be waited for.
 pub(crate) async fn metrics(
     State(master): State<Master>,

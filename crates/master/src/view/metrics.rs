@@ -16,6 +16,10 @@ pub(crate) type Metrics = BTreeMap<String, f64>;
 
 /// What is counted outside the core.
 pub(crate) struct ServerFigures {
+    /// Whether it leads.
+    pub(crate) leads: bool,
+    /// Messages that were dropped because it did not.
+    pub(crate) dropped: u64,
     /// How long the master has been running.
     pub(crate) uptime: Duration,
     /// Who watches the operator API's events.
@@ -44,7 +48,10 @@ pub(crate) fn metrics(snapshot: &Snapshot, sharing: &Sharing, server: &ServerFig
     let mut set = |name: &str, value: f64| {
         metrics.insert(name.to_owned(), value);
     };
-    set("master/elected", 1.0);
+    set("master/elected", if server.leads { 1.0 } else { 0.0 });
+    if !server.leads {
+        set("master/dropped_messages", server.dropped as f64);
+    }
     set("master/uptime_secs", server.uptime.as_secs_f64());
     set("master/event_queue_dispatches", number(server.queued));
     // Exporters ask for these queues by name. Here everything waits in the one above, and there is no registrar yet.

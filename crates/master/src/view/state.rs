@@ -100,7 +100,7 @@ impl<'a> StateHead<'a> {
         Self {
             version: VERSION,
             start_time: identity.start_time.as_secs_f64(),
-            elected_time: identity.elected_time.as_secs_f64(),
+            elected_time: identity.elected_time().as_secs_f64(),
             id: &identity.id,
             pid: identity.upid.to_string(),
             hostname: &identity.hostname,

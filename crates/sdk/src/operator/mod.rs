@@ -3,12 +3,14 @@
 mod explain;
 mod files;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use proto::v1::{agent, master};
 use proto::{Described, Message};
+use tokio::sync::{Mutex, OnceCell};
 
 pub use crate::http::exchange::ExchangeError;
 pub use explain::Explanation;
@@ -16,6 +18,7 @@ pub use files::{Chunk, sandbox_path};
 
 use crate::address::{Address, Masters};
 use crate::encoding::Encoding;
+use crate::finder::Finder;
 use crate::http::exchange::{self, Answer};
 
 /// Where operators call.
@@ -53,6 +56,14 @@ pub enum OperatorError {
         /// What is wrong with it.
         reason: String,
     },
+    /// It cannot be found out who leads.
+    #[error("no leading master is found through {masters}: {reason}")]
+    Undetected {
+        /// Through what.
+        masters: Masters,
+        /// Why not.
+        reason: String,
+    },
     /// No master leads, or they point to each other.
     #[error("none of the masters {masters} leads now")]
     NoLeader {
@@ -76,19 +87,20 @@ impl OperatorError {
 #[derive(Clone, Debug)]
 pub struct Operator {
     servers: Masters,
+    finder: Arc<OnceCell<Mutex<Finder>>>,
 }
 
 impl Operator {
     /// Asks the leader of these masters.
     #[must_use]
     pub fn new(masters: Masters) -> Self {
-        Self { servers: masters }
+        Self { servers: masters, finder: Arc::default() }
     }
 
     /// Asks the agent at `address`.
     #[must_use]
     pub fn agent(address: Address) -> Self {
-        Self { servers: address.into() }
+        Self { servers: address.into(), finder: Arc::default() }
     }
 
     /// Makes an operator call of a master's.
@@ -179,6 +191,18 @@ impl Operator {
         })
     }
 
+    /// The servers to ask: those of the list, or the one that a service knows to lead.
+    async fn find(&self) -> Result<Vec<Address>, OperatorError> {
+        if self.servers.service().is_none() {
+            return Ok(self.servers.addresses().to_vec());
+        }
+        let finder = self.finder.get_or_init(async || Mutex::new(Finder::new(&self.servers))).await;
+        let found = finder.lock().await.master(0).await;
+        found
+            .map(|leader| vec![leader])
+            .map_err(|reason| OperatorError::Undetected { masters: self.servers.clone(), reason })
+    }
+
     /// Asks the servers in turn, following a standby master to its leader. The last trouble is what is told.
     async fn follow(
         &self,
@@ -186,7 +210,7 @@ impl Operator {
         request: impl Fn(&Address) -> Result<http::Request<http_body_util::Full<Bytes>>, ExchangeError>,
     ) -> Result<(Address, Bytes), OperatorError> {
         let mut trouble = OperatorError::NoLeader { masters: self.servers.clone() };
-        for server in self.servers.addresses() {
+        for server in &self.find().await? {
             let mut peer = server.clone();
             for _ in 0..=MAX_REDIRECTS {
                 let one = async { exchange::send(&peer, request(&peer)?).await };

@@ -12,6 +12,7 @@ use super::event::{Event, Subscribed};
 use crate::address::{Address, Masters};
 use crate::backoff::Backoff;
 use crate::encoding::Encoding;
+use crate::finder::Finder;
 use crate::http::exchange::{self, Answer, ExchangeError};
 use crate::http::pipe::{Pipe, PipeHead};
 use crate::http::{CallFailure, Records};
@@ -40,6 +41,7 @@ impl Default for Settings {
 
 pub(super) struct Driver {
     masters: Masters,
+    finder: Finder,
     settings: Settings,
     calls: Calls,
     batches: mpsc::Sender<Vec<Event>>,
@@ -67,7 +69,8 @@ impl Driver {
         batches: mpsc::Sender<Vec<Event>>,
         failures: mpsc::Sender<CallFailure>,
     ) -> Self {
-        Self { masters, settings, calls, batches, failures, subscribed_before: false }
+        let finder = Finder::new(&masters);
+        Self { masters, finder, settings, calls, batches, failures, subscribed_before: false }
     }
 
     pub(super) async fn run(mut self) {
@@ -106,7 +109,10 @@ impl Driver {
 
     /// One attempt: asks the masters' `attempt`th, follows it to the leader, and stays subscribed there.
     async fn subscribe(&mut self, attempt: usize) -> End {
-        let mut master = self.masters.nth(attempt).clone();
+        let mut master = match self.finder.master(attempt).await {
+            Ok(master) => master,
+            Err(reason) => return End::Retry(reason),
+        };
         for _ in 0..=MAX_REDIRECTS {
             let answer = match self.ask(&master).await {
                 Ok(answer) => answer,
@@ -159,7 +165,13 @@ impl Driver {
         let mut records = Records::new(answer);
         let mut batch = Vec::new();
         loop {
-            if let Err(end) = records.next_batch(connection.silence, &mut batch).await {
+            let read = tokio::select! {
+                read = records.next_batch(connection.silence, &mut batch) => read,
+                () = self.finder.moved() => {
+                    return End::Lost(format!("{}: another master leads now", connection.master));
+                }
+            };
+            if let Err(end) = read {
                 let reason = format!("{}: {end}", connection.master);
                 return if connection.subscribed { End::Lost(reason) } else { End::Retry(reason) };
             }

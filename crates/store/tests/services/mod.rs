@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod etcd;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod zookeeper;

@@ -1,0 +1,290 @@
+//! Several masters as real processes on a real coordination service: they are killed and paused, and the cluster goes on.
+
+#[path = "../../store/tests/services/mod.rs"]
+mod services;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use sdk::build::{Framework, Task};
+use sdk::proto::v1::TaskState;
+use sdk::scheduler::{Event, Subscribed};
+use sdk::{Masters, Operator, Scheduler};
+use services::etcd::Etcd;
+use services::process::{Process, ask, free_port};
+use services::zookeeper::ZooKeeper;
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+/// How long anything may take on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+const TASKS: usize = 10;
+
+/// A master or an agent.
+struct Server {
+    process: Process,
+    address: SocketAddr,
+}
+
+/// Three masters and two agents that find each other by a URL.
+struct Cluster {
+    url: String,
+    masters: Vec<Server>,
+    agents: Vec<Server>,
+    directory: TempDir,
+}
+
+impl Cluster {
+    fn start(url: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut cluster = Self { url: url.to_owned(), masters: Vec::new(), agents: Vec::new(), directory };
+        for number in 0..3 {
+            let master = cluster.server("master", number, &[&format!("--zk={url}"), "--quorum=2"]);
+            cluster.masters.push(master);
+        }
+        for number in 0..2 {
+            let work = cluster.directory.path().join(format!("work-{number}"));
+            let flags = [
+                format!("--master={url}"),
+                format!("--work_dir={}", work.display()),
+                format!("--fetcher_cache_dir={}", work.join("cache").display()),
+                "--launcher=posix".to_owned(),
+                "--resources=cpus:8;mem:4096;disk:1000;ports:[]".to_owned(),
+            ];
+            let agent = cluster.server("agent", number, &flags.each_ref().map(String::as_str));
+            cluster.agents.push(agent);
+        }
+        cluster
+    }
+
+    fn server(&self, kind: &str, number: usize, flags: &[&str]) -> Server {
+        let port = free_port();
+        let port_flag = format!("--port={port}");
+        let own =
+            [env!("CARGO_BIN_EXE_meseta"), kind, "--ip=127.0.0.1", &port_flag, "--zk_session_timeout=4secs"];
+        let arguments = own.iter().chain(flags).map(|argument| (*argument).to_owned()).collect();
+        let mut process =
+            Process::new(arguments, &self.directory.path().join(format!("{kind}-{number}.log")));
+        process.start();
+        Server { process, address: SocketAddr::from(([127, 0, 0, 1], port)) }
+    }
+
+    fn masters(&self) -> Masters {
+        Masters::parse(&self.url).expect("a URL")
+    }
+
+    /// Waits until those masters that answer agree about the leader; its number.
+    async fn leader(&self, except: Option<usize>) -> usize {
+        eventually("the masters agree", async || {
+            let mut found = None;
+            for master in &self.masters {
+                let Ok(answer) = get(master.address, "/redirect").await else { continue };
+                let location = header(&answer, "location")?.trim_start_matches('/').to_owned();
+                let leader = self.masters.iter().position(|m| m.address.to_string() == location)?;
+                if found.is_some_and(|found| found != leader) || except == Some(leader) {
+                    return None;
+                }
+                found = Some(leader);
+            }
+            found
+        })
+        .await
+    }
+
+    /// Waits until the leader knows all agents and all tasks as running.
+    async fn whole(&self) {
+        let operator = Operator::new(self.masters());
+        eventually("all agents and tasks are known", async || {
+            let agents = operator.agents().await.ok()?.agents.iter().filter(|agent| agent.active).count();
+            let tasks = operator.tasks().await.ok()?.tasks;
+            let running = tasks.iter().filter(|task| task.state() == TaskState::TaskRunning).count();
+            (agents == self.agents.len() && running == TASKS).then_some(())
+        })
+        .await;
+    }
+}
+
+async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The whole answer to a GET.
+async fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let question = format!("GET {path} HTTP/1.0\r\nHost: x\r\n\r\n");
+    let asked = tokio::task::spawn_blocking(move || ask(address, question.as_bytes()));
+    let answer = asked.await.expect("no panic")?;
+    if answer.is_empty() { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(answer) }
+}
+
+fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let (head, _) = answer.split_once("\r\n\r\n")?;
+    head.lines().find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+/// A framework whose tasks are to live.
+struct Running {
+    scheduler: Scheduler,
+    leader: String,
+}
+
+impl Running {
+    /// Subscribes and runs the tasks.
+    async fn start(masters: Masters) -> Self {
+        let framework =
+            Framework::new("long").failover_timeout(Duration::from_secs(3600)).checkpoint(true).build();
+        let builder = Scheduler::builder(framework).masters(masters).max_backoff(Duration::from_secs(1));
+        let scheduler = builder.start().expect("a scheduler");
+        let mut running = Self { scheduler, leader: String::new() };
+        let calls = running.scheduler.calls();
+        let (mut launched, mut up) = (0, 0);
+        while up < TASKS {
+            match running.event().await {
+                Event::Subscribed(subscribed) => running.leader = id(&subscribed),
+                Event::Offers(offers) => {
+                    for offer in offers {
+                        let count = (TASKS - launched).min(TASKS / 2);
+                        let task =
+                            |n| Task::new(format!("t{n}")).command("exec sleep 1000").cpus(0.1).mem(32.0);
+                        let tasks = (launched..launched + count).map(|n| task(n).on(&offer)).collect();
+                        launched += count;
+                        calls.launch(&[offer], tasks, None).await.expect("launched");
+                    }
+                }
+                Event::Update(status) if status.state() == TaskState::TaskRunning => up += 1,
+                _ => {}
+            }
+        }
+        running
+    }
+
+    /// The next event, which must not be the end of a task.
+    async fn event(&mut self) -> Event {
+        let event = timeout(PATIENCE, self.scheduler.next_event()).await.expect("an event in time");
+        let event = event.expect("the scheduler goes on");
+        match &event {
+            Event::Error(message) => panic!("{message}"),
+            Event::Update(status) => {
+                let alive = [TaskState::TaskStaging, TaskState::TaskStarting, TaskState::TaskRunning];
+                assert!(alive.contains(&status.state()), "no task is lost: {status:?}");
+            }
+            _ => {}
+        }
+        event
+    }
+
+    /// Waits until another master has taken it.
+    async fn moved(&mut self) {
+        loop {
+            if let Event::Subscribed(subscribed) = self.event().await
+                && id(&subscribed) != self.leader
+            {
+                assert!(subscribed.again, "it is the framework that it was");
+                self.leader = id(&subscribed);
+                return;
+            }
+        }
+    }
+
+    /// Waits for an offer.
+    async fn offered(&mut self) {
+        while !matches!(self.event().await, Event::Offers(_)) {}
+    }
+}
+
+fn id(subscribed: &Subscribed) -> String {
+    subscribed.master_info.as_ref().expect("the master says who it is").id.clone()
+}
+
+/// What a standby says: little of itself, and where the leader is.
+async fn stands_by(cluster: &Cluster, standby: usize, leader: usize) {
+    let address = cluster.masters[standby].address;
+    let leader = cluster.masters[leader].address;
+    for path in ["/state", "/master/state?x=1", "/api/v1", "/master/api/v1/scheduler", "/tasks"] {
+        let answer = get(address, path).await.expect("an answer");
+        assert_eq!(
+            (status(&answer), header(&answer, "location")),
+            ("307", Some(&*format!("//{leader}{path}")))
+        );
+    }
+    let answer = get(address, "/master/redirect").await.expect("an answer");
+    assert_eq!(header(&answer, "location"), Some(&*format!("//{leader}")));
+    assert_eq!(status(&get(address, "/redirect/x").await.expect("an answer")), "404");
+    assert_eq!(status(&get(address, "/health").await.expect("an answer")), "200");
+    let metrics = get(address, "/metrics/snapshot").await.expect("an answer");
+    assert!(metrics.contains("\"master/elected\":0.0"), "{metrics}");
+}
+
+/// Kills the leader, lets it come back, pauses the next one and lets that come back.
+async fn fail_over(mut cluster: Cluster) {
+    let first = cluster.leader(None).await;
+    let mut running = Running::start(cluster.masters()).await;
+    cluster.whole().await;
+    for standby in (0..3).filter(|number| *number != first) {
+        stands_by(&cluster, standby, first).await;
+    }
+
+    cluster.masters[first].process.kill();
+    running.moved().await;
+    let second = cluster.leader(Some(first)).await;
+    cluster.whole().await;
+    running.offered().await;
+    cluster.masters[first].process.start();
+    eventually("the killed master is back", async || {
+        get(cluster.masters[first].address, "/health").await.ok()
+    })
+    .await;
+    assert_eq!(cluster.leader(None).await, second, "it is a standby");
+    stands_by(&cluster, first, second).await;
+
+    cluster.masters[second].process.pause();
+    running.moved().await;
+    cluster.whole().await;
+    running.offered().await;
+    cluster.masters[second].process.go_on();
+    let third = cluster.leader(Some(second)).await;
+    eventually("the paused master begins anew as a standby", async || {
+        let answer = get(cluster.masters[second].address, "/redirect").await.ok()?;
+        let leader = format!("//{}", cluster.masters[third].address);
+        (header(&answer, "location") == Some(&*leader)).then_some(())
+    })
+    .await;
+    stands_by(&cluster, second, third).await;
+    cluster.whole().await;
+
+    let tasks = std::process::Command::new(env!("CARGO_BIN_EXE_meseta"))
+        .args(["tasks", "--master", &cluster.url, "-o", "json"])
+        .output()
+        .expect("the command runs");
+    let tasks: serde_json::Value = serde_json::from_slice(&tasks.stdout).expect("JSON");
+    assert_eq!(tasks.as_array().map(Vec::len), Some(TASKS), "the command finds the leader as well");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn masters_on_zookeeper_fail_over_and_no_task_is_lost() {
+    let zookeeper = ZooKeeper::start();
+    let cluster = Cluster::start(&format!("zk://{}/mesos", zookeeper.address()));
+    cluster.leader(None).await;
+    let nodes = zookeeper.says("dump");
+    assert_eq!(nodes.matches("/mesos/json.info_000000000").count(), 3, "{nodes}");
+    fail_over(cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn masters_on_etcd_fail_over_and_no_task_is_lost() {
+    let etcd = Etcd::start();
+    fail_over(Cluster::start(&format!("etcd://{}/meseta", etcd.address()))).await;
+}

@@ -1,0 +1,73 @@
+//! Which master to speak to next.
+
+use std::time::Duration;
+
+use store::kv::Options;
+use store::masters::{self, Detected, Detector};
+
+use crate::address::{Address, DEFAULT_MASTER_PORT, Masters};
+
+/// How long a service may take to name a leader before that is trouble; elections are over sooner.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Finds masters: in the order of a list, or where a service says that the leading one is.
+#[derive(Debug)]
+pub(crate) enum Finder {
+    /// One after the other; they know who leads.
+    Listed(Vec<Address>),
+    /// The one that leads.
+    Service {
+        /// Follows the elections.
+        detector: Detector,
+        /// Which leader was named last.
+        epoch: Option<u64>,
+    },
+}
+
+impl Finder {
+    /// Begins to look; to be called in a runtime.
+    pub(crate) fn new(masters: &Masters) -> Self {
+        let service = masters.service().and_then(|url| masters::open(url, Options::default()));
+        match service {
+            Some(store) => Self::Service { detector: Detector::new(store), epoch: None },
+            None => Self::Listed(masters.addresses().to_vec()),
+        }
+    }
+
+    /// The master to ask as the `attempt`th. The error is why none is known.
+    pub(crate) async fn master(&mut self, attempt: usize) -> Result<Address, String> {
+        match self {
+            Self::Listed(addresses) => {
+                let listed = addresses.get(attempt % addresses.len().max(1));
+                listed.cloned().ok_or_else(|| "no master is named".to_owned())
+            }
+            Self::Service { detector, epoch } => {
+                let leader = tokio::time::timeout(PATIENCE, detector.leader()).await;
+                match (leader, detector.now()) {
+                    (Ok(info), now) => {
+                        if let Detected::Leader { epoch: found, .. } = now {
+                            *epoch = Some(found);
+                        }
+                        Address::parse(&masters::address(&info), DEFAULT_MASTER_PORT)
+                            .map_err(|error| error.to_string())
+                    }
+                    (Err(_), Detected::Unknown { reason }) => Err(reason),
+                    (Err(_), _) => Err("no master leads".to_owned()),
+                }
+            }
+        }
+    }
+
+    /// Waits until another one leads than the one named last. That none is known is no reason to leave one that answers.
+    pub(crate) async fn moved(&mut self) {
+        let Self::Service { detector, epoch } = self else { return std::future::pending().await };
+        loop {
+            if let Detected::Leader { epoch: found, .. } = detector.now()
+                && *epoch != Some(found)
+            {
+                return;
+            }
+            detector.next().await;
+        }
+    }
+}

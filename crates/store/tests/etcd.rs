@@ -1,0 +1,152 @@
+//! The store in a real etcd: what every store does, and what happens when members and connections fail.
+
+mod services;
+mod suite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use services::etcd::{Certificates, Etcd};
+use services::proxy::Proxy;
+use store::kv::{
+    Candidacy, EtcdStore, Expect, Fence, KeyValue, KvError, Observed, Observer, Options, Standing,
+};
+use suite::{Service, play, soon};
+
+/// Short, so that a test need not wait long for a lease's end.
+const SESSION: Duration = Duration::from_secs(5);
+
+fn open(url: &str) -> Arc<dyn KeyValue> {
+    let options = Options { session_timeout: SESSION, ..Options::default() };
+    Arc::new(EtcdStore::new(&url.parse().expect("a URL"), options))
+}
+
+fn client(servers: &str) -> Arc<dyn KeyValue> {
+    open(&format!("etcd://{servers}/m"))
+}
+
+/// A prefix for each scene.
+struct Prefixes(Etcd);
+
+impl Service for Prefixes {
+    fn client(&self, scene: &str) -> Arc<dyn KeyValue> {
+        let url = format!("etcd://{}/suite/{scene}", self.0.address()).parse().expect("a URL");
+        let options =
+            Options { session_timeout: Duration::from_secs(20), answer_timeout: Duration::from_secs(40) };
+        Arc::new(EtcdStore::new(&url, options))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn etcd_does_what_a_store_must() {
+    play(Prefixes(Etcd::start())).await;
+}
+
+async fn elected(candidacy: &mut Candidacy) -> Fence {
+    soon("an election", candidacy.elected()).await.expect("elected")
+}
+
+async fn sees(observer: &mut Observer, leader: &str) {
+    let wanted = |seen: &Observed| seen.leader().is_some_and(|found| found.value == leader.as_bytes());
+    soon(leader, observer.when(wanted)).await;
+}
+
+async fn sees_nothing(observer: &mut Observer) {
+    soon("no contact", observer.when(|seen| matches!(seen, Observed::Unavailable { .. }))).await;
+}
+
+async fn write(store: &dyn KeyValue, value: &str, fence: Option<&Fence>) -> Result<(), KvError> {
+    store.put("t/a", value, Expect::Anything, fence).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
+    let server = Etcd::start();
+    let proxy = Proxy::to(server.address()).await;
+    let (far, near) = (client(&proxy.address().to_string()), client(&server.address().to_string()));
+    let mut first = far.campaign("json.info", b"far".to_vec());
+    let old = elected(&mut first).await;
+    write(&*far, "far", Some(&old)).await.expect("a leader's write");
+    let mut second = near.campaign("json.info", b"near".to_vec());
+    let mut seen_far = far.observe("json.info");
+    sees(&mut seen_far, "far").await;
+
+    proxy.cut();
+    let reason = soon("the leader knows by itself", first.lost()).await;
+    assert_eq!(reason, "the session is over");
+    sees_nothing(&mut seen_far).await;
+    let new = elected(&mut second).await;
+    write(&*near, "near", Some(&new)).await.expect("the new leader's write");
+
+    proxy.mend();
+    sees(&mut seen_far, "near").await;
+    let late = write(&*far, "late", Some(&old)).await;
+    assert_eq!(late, Err(KvError::Fenced { election: "json.info".to_owned(), epoch: old.epoch() }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_are_killed_and_paused_keep_nobody_waiting() {
+    let mut server = Etcd::start();
+    server.process.kill();
+    let store = client(&server.address().to_string());
+    let mut observer = store.observe("json.info");
+    let mut candidacy = store.campaign("json.info", b"first".to_vec());
+    sees_nothing(&mut observer).await;
+    assert_eq!(candidacy.standing(), Standing::Waiting);
+    let refused = soon("an answer", store.get("t/a")).await.expect_err("nobody is there");
+    assert!(matches!(refused, KvError::Unavailable { .. }), "{refused}");
+    server.restart();
+    let fence = elected(&mut candidacy).await;
+    sees(&mut observer, "first").await;
+    write(&*store, "1", Some(&fence)).await.expect("written");
+    server.process.pause();
+    let refused = soon("an answer", write(&*store, "2", Some(&fence))).await.expect_err("nobody answers");
+    assert!(refused.is_transient(), "{refused}");
+    soon("the leader gives up by itself", candidacy.lost()).await;
+    sees_nothing(&mut observer).await;
+    server.process.go_on();
+    let mut second = store.campaign("json.info", b"second".to_vec());
+    elected(&mut second).await;
+    sees(&mut observer, "second").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_goes_on_without_any_one_of_its_members() {
+    let mut servers = Etcd::cluster(3);
+    let all: Vec<String> = servers.iter().map(|server| server.address().to_string()).collect();
+    let url = format!("etcd://{}/m", all.join(",")).parse().expect("a URL");
+    let options =
+        Options { session_timeout: Duration::from_secs(20), answer_timeout: Duration::from_secs(30) };
+    let store: Arc<dyn KeyValue> = Arc::new(EtcdStore::new(&url, options));
+    let mut candidacy = store.campaign("json.info", b"one".to_vec());
+    let fence = elected(&mut candidacy).await;
+    for (number, server) in servers.iter_mut().enumerate() {
+        server.process.kill();
+        soon("a write through the others", async {
+            while write(&*store, &number.to_string(), Some(&fence)).await.is_err() {}
+        })
+        .await;
+        sees(&mut store.observe("json.info"), "one").await;
+        server.restart();
+    }
+    assert_eq!(candidacy.standing(), Standing::Leading(fence), "it led all the time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_encrypted_and_authenticated() {
+    let certificates = Certificates::make();
+    let server = Etcd::start_encrypted(&certificates);
+    let file = |name: &str| certificates.file(name).display().to_string();
+    let base = format!("etcd://{}/m?ca={}", server.address(), file("ca.pem"));
+    let store = open(&format!("{base}&cert={}&key={}", file("client.pem"), file("client.key")));
+    write(&*store, "1", None).await.expect("written");
+    let options = Options { session_timeout: SESSION, answer_timeout: Duration::from_secs(2) };
+    for without in [base.clone(), format!("etcd://{}/m", server.address())] {
+        let store: Arc<dyn KeyValue> = Arc::new(EtcdStore::new(&without.parse().expect("a URL"), options));
+        let refused = store.get("t/a").await.expect_err("who are you?");
+        assert!(refused.is_transient(), "{refused}");
+    }
+    let nowhere = open(&format!("etcd://{}/m?ca=/no/such/file", server.address()));
+    let refused = nowhere.get("t/a").await.expect_err("no certificates");
+    assert!(refused.to_string().contains("/no/such/file"), "{refused}");
+}

@@ -1,0 +1,133 @@
+//! etcd servers: one, or a cluster, also with certificates.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::process::{Process, free_port};
+
+/// A server, which keeps its ports and its data when it is killed and started again.
+#[derive(Debug)]
+pub(crate) struct Etcd {
+    pub(crate) process: Process,
+    port: u16,
+    _directory: TempDir,
+}
+
+impl Etcd {
+    /// A server alone, ready.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A server that wants encrypted connections from clients with certificates.
+    pub(crate) fn start_encrypted(certificates: &Certificates) -> Self {
+        let file = |name: &str| certificates.file(name).display().to_string();
+        Self::start_with(&[
+            "--client-cert-auth".to_owned(),
+            format!("--trusted-ca-file={}", file("ca.pem")),
+            format!("--cert-file={}", file("server.pem")),
+            format!("--key-file={}", file("server.key")),
+        ])
+    }
+
+    fn start_with(flags: &[String]) -> Self {
+        let ports = [free_port(), free_port()];
+        let mut server = Self::new(0, ports, &member(0, ports), flags);
+        server.restart();
+        server
+    }
+
+    /// Servers that form a cluster, ready.
+    pub(crate) fn cluster(size: usize) -> Vec<Self> {
+        let ports: Vec<[u16; 2]> = (0..size).map(|_| [free_port(), free_port()]).collect();
+        let members: Vec<String> = ports.iter().enumerate().map(|(n, ports)| member(n, *ports)).collect();
+        let server = |(n, ports): (usize, &[u16; 2])| Self::new(n, *ports, &members.join(","), &[]);
+        let mut servers: Vec<Self> = ports.iter().enumerate().map(server).collect();
+        for server in &mut servers {
+            server.process.start();
+        }
+        for server in &mut servers {
+            server.ready();
+        }
+        servers
+    }
+
+    fn new(number: usize, [port, peers]: [u16; 2], members: &str, flags: &[String]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let scheme = if flags.is_empty() { "http" } else { "https" };
+        let mut arguments: Vec<String> = [
+            "etcd".to_owned(),
+            format!("--name=m{number}"),
+            format!("--data-dir={}", directory.path().join("data").display()),
+            format!("--listen-client-urls={scheme}://127.0.0.1:{port}"),
+            format!("--advertise-client-urls={scheme}://127.0.0.1:{port}"),
+            format!("--listen-peer-urls=http://127.0.0.1:{peers}"),
+            format!("--initial-advertise-peer-urls=http://127.0.0.1:{peers}"),
+            format!("--initial-cluster={members}"),
+            "--heartbeat-interval=100".to_owned(),
+            "--election-timeout=1000".to_owned(),
+        ]
+        .to_vec();
+        arguments.extend_from_slice(flags);
+        let process = Process::new(arguments, &directory.path().join("log"));
+        Self { process, port, _directory: directory }
+    }
+
+    /// Starts it, again if need be, and waits until it listens.
+    pub(crate) fn restart(&mut self) {
+        self.process.start();
+        self.ready();
+    }
+
+    fn ready(&mut self) {
+        let address = self.address();
+        self.process.ready(move || std::net::TcpStream::connect(address).map(|_| true));
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+}
+
+fn member(number: usize, [_, peers]: [u16; 2]) -> String {
+    format!("m{number}=http://127.0.0.1:{peers}")
+}
+
+/// An authority, a server and a client, made for one test.
+#[derive(Debug)]
+pub(crate) struct Certificates(TempDir);
+
+impl Certificates {
+    pub(crate) fn make() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let made = Self(directory);
+        made.openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem");
+        std::fs::write(
+            made.file("names"),
+            "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n",
+        )
+        .expect("written");
+        for name in ["server", "client"] {
+            made.openssl(&format!(
+                "req -newkey rsa:2048 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr"
+            ));
+            made.openssl(&format!(
+                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out {name}.pem"
+            ));
+        }
+        made
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        Path::new(self.0.path()).join(name)
+    }
+
+    fn openssl(&self, words: &str) {
+        let made = Command::new("openssl").args(words.split(' ')).current_dir(self.0.path()).output();
+        let made = made.expect("openssl");
+        assert!(made.status.success(), "{words}: {}", String::from_utf8_lossy(&made.stderr));
+    }
+}

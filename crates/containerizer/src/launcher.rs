@@ -65,6 +65,8 @@ pub struct GroupSpec {
     pub sandbox: PathBuf,
     /// What those in it may use together.
     pub limits: Limits,
+    /// What else it asks for. Of that, only whose shared memory and processes those in it see is of concern.
+    pub wishes: Wishes,
 }
 
 /// A container that an earlier launcher has started, as the agent remembers it.

@@ -198,6 +198,10 @@ impl Part for Step {
                 5_u8.put(out);
                 bind.put(out);
             }
+            Self::EnterFile(path) => {
+                6_u8.put(out);
+                path.put(out);
+            }
         }
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
@@ -208,6 +212,7 @@ impl Part for Step {
             3 => Self::DetachMounts,
             4 => Self::Mount(Part::take(input)?),
             5 => Self::Bind(Part::take(input)?),
+            6 => Self::EnterFile(Part::take(input)?),
             _ => return Err(Malformed),
         })
     }
@@ -248,6 +253,7 @@ mod tests {
             owns_pids: false,
             steps: vec![
                 Step::JoinCgroup("/sys/fs/cgroup/x/cgroup.procs".into()),
+                Step::EnterFile("/run/ipc".into()),
                 Step::Enter(Namespaces { network: true, ..Namespaces::default() }),
                 Step::Unshare(Namespaces { mount: true, ipc: true, pid: false, network: false, uts: true }),
                 Step::DetachMounts,

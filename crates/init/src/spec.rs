@@ -39,6 +39,8 @@ pub enum Step {
     JoinCgroup(PathBuf),
     /// Enters namespaces of the process behind [`FD_CONTAINER`](crate::FD_CONTAINER).
     Enter(Namespaces),
+    /// Enters the namespace that a file stands for: what keeps it is mounted there.
+    EnterFile(PathBuf),
     /// Makes new namespaces and enters them. Pids are not among them: an init is born into those.
     Unshare(Namespaces),
     /// Keeps mounts made from here on from reaching the namespace we came from; those made there still arrive.

@@ -1,9 +1,10 @@
 //! Steps before the task: cgroups and namespaces.
 
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use rustix::mount::{MountPropagationFlags, mount_change};
-use rustix::thread::UnshareFlags;
+use rustix::thread::{UnshareFlags, move_into_link_name_space};
 
 use crate::enter;
 use crate::mounts;
@@ -15,6 +16,7 @@ pub(crate) fn take(step: &Step) -> Result<(), Failure> {
     match step {
         Step::JoinCgroup(procs) => join(procs),
         Step::Enter(namespaces) => enter::enter(*namespaces),
+        Step::EnterFile(path) => enter_file(path),
         Step::Unshare(namespaces) => unshare(*namespaces),
         Step::DetachMounts => {
             let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
@@ -28,6 +30,12 @@ pub(crate) fn take(step: &Step) -> Result<(), Failure> {
 fn join(procs: &Path) -> Result<(), Failure> {
     // To the kernel 0 is whoever writes, whatever its number is in its own namespace.
     std::fs::write(procs, "0").trying(|| format!("cannot join the cgroup {procs:?}"))
+}
+
+fn enter_file(path: &Path) -> Result<(), Failure> {
+    let attempt = || format!("cannot enter the namespace of {path:?}");
+    let namespace = std::fs::File::open(path).trying(attempt)?;
+    move_into_link_name_space(namespace.as_fd(), None).trying(attempt)
 }
 
 #[expect(unsafe_code, reason = "leaving shared descriptors behind is unsafe in general")]

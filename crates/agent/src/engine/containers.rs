@@ -53,6 +53,8 @@ struct Live {
     limitation: Option<Limitation>,
     /// What it may use.
     limits: Limits,
+    /// What else it is launched with.
+    wishes: Wishes,
 }
 
 /// All containers that are not over.
@@ -123,6 +125,7 @@ impl Containers {
                 volumes: Vec::new(),
                 limitation,
                 limits: convert::limits(&resources, limits, &self.work_dir),
+                wishes: Wishes::default(),
             };
             self.live.insert(container_id.clone(), live);
             if !matches!(fate, Fate::Running(_)) {
@@ -210,12 +213,13 @@ impl Containers {
         let user = Some(spec.user.to_string());
         let limits = convert::limits(&spec.resources, spec.limits, &self.work_dir);
         let asked = self.asked(&spec);
+        let wishes = asked.as_ref().map(|(wishes, _)| wishes.clone()).unwrap_or_default();
         let (launch, uris) = match &spec.kind {
             ContainerKind::Group => (None, Vec::new()),
             ContainerKind::Process(command) => {
-                let wishes = asked.as_ref().map(|(wishes, _)| wishes.clone()).unwrap_or_default();
                 let outputs = asked.as_ref().ok().and_then(|(_, outputs)| *outputs);
-                let launch = LaunchSpec { outputs, ..launch_spec(&spec, command, limits.clone(), wishes) };
+                let launch = launch_spec(&spec, command, limits.clone(), wishes.clone());
+                let launch = LaunchSpec { outputs, ..launch };
                 (Some(Box::new(launch)), command.uris.iter().map(uri).collect())
             }
         };
@@ -246,6 +250,7 @@ impl Containers {
             volumes: spec.volumes,
             limitation: None,
             limits,
+            wishes,
         };
         self.live.insert(container_id, live);
     }
@@ -286,6 +291,7 @@ impl Containers {
                     container_id: container_id.clone(),
                     sandbox: PathBuf::from(&*live.directory),
                     limits: live.limits.clone(),
+                    wishes: live.wishes.clone(),
                 };
                 match self.launcher.launch_group(spec) {
                     Ok(()) => {

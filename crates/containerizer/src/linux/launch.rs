@@ -10,6 +10,7 @@ use super::Shared;
 use super::isolators::{self, Plan, Subject};
 use super::queue::Job;
 use super::record::First;
+use super::shared::{self, Around};
 use super::spawn::{self, Child, Given};
 use super::table::{Phase, Process, parent};
 use super::watch::Kind;
@@ -76,18 +77,15 @@ impl Shared {
     }
 
     pub(super) fn plan(&self, spec: &LaunchSpec, user: Option<&User>) -> Result<Plan, LaunchError> {
-        let parent_sandbox = parent(&spec.container_id).and_then(|parent| {
+        let around = parent(&spec.container_id).and_then(|parent| {
             let containers = self.table.lock();
-            containers.by_id.get(&parent).map(|parent| parent.sandbox.clone())
+            let container = containers.by_id.get(&parent)?;
+            Some(Around::new(container.sandbox.clone(), &self.records.of(&parent)))
         });
         let mut plan = Plan::default();
         plan.task = task(spec, user);
-        let subject = Subject {
-            options: &self.options,
-            profiles: &self.profiles,
-            spec,
-            parent_sandbox: parent_sandbox.as_deref(),
-        };
+        let subject =
+            Subject { options: &self.options, profiles: &self.profiles, spec, around: around.as_ref() };
         isolators::prepare(&subject, &mut plan)?;
         Ok(plan)
     }
@@ -164,10 +162,13 @@ impl Shared {
     }
 
     pub(super) fn launch_group(&self, spec: GroupSpec) -> Result<(), LaunchError> {
-        let GroupSpec { container_id, sandbox, limits } = spec;
-        self.records.create(&container_id)?;
+        let GroupSpec { container_id, sandbox, limits, wishes } = spec;
+        isolators::check_group(&wishes, &self.options)?;
+        let record = self.records.create(&container_id)?;
         self.table.lock().insert(&container_id, Phase::Group, sandbox, limits.clone());
-        let made = self.group(&container_id, &limits, false).map(drop);
+        let made = self
+            .group(&container_id, &limits, false)
+            .and_then(|_| shared::make(&record, &wishes, &self.options));
         if made.is_err() {
             // Nobody has joined it: there is nothing in the way.
             let _ = self.cgroups.group(&container_id).remove();

@@ -26,6 +26,7 @@ mod queue;
 mod record;
 mod recover;
 mod remove;
+mod shared;
 mod spawn;
 mod statistics;
 mod table;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use base::ContainerId;
 
+use super::shared;
 use crate::launcher::LaunchError;
 use crate::procs;
 
@@ -102,6 +103,7 @@ impl Records {
 
     pub(super) fn remove(&self, container_id: &ContainerId) {
         let path = self.of(container_id);
+        shared::release(&path);
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!(path = %path.display(), %error, "the record of a container cannot be removed");

@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process, pidfd_send_signal};
 
 use super::Shared;
 use super::queue::Job;
+use super::shared;
 use super::table::{Phase, Process};
 use crate::cgroups::Group;
 use crate::launcher::ContainerEvent;
@@ -78,10 +79,10 @@ impl Shared {
 
     /// Removes what is left of a container whose init is gone.
     pub(super) fn remove(&self, container_id: &ContainerId, tries: u32) {
-        let group = {
+        let (group, holds_others) = {
             let containers = self.table.lock();
             let Some(container) = containers.by_id.get(container_id) else { return };
-            container.group.clone()
+            (container.group.clone(), matches!(container.phase, Phase::Group))
         };
         if let Some(group) = group
             && let Err(reason) = end_group(&group, tries)
@@ -91,6 +92,9 @@ impl Shared {
                 tracing::error!(%container_id, reason, "a container cannot be removed; still trying");
             }
             return self.queue.push_later(Job::Remove(container_id.clone(), tries.saturating_add(1)), wait);
+        }
+        if holds_others {
+            shared::release(&self.records.of(container_id));
         }
         let refused = self.table.remove(container_id).and_then(|container| container.refused);
         let container_id = container_id.clone();

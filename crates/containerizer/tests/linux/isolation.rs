@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use containerizer::{Ipc, Launcher, Rlimit, Seccomp, Volume, VolumeFrom};
+use containerizer::{Ipc, Launcher, Rlimit, Volume, VolumeFrom, Wishes};
 
 use crate::support::{Asked, FULL, Fixture, shell};
 
@@ -42,6 +42,116 @@ fn shared_memory_is_ones_own() {
     let mut shared = shell("readlink /proc/self/ns/ipc");
     shared.wishes.ipc = Ipc::ShareParent;
     assert_eq!(fixture.output_of("shared", shared).trim_end(), own);
+}
+
+fn group(fixture: &Fixture, wishes: Wishes) -> base::ContainerId {
+    let sandbox = fixture.sandbox("g");
+    containerizer::create_sandbox(&sandbox, None).expect("a sandbox");
+    let container_id = base::ContainerId::from("g");
+    let limits = containerizer::Limits { memory: Some(128 << 20), cpus: Some(1.0), ..Default::default() };
+    let spec = containerizer::GroupSpec { container_id: container_id.clone(), sandbox, limits, wishes };
+    fixture.launcher().launch_group(spec).expect("a group");
+    container_id
+}
+
+fn in_group(line: &str, ipc: Ipc) -> Asked {
+    let mut asked = shell(line);
+    asked.wishes.shares_limits = true;
+    asked.wishes.ipc = ipc;
+    asked
+}
+
+/// Makes a System V message queue, which stays when its maker is gone; and counts those that are there.
+const MAKE_QUEUE: &str = "ipcmk -Q > /dev/null";
+const COUNT_QUEUES: &str = "tail -n +2 /proc/sysvipc/msg | grep -c . || true";
+
+#[test]
+fn containers_of_a_group_share_their_memory() {
+    let mut fixture = Fixture::new(FULL);
+    let own = fs::read_link("/proc/self/ns/ipc").expect("readable").display().to_string();
+    let group = group(&fixture, Wishes { ipc: Ipc::Private, shm_size: Some(3 << 20), ..Wishes::default() });
+    let line = format!("{MAKE_QUEUE}; touch /dev/shm/here; readlink /proc/self/ns/ipc");
+    let first = fixture.output_of("g.first", in_group(&line, Ipc::ShareParent));
+    assert_ne!(first.trim_end(), own);
+    assert!(!std::path::Path::new("/dev/shm/here").exists());
+    let size = "df -k --output=size /dev/shm | tail -1";
+    let line = format!("readlink /proc/self/ns/ipc; {COUNT_QUEUES}; ls /dev/shm; {size}");
+    // Also when nobody has been there in between, and after the launcher was started anew.
+    for name in ["g.second", "g.third"] {
+        let output = fixture.output_of(name, in_group(&line, Ipc::ShareParent));
+        assert_eq!(output.split_whitespace().collect::<Vec<_>>(), [first.trim_end(), "1", "here", "3072"]);
+        fixture.restart();
+        let known = containerizer::Known {
+            container_id: group.clone(),
+            sandbox: fixture.sandbox("g"),
+            limits: containerizer::Limits::default(),
+            group: true,
+        };
+        assert_eq!(fixture.launcher().recover(vec![known]), containerizer::Recovered::default());
+    }
+    // Who says nothing has the group's namespace and the machine's files; who wants its own has its own.
+    let output = fixture.output_of("g.unset", in_group(&format!("{COUNT_QUEUES}; ls /dev/shm"), Ipc::Unset));
+    assert_eq!(output.lines().next(), Some("1"));
+    assert!(!output.contains("here"), "{output}");
+    let line = format!("{COUNT_QUEUES}; ls /dev/shm; {MAKE_QUEUE}; touch /dev/shm/mine");
+    assert_eq!(fixture.output_of("g.private", in_group(&line, Ipc::Private)), "0\n");
+    let line = format!("{COUNT_QUEUES}; ls /dev/shm");
+    assert_eq!(fixture.output_of("g.last", in_group(&line, Ipc::ShareParent)), "1\nhere\n");
+    fixture.launcher().destroy(&group);
+    fixture.destroyed();
+    let mounts = fs::read_to_string("/proc/self/mounts").expect("readable");
+    assert!(!mounts.contains(&fixture.root.path().display().to_string()), "nothing stays mounted: {mounts}");
+}
+
+#[test]
+fn a_group_that_shares_the_machines_memory_gives_it_to_those_in_it() {
+    let fixture = Fixture::new(FULL);
+    let own = fs::read_link("/proc/self/ns/ipc").expect("readable").display().to_string();
+    let group = group(&fixture, Wishes { ipc: Ipc::ShareParent, ..Wishes::default() });
+    for (name, ipc) in [("g.unset", Ipc::Unset), ("g.shared", Ipc::ShareParent)] {
+        let output = fixture.output_of(name, in_group("readlink /proc/self/ns/ipc", ipc));
+        assert_eq!(output.trim_end(), own);
+    }
+    fixture.launcher().destroy(&group);
+    fixture.destroyed();
+}
+
+#[test]
+fn what_a_group_left_behind_shared_is_given_back() {
+    let mut fixture = Fixture::new(FULL);
+    group(&fixture, Wishes { ipc: Ipc::Private, ..Wishes::default() });
+    fixture.restart();
+    assert_eq!(fixture.launcher().recover(Vec::new()).removed, ["g"]);
+    let mounts = fs::read_to_string("/proc/self/mounts").expect("readable");
+    assert!(!mounts.contains(&fixture.root.path().display().to_string()), "{mounts}");
+}
+
+#[test]
+fn the_machines_processes_are_seen_only_by_whom_that_is_allowed() {
+    let own = fs::read_link("/proc/self/ns/pid").expect("readable").display().to_string();
+    let sharing = |line: &str| {
+        let mut asked = in_group(line, Ipc::Unset);
+        asked.wishes.shares_pids = true;
+        asked
+    };
+    let line = "readlink /proc/self/ns/pid";
+    let fixture = Fixture::new(FULL);
+    assert_eq!(fixture.output_of("alone", sharing(line)).trim_end(), own);
+    // In a group that has not got them nobody has.
+    let plain = group(&fixture, Wishes::default());
+    fixture.launch("g.task", sharing(line));
+    assert!(fixture.failed().to_string().contains("share_pid_namespace"));
+    fixture.launcher().destroy(&plain);
+    fixture.destroyed();
+    fixture.launcher().forget(&plain);
+    let open = group(&fixture, Wishes { shares_pids: true, ..Wishes::default() });
+    assert_eq!(fixture.output_of("g.task", sharing(line)).trim_end(), own);
+    assert_ne!(fixture.output_of("g.own", in_group(line, Ipc::Unset)).trim_end(), own);
+    fixture.launcher().destroy(&open);
+    fixture.destroyed();
+    let strict = Fixture::with(FULL, |options| options.forbid_sharing_pids = true);
+    strict.launch("alone", sharing(line));
+    assert!(strict.failed().to_string().contains("Sharing agent pid namespace"));
 }
 
 #[test]
@@ -125,7 +235,8 @@ fn containers_of_a_group_share_a_directory_of_its_sandbox() {
     containerizer::create_sandbox(&sandbox, None).expect("a sandbox");
     let group = base::ContainerId::from("g");
     let limits = containerizer::Limits { memory: Some(64 << 20), cpus: Some(1.0), ..Default::default() };
-    let spec = containerizer::GroupSpec { container_id: group.clone(), sandbox, limits };
+    let spec =
+        containerizer::GroupSpec { container_id: group.clone(), sandbox, limits, wishes: Default::default() };
     fixture.launcher().launch_group(spec).expect("a group");
     let shared = || volume(VolumeFrom::ParentSandbox("pool".into()), "pool", false);
     let mut writer = with_volume("echo hello > pool/file", shared());
@@ -147,91 +258,4 @@ fn resource_limits_hold() {
         Rlimit { resource: 4, soft: Some(0), hard: Some(0) },
     ];
     assert_eq!(fixture.output_of("c", asked), "99\n0\n");
-}
-
-const NET_RAW: u64 = 1 << 13;
-const CHOWN: u64 = 1;
-
-#[test]
-fn capabilities_are_those_that_were_asked_for() {
-    let fixture = Fixture::new("linux/capabilities");
-    let status = "grep -E '^Cap(Eff|Bnd|Amb)' /proc/self/status | cut -f2";
-    for user in [None, Some("nobody".to_owned())] {
-        let mut asked = Asked { user: user.clone(), ..shell(status) };
-        asked.wishes.effective_capabilities = Some(NET_RAW);
-        asked.wishes.bounding_capabilities = Some(NET_RAW | CHOWN);
-        let name = user.unwrap_or_else(|| "root".to_owned());
-        let output = fixture.output_of(&name, asked);
-        let sets: Vec<u64> =
-            output.lines().map(|line| u64::from_str_radix(line, 16).expect("a set")).collect();
-        assert_eq!(sets, [NET_RAW, NET_RAW | CHOWN, NET_RAW], "{name}");
-    }
-    let mut asked = shell("touch x && chown 1 x");
-    asked.wishes.bounding_capabilities = Some(NET_RAW);
-    assert_ne!(fixture.run("bound", asked).status, 0);
-}
-
-#[test]
-fn capabilities_stay_within_the_operators_bound() {
-    let fixture = Fixture::with("linux/capabilities", |options| {
-        options.bounding_capabilities = Some(CHOWN);
-    });
-    let mut asked = shell("true");
-    asked.wishes.effective_capabilities = Some(NET_RAW);
-    fixture.launch("c", asked);
-    let error = fixture.failed().to_string();
-    assert!(error.contains("{NET_RAW} are not within {CHOWN}"), "{error}");
-}
-
-#[test]
-fn a_forbidden_system_call_fails() {
-    let profiles = tempfile::tempdir().expect("a directory");
-    let forbid = |name: &str, call: &str| {
-        let profile = format!(
-            r#"{{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [], "syscalls": [
-                {{"names": ["{call}"], "action": "SCMP_ACT_ERRNO", "args": [], "includes": {{}}, "excludes": {{}}}}]}}"#
-        );
-        fs::write(profiles.path().join(name), profile).expect("writable");
-    };
-    forbid("no-mkdir", "mkdir");
-    forbid("no-sync", "sync");
-    for isolation in ["linux/seccomp", "linux/seccomp,linux/nnp"] {
-        let fixture = Fixture::with(isolation, |options| {
-            options.seccomp_config_dir = Some(profiles.path().to_owned());
-            options.seccomp_profile = Some("no-mkdir".to_owned());
-        });
-        let line = "mkdir made 2>&1; test -d made";
-        assert_ne!(fixture.run("default", shell(line)).status, 0);
-        assert!(fixture.read("default", "stdout").contains("Operation not permitted"));
-        let with = |seccomp| {
-            let mut asked = shell(line);
-            asked.wishes.seccomp = seccomp;
-            asked
-        };
-        assert_eq!(fixture.run("unconfined", with(Seccomp::Unconfined)).status, 0);
-        assert_eq!(fixture.run("other", with(Seccomp::Profile("no-sync".to_owned()))).status, 0);
-        fixture.launch("absent", with(Seccomp::Profile("absent".to_owned())));
-        assert!(fixture.failed().to_string().contains("absent"));
-    }
-}
-
-#[test]
-fn no_new_privileges_are_to_be_had() {
-    let line = "grep NoNewPrivs /proc/self/status | cut -f2";
-    assert_eq!(Fixture::new("linux/nnp").output_of("c", shell(line)), "1\n");
-    assert_eq!(Fixture::new("posix/cpu").output_of("c", shell(line)), "0\n");
-}
-
-#[test]
-fn devices_that_are_not_for_everybody_cannot_be_used() {
-    let fixture = Fixture::with("cgroups/devices,filesystem/linux", |options| {
-        options.devices = vec!["c 1:11 r".to_owned()];
-    });
-    // A disk, the kernel's memory, and one that was allowed: its log.
-    let line = "mknod d b 7 0 && mknod m c 1 1 && head -c1 /dev/zero > /dev/null && : < /dev/kmsg && echo fine; \
-                : < d; : < m";
-    fixture.run("c", shell(line));
-    assert_eq!(fixture.read("c", "stdout"), "fine\n");
-    let errors = fixture.read("c", "stderr");
-    assert!(errors.contains("Operation not permitted"), "{errors}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use containerizer::{Launcher, Limit, LimitationKind, Limits};
+use containerizer::{Launcher, Limit, LimitationKind, Limits, VolumeLimit};
 
 use crate::support::{Asked, FULL, Fixture, shell, wait_for};
 
@@ -131,6 +131,81 @@ fn too_much_in_the_sandbox_is_found_out() {
 }
 
 #[test]
+fn too_much_in_a_volume_is_found_out_unless_it_is_a_disk_of_its_own() {
+    let volume = tempfile::tempdir().expect("a directory");
+    let fixture = Fixture::with("disk/du,filesystem/linux,namespaces/pid", |options| {
+        options.disk_interval = Duration::from_millis(20);
+        options.enforce_disk = true;
+    });
+    let path = volume.path().join("big");
+    let line = format!("head -c 4194304 /dev/urandom > {0}; sync {0}; sleep 100", path.display());
+    let limits = |is_mount| {
+        let volume = VolumeLimit { path: volume.path().to_owned(), bytes: 2 << 20, is_mount };
+        Limits { volumes: vec![volume], ..shell("").limits }
+    };
+    let container_id = fixture.launch("mount", with(&line, limits(true)));
+    fixture.launched();
+    wait_for(|| {
+        let usage = fixture.launcher().usage();
+        usage[&container_id].volumes[0].used.is_some_and(|used| used >= 4 << 20)
+    });
+    fixture.launcher().destroy(&container_id);
+    assert_eq!(fixture.ended().limitation, None, "its file system bounds it");
+    fixture.destroyed();
+    std::fs::remove_file(&path).expect("it is there");
+    let ended = fixture.run("directory", with(&line, limits(false)));
+    let limitation = ended.limitation.expect("it holds too much");
+    assert!(matches!(limitation.kind, LimitationKind::Disk { .. }), "{limitation:?}");
+    assert!(limitation.message.contains(&volume.path().display().to_string()), "{}", limitation.message);
+}
+
+#[test]
+fn weights_follow_requests() {
+    let fixture = Fixture::with(FULL, |options| options.cfs = true);
+    let weight = |name: &str, limits: Limits| {
+        let container_id = fixture.launch(name, with("sleep 100", limits));
+        fixture.launched();
+        let found = fixture.of_group(name, ["cpu.shares", "cpu.weight"]);
+        let quota = fixture.of_group(name, ["cpu.cfs_quota_us", "cpu.max"]);
+        fixture.launcher().destroy(&container_id);
+        fixture.ended();
+        fixture.destroyed();
+        (found, quota.split(' ').next().unwrap_or_default().to_owned())
+    };
+    let second = fixture.launcher().cgroups_version() == 2;
+    let each = |first: &str, other: &str| if second { other.to_owned() } else { first.to_owned() };
+    let plain = Limits { cpus: Some(0.5), ..Limits::default() };
+    assert_eq!(weight("plain", plain.clone()), (each("512", "50"), "50000".to_owned()));
+    let revocable = Limits { cpus: Some(2.0), cpus_revocable: true, ..Limits::default() };
+    assert_eq!(weight("revocable", revocable).0, each("20", "2"));
+    let unlimited = Limits { cpus_limit: Limit::Unlimited, ..plain };
+    assert_eq!(weight("unlimited", unlimited).1, each("-1", "max"));
+}
+
+#[test]
+fn a_container_has_a_group_of_its_own_of_every_controller() {
+    let fixture = Fixture::new("cgroups/all,filesystem/linux,namespaces/pid");
+    let output = fixture.output_of("c", shell("cat /proc/self/cgroup; nproc"));
+    let own = format!("/{}/c", fixture.options.cgroups_root);
+    let of = |controller: &str| {
+        let mut lines = output.lines();
+        lines.any(|line| {
+            line.split(':').nth(1).is_some_and(|names| names == controller) && line.ends_with(&own)
+        })
+    };
+    if fixture.launcher().cgroups_version() == 2 {
+        assert!(of(""), "{output}");
+    } else {
+        for controller in ["cpu", "cpuset", "memory", "blkio", "devices", "pids", "freezer"] {
+            assert!(of(controller), "{controller}: {output}");
+        }
+    }
+    // In a new group of processors there is none until somebody says which.
+    let processors = std::thread::available_parallelism().expect("known").to_string();
+    assert_eq!(output.lines().last(), Some(&*processors));
+}
+
+#[test]
 fn listening_on_a_port_of_somebody_else_is_found_out() {
     let fixture = Fixture::with("network/ports,filesystem/linux,namespaces/pid", |options| {
         options.ports_interval = Duration::from_millis(20);
@@ -165,7 +240,8 @@ fn a_group_of_containers_shares_its_limit() {
     containerizer::create_sandbox(&sandbox, None).expect("a sandbox");
     let group = base::ContainerId::from("g");
     let limits = Limits { memory: Some(64 << 20), cpus: Some(1.0), ..Limits::default() };
-    let spec = containerizer::GroupSpec { container_id: group.clone(), sandbox, limits };
+    let spec =
+        containerizer::GroupSpec { container_id: group.clone(), sandbox, limits, wishes: Default::default() };
     fixture.launcher().launch_group(spec).expect("a group");
     let mut asked = shell(&hog(100));
     asked.limits.memory = Some(32 << 20);

@@ -8,6 +8,7 @@ mod life;
 mod limits;
 mod logs;
 mod recovery;
+mod rights;
 mod support;
 mod usage;
 mod version_2;

@@ -199,6 +199,14 @@ impl Fixture {
         found.trim_end().to_owned()
     }
 
+    /// What a file of a container's control group holds, in whichever hierarchy has it: first the name in version 1.
+    pub(crate) fn of_group(&self, name: &str, files: [&str; 2]) -> String {
+        let groups = self.groups().into_iter().filter(|path| path.ends_with(name));
+        let mut paths = groups.flat_map(|path| files.map(|file| path.join(file)));
+        let text = paths.find_map(|path| fs::read_to_string(path).ok());
+        text.unwrap_or_else(|| panic!("no group of {name} has {files:?}")).trim().to_owned()
+    }
+
     /// Every directory of control groups below this launcher's roots.
     pub(crate) fn groups(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();

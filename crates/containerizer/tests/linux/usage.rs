@@ -116,7 +116,7 @@ fn a_group_uses_what_those_in_it_use() {
     containerizer::create_sandbox(&sandbox, None).expect("a sandbox");
     let limits = Limits { memory: Some(256 << 20), cpus: Some(1.0), ..Limits::default() };
     let container_id = base::ContainerId::from("g");
-    let spec = GroupSpec { container_id: container_id.clone(), sandbox, limits };
+    let spec = GroupSpec { container_id: container_id.clone(), sandbox, limits, wishes: Default::default() };
     fixture.launcher().launch_group(spec).expect("a group");
     assert_eq!(usage(&fixture, "g").processes, 0, "it has none of its own");
     for name in ["g.one", "g.two"] {

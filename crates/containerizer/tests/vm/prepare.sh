@@ -29,7 +29,7 @@ chmod +x root/init
 printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' > root/etc/passwd
 printf 'root:x:0:\nnogroup:x:65534:\n' > root/etc/group
 echo vm > root/etc/hostname
-programs="cat chown cut df env grep head id ls mkdir mknod mount printf python3 readlink rm setsid sh sleep sync tail
+programs="cat chown cut df env grep head id ipcmk ls mkdir mknod mount nproc printf python3 readlink rm setsid sh sleep sync tail
     test touch true"
 for program in $programs; do
     cp -L "$(type -P "$program")" root/bin/

@@ -10,6 +10,7 @@ mod memory;
 mod namespaces;
 mod pids;
 mod seccomp;
+mod seccomp_program;
 mod volumes;
 
 use std::path::Path;
@@ -17,11 +18,13 @@ use std::path::Path;
 use init::{Namespaces, Spec, Step};
 
 use super::options::{Isolator, LinuxOptions};
+use super::shared::Around;
 use crate::cgroups::Group;
 use crate::isolation::Limits;
 use crate::launcher::{LaunchError, LaunchSpec};
 
 pub(super) use devices::check as check_devices;
+pub(super) use namespaces::{check_group, shm_options};
 pub(super) use seccomp::Profiles;
 
 /// A container that is about to be started, as the isolators see it.
@@ -29,17 +32,13 @@ pub(super) struct Subject<'a> {
     pub(super) options: &'a LinuxOptions,
     pub(super) profiles: &'a Profiles,
     pub(super) spec: &'a LaunchSpec,
-    /// The sandbox of the container that it is nested in.
-    pub(super) parent_sandbox: Option<&'a Path>,
+    /// The container that it is nested in.
+    pub(super) around: Option<&'a Around>,
 }
 
 impl Subject<'_> {
     fn has(&self, isolator: Isolator) -> bool {
         self.options.isolation.has(isolator)
-    }
-
-    fn nested(&self) -> bool {
-        self.spec.container_id.as_str().contains('.')
     }
 }
 
@@ -49,6 +48,8 @@ impl Subject<'_> {
 pub(super) struct Plan {
     /// Whether its init is the first of a new pid namespace.
     pub(super) new_pids: bool,
+    /// Namespaces of others that it enters.
+    enters: Vec<Step>,
     namespaces: Namespaces,
     mounts: Vec<Step>,
     binds: Vec<Step>,
@@ -64,6 +65,7 @@ impl Plan {
         launch: &LaunchSpec,
     ) -> Spec {
         let mut steps: Vec<Step> = doors.into_iter().map(Step::JoinCgroup).collect();
+        steps.extend(self.enters);
         if self.namespaces != Namespaces::default() {
             steps.push(Step::Unshare(self.namespaces));
         }

@@ -1,11 +1,11 @@
 //! `namespaces/pid` and `namespaces/ipc`: seeing nobody else's processes and shared memory.
 
-use init::{Mount, Step};
+use init::{Bind, Mount, Source, Step};
 
 use super::{Plan, Subject};
-use crate::isolation::Ipc;
+use crate::isolation::{Ipc, Wishes};
 use crate::launcher::LaunchError;
-use crate::linux::options::Isolator;
+use crate::linux::options::{Isolator, LinuxOptions};
 
 pub(super) fn prepare(subject: &Subject<'_>, plan: &mut Plan) -> Result<(), LaunchError> {
     if subject.has(Isolator::NamespacesPid) {
@@ -19,40 +19,81 @@ pub(super) fn prepare(subject: &Subject<'_>, plan: &mut Plan) -> Result<(), Laun
 
 fn prepare_pids(subject: &Subject<'_>, plan: &mut Plan) -> Result<(), LaunchError> {
     if subject.spec.wishes.shares_pids {
-        if subject.options.forbid_sharing_pids && !subject.nested() {
-            return Err(refuse("sharing the agent's pid namespace is not allowed"));
-        }
-        return Ok(());
+        return match subject.around {
+            None => may_share_pids(subject.options),
+            // What is around it shares them, too, and was allowed to.
+            Some(around) if around.shares_pids => Ok(()),
+            // There is no process that could hold such a namespace. To let it see the machine's would be no answer.
+            Some(_) => Err(refuse(
+                "a pid namespace that the tasks of a group share is not supported; the executor of the group may share the \
+                 agent's (share_pid_namespace)",
+            )),
+        };
     }
     plan.new_pids = true;
     plan.mounts.push(Step::Mount(Mount { kind: "proc".into(), target: "/proc".into(), ..Mount::default() }));
     Ok(())
 }
 
+fn may_share_pids(options: &LinuxOptions) -> Result<(), LaunchError> {
+    if options.forbid_sharing_pids {
+        return Err(refuse("Sharing agent pid namespace with top-level container is not allowed"));
+    }
+    Ok(())
+}
+
+fn check_ipc(wishes: &Wishes, options: &LinuxOptions, nested: bool) -> Result<(), LaunchError> {
+    if wishes.shm_size.is_some() && wishes.ipc != Ipc::Private {
+        return Err(refuse("Only support specifying the size of /dev/shm when the IPC mode is `PRIVATE`"));
+    }
+    if wishes.ipc == Ipc::ShareParent && options.forbid_sharing_ipc && !nested {
+        return Err(refuse("Sharing agent IPC namespace with top-level container is not allowed"));
+    }
+    Ok(())
+}
+
+/// Whether a group may have what it asks for.
+pub(in crate::linux) fn check_group(wishes: &Wishes, options: &LinuxOptions) -> Result<(), LaunchError> {
+    if options.isolation.has(Isolator::NamespacesPid) && wishes.shares_pids {
+        may_share_pids(options)?;
+    }
+    if options.isolation.has(Isolator::NamespacesIpc) {
+        check_ipc(wishes, options, false)?;
+    }
+    Ok(())
+}
+
 fn prepare_ipc(subject: &Subject<'_>, plan: &mut Plan) -> Result<(), LaunchError> {
     let wishes = &subject.spec.wishes;
-    if wishes.shm_size.is_some() && wishes.ipc != Ipc::Private {
-        return Err(refuse("a size of /dev/shm goes with the IPC mode PRIVATE only"));
-    }
-    match wishes.ipc {
-        Ipc::Unset => plan.namespaces.ipc = true,
-        Ipc::ShareParent if subject.options.forbid_sharing_ipc && !subject.nested() => {
-            return Err(refuse("sharing the agent's IPC namespace is not allowed"));
+    check_ipc(wishes, subject.options, subject.around.is_some())?;
+    match (wishes.ipc, subject.around) {
+        (Ipc::Unset, None) => plan.namespaces.ipc = true,
+        (Ipc::ShareParent, None) => {}
+        // The machine's `/dev/shm` where nothing is said, whatever that of the group is.
+        (Ipc::Unset, Some(around)) => plan.enters.extend(around.ipc.clone().map(Step::EnterFile)),
+        (Ipc::ShareParent, Some(around)) => {
+            plan.enters.extend(around.ipc.clone().map(Step::EnterFile));
+            plan.binds.extend(around.shm.clone().map(|shm| {
+                let (source, target) = (Source::Host(shm), Source::Host("/dev/shm".into()));
+                Step::Bind(Bind { source, target, read_only: false })
+            }));
         }
-        Ipc::ShareParent => {}
-        Ipc::Private => {
+        (Ipc::Private, _) => {
             plan.namespaces.ipc = true;
-            let size = wishes.shm_size.or(subject.options.shm_size);
-            let size = size.map_or_else(String::new, |size| format!(",size={size}"));
             plan.mounts.push(Step::Mount(Mount {
                 kind: "tmpfs".into(),
                 target: "/dev/shm".into(),
-                options: format!("mode=1777{size}"),
+                options: shm_options(wishes.shm_size.or(subject.options.shm_size)),
                 trusted: false,
             }));
         }
     }
     Ok(())
+}
+
+/// How a `/dev/shm` is mounted.
+pub(in crate::linux) fn shm_options(size: Option<u64>) -> String {
+    size.map_or_else(|| "mode=1777".to_owned(), |size| format!("mode=1777,size={size}"))
 }
 
 fn refuse(reason: &str) -> LaunchError {

@@ -1,16 +1,14 @@
 //! `linux/seccomp`: profiles of system calls in Docker's format, as programs for the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::thread::CapabilitySet;
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch,
-};
+use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
 use serde::Deserialize;
-use syscalls::Sysno;
 
+use super::seccomp_program::{Architecture, NARROW, NATIVE, assemble, compile};
 use super::{Plan, Subject};
 use crate::isolation::Seccomp;
 use crate::launcher::LaunchError;
@@ -75,6 +73,9 @@ pub(super) fn prepare(subject: &Subject<'_>, plan: &mut Plan) -> Result<(), Laun
 #[serde(rename_all = "camelCase")]
 struct Content {
     default_action: Action,
+    /// Which kinds of programs there are rules for.
+    #[serde(default, deserialize_with = "or_null")]
+    arch_map: Vec<Kind>,
     #[serde(default)]
     syscalls: Vec<Rule>,
 }
@@ -95,6 +96,14 @@ enum Action {
     Log,
     #[serde(rename = "SCMP_ACT_ALLOW")]
     Allow,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kind {
+    architecture: String,
+    #[serde(default, deserialize_with = "or_null")]
+    sub_architectures: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -176,27 +185,41 @@ impl Profile {
     /// allowed by none is refused by the first, and each action but "allow" has one that knows only its own calls.
     fn compile(&self, bounding: u64) -> Result<Vec<Vec<u8>>, ProfileError> {
         let failed = |reason: String| ProfileError::Compile { path: self.path.clone(), reason };
-        let mut by_action: BTreeMap<Action, BTreeMap<i64, Vec<SeccompRule>>> = BTreeMap::new();
-        for rule in self.content.syscalls.iter().filter(|rule| rule.applies(bounding)) {
-            let conditions = rule.conditions().map_err(|error| failed(error.to_string()))?;
-            // A call that this kind of machine has not got needs no rule.
-            for number in rule.names.iter().filter_map(|name| name.parse::<Sysno>().ok()) {
-                let calls = by_action.entry(rule.action).or_default();
-                match calls.entry(i64::from(number.id())) {
-                    std::collections::btree_map::Entry::Vacant(entry) => {
-                        entry.insert(conditions.iter().cloned().collect());
-                    }
-                    // Unconditional is an empty list, which no condition narrows.
-                    std::collections::btree_map::Entry::Occupied(mut entry) => match &conditions {
-                        None => entry.get_mut().clear(),
-                        Some(_) if entry.get().is_empty() => {}
-                        Some(conditions) => entry.get_mut().push(conditions.clone()),
-                    },
-                }
-            }
-        }
+        let mut native = self.parts(bounding, &NATIVE).map_err(failed)?;
+        let narrow =
+            self.knows(&NARROW).then(|| self.parts(bounding, &NARROW)).transpose().map_err(failed)?;
+        let Some(mut narrow) = narrow else {
+            return native.into_values().map(|part| assemble(part, None).map_err(failed)).collect();
+        };
+        // A call that one kind has not got may leave it without a part that the other has.
+        let keys: BTreeSet<Part> = native.keys().chain(narrow.keys()).copied().collect();
+        let nothing = || compile(BTreeMap::new(), SeccompAction::Allow, SeccompAction::KillProcess);
+        keys.into_iter()
+            .map(|key| {
+                let take =
+                    |parts: &mut BTreeMap<Part, BpfProgram>| parts.remove(&key).map_or_else(nothing, Ok);
+                let (native, narrow) = (take(&mut native)?, take(&mut narrow)?);
+                assemble(native, Some(narrow))
+            })
+            .collect::<Result<_, _>>()
+            .map_err(failed)
+    }
+
+    /// Whether programs of a kind other than the machine's own may run.
+    fn knows(&self, architecture: &Architecture) -> bool {
+        let own = self.content.arch_map.iter().filter(|entry| entry.architecture == NATIVE.name);
+        own.flat_map(|entry| &entry.sub_architectures).any(|name| name == architecture.name)
+    }
+
+    /// The programs for one kind of program.
+    fn parts(
+        &self,
+        bounding: u64,
+        architecture: &Architecture,
+    ) -> Result<BTreeMap<Part, BpfProgram>, String> {
+        let by_action = self.calls(bounding, architecture)?;
         let default = self.content.default_action;
-        let mut programs = Vec::new();
+        let mut parts = BTreeMap::new();
         if default != Action::Allow {
             let mut known: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
             for (_, calls) in by_action.iter().filter(|(action, _)| **action != default) {
@@ -209,17 +232,46 @@ impl Profile {
                     }
                 }
             }
-            programs.push(program(known, default.seccompiler(), SeccompAction::Allow).map_err(failed)?);
+            parts.insert(None, compile(known, default.seccompiler(), SeccompAction::Allow)?);
         }
         for (action, calls) in by_action {
             if action != Action::Allow && action != default {
-                let program = program(calls, SeccompAction::Allow, action.seccompiler());
-                programs.push(program.map_err(failed)?);
+                parts.insert(Some(action), compile(calls, SeccompAction::Allow, action.seccompiler())?);
             }
         }
-        Ok(programs)
+        Ok(parts)
+    }
+
+    /// What is to be done about which calls, by their numbers.
+    fn calls(
+        &self,
+        bounding: u64,
+        architecture: &Architecture,
+    ) -> Result<BTreeMap<Action, BTreeMap<i64, Vec<SeccompRule>>>, String> {
+        let mut by_action: BTreeMap<Action, BTreeMap<i64, Vec<SeccompRule>>> = BTreeMap::new();
+        for rule in self.content.syscalls.iter().filter(|rule| rule.applies(bounding)) {
+            let conditions = rule.conditions().map_err(|error| error.to_string())?;
+            // A call that this kind of program has not got needs no rule.
+            for number in rule.names.iter().filter_map(|name| (architecture.number)(name)) {
+                match by_action.entry(rule.action).or_default().entry(number) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(conditions.iter().cloned().collect());
+                    }
+                    // Unconditional is an empty list, which no condition narrows.
+                    Entry::Occupied(mut entry) => match &conditions {
+                        None => entry.get_mut().clear(),
+                        Some(_) if entry.get().is_empty() => {}
+                        Some(conditions) => entry.get_mut().push(conditions.clone()),
+                    },
+                }
+            }
+        }
+        Ok(by_action)
     }
 }
+
+/// A program of several: the one that refuses what nobody allows, or that of an action.
+type Part = Option<Action>;
 
 impl Rule {
     fn applies(&self, bounding: u64) -> bool {
@@ -280,27 +332,6 @@ const ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
     std::env::consts::ARCH
 };
 
-fn program(
-    calls: BTreeMap<i64, Vec<SeccompRule>>,
-    otherwise: SeccompAction,
-    action: SeccompAction,
-) -> Result<Vec<u8>, String> {
-    let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| error.to_string())?;
-    let filter =
-        SeccompFilter::new(calls, otherwise, action, architecture).map_err(|error| error.to_string())?;
-    let program: BpfProgram =
-        filter.try_into().map_err(|error: seccompiler::BackendError| error.to_string())?;
-    Ok(program
-        .iter()
-        .flat_map(|instruction| {
-            let mut bytes = instruction.code.to_ne_bytes().to_vec();
-            bytes.extend([instruction.jt, instruction.jf]);
-            bytes.extend(instruction.k.to_ne_bytes());
-            bytes
-        })
-        .collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,6 +354,17 @@ mod tests {
         assert_eq!(profile(json).compile(0).expect("sound").len(), 1);
         let permissive = r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}"#;
         assert_eq!(profile(permissive).compile(0).expect("sound").len(), 0);
+        // Rules for 32-bit programs come beside those for others.
+        let both = json.replace(
+            "\"archMap\": []",
+            &format!(
+                r#""archMap": [{{"architecture": "{}", "subArchitectures": ["{}"]}}]"#,
+                NATIVE.name, NARROW.name
+            ),
+        );
+        let both = profile(&both).compile(u64::MAX).expect("sound");
+        assert_eq!(both.len(), 2);
+        assert!(both.iter().zip(&programs).all(|(both, native)| both.len() > native.len()));
     }
 
     #[test]

@@ -44,10 +44,10 @@ fn bind(subject: &Subject<'_>, volume: &Volume) -> Result<Option<Bind>, String> 
             below(&subject.spec.sandbox, path)?
         }
         VolumeFrom::ParentSandbox(path) => {
-            let parent = subject.parent_sandbox.ok_or_else(|| {
+            let around = subject.around.ok_or_else(|| {
                 "SANDBOX_PATH volume PARENT type only works for nested container".to_owned()
             })?;
-            below(parent, path)?
+            below(&around.sandbox, path)?
         }
     };
     let path = &volume.container_path;

@@ -1,5 +1,5 @@
-//! Containers by themselves: many at once, one after the other, and what each costs in memory; beside other runtimes that
-//! this machine has, doing the same.
+//! Containers: many at once, by themselves and as tasks on a whole agent; one after the other; and what each costs in
+//! memory; beside other runtimes that this machine has, doing the same.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,8 @@ use containerizer::{
     Wishes, create_sandbox,
 };
 
-use crate::report::{cores, figure, percentile};
+use crate::report::{cores, figure, millis, percentile, seconds};
+use crate::whole_agent;
 
 const ISOLATION: &str = "cgroups/cpu,cgroups/mem,cgroups/pids,filesystem/linux,namespaces/pid,namespaces/ipc";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -37,6 +38,9 @@ pub(crate) struct Options {
     /// Other runtimes to do the same with, if this machine has them.
     #[arg(long, value_delimiter = ',', default_value = "crun,runc")]
     beside: Vec<String>,
+    /// Only the containers by themselves, without the tasks on a whole agent.
+    #[arg(long)]
+    no_agent: bool,
 }
 
 /// How long another runtime took.
@@ -53,31 +57,62 @@ struct Bench {
 }
 
 /// Runs it and prints the figures.
-pub(crate) fn run(options: &Options) -> Result<()> {
-    let bench = Bench::new()?;
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    let groups = format!("meseta-bench-{}", std::process::id());
+    let result = measure(options, &groups).await;
+    remove_groups(&groups);
+    result
+}
+
+async fn measure(options: &Options, groups: &str) -> Result<()> {
+    let bench = Bench::new(groups)?;
+    figure(
+        "workload",
+        format!(
+            "{} containers with `sleep` at once; {} with /bin/true, one after the other",
+            options.count, options.rounds
+        ),
+    );
     figure("cores", cores());
     figure("control groups", format!("version {}", bench.launcher.cgroups_version()));
     figure("isolation", ISOLATION);
     bench.many(options.count)?;
-    bench.one_by_one(options.rounds)?;
+    let own = bench.one_by_one(options.rounds)?;
     for runtime in &options.beside {
         match oci(runtime, options.rounds, bench.root.path()) {
-            Ok(Oci { times, hidden: false }) => print_times(&format!("{runtime} run /bin/true"), times),
-            Ok(Oci { times, hidden: true }) => {
-                print_times(&format!("{runtime} run /bin/true, version 1"), times);
+            Ok(Oci { times, hidden }) => {
+                let how = if hidden { ", version 1" } else { "" };
+                let median = print_times(&format!("{runtime} run /bin/true{how}"), times);
+                let ratio = own.as_secs_f64() / median.as_secs_f64().max(f64::MIN_POSITIVE);
+                figure(&format!("meseta to {runtime}"), format!("{ratio:.2}"));
             }
             Err(error) => figure(&format!("{runtime} run /bin/true"), format!("not measured: {error:#}")),
         }
     }
     bench.launcher.shutdown();
+    if !options.no_agent {
+        whole_agent::run(options.count, ISOLATION, &format!("{groups}-agent"), bench.root.path()).await?;
+    }
     Ok(())
 }
 
+/// The empty groups that are left when all containers are gone.
+fn remove_groups(name: &str) {
+    let root = Path::new("/sys/fs/cgroup");
+    let hierarchies = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+    for hierarchy in hierarchies.chain([root.to_owned()]) {
+        for group in [name.to_owned(), format!("{name}-agent")] {
+            // Not there, or still in use where something failed.
+            let _ = fs::remove_dir(hierarchy.join(group));
+        }
+    }
+}
+
 impl Bench {
-    fn new() -> Result<Self> {
+    fn new(groups: &str) -> Result<Self> {
         let root = tempfile::tempdir()?;
         let mut options = LinuxOptions::new(Isolation::parse(ISOLATION)?, root.path().join("run"));
-        options.cgroups_root = format!("meseta-bench-{}", std::process::id());
+        options.cgroups_root = groups.to_owned();
         options.pids_limit = Some(100);
         let (sender, events) = channel();
         let launcher = LinuxLauncher::new(options, Arc::new(move |event| drop(sender.send(event))))?;
@@ -145,7 +180,8 @@ impl Bench {
         Ok(())
     }
 
-    fn one_by_one(&self, rounds: usize) -> Result<()> {
+    /// The median.
+    fn one_by_one(&self, rounds: usize) -> Result<Duration> {
         let mut times = Vec::with_capacity(rounds);
         for number in 0..rounds {
             let begin = Instant::now();
@@ -156,19 +192,16 @@ impl Bench {
             times.push(begin.elapsed());
             self.launcher.forget(&container_id);
         }
-        print_times("meseta, /bin/true", times);
-        Ok(())
+        Ok(print_times("meseta, /bin/true", times))
     }
 }
 
-fn print_times(name: &str, mut times: Vec<Duration>) {
+/// Prints them, and returns the median.
+fn print_times(name: &str, mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
-    let text = |share| format!("{:.2} ms", percentile(&times, share).as_secs_f64() * 1e3);
-    figure(name, format!("median {}, p90 {}", text(0.5), text(0.9)));
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.3} s", time.as_secs_f64())
+    let at = |share| percentile(&times, share);
+    figure(name, format!("median {}, p90 {}", millis(at(0.5)), millis(at(0.9))));
+    at(0.5)
 }
 
 /// A line of `/proc/meminfo`, in KiB.

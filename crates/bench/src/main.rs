@@ -12,6 +12,7 @@ mod latency;
 mod report;
 mod state;
 mod throughput;
+mod whole_agent;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -31,7 +32,8 @@ enum Benchmark {
     Latency(latency::Options),
     /// The allocator by itself, on the workloads of Mesos' own allocator benchmarks and on ours.
     Allocator(allocator::Options),
-    /// Containers by themselves: launching and destroying many, one after the other, and their memory. Needs root.
+    /// Containers: many at once by themselves and as tasks on a whole agent, one after the other, and their memory; beside
+    /// other runtimes that this machine has. Needs root.
     Containers(containers::Options),
     /// How long a master takes to show everything, and whether that holds schedulers up.
     State(state::Options),
@@ -50,7 +52,7 @@ fn main() -> Result<()> {
                 allocator::run(&options);
                 Ok(())
             }
-            Benchmark::Containers(options) => containers::run(&options),
+            Benchmark::Containers(options) => containers::run(&options).await,
             Benchmark::State(options) => state::run(&options).await,
             Benchmark::Failover(options) => failover::run(&options).await,
         }

@@ -52,6 +52,11 @@ pub(crate) fn millis(time: Duration) -> String {
     if micros < 1000.0 { format!("{micros:.1} µs") } else { format!("{:.2} ms", micros / 1e3) }
 }
 
+/// A time in seconds.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
+}
+
 /// Prints the median, the 99th percentile and the maximum of times.
 pub(crate) fn times(name: &str, times: &mut [Duration]) {
     times.sort_unstable();

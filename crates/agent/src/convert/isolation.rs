@@ -141,7 +141,15 @@ fn volume(volume: &v1::Volume) -> Result<Volume, String> {
     use v1::volume::source::Type;
     let source = match (&volume.source, volume.host_path.as_deref()) {
         (Some(source), _) => match (source.r#type(), &source.host_path, &source.sandbox_path) {
-            (Type::HostPath, Some(host), _) => VolumeFrom::Host(host.path.clone().into()),
+            (Type::HostPath, Some(host), _) => {
+                let propagation = host.mount_propagation.as_ref().map(v1::MountPropagation::mode);
+                if propagation == Some(v1::mount_propagation::Mode::Bidirectional) {
+                    return Err("this agent does not support mounts of a container that reach the host \
+                                (mount_propagation BIDIRECTIONAL)"
+                        .to_owned());
+                }
+                VolumeFrom::Host(host.path.clone().into())
+            }
             (Type::SandboxPath, _, Some(sandbox)) => match sandbox.r#type() {
                 v1::volume::source::sandbox_path::Type::Parent => {
                     VolumeFrom::ParentSandbox(sandbox.path.clone().into())
@@ -242,6 +250,10 @@ mod tests {
             let all = "filesystem/linux,namespaces/ipc,linux/capabilities,linux/seccomp";
             assert!(of(asked, Some(all)).is_ok(), "{asked}");
         }
+        let outward = r#"{"type":"MESOS","volumes":[{"container_path":"/x","mode":"RW","source":{"type":"HOST_PATH",
+            "host_path":{"path":"/x","mount_propagation":{"mode":"BIDIRECTIONAL"}}}}]}"#;
+        let found = of(outward, Some("filesystem/linux")).expect_err("it is not to be had");
+        assert!(found.contains("BIDIRECTIONAL"), "{found}");
         let harmless =
             r#"{"type":"MESOS","linux_info":{"seccomp":{"unconfined":true},"ipc_mode":"SHARE_PARENT"}}"#;
         assert!(of(harmless, None).is_ok());

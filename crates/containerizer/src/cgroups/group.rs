@@ -19,6 +19,12 @@ impl Group {
         Self { version, of }
     }
 
+    /// Without the hierarchies that it was not made in: an earlier agent may have run with fewer isolators.
+    pub(crate) fn existing(mut self) -> Self {
+        self.of.retain(|controller, directory| *controller == Controller::Freezer || directory.exists());
+        self
+    }
+
     pub(crate) fn version(&self) -> Version {
         self.version
     }

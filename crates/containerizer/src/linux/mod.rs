@@ -70,6 +70,9 @@ pub enum LinuxError {
     /// The devices that containers may use are not said as they are to be.
     #[error("{0}")]
     Devices(String),
+    /// The capabilities of containers contradict each other.
+    #[error("{0}")]
+    Capabilities(String),
     /// The profiles of system calls cannot be used.
     #[error("{0}")]
     Seccomp(String),
@@ -130,6 +133,7 @@ impl LinuxLauncher {
         let mounts = Mounts::find(&options.cgroups_hierarchy)?;
         let cgroups = Cgroups::open(&mounts, &options.cgroups_root, &controllers(&options, &mounts))?;
         isolators::check_devices(&options).map_err(LinuxError::Devices)?;
+        isolators::check_capabilities(&options).map_err(LinuxError::Capabilities)?;
         let profiles = Profiles::open(&options).map_err(|error| LinuxError::Seccomp(crate::chain(&error)))?;
         let records = Records::open(&options.runtime_dir)
             .map_err(|source| LinuxError::Records { path: options.runtime_dir.clone(), source })?;

@@ -38,7 +38,7 @@ impl Shared {
 
     fn recover_one(&self, known: Known, recovered: &mut Recovered) {
         let Known { container_id, sandbox, limits, group: is_group } = known;
-        let group = self.cgroups.group(&container_id);
+        let group = self.cgroups.group(&container_id).existing();
         let phase = match self.records.read(&container_id) {
             _ if is_group && group.exists() => Phase::Group,
             Found::Nothing => {

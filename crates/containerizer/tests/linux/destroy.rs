@@ -58,6 +58,20 @@ fn a_task_that_ignores_everything_ends() {
 }
 
 #[test]
+fn a_task_that_stands_still_ends() {
+    for isolation in [FULL, "posix/cpu,posix/mem"] {
+        let fixture = Fixture::new(isolation);
+        let container_id = fixture.launch("c", shell("echo up > up; kill -STOP $$; echo never > went-on"));
+        fixture.launched();
+        fixture.line("c", "up");
+        fixture.launcher().destroy(&container_id);
+        assert_eq!(fixture.ended().status, 9);
+        fixture.destroyed();
+        assert!(!fixture.sandbox("c").join("went-on").exists());
+    }
+}
+
+#[test]
 fn groups_that_a_task_made_are_removed_too() {
     let fixture = Fixture::new(FULL);
     let line = "echo up > up; sleep 77783";

@@ -229,6 +229,28 @@ fn a_link_in_the_sandbox_leads_no_mount_astray() {
 }
 
 #[test]
+fn a_directory_of_the_sandbox_is_seen_elsewhere_and_is_its_users() {
+    let fixture = Fixture::new(FULL);
+    let elsewhere = fixture.root.path().join("elsewhere");
+    fs::create_dir(&elsewhere).expect("writable");
+    // Temporary directories are their maker's alone.
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(fixture.root.path(), everybody).expect("ours");
+    let path = elsewhere.display().to_string();
+    for (name, read_only) in [("rw", false), ("ro", true)] {
+        let line = format!("touch {path}/made && test -e data/made");
+        let mut asked = with_volume(&line, volume(VolumeFrom::Sandbox("data".into()), &path, read_only));
+        asked.user = Some("nobody".to_owned());
+        assert_eq!(fixture.run(name, asked).status == 0, !read_only, "{}", fixture.read(name, "stderr"));
+        assert_eq!(fixture.sandbox(name).join("data/made").exists(), !read_only);
+    }
+    assert_eq!(fs::read_dir(&elsewhere).expect("readable").count(), 0, "nothing of it is on the machine");
+    let relative = with_volume("true", volume(VolumeFrom::Sandbox("data".into()), "other", false));
+    fixture.launch("relative", relative);
+    assert!(fixture.failed().to_string().contains("is relative for SANDBOX_PATH volume SELF type"));
+}
+
+#[test]
 fn containers_of_a_group_share_a_directory_of_its_sandbox() {
     let fixture = Fixture::new(FULL);
     let sandbox = fixture.sandbox("g");
@@ -258,4 +280,10 @@ fn resource_limits_hold() {
         Rlimit { resource: 4, soft: Some(0), hard: Some(0) },
     ];
     assert_eq!(fixture.output_of("c", asked), "99\n0\n");
+    // Who writes a larger file than it may is ended by the kernel.
+    const SIGXFSZ: i32 = 25;
+    let mut asked = shell("exec head -c 4096 /dev/zero > file");
+    asked.wishes.rlimits = vec![Rlimit { resource: 1, soft: Some(1024), hard: Some(1024) }];
+    assert_eq!(fixture.run("file", asked).status & 0x7f, SIGXFSZ);
+    assert_eq!(fs::metadata(fixture.sandbox("file").join("file")).expect("it was begun").len(), 1024);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use containerizer::{Launcher, Limit, LimitationKind, Limits, VolumeLimit};
+use containerizer::{Launcher, Limit, LimitationKind, Limits, LinuxOptions, VolumeLimit};
 
 use crate::support::{Asked, FULL, Fixture, shell, wait_for};
 
@@ -227,6 +227,19 @@ fn listening_on_a_port_of_somebody_else_is_found_out() {
     fixture.launcher().destroy(&container_id);
     fixture.ended();
     fixture.destroyed();
+    // Neither is anybody ended whose port nobody looks after, nor where nobody is to be ended.
+    for change in [
+        (|options: &mut LinuxOptions| options.isolated_ports = Some(vec![(1, 2)])) as fn(&mut LinuxOptions),
+        |options| options.enforce_ports = false,
+    ] {
+        let lenient = Fixture::with("network/ports,filesystem/linux,namespaces/pid", |options| {
+            options.ports_interval = Duration::from_millis(20);
+            options.enforce_ports = true;
+            change(options);
+        });
+        let line = format!("{line} & while ! test -e up; do sleep 0.01; done; sleep 0.2; kill $!");
+        assert_eq!(lenient.run("foreign", with(&line, Limits::default())).limitation, None);
+    }
     let ended = fixture.run("foreign", with(&line, Limits::default()));
     let limitation = ended.limitation.expect("it may not");
     assert_eq!(limitation.kind, LimitationKind::Ports(vec![port]));

@@ -1,7 +1,7 @@
 //! The launcher ends, and another one finds what it started.
 
 use base::ContainerId;
-use containerizer::{Known, Launcher, Limits};
+use containerizer::{Isolation, Known, Launcher, Limits};
 
 use crate::support::{Asked, FULL, Fixture, processes_with, shell, wait_for};
 
@@ -73,6 +73,26 @@ fn a_recovered_container_is_limited_as_before() {
     std::fs::write(fixture.sandbox("c").join("go"), "").expect("writable");
     let ended = fixture.ended();
     assert!(ended.limitation.expect("it went beyond its memory").message.contains("Requested: 64MB"));
+    fixture.launcher().destroy(&container_id);
+    fixture.destroyed();
+}
+
+#[test]
+fn a_container_of_an_agent_with_fewer_isolators_goes_on() {
+    let mut fixture = Fixture::new("cgroups/cpu");
+    let container_id = fixture.launch("c", surviving("while test ! -e go; do sleep 0.01; done; exit 7"));
+    fixture.launched();
+    fixture.options.isolation =
+        Isolation::parse("cgroups/cpu,cgroups/mem,cgroups/pids").expect("known isolators");
+    fixture.restart();
+    assert_eq!(fixture.launcher().recover(vec![known(&fixture, "c")]).running.len(), 1);
+    let usage = fixture.launcher().usage().remove(&container_id).expect("it runs");
+    assert!(usage.processes > 0 && usage.memory_rss > 0, "{usage:?}");
+    let limits = Limits { memory: Some(128 << 20), cpus: Some(1.0), ..Limits::default() };
+    fixture.launcher().update(&container_id, &limits).expect("what it has not got is left alone");
+    std::fs::write(fixture.sandbox("c").join("go"), "").expect("writable");
+    let ended = fixture.ended();
+    assert_eq!((ended.status, ended.limitation), (7 << 8, None));
     fixture.launcher().destroy(&container_id);
     fixture.destroyed();
 }

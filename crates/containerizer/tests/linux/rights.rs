@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use containerizer::Seccomp;
+use containerizer::{Isolation, LinuxLauncher, LinuxOptions, Seccomp};
 
 use crate::support::{Asked, Fixture, shell};
 
@@ -38,6 +38,35 @@ fn capabilities_stay_within_the_operators_bound() {
     fixture.launch("c", asked);
     let error = fixture.failed().to_string();
     assert!(error.contains("{NET_RAW} are not within {CHOWN}"), "{error}");
+}
+
+#[test]
+fn a_launcher_does_not_start_with_what_makes_no_sense() {
+    let root = tempfile::tempdir().expect("a directory");
+    std::fs::write(root.path().join("broken"), "no profile").expect("writable");
+    let start = |isolation: &str, change: &dyn Fn(&mut LinuxOptions)| {
+        let isolation = Isolation::parse(isolation).expect("known isolators");
+        let mut options = LinuxOptions::new(isolation, root.path().join("run"));
+        options.cgroups_root = format!("meseta-test-{}-never", std::process::id());
+        change(&mut options);
+        let started = LinuxLauncher::new(options.clone(), std::sync::Arc::new(|_| {}));
+        crate::support::remove_roots(&options.cgroups_root);
+        started.err().expect("it is refused").to_string()
+    };
+    let beyond = start("linux/capabilities", &|options| {
+        options.effective_capabilities = Some(NET_RAW);
+        options.bounding_capabilities = Some(CHOWN);
+    });
+    assert!(beyond.contains("{NET_RAW} are not within the bounding capabilities {CHOWN}"), "{beyond}");
+    let nowhere = start("linux/seccomp", &|_| {});
+    assert!(nowhere.contains("--seccomp_config_dir"), "{nowhere}");
+    let broken = start("linux/seccomp", &|options| {
+        options.seccomp_config_dir = Some(root.path().to_owned());
+        options.seccomp_profile = Some("broken".to_owned());
+    });
+    assert!(broken.contains("is not in Docker's format"), "{broken}");
+    let device = start("cgroups/devices", &|options| options.devices = vec!["tty".to_owned()]);
+    assert!(device.contains("'tty' is not of the form"), "{device}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use containerizer::{GroupSpec, Launcher, Limit, Limits, Usage};
+use containerizer::{GroupSpec, Known, Launcher, Limit, Limits, Usage};
 
 use crate::support::{Asked, Fixture, shell, wait_for};
 
@@ -45,6 +45,23 @@ fn what_a_container_uses_is_known() {
 }
 
 #[test]
+fn time_of_the_task_and_of_the_kernel_for_it_are_told_apart() {
+    let fixture = Fixture::new(MEASURED);
+    fixture.launch("user", shell("while :; do :; done"));
+    fixture.launched();
+    let line = "python3 -c '\nimport os\nwhile True: os.urandom(1 << 20)'";
+    fixture.launch("system", shell(line));
+    fixture.launched();
+    let enough = Duration::from_millis(300);
+    wait_for(|| usage(&fixture, "user").cpu_user > enough);
+    wait_for(|| usage(&fixture, "system").cpu_system > enough);
+    let (user, system) = (usage(&fixture, "user"), usage(&fixture, "system"));
+    assert!(user.cpu_user > user.cpu_system && system.cpu_system > system.cpu_user, "{user:?} {system:?}");
+    end(&fixture, "user");
+    end(&fixture, "system");
+}
+
+#[test]
 fn limits_are_told_as_they_were_asked_for() {
     let fixture = Fixture::with(MEASURED, |options| {
         options.cfs = true;
@@ -56,6 +73,8 @@ fn limits_are_told_as_they_were_asked_for() {
     assert_eq!(found.cpus_limit, Some(0.5));
     let memory = found.memory.expect("it is accounted for");
     assert!(memory.total_with_swap.is_some_and(|total| total >= memory.total), "{memory:?}");
+    let with_swap = fixture.of_group("request", ["memory.memsw.limit_in_bytes", "memory.swap.max"]);
+    assert_eq!(with_swap, if fixture.launcher().cgroups_version() == 2 { "0" } else { "67108864" });
     end(&fixture, "request");
     let limits = Limits { cpus_limit: Limit::At(1.5), memory_limit: Limit::Unlimited, ..shell("").limits };
     fixture.launch("beyond", Asked { limits, ..shell("sleep 100") });
@@ -85,8 +104,8 @@ fn what_is_read_and_written_is_known() {
 
 #[test]
 fn memory_that_becomes_scarce_is_counted() {
-    let fixture = Fixture::new(MEASURED);
-    fixture.launch("easy", shell("sleep 100"));
+    let mut fixture = Fixture::new(MEASURED);
+    fixture.launch("easy", Asked { survives: true, ..shell("sleep 100") });
     fixture.launched();
     let line =
         "while test ! -e go; do sleep 0.01; done; head -c 300000000 /dev/zero > file; echo > up; sleep 100";
@@ -104,9 +123,15 @@ fn memory_that_becomes_scarce_is_counted() {
         assert!(low("scarce") >= before, "what was counted stays");
         assert_eq!(pressure("easy").map(|pressure| pressure.critical), Some(0));
     }
-    std::fs::remove_file(fixture.sandbox("scarce").join("file")).ok();
-    end(&fixture, "easy");
     end(&fixture, "scarce");
+    let counts = pressure("easy").is_some();
+    fixture.restart();
+    let (container_id, sandbox) = (base::ContainerId::from("easy"), fixture.sandbox("easy"));
+    let known = Known { container_id, sandbox, limits: shell("").limits, group: false };
+    assert_eq!(fixture.launcher().recover(vec![known]).running.len(), 1);
+    let memory = usage(&fixture, "easy").memory.expect("it is accounted for");
+    assert_eq!(memory.pressure.is_some(), counts, "after the launcher was started anew, too");
+    end(&fixture, "easy");
 }
 
 #[test]
@@ -146,14 +171,14 @@ fn disks_are_looked_at_without_being_asked() {
     std::fs::write(path.join("data"), vec![1_u8; 3 << 20]).expect("writable");
     std::fs::File::open(path.join("data")).and_then(|file| file.sync_all()).expect("writable");
     let limit = containerizer::VolumeLimit { path: path.clone(), bytes: 8 << 20, is_mount: false };
-    let limits = Limits { disk: Some(9 << 20), volumes: vec![limit], ..shell("").limits };
+    let limits = Limits { disk: Some(1 << 19), volumes: vec![limit], ..shell("").limits };
     let line = "head -c 1048576 /dev/urandom > big; sync big; sleep 100";
     fixture.launch("c", Asked { limits, ..shell(line) });
     fixture.launched();
     wait_for(|| usage(&fixture, "c").disk_used.is_some_and(|used| used >= 1 << 20));
     wait_for(|| usage(&fixture, "c").volumes.iter().any(|volume| volume.used.is_some()));
     let usage = usage(&fixture, "c");
-    assert_eq!(usage.disk_limit, Some(9 << 20));
+    assert_eq!(usage.disk_limit, Some(1 << 19), "nobody is ended for it where that was not asked for");
     let [found] = &usage.volumes[..] else { panic!("{usage:?}") };
     assert_eq!((&found.path, found.limit), (&path, 8 << 20));
     assert!(found.used.is_some_and(|used| (3 << 20..4 << 20).contains(&used)), "{usage:?}");

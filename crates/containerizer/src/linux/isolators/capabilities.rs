@@ -4,7 +4,7 @@ use rustix::thread::CapabilitySet;
 
 use super::{Plan, Subject};
 use crate::launcher::LaunchError;
-use crate::linux::options::Isolator;
+use crate::linux::options::{Isolator, LinuxOptions};
 
 pub(super) fn prepare(subject: &Subject<'_>, plan: &mut Plan) -> Result<(), LaunchError> {
     plan.task.no_new_privileges = subject.has(Isolator::LinuxNnp);
@@ -12,6 +12,18 @@ pub(super) fn prepare(subject: &Subject<'_>, plan: &mut Plan) -> Result<(), Laun
         plan.task.capabilities = chosen(subject)?;
     }
     Ok(())
+}
+
+/// Whether what the operator gives is within what he allows.
+pub(in crate::linux) fn check(options: &LinuxOptions) -> Result<(), String> {
+    match (options.effective_capabilities, options.bounding_capabilities) {
+        (Some(effective), Some(bounding)) if effective & !bounding != 0 => Err(format!(
+            "effective capabilities {} are not within the bounding capabilities {}",
+            names(effective),
+            names(bounding)
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The container's wish within the operator's bound; where one says nothing, the other counts.

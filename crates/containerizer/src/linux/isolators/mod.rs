@@ -23,6 +23,7 @@ use crate::cgroups::Group;
 use crate::isolation::Limits;
 use crate::launcher::{LaunchError, LaunchSpec};
 
+pub(super) use capabilities::check as check_capabilities;
 pub(super) use devices::check as check_devices;
 pub(super) use namespaces::{check_group, shm_options};
 pub(super) use seccomp::Profiles;

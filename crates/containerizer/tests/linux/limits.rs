@@ -237,8 +237,13 @@ fn listening_on_a_port_of_somebody_else_is_found_out() {
             options.enforce_ports = true;
             change(options);
         });
-        let line = format!("{line} & while ! test -e up; do sleep 0.01; done; sleep 0.2; kill $!");
-        assert_eq!(lenient.run("foreign", with(&line, Limits::default())).limitation, None);
+        let container_id = lenient.launch("foreign", with(&line, Limits::default()));
+        lenient.launched();
+        lenient.line("foreign", "up");
+        std::thread::sleep(Duration::from_millis(100));
+        lenient.launcher().destroy(&container_id);
+        assert_eq!(lenient.ended().limitation, None);
+        lenient.destroyed();
     }
     let ended = fixture.run("foreign", with(&line, Limits::default()));
     let limitation = ended.limitation.expect("it may not");

@@ -11,7 +11,9 @@ use allocator::{AgentSpec, Allocator, Capabilities, FrameworkSpec, Offerable, Qu
 use base::{AgentId, FrameworkId, Rng, Time};
 use resources::{NotContained, Resources, Role};
 
+use crate::input::Timer;
 use crate::options::Options;
+use crate::output::Output;
 use crate::types::{Agent, Framework};
 
 /// The allocator, and when it is asked.
@@ -28,6 +30,8 @@ pub(crate) struct Allocation {
     urgent: bool,
     /// The timer that gathers what became free is running.
     timer: bool,
+    /// So many agents have to come before anything is offered.
+    waits_for: Option<usize>,
 }
 
 fn framework_spec(framework: &Framework) -> FrameworkSpec {
@@ -71,16 +75,54 @@ impl Allocation {
             quotas: BTreeMap::new(),
             urgent: false,
             timer: false,
+            waits_for: None,
         }
     }
 
+    /// A new master of `agents` agents makes no offers before most of them are there, if there are quotas: the first ones
+    /// alone could not keep them.
+    pub(crate) fn recover_from(
+        &mut self,
+        agents: usize,
+        now: Time,
+        options: &Options,
+        out: &mut Vec<Output>,
+    ) {
+        let part = (agents as f64 * options.allocator_agent_recovery_factor).floor();
+        if agents > 0 && part >= 1.0 && !self.quotas.is_empty() {
+            // At most `agents`, and so neither negative nor too large.
+            self.waits_for = (1..=agents).rev().find(|count| *count as f64 <= part);
+            let at = now + options.allocator_recovery_timeout;
+            out.push(Output::SetTimer { at, timer: Timer::AllocationRecovery });
+        }
+    }
+
+    /// So many agents are there.
+    pub(crate) fn agents_are(&mut self, count: usize) {
+        if self.waits_for.is_some_and(|wanted| count >= wanted) {
+            self.resume();
+        }
+    }
+
+    /// Makes offers of what is there.
+    pub(crate) fn resume(&mut self) {
+        if self.waits_for.take().is_some() {
+            self.urgent = true;
+        }
+    }
+
+    /// Whether offers wait for agents.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits_for.is_some()
+    }
+
     pub(crate) fn wanted(&self) -> bool {
-        self.urgent
+        self.urgent && !self.waits()
     }
 
     /// Whether the timer that gathers what became free has to be set; it counts as set from now on.
     pub(crate) fn take_timer(&mut self, now: Time) -> bool {
-        let set = !self.timer && !self.urgent && self.allocator.needs_allocation(now);
+        let set = !self.timer && !self.urgent && !self.waits() && self.allocator.needs_allocation(now);
         self.timer |= set;
         set
     }

@@ -48,6 +48,7 @@ impl MasterCore {
             self.check_agent(agent)?;
         }
         self.check_indexes()?;
+        self.check_registry()?;
         self.allocation.inner().check();
         Ok(())
     }

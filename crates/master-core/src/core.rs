@@ -1,5 +1,7 @@
 //! The master's state, and the way of an input through it.
 
+use std::sync::Arc;
+
 use allocator::Allocator;
 use base::{AgentId, FrameworkId, Time};
 
@@ -11,8 +13,9 @@ use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::options::Options;
 use crate::output::{Observation, Output, SchedulerEvent, ToAgent};
+use crate::registry::{self, Phase, Registry, Removals};
 use crate::snapshot::Snapshot;
-use crate::types::{Agent, Framework, Pid, SchedulerCall, StreamId};
+use crate::types::{Agent, Framework, OperatorError, Pid, SchedulerCall, StreamId};
 use crate::{offers, operations, operator, reconciliation, tasks};
 
 /// The master's state.
@@ -23,13 +26,15 @@ pub struct MasterCore {
     pub(crate) agents: Agents,
     pub(crate) allocation: Allocation,
     pub(crate) operations: Operations,
+    pub(crate) registry: Registry,
+    pub(crate) removals: Removals,
     pub(crate) metrics: Metrics,
     pub(crate) next_offer: u64,
     watched: bool,
 }
 
 impl MasterCore {
-    /// A master that knows of nobody.
+    /// A master that knows of nobody, and refuses everybody until it hears what the registry holds.
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
@@ -37,6 +42,8 @@ impl MasterCore {
             agents: Agents::default(),
             allocation: Allocation::new(&options),
             operations: Operations::new(options.seed),
+            registry: Registry::new(),
+            removals: Removals::default(),
             metrics: Metrics::default(),
             next_offer: 0,
             watched: false,
@@ -94,8 +101,31 @@ impl MasterCore {
         &self.metrics
     }
 
+    /// Whether it leads: it knows what the registry holds, and has not heard that another one leads.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.registry.phase == Phase::Leading
+    }
+
     /// Takes one input and appends what is to be done about it.
     pub fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
+        match self.registry.phase {
+            Phase::Leading => self.handle_leading(now, input, out),
+            Phase::Recovering => self.handle_recovering(now, input, out),
+            Phase::Resigned => refuse(input, "the master does not lead any more", out),
+        }
+    }
+
+    fn handle_recovering(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Registry(message) => registry::told(self, now, message, out),
+            Input::Timer(timer) => self.timer(now, timer, out),
+            Input::Whitelist(hostnames) => self.allocation.set_whitelist(hostnames),
+            input => refuse(input, "Master has not finished recovery", out),
+        }
+    }
+
+    fn handle_leading(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Subscribe {
                 connection,
@@ -117,12 +147,17 @@ impl MasterCore {
             Input::SchedulerGone(connection) => frameworks::scheduler_gone(self, now, connection, out),
             Input::Call { framework_id, stream, call } => self.call(now, &framework_id, stream, call, out),
             Input::Operator { request, call } => {
-                let result = operator::operator(self, now, call, out);
-                out.push(Output::Reply { request, result });
+                let result = operator::operator(self, now, request, call, out);
+                match result {
+                    Ok(Answered::Later) => {}
+                    Ok(Answered::Now) => out.push(Output::Reply { request, result: Ok(()) }),
+                    Err(error) => out.push(Output::Reply { request, result: Err(error) }),
+                }
             }
             Input::Agent { from, message } => self.agent_message(now, from, message, out),
             Input::AgentDisconnected(pid) => agents::disconnected(self, now, &pid, out),
             Input::Timer(timer) => self.timer(now, timer, out),
+            Input::Registry(message) => registry::told(self, now, message, out),
             Input::Whitelist(hostnames) => self.allocation.set_whitelist(hostnames),
             Input::Allocate => offers::allocate(self, now, out),
         }
@@ -183,9 +218,9 @@ impl MasterCore {
 
     fn agent_message(&mut self, now: Time, from: Pid, message: FromAgent, out: &mut Vec<Output>) {
         match message {
-            FromAgent::Register(message) => agents::register(self, now, from, *message, out),
-            FromAgent::Reregister(message) => agents::reregister(self, now, from, *message, out),
-            FromAgent::Unregister(agent_id) => agents::unregister(self, now, &from, &agent_id, out),
+            FromAgent::Register(message) => agents::register(self, from, message, out),
+            FromAgent::Reregister(message) => agents::reregister(self, now, from, message, out),
+            FromAgent::Unregister(agent_id) => agents::unregister(self, &from, &agent_id, out),
             FromAgent::Update(message) => agents::update(self, now, *message, out),
             FromAgent::StatusUpdate(update) => tasks::status_update(self, update, out),
             FromAgent::ExitedExecutor { agent_id, framework_id, executor_id, status } => {
@@ -195,7 +230,7 @@ impl MasterCore {
                 tasks::message_from_executor(self, agent_id, &framework_id, executor_id, data, out);
             }
             FromAgent::OperationStatus(update) => operations::status_update(self, now, &from, *update, out),
-            FromAgent::Pong => agents::pong(self, &from),
+            FromAgent::Pong => agents::pong(self, now, &from, out),
         }
     }
 
@@ -211,6 +246,10 @@ impl MasterCore {
             Timer::Allocation => offers::allocation_due(self, now, out),
             Timer::AllocationInterval => offers::allocation_interval(self, now, out),
             Timer::Offer(framework_id, id) => offers::offer_due(self, &framework_id, &id, out),
+            Timer::RecoveredAgents => registry::recovered_agents_due(self, now, out),
+            Timer::Removal => registry::removal_due(self, now, out),
+            Timer::RegistryGc => registry::gc_due(self, now, out),
+            Timer::AllocationRecovery => self.allocation.resume(),
         }
     }
 
@@ -223,6 +262,13 @@ impl MasterCore {
             completed_frameworks: self.frameworks.completed.iter().cloned().collect(),
             agents: self.agents.registered.values().cloned().collect(),
             unreachable: self.agents.unreachable.iter().map(|(id, since)| (id.clone(), *since)).collect(),
+            recovered: self
+                .agents
+                .recovered
+                .iter()
+                .map(|(id, info)| (id.clone(), Arc::clone(info)))
+                .collect(),
+            registry_queued: self.registry.queued(),
             gone: self.agents.gone.iter().map(|(id, since)| (id.clone(), *since)).collect(),
             weights: self.allocation.weights.clone(),
             quotas: self.allocation.quotas.clone(),
@@ -247,6 +293,25 @@ impl MasterCore {
         if self.watched {
             out.push(Output::Observed(observation()));
         }
+    }
+}
+
+/// An operator's call that is not refused is answered at once, or when the registry holds the change.
+pub(crate) enum Answered {
+    /// At once.
+    Now,
+    /// Later.
+    Later,
+}
+
+/// Refuses an input of a master that does not lead: nothing is known about anything.
+fn refuse(input: Input, why: &str, out: &mut Vec<Output>) {
+    match input {
+        Input::Subscribe { connection, .. } => out.push(Output::Close(connection)),
+        Input::Operator { request, .. } => {
+            out.push(Output::Reply { request, result: Err(OperatorError::Unavailable(why.to_owned())) });
+        }
+        _ => {}
     }
 }
 

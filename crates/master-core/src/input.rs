@@ -7,8 +7,8 @@ use base::{AgentId, ExecutorId, FrameworkId, OfferId, Payload};
 use resources::Role;
 
 use crate::types::{
-    ConnectionId, FrameworkInfo, OfferConstraints, OperatorCall, Pid, RegisterAgent, RequestId,
-    ReregisterAgent, SchedulerCall, StatusUpdate, StreamId, UpdateAgent, UpdateOperation,
+    ConnectionId, FrameworkInfo, OfferConstraints, OperatorCall, Pid, RegisterAgent, RegistryContent,
+    RequestId, ReregisterAgent, SchedulerCall, StatusUpdate, StreamId, UpdateAgent, UpdateOperation,
 };
 
 /// One input. All have passed what can be checked without the master's state.
@@ -58,11 +58,24 @@ pub enum Input {
     AgentDisconnected(Pid),
     /// A timer has fired.
     Timer(Timer),
+    /// Something came from the registry.
+    Registry(FromRegistry),
     /// Only agents of these hosts are to be offered from now on, or all (`None`).
     Whitelist(Option<BTreeSet<String>>),
     /// The inputs that were at hand are all handled: hand out what has become free. To be given after each batch for
     /// which [`crate::MasterCore::wants_allocation`] says so.
     Allocate,
+}
+
+/// What comes from the registry.
+#[derive(Clone, PartialEq, Debug)]
+pub enum FromRegistry {
+    /// This master leads, and this is what the registry holds. Before that the core refuses everything.
+    Recovered(Box<RegistryContent>),
+    /// The write of this number, and all before it, are durable.
+    Written(u64),
+    /// This master leads no more, or cannot write, which is the same: in one line, why.
+    Lost(String),
 }
 
 /// What agents say.
@@ -122,4 +135,12 @@ pub enum Timer {
     AllocationInterval,
     /// A framework has not used an offer in time.
     Offer(FrameworkId, OfferId),
+    /// The agents in the registry had their time to come to this master.
+    RecoveredAgents,
+    /// The limit lets another agent be marked unreachable.
+    Removal,
+    /// Time to forget agents that were unreachable or gone for long.
+    RegistryGc,
+    /// Quotas have been waited for long enough: what there is of the cluster is offered.
+    AllocationRecovery,
 }

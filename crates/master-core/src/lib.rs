@@ -5,6 +5,9 @@
 //! outputs. Heartbeats of the streams are the server's affair: they say that the connection stands, and the core knows
 //! of no connection.
 //!
+//! What must outlive the master is in the registry. The core begins with what is in it ([`FromRegistry::Recovered`]), hands
+//! over what it wants written ([`Output::Registry`]), and makes a change when it hears that it is written.
+//!
 //! [`MasterCore::snapshot`] gives readers all entities, shared; [`MasterCore::check`] verifies what must always hold.
 
 mod agents;
@@ -21,6 +24,7 @@ mod options;
 mod output;
 mod quota;
 mod reconciliation;
+mod registry;
 mod snapshot;
 mod tasks;
 mod timers;
@@ -31,7 +35,7 @@ pub use allocator::{
 };
 pub use check::Broken;
 pub use core::MasterCore;
-pub use input::{FromAgent, Input, Timer};
+pub use input::{FromAgent, FromRegistry, Input, Timer};
 pub use metrics::Metrics;
 pub use operations::OperationCounts;
 pub use options::Options;

@@ -115,6 +115,8 @@ counters! {
     agent_unreachable_completed "master/slave_unreachable_completed",
     /// Agents that answered in the last moment.
     agent_unreachable_canceled "master/slave_unreachable_canceled",
+    /// Agents that did not come back to this master after it took over.
+    recovery_agent_removals "master/recovery_slave_removals",
     /// Tasks that finished.
     tasks_finished "master/tasks_finished",
     /// Tasks that failed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use resources::{Name, Quantities, Scalar};
+use resources::{Name, Quantities, Role, Scalar};
 
 /// What can be set; the names are those of Mesos' flags.
 #[derive(Clone, Debug)]
@@ -18,6 +18,24 @@ pub struct Options {
     pub max_agent_ping_timeouts: u32,
     /// How long an agent whose connection broke may take to reregister.
     pub agent_reregister_timeout: Duration,
+    /// The shortest time between two agents that are marked unreachable; zero without limit.
+    pub agent_removal_pause: Duration,
+    /// The largest share of the agents in the registry that may fail to come to a new master before it gives up, between 0
+    /// and 1.
+    pub recovery_agent_removal_limit: f64,
+    /// How often agents are forgotten that were unreachable or gone for long.
+    pub registry_gc_interval: Duration,
+    /// How long unreachable and gone agents are remembered.
+    pub registry_max_agent_age: Duration,
+    /// How many unreachable agents, and how many gone ones, are remembered.
+    pub registry_max_agent_count: usize,
+    /// Weights of roles, for a registry without any.
+    pub weights: Vec<(Role, f64)>,
+    /// The share of the agents in the registry that have to come to a new master before it makes offers, between 0 and 1,
+    /// where there are quotas: the first agents alone could not keep them.
+    pub allocator_agent_recovery_factor: f64,
+    /// How long offers wait for that.
+    pub allocator_recovery_timeout: Duration,
     /// How often everything free is looked at, for filters that have run out.
     pub allocation_interval: Duration,
     /// How long resources that became free are gathered before they are offered. New agents, new frameworks and
@@ -55,6 +73,14 @@ impl Options {
             agent_ping_timeout: Duration::from_secs(15),
             max_agent_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(600),
+            agent_removal_pause: Duration::ZERO,
+            recovery_agent_removal_limit: 1.0,
+            registry_gc_interval: Duration::from_secs(15 * 60),
+            registry_max_agent_age: Duration::from_secs(14 * 24 * 3600),
+            registry_max_agent_count: 100 * 1024,
+            weights: Vec::new(),
+            allocator_agent_recovery_factor: 0.8,
+            allocator_recovery_timeout: Duration::from_secs(600),
             allocation_interval: Duration::from_secs(1),
             allocation_delay: Duration::from_millis(50),
             offer_timeout: Some(Duration::from_secs(300)),

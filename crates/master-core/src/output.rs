@@ -8,7 +8,8 @@ use resources::{Operation, Resources};
 use crate::input::Timer;
 use crate::types::{
     Agent, ConnectionId, DrainConfig, ExecutorInfo, Framework, FrameworkInfo, Offer, OperationStatus,
-    OperatorError, Pid, ReconciledTask, RequestId, StreamId, Task, TaskInfo, TaskState, TaskStatus,
+    OperatorError, Pid, ReconciledTask, RegistryWrite, RequestId, StreamId, Task, TaskInfo, TaskState,
+    TaskStatus,
 };
 
 /// One output. They are to be carried out in their order; those for one connection or one agent must stay in order.
@@ -41,6 +42,10 @@ pub enum Output {
         /// Which.
         timer: Timer,
     },
+    /// Write this to the registry; [`crate::FromRegistry`] says how that went. Other outputs do not wait for it.
+    Registry(RegistryWrite),
+    /// This master leads no more: end, or begin anew. The core does nothing any more. In one line, why.
+    Resign(String),
     /// Answer a request.
     Reply {
         /// Which.

@@ -8,7 +8,7 @@ use base::{AgentId, Time};
 use resources::Role;
 
 use crate::metrics::Metrics;
-use crate::types::{Agent, Framework};
+use crate::types::{Agent, AgentInfo, Framework};
 
 /// All that the master knows, at one moment. Offers and tasks are within their frameworks, executors within their
 /// agents. Making one costs a reference count for each framework and agent.
@@ -24,6 +24,10 @@ pub struct Snapshot {
     pub agents: Vec<Arc<Agent>>,
     /// Agents that do not answer, and since when.
     pub unreachable: Vec<(AgentId, Time)>,
+    /// Agents that the registry holds as admitted and that have not come to this master yet.
+    pub recovered: Vec<(AgentId, Arc<AgentInfo>)>,
+    /// How many writes to the registry are under way.
+    pub registry_queued: usize,
     /// Agents that an operator declared gone, and since when.
     pub gone: Vec<(AgentId, Time)>,
     /// Weights that were set.

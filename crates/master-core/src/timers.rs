@@ -12,7 +12,12 @@ impl MasterCore {
             Timer::Ping(id, generation) => agents::awaits_ping(self, id, *generation),
             Timer::Reregister(id, generation) => self.agents.reregistration.get(id) == Some(generation),
             Timer::Failover(id, generation) => self.frameworks.away.get(id) == Some(generation),
-            Timer::Allocation | Timer::AllocationInterval => true,
+            Timer::Allocation
+            | Timer::AllocationInterval
+            | Timer::RecoveredAgents
+            | Timer::Removal
+            | Timer::RegistryGc
+            | Timer::AllocationRecovery => true,
             Timer::Offer(framework_id, id) => {
                 self.frameworks.get(framework_id).is_some_and(|framework| framework.offers.contains_key(id))
             }

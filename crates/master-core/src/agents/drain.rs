@@ -3,64 +3,112 @@
 use base::{AgentId, Time};
 
 use super::lost;
-use crate::core::{MasterCore, send_agent};
+use crate::core::{Answered, MasterCore, send_agent};
 use crate::offers;
 use crate::output::{Output, ToAgent};
-use crate::types::{Drain, DrainConfig, DrainState, OperatorError};
+use crate::registry::{Effect, write};
+use crate::types::{
+    AgentRecord, Drain, DrainConfig, DrainState, OperatorError, RegistryOperation, RequestId,
+};
 
-fn known(core: &MasterCore, id: &AgentId) -> Result<(), OperatorError> {
-    if core.agents.is_known(id) {
-        return Ok(());
+/// What is to be written so that an agent is treated otherwise.
+fn treated(
+    core: &MasterCore,
+    id: &AgentId,
+    change: impl FnOnce(&mut Option<Drain>, &mut bool),
+) -> Result<Vec<RegistryOperation>, OperatorError> {
+    match core.registry.agent(id) {
+        Some(record @ (AgentRecord::Admitted { .. } | AgentRecord::Unreachable { .. })) => {
+            let (mut drain, mut deactivated) = record.treatment();
+            change(&mut drain, &mut deactivated);
+            let record = record.clone().treated(drain, deactivated);
+            Ok(vec![RegistryOperation::Agent(id.clone(), Some(record))])
+        }
+        Some(AgentRecord::Gone { .. }) if core.agents.is_known(id) => {
+            Err(OperatorError::Conflict("Agent is currently being marked gone".to_owned()))
+        }
+        _ => Err(OperatorError::BadRequest("Unknown agent".to_owned())),
     }
-    Err(OperatorError::BadRequest("Unknown agent".to_owned()))
 }
 
 /// Ends the agent's tasks and offers nothing of it.
 pub(crate) fn drain(
     core: &mut MasterCore,
+    id: &AgentId,
+    config: DrainConfig,
+    request: RequestId,
+    out: &mut Vec<Output>,
+) -> Result<Answered, OperatorError> {
+    let operations = treated(core, id, |drain, deactivated| {
+        *drain = Some(Drain { state: DrainState::Draining, config });
+        *deactivated = true;
+    })?;
+    write(core, operations, Effect::Drain { id: id.clone(), config, request }, out);
+    Ok(Answered::Later)
+}
+
+/// The registry holds that the agent is to be drained.
+pub(crate) fn draining(
+    core: &mut MasterCore,
     now: Time,
     id: &AgentId,
     config: DrainConfig,
     out: &mut Vec<Output>,
-) -> Result<(), OperatorError> {
-    known(core, id)?;
+) {
+    if !core.agents.is_known(id) {
+        return; // removed meanwhile
+    }
     core.agents.draining.insert(id.clone(), Drain { state: DrainState::Draining, config });
-    deactivate_known(core, id, out);
+    deactivated(core, id, out);
     if let Some(agent) = core.agents.get(id) {
         send_agent(agent, ToAgent::Drain(config), out);
         check_drained(core, now, id, out);
     }
-    Ok(())
 }
 
 /// Offers nothing of the agent.
 pub(crate) fn deactivate(
     core: &mut MasterCore,
     id: &AgentId,
+    request: RequestId,
     out: &mut Vec<Output>,
-) -> Result<(), OperatorError> {
-    known(core, id)?;
-    deactivate_known(core, id, out);
-    Ok(())
+) -> Result<Answered, OperatorError> {
+    let operations = treated(core, id, |_, deactivated| *deactivated = true)?;
+    write(core, operations, Effect::Deactivate(id.clone(), request), out);
+    Ok(Answered::Later)
 }
 
-fn deactivate_known(core: &mut MasterCore, id: &AgentId, out: &mut Vec<Output>) {
-    core.agents.deactivated.insert(id.clone());
-    core.agents.show_drain(id);
-    offers::deactivate_agent(core, id, out);
+/// The registry holds that nothing is to be offered of the agent.
+pub(crate) fn deactivated(core: &mut MasterCore, id: &AgentId, out: &mut Vec<Output>) {
+    if core.agents.is_known(id) {
+        core.agents.deactivated.insert(id.clone());
+        core.agents.show_drain(id);
+        offers::deactivate_agent(core, id, out);
+    }
 }
 
 /// Ends draining and deactivation.
-pub(crate) fn reactivate(core: &mut MasterCore, id: &AgentId) -> Result<(), OperatorError> {
-    if !core.agents.deactivated.contains(id) {
+pub(crate) fn reactivate(
+    core: &mut MasterCore,
+    id: &AgentId,
+    request: RequestId,
+    out: &mut Vec<Output>,
+) -> Result<Answered, OperatorError> {
+    let (drain, deactivated) = core.registry.agent(id).map(AgentRecord::treatment).unwrap_or_default();
+    if !deactivated {
         return Err(OperatorError::BadRequest("Agent is not deactivated".to_owned()));
     }
-    if core.agents.draining.get(id).is_some_and(|drain| drain.state == DrainState::Draining) {
+    if drain.is_some_and(|drain| drain.state == DrainState::Draining) {
         return Err(OperatorError::BadRequest("Agent is still in the DRAINING state".to_owned()));
     }
-    core.agents.draining.remove(id);
-    core.agents.deactivated.remove(id);
-    core.agents.show_drain(id);
+    let operations = treated(core, id, |drain, deactivated| (*drain, *deactivated) = (None, false))?;
+    write(core, operations, Effect::Reactivate(id.clone(), request), out);
+    Ok(Answered::Later)
+}
+
+/// The registry holds that the agent may be offered again.
+pub(crate) fn reactivated(core: &mut MasterCore, id: &AgentId) -> Result<(), OperatorError> {
+    core.agents.treat(id, None, false);
     let Some(agent) = core.agents.get_mut(id) else {
         return Err(OperatorError::Conflict("Agent removed while processing the call".to_owned()));
     };
@@ -84,8 +132,10 @@ pub(super) fn resume_drain(core: &mut MasterCore, now: Time, id: &AgentId, out: 
 
 /// Looks whether the last task and the last operation of an agent that is drained are gone.
 pub(crate) fn check_drained(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
-    let Some(drain) = core.agents.draining.get_mut(id) else { return };
-    if drain.state == DrainState::Drained
+    let Some(drain) = core.agents.draining.get(id).copied() else { return };
+    let written = core.registry.agent(id).and_then(|record| record.treatment().0);
+    if written.is_none_or(|written| written.state == DrainState::Drained)
+        || core.registry.leaving.contains_key(id)
         || core
             .agents
             .registered
@@ -95,8 +145,20 @@ pub(crate) fn check_drained(core: &mut MasterCore, now: Time, id: &AgentId, out:
         return;
     }
     if drain.config.mark_gone {
-        lost::mark_gone(core, now, id, out);
-    } else {
+        // Nobody waits for an answer, and that it is known has just been seen.
+        drop(lost::mark_gone(core, now, id, None, out));
+        return;
+    }
+    let done = Drain { state: DrainState::Drained, ..drain };
+    if let Ok(operations) = treated(core, id, |drain, _| *drain = Some(done)) {
+        write(core, operations, Effect::Drained(id.clone()), out);
+    }
+}
+
+/// The registry holds that the agent has been drained.
+pub(crate) fn drained(core: &mut MasterCore, id: &AgentId) {
+    // It may have been removed meanwhile.
+    if let Some(drain) = core.agents.draining.get_mut(id) {
         drain.state = DrainState::Drained;
         core.agents.show_drain(id);
     }

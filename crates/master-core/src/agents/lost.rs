@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use base::{AgentId, ExecutorId, FrameworkId, TaskId, Time};
 
-use crate::core::{MasterCore, send, send_agent};
+use crate::core::{Answered, MasterCore, send, send_agent};
 use crate::input::Timer;
 use crate::output::{Observation, Output, SchedulerEvent, ToAgent};
-use crate::types::{OperationState, Pid, Reason, TaskState};
+use crate::registry::{self, Effect, Leaving, Why};
+use crate::types::{
+    AgentRecord, OperationState, OperatorError, Pid, Reason, RegistryOperation, RequestId, TaskState,
+};
 use crate::{offers, operations, tasks};
 
 /// Why the tasks of an agent that goes are lost.
@@ -91,43 +94,70 @@ pub(crate) fn reregistration_due(
     if core.agents.reregistration.get(id) != Some(&generation) {
         return;
     }
-    core.metrics.agent_unreachable_scheduled += 1;
-    core.metrics.agent_unreachable_completed += 1;
-    let message = format!(
-        "agent did not reregister within {} after disconnecting",
-        mesos_duration(core.options.agent_reregister_timeout)
-    );
-    mark_unreachable(core, now, id, &message, out);
+    registry::unreachable_due(core, now, id, Why::Disconnected, out);
 }
 
-/// A duration in the largest unit that fits, as Mesos writes it in messages.
-fn mesos_duration(duration: std::time::Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    let (unit, name) =
-        [(604_800.0, "weeks"), (86_400.0, "days"), (3_600.0, "hrs"), (60.0, "mins"), (1.0, "secs")]
-            .into_iter()
-            .find(|(unit, _)| seconds >= *unit)
-            .unwrap_or((0.001, "ms"));
-    format!("{}{name}", seconds / unit)
-}
-
-/// The agent does not answer. It may come back with its tasks.
-pub(super) fn mark_unreachable(
+/// The registry holds that the agent does not answer. It may come back with its tasks.
+pub(crate) fn marked_unreachable(
     core: &mut MasterCore,
-    now: Time,
     id: &AgentId,
+    since: Time,
     message: &str,
     out: &mut Vec<Output>,
 ) {
+    core.registry.leaving.remove(id);
     core.metrics.agent_removals_unhealthy += 1;
-    core.agents.remember_unreachable(id, now);
-    take_out(core, now, id, message, Loss::Unreachable, out);
+    core.agents.unreachable.insert(id.clone(), since);
+    if core.agents.recovered.remove(id).is_some() {
+        core.metrics.agent_removals += 1;
+        core.metrics.recovery_agent_removals += 1;
+        tell_lost(core, id, out);
+    } else {
+        take_out(core, since, id, message, Loss::Unreachable, out);
+    }
 }
 
-/// The agent is gone for ever, says an operator. Its tasks are gone with it.
-pub(crate) fn mark_gone(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
+/// Declares an agent gone for ever, on an operator's word. Its tasks are gone with it.
+pub(crate) fn mark_gone(
+    core: &mut MasterCore,
+    now: Time,
+    id: &AgentId,
+    request: Option<RequestId>,
+    out: &mut Vec<Output>,
+) -> Result<Answered, OperatorError> {
+    if core.agents.gone.contains_key(id) {
+        return Ok(Answered::Now);
+    }
+    if let Some(leaving) = core.registry.leaving.get(id) {
+        let what = match leaving {
+            Leaving::Gone => "is already being transitioned to gone",
+            Leaving::Removed => "is being transitioned to removed",
+            Leaving::Unreachable => "is being transitioned to unreachable",
+        };
+        return Err(OperatorError::Unavailable(format!("Agent '{id}' {what}")));
+    }
+    if !core.agents.is_known(id) {
+        return Err(OperatorError::NotFound(format!("Agent '{id}' not found")));
+    }
+    core.registry.leaving.insert(id.clone(), Leaving::Gone);
+    let record = AgentRecord::Gone { since: now };
+    let operations = vec![RegistryOperation::Agent(id.clone(), Some(record))];
+    registry::write(core, operations, Effect::Gone { id: id.clone(), since: now, request }, out);
+    Ok(Answered::Later)
+}
+
+/// The registry holds that the agent is gone.
+pub(crate) fn marked_gone(
+    core: &mut MasterCore,
+    now: Time,
+    id: &AgentId,
+    since: Time,
+    out: &mut Vec<Output>,
+) {
     const MESSAGE: &str = "Agent has been marked gone";
-    core.agents.remember_gone(id, now);
+    core.registry.leaving.remove(id);
+    core.agents.gone.insert(id.clone(), since);
+    core.agents.recovered.remove(id);
     if let Some(agent) = core.agents.get(id) {
         send_agent(agent, ToAgent::Shutdown(MESSAGE.to_owned()), out);
         take_out(core, now, id, MESSAGE, Loss::Gone, out);
@@ -144,18 +174,71 @@ pub(crate) fn mark_gone(core: &mut MasterCore, now: Time, id: &AgentId, out: &mu
     }
 }
 
-pub(crate) fn unregister(core: &mut MasterCore, now: Time, from: &Pid, id: &AgentId, out: &mut Vec<Output>) {
+pub(crate) fn unregister(core: &mut MasterCore, from: &Pid, id: &AgentId, out: &mut Vec<Output>) {
     core.metrics.messages_unregister_agent += 1;
     if core.agents.get(id).is_none_or(|agent| agent.pid != *from) {
         core.drop("UnregisterSlaveMessage", from, format!("it is not the agent {id}"), out);
         return;
     }
-    core.metrics.agent_removals_unregistered += 1;
-    remove(core, now, id, "the agent unregistered", out);
+    match core.registry.leaving.get(id) {
+        Some(leaving) => core.drop("UnregisterSlaveMessage", from, leaving.as_str(), out),
+        None => {
+            let operations = displace(core, id).into_iter().collect();
+            registry::write(core, operations, Effect::Remove(id.clone()), out);
+        }
+    }
 }
 
-/// Removes an agent that will not come back under its id.
-pub(super) fn remove(core: &mut MasterCore, now: Time, id: &AgentId, cause: &str, out: &mut Vec<Output>) {
+/// The registry has forgotten an agent that left.
+pub(crate) fn unregistered(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
+    // Another may have come to its address meanwhile.
+    if core.registry.leaving.get(id) == Some(&Leaving::Removed) {
+        core.metrics.agent_removals_unregistered += 1;
+        remove(core, now, id, "the agent unregistered", out);
+    }
+}
+
+/// An agent is to be removed, and will not come back under its id: what is to be written for that, if it is not being
+/// taken out anyway.
+pub(super) fn displace(core: &mut MasterCore, id: &AgentId) -> Option<RegistryOperation> {
+    if core.registry.leaving.contains_key(id) {
+        return None;
+    }
+    core.registry.leaving.insert(id.clone(), Leaving::Removed);
+    Some(RegistryOperation::Agent(id.clone(), None))
+}
+
+/// Whether whoever is at an address, beside the agent `id`, is still in the registry or about to be marked there; then the
+/// agent `id` waits for what is to be written.
+pub(super) fn must_go_first(
+    core: &mut MasterCore,
+    pid: &Pid,
+    id: &AgentId,
+) -> Option<Vec<RegistryOperation>> {
+    let other = core.agents.by_pid.get(pid).filter(|other| *other != id)?.clone();
+    match core.registry.leaving.get(&other) {
+        Some(Leaving::Removed) => None,
+        Some(Leaving::Gone | Leaving::Unreachable) => Some(Vec::new()),
+        None => Some(displace(core, &other).into_iter().collect()),
+    }
+}
+
+/// Whoever was at an agent's address before is not there any more.
+pub(super) fn clear_address(
+    core: &mut MasterCore,
+    now: Time,
+    pid: &Pid,
+    id: &AgentId,
+    out: &mut Vec<Output>,
+) {
+    let Some(other) = core.agents.by_pid.get(pid).filter(|other| *other != id).cloned() else { return };
+    core.metrics.agent_removals_registered += 1;
+    remove(core, now, &other, "a new agent registered at the same address", out);
+}
+
+/// Removes an agent that will not come back under its id, and that the registry has forgotten.
+fn remove(core: &mut MasterCore, now: Time, id: &AgentId, cause: &str, out: &mut Vec<Output>) {
+    core.registry.leaving.remove(id);
     let Some(agent) = core.agents.get(id) else { return };
     let message = format!("Agent {} removed: {cause}", agent.info.hostname);
     take_out(core, now, id, &message, Loss::Removed, out);
@@ -202,11 +285,17 @@ fn take_out(
     let Some(agent) = core.agents.registered.remove(id) else { return };
     core.agents.by_pid.remove(&agent.pid);
     out.push(Output::Unlink(agent.pid.clone()));
+    core.removals.forget(id);
+    tell_lost(core, id, out);
+    core.observe(out, || Observation::AgentRemoved(id.clone()));
+}
+
+/// Tells every scheduler that an agent is lost.
+fn tell_lost(core: &MasterCore, id: &AgentId, out: &mut Vec<Output>) {
     for framework in core.frameworks.registered.values() {
         let event = SchedulerEvent::Failure { agent_id: id.clone(), executor_id: None, status: None };
         send(framework, event, out);
     }
-    core.observe(out, || Observation::AgentRemoved(id.clone()));
 }
 
 /// What happens to a task of an agent that goes.

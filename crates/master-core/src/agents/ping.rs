@@ -2,10 +2,10 @@
 
 use base::{AgentId, Time};
 
-use super::lost;
 use crate::core::{MasterCore, send_agent};
 use crate::input::Timer;
 use crate::output::{Output, ToAgent};
+use crate::registry::{self, Why};
 use crate::types::Pid;
 
 /// What is known of an agent's answers.
@@ -51,10 +51,7 @@ pub(crate) fn ping_due(
     if observer.asked {
         observer.missed += 1;
         if observer.missed >= core.options.max_agent_ping_timeouts {
-            core.metrics.agent_unreachable_scheduled += 1;
-            core.metrics.agent_unreachable_completed += 1;
-            lost::mark_unreachable(core, now, id, "health check timed out", out);
-            return;
+            registry::unreachable_due(core, now, id, Why::HealthCheck, out);
         }
     }
     ask(core, now, id, out);
@@ -65,10 +62,11 @@ pub(crate) fn awaits_ping(core: &MasterCore, id: &AgentId, generation: u64) -> b
     core.agents.observers.get(id).is_some_and(|observer| observer.generation == generation)
 }
 
-pub(crate) fn pong(core: &mut MasterCore, from: &Pid) {
-    let Some(id) = core.agents.by_pid.get(from) else { return };
-    if let Some(observer) = core.agents.observers.get_mut(id) {
+pub(crate) fn pong(core: &mut MasterCore, now: Time, from: &Pid, out: &mut Vec<Output>) {
+    let Some(id) = core.agents.by_pid.get(from).cloned() else { return };
+    if let Some(observer) = core.agents.observers.get_mut(&id) {
         observer.asked = false;
         observer.missed = 0;
     }
+    registry::back(core, now, &id, true, out);
 }

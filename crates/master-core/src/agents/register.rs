@@ -1,22 +1,24 @@
 //! Agents that come for the first time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base::{AgentId, Time};
 
-use super::{lost, registry};
+use super::lost;
+use super::registry::add;
 use crate::core::{MasterCore, send_agent};
 use crate::output::{Output, ToAgent};
-use crate::types::{Agent, Pid, RegisterAgent};
+use crate::registry::{self, Effect};
+use crate::types::{Agent, AgentRecord, Pid, RegisterAgent, RegistryOperation};
 
-pub(crate) fn register(
-    core: &mut MasterCore,
-    now: Time,
-    from: Pid,
-    message: RegisterAgent,
-    out: &mut Vec<Output>,
-) {
+pub(crate) fn register(core: &mut MasterCore, from: Pid, message: Box<RegisterAgent>, out: &mut Vec<Output>) {
     core.metrics.messages_register_agent += 1;
+    if core.registry.registering.contains(&from) {
+        // It asks again while the registry is written; the answer comes then.
+        return;
+    }
+    let mut operations = Vec::new();
     if let Some(id) = core.agents.by_pid.get(&from).cloned() {
         let Some(agent) = core.agents.get(&id) else { return };
         if agent.connected {
@@ -24,12 +26,32 @@ pub(crate) fn register(
             send_agent(agent, ToAgent::Registered(id), out);
             return;
         }
-        core.metrics.agent_removals_registered += 1;
-        lost::remove(core, now, &id, "a new agent registered at the same address", out);
+        operations.extend(lost::displace(core, &id));
     }
     let id = core.agents.new_id(&core.options);
+    let record = AgentRecord::admitted(Arc::clone(&message.info));
+    operations.push(RegistryOperation::Agent(id.clone(), Some(record)));
+    core.registry.registering.insert(from.clone());
+    registry::write(core, operations, Effect::Admit { from, id, message }, out);
+}
+
+/// The registry holds it: it belongs to the cluster.
+pub(crate) fn admitted(
+    core: &mut MasterCore,
+    now: Time,
+    from: Pid,
+    id: AgentId,
+    message: Box<RegisterAgent>,
+    out: &mut Vec<Output>,
+) {
+    if let Some(operations) = lost::must_go_first(core, &from, &id) {
+        registry::write(core, operations, Effect::Admit { from, id, message }, out);
+        return;
+    }
+    lost::clear_address(core, now, &from, &id, out);
+    core.registry.registering.remove(&from);
     core.metrics.agent_registrations += 1;
-    registry::add(core, now, new_agent(now, id.clone(), from, message), out);
+    add(core, now, new_agent(now, id.clone(), from, *message), out);
     if let Some(agent) = core.agents.get(&id) {
         send_agent(agent, ToAgent::Registered(id), out);
     }

@@ -8,12 +8,9 @@ use base::{AgentId, FrameworkId, TaskId, Time};
 use crate::core::MasterCore;
 use crate::options::Options;
 use crate::output::{Observation, Output};
-use crate::types::{Agent, Drain, Pid};
+use crate::types::{Agent, AgentInfo, Drain, Framework, Pid};
 
 use super::ping::{self, Observer};
-
-/// How many lost agents, and how many declared gone, are remembered (Mesos' `registry_max_agent_count`).
-const MAX_REMEMBERED: usize = 102_400;
 
 /// Tasks on a lost agent, by framework.
 type LostTasks = BTreeMap<FrameworkId, Vec<TaskId>>;
@@ -29,6 +26,8 @@ pub(crate) struct Agents {
     pub(crate) observers: BTreeMap<AgentId, Observer>,
     /// The timer of those whose connection broke.
     pub(crate) reregistration: BTreeMap<AgentId, u64>,
+    /// Those that the registry holds as admitted, and that have not come to this master yet.
+    pub(crate) recovered: BTreeMap<AgentId, Arc<AgentInfo>>,
     /// Those that do not answer any more, and since when.
     pub(crate) unreachable: BTreeMap<AgentId, Time>,
     /// What ran on those.
@@ -65,9 +64,25 @@ impl Agents {
         self.next_generation
     }
 
-    /// Whether the master may answer for an agent: it is registered or lost, but not gone.
+    /// Whether the master may answer for an agent: it is registered, awaited or lost, but not gone.
     pub(crate) fn is_known(&self, id: &AgentId) -> bool {
-        self.registered.contains_key(id) || self.unreachable.contains_key(id)
+        self.registered.contains_key(id)
+            || self.recovered.contains_key(id)
+            || self.unreachable.contains_key(id)
+    }
+
+    /// An agent is to be treated like this from now on.
+    pub(crate) fn treat(&mut self, id: &AgentId, drain: Option<Drain>, deactivated: bool) {
+        match drain {
+            Some(drain) => drop(self.draining.insert(id.clone(), drain)),
+            None => drop(self.draining.remove(id)),
+        }
+        if deactivated {
+            self.deactivated.insert(id.clone());
+        } else {
+            self.deactivated.remove(id);
+        }
+        self.show_drain(id);
     }
 
     /// The agent's draining and deactivation, as the operator wants them, are shown by the agent itself too.
@@ -80,18 +95,6 @@ impl Agents {
         }
     }
 
-    pub(crate) fn remember_unreachable(&mut self, id: &AgentId, since: Time) {
-        if let Some(forgotten) = remember(&mut self.unreachable, id, since, MAX_REMEMBERED) {
-            self.unreachable_tasks.remove(&forgotten);
-            self.draining.remove(&forgotten);
-            self.deactivated.remove(&forgotten);
-        }
-    }
-
-    pub(crate) fn remember_gone(&mut self, id: &AgentId, since: Time) {
-        remember(&mut self.gone, id, since, MAX_REMEMBERED);
-    }
-
     /// The framework's tasks on lost agents are no longer of interest.
     pub(crate) fn forget_unreachable_of(&mut self, framework: &FrameworkId) {
         self.unreachable_tasks.retain(|_, tasks| {
@@ -101,15 +104,22 @@ impl Agents {
     }
 }
 
-/// Adds an entry; the oldest one gives way, and is returned, when there are more than `limit`.
-fn remember(map: &mut BTreeMap<AgentId, Time>, id: &AgentId, since: Time, limit: usize) -> Option<AgentId> {
-    map.insert(id.clone(), since);
-    if map.len() <= limit {
-        return None;
+/// An unreachable agent is forgotten, with what ran on it: that is unknown from now on.
+pub(crate) fn forget_unreachable(core: &mut MasterCore, id: &AgentId) {
+    if core.agents.unreachable.remove(id).is_none() {
+        return;
     }
-    let oldest = map.iter().min_by_key(|(_, since)| **since).map(|(id, _)| id.clone())?;
-    map.remove(&oldest);
-    Some(oldest)
+    for (framework_id, task_ids) in core.agents.unreachable_tasks.remove(id).unwrap_or_default() {
+        if let Some(framework) = core.frameworks.get_mut(&framework_id) {
+            for task_id in &task_ids {
+                framework.unreachable_tasks.remove(task_id);
+            }
+            let Framework { unreachable_order, unreachable_tasks, .. } = framework;
+            unreachable_order.retain(|kept| unreachable_tasks.contains_key(kept));
+        }
+    }
+    core.agents.draining.remove(id);
+    core.agents.deactivated.remove(id);
 }
 
 /// Takes an agent in, with what it brings.
@@ -127,27 +137,6 @@ pub(super) fn add(core: &mut MasterCore, now: Time, agent: Agent, out: &mut Vec<
         core.allocation.deactivate_agent(&id);
     }
     ping::observe(core, now, &id, out);
+    core.allocation.agents_are(core.agents.registered.len());
     core.observe(out, || Observation::AgentAdded(Arc::clone(&core.agents.registered[&id])));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_left_of_an_agent_that_gives_way() {
-        let mut agents = Agents::default();
-        let oldest = AgentId::from("oldest");
-        agents.remember_unreachable(&oldest, Time::from_nanos(1));
-        agents.unreachable_tasks.insert(oldest.clone(), LostTasks::default());
-        agents.deactivated.insert(oldest.clone());
-        for number in 1..MAX_REMEMBERED {
-            agents.unreachable.insert(AgentId::from(format!("a{number}")), Time::from_nanos(2));
-        }
-        assert!(agents.is_known(&oldest));
-        agents.remember_unreachable(&AgentId::from("new"), Time::from_nanos(3));
-        assert_eq!(agents.unreachable.len(), MAX_REMEMBERED);
-        assert!(!agents.is_known(&oldest));
-        assert!(agents.unreachable_tasks.is_empty() && agents.deactivated.is_empty());
-    }
 }

@@ -7,14 +7,16 @@ use base::{AgentId, ExecutorId, FrameworkId, TaskId, Time};
 use resources::Resources;
 
 use super::drain::resume_drain;
+use super::lost;
 use super::register::new_agent;
-use super::{lost, registry};
+use super::registry::add;
 use crate::core::{MasterCore, send, send_agent};
 use crate::frameworks::{self, framework_ref};
 use crate::output::{FrameworkRef, Output, SchedulerEvent, ToAgent};
+use crate::registry::{Effect, back, write};
 use crate::types::{
-    Agent, ArchivedFramework, ExecutorInfo, FrameworkInfo, Pid, Reason, ReconciledTask, ReregisterAgent,
-    Task, TaskState,
+    Agent, AgentRecord, ArchivedFramework, ExecutorInfo, FrameworkInfo, Pid, Reason, ReconciledTask,
+    RegistryOperation, ReregisterAgent, Task, TaskState,
 };
 use crate::{offers, operations, tasks};
 
@@ -22,27 +24,95 @@ pub(crate) fn reregister(
     core: &mut MasterCore,
     now: Time,
     from: Pid,
-    message: ReregisterAgent,
+    message: Box<ReregisterAgent>,
     out: &mut Vec<Output>,
 ) {
     core.metrics.messages_reregister_agent += 1;
-    if core.agents.gone.contains_key(&message.agent_id) {
-        let shutdown = ToAgent::Shutdown("Agent has been marked gone".to_owned());
-        out.push(Output::ToAgent { to: from, message: shutdown });
+    let id = &message.agent_id;
+    if refuse_gone(core, &from, id, out) || core.registry.reregistering.contains(id) {
+        // One that asks again while the registry is written is answered then.
         return;
     }
-    core.metrics.agent_reregistrations += 1;
-    match core.agents.get(&message.agent_id) {
-        None => readmit(core, now, from, message, out),
-        Some(agent)
-            if same_machine(&agent.pid, &from) && agent.info.hostname == message.agent.info.hostname =>
-        {
-            reconnect(core, now, from, message, out);
-        }
-        Some(_) => {
+    if let Some(leaving) = core.registry.leaving.get(id) {
+        core.drop("ReregisterSlaveMessage", &from, leaving.as_str(), out);
+        return;
+    }
+    let known = match core.agents.get(id) {
+        Some(agent) if !is_same(agent, &from, &message) => {
             let why = "Agent attempted to reregister with different IP / hostname".to_owned();
             out.push(Output::ToAgent { to: from, message: ToAgent::Shutdown(why) });
+            return;
         }
+        Some(agent) => Some(&agent.info),
+        None => core.agents.recovered.get(id),
+    };
+    let unchanged = known.is_some_and(|known| *known == message.agent.info);
+    let other = core.agents.by_pid.get(&from).filter(|other| *other != id).cloned();
+    if unchanged && other.is_none() {
+        come_back(core, now, from, message, out);
+        return;
+    }
+    let mut operations: Vec<_> = other.and_then(|other| lost::displace(core, &other)).into_iter().collect();
+    let (drain, deactivated) = core.registry.agent(id).map(AgentRecord::treatment).unwrap_or_default();
+    let record = AgentRecord::admitted(Arc::clone(&message.agent.info)).treated(drain, deactivated);
+    operations.push(RegistryOperation::Agent(id.clone(), Some(record)));
+    core.registry.reregistering.insert(id.clone());
+    write(core, operations, Effect::Readmit { from, message }, out);
+}
+
+/// The registry holds it: it belongs to the cluster, as it describes itself now.
+pub(crate) fn readmitted(
+    core: &mut MasterCore,
+    now: Time,
+    from: Pid,
+    message: Box<ReregisterAgent>,
+    out: &mut Vec<Output>,
+) {
+    let id = &message.agent_id;
+    if let Some(operations) = lost::must_go_first(core, &from, id) {
+        write(core, operations, Effect::Readmit { from, message }, out);
+        return;
+    }
+    core.registry.reregistering.remove(id);
+    if refuse_gone(core, &from, id, out) {
+        return;
+    }
+    if let Some(leaving) = core.registry.leaving.get(id) {
+        core.drop("ReregisterSlaveMessage", &from, leaving.as_str(), out);
+        return;
+    }
+    come_back(core, now, from, message, out);
+}
+
+/// An agent that was declared gone is told to end.
+fn refuse_gone(core: &MasterCore, from: &Pid, id: &AgentId, out: &mut Vec<Output>) -> bool {
+    let gone = core.agents.gone.contains_key(id);
+    if gone {
+        let message = ToAgent::Shutdown("Agent has been marked gone".to_owned());
+        out.push(Output::ToAgent { to: from.clone(), message });
+    }
+    gone
+}
+
+fn is_same(agent: &Agent, from: &Pid, message: &ReregisterAgent) -> bool {
+    same_machine(&agent.pid, from) && agent.info.hostname == message.agent.info.hostname
+}
+
+fn come_back(
+    core: &mut MasterCore,
+    now: Time,
+    from: Pid,
+    message: Box<ReregisterAgent>,
+    out: &mut Vec<Output>,
+) {
+    let id = message.agent_id.clone();
+    core.metrics.agent_reregistrations += 1;
+    lost::clear_address(core, now, &from, &id, out);
+    back(core, now, &id, false, out);
+    if core.agents.registered.contains_key(&id) {
+        reconnect(core, now, from, *message, out);
+    } else {
+        readmit(core, now, from, *message, out);
     }
 }
 
@@ -58,7 +128,8 @@ fn same_machine(a: &Pid, b: &Pid) -> bool {
 /// An agent that was lost, or that registered with another master: what it brings is all that is known.
 fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent, out: &mut Vec<Output>) {
     let id = message.agent_id;
-    clear_address(core, now, &from, &id, out);
+    // Schedulers have not been told by this master that such an agent was lost.
+    let awaited = core.agents.recovered.remove(&id).is_some();
     let was_lost = core.agents.unreachable.remove(&id).is_some();
     end_unreachable_tasks(core, now, &id, &message.tasks, out);
     recover_frameworks(core, now, &message.frameworks, out);
@@ -78,10 +149,12 @@ fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent
             doubles.push(task);
             continue;
         }
-        tell_recovered(core, now, &task, why, out);
+        if !awaited {
+            tell_recovered(core, now, &task, why, out);
+        }
         tasks::recover_task(core, &mut agent, task, out);
     }
-    registry::add(core, now, agent, out);
+    add(core, now, agent, out);
     recover_completed(core, message.completed_frameworks);
     resume_drain(core, now, &id, out);
     let Some(agent) = core.agents.get(&id) else { return };
@@ -95,7 +168,6 @@ fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent
 /// An agent that the master still holds registered: it restarted, or its connection broke.
 fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent, out: &mut Vec<Output>) {
     let id = message.agent_id;
-    clear_address(core, now, &from, &id, out);
     let Some(agent) = core.agents.get_mut(&id) else { return };
     let former = std::mem::replace(&mut agent.pid, from.clone());
     agent.info = message.agent.info;
@@ -153,13 +225,6 @@ fn total_of(agent: &Agent, told: Resources) -> Resources {
         return told;
     }
     agent.info.resources.with_checkpointed(&agent.total.checkpointed()).unwrap_or(told)
-}
-
-/// Whoever was at an agent's address before is not there any more.
-fn clear_address(core: &mut MasterCore, now: Time, pid: &Pid, id: &AgentId, out: &mut Vec<Output>) {
-    let Some(other) = core.agents.by_pid.get(pid).filter(|other| *other != id).cloned() else { return };
-    core.metrics.agent_removals_registered += 1;
-    lost::remove(core, now, &other, "a new agent registered at the same address", out);
 }
 
 fn recover_frameworks(

@@ -13,6 +13,9 @@ use crate::types::Offer;
 
 /// Hands out what is free, now that the inputs at hand are handled.
 pub(crate) fn allocate(core: &mut MasterCore, now: Time, out: &mut Vec<Output>) {
+    if core.allocation.waits() {
+        return;
+    }
     core.metrics.allocation_runs += 1;
     let mut events: BTreeMap<FrameworkId, Vec<Arc<Offer>>> = BTreeMap::new();
     for offerable in core.allocation.run(now) {

@@ -52,6 +52,9 @@ fn unknown(core: &MasterCore, operation_id: OperationId, agent_id: Option<AgentI
         Some(agent) if core.agents.registered.contains_key(agent) => {
             (OperationState::Unknown, "Reconciliation: Operation is unknown")
         }
+        Some(agent) if core.agents.recovered.contains_key(agent) => {
+            (OperationState::Recovering, "Reconciliation: Agent is recovered but has not re-registered")
+        }
         Some(agent) if core.agents.unreachable.contains_key(agent) => {
             (OperationState::Unreachable, "Reconciliation: Agent is unreachable")
         }

@@ -14,11 +14,53 @@ use resources::{Name, Quantities, Role, Scalar};
 
 use self::consumption::Consumption;
 use self::tree::Guarantees;
-use crate::core::MasterCore;
+use crate::core::{Answered, MasterCore};
 use crate::output::Output;
-use crate::types::OperatorError;
+use crate::registry::{self, Effect};
+use crate::types::{OperatorError, RegistryOperation, RequestId};
 
-type Answer = Result<(), OperatorError>;
+type Answer = Result<Answered, OperatorError>;
+
+/// Quotas that the registry holds from now on, and for what room is made.
+#[derive(Debug)]
+pub(crate) enum QuotaChange {
+    /// By UPDATE_QUOTA: what is on offer follows.
+    Update(Vec<(Role, Quota)>),
+    /// By SET_QUOTA: room is made for what is guaranteed.
+    Set(Role, Quota),
+    /// By REMOVE_QUOTA.
+    Remove(Role),
+}
+
+/// Writes a change. What is decided next counts with it.
+fn write(core: &mut MasterCore, change: QuotaChange, request: RequestId, out: &mut Vec<Output>) -> Answer {
+    let operation = |(role, quota): &(Role, Quota)| RegistryOperation::Quota(role.clone(), quota.clone());
+    let operations = match &change {
+        QuotaChange::Update(quotas) => quotas.iter().map(operation).collect(),
+        QuotaChange::Set(role, quota) => vec![RegistryOperation::Quota(role.clone(), quota.clone())],
+        QuotaChange::Remove(role) => vec![RegistryOperation::Quota(role.clone(), Quota::default())],
+    };
+    registry::write(core, operations, Effect::Quota(change, request), out);
+    Ok(Answered::Later)
+}
+
+/// The registry holds a change: it counts from now on.
+pub(crate) fn changed(core: &mut MasterCore, change: QuotaChange, out: &mut Vec<Output>) {
+    match change {
+        QuotaChange::Update(quotas) => {
+            for (role, quota) in &quotas {
+                core.allocation.set_quota(role, quota.clone());
+            }
+            rescind::enforce(core, &quotas, out);
+        }
+        QuotaChange::Set(role, quota) => {
+            let guarantee = amounts(&quota.guarantees);
+            core.allocation.set_quota(&role, quota);
+            rescind::make_room(core, &role, &guarantee, out);
+        }
+        QuotaChange::Remove(role) => core.allocation.set_quota(&role, Quota::default()),
+    }
+}
 
 fn amounts(of: &BTreeMap<Name, Scalar>) -> Quantities {
     of.iter().map(|(name, amount)| (name.clone(), *amount)).collect()
@@ -42,22 +84,19 @@ pub(crate) fn update(
     core: &mut MasterCore,
     quotas: Vec<(Role, Quota)>,
     force: bool,
+    request: RequestId,
     out: &mut Vec<Output>,
 ) -> Answer {
     check_update(core, &quotas, force)
         .map_err(|why| OperatorError::BadRequest(format!("Invalid QuotaConfig: {why}")))?;
-    for (role, quota) in &quotas {
-        core.allocation.set_quota(role, quota.clone());
-    }
-    rescind::enforce(core, &quotas, out);
-    Ok(())
+    write(core, QuotaChange::Update(quotas), request, out)
 }
 
 fn check_update(core: &MasterCore, quotas: &[(Role, Quota)], force: bool) -> Result<(), String> {
     if !force && quotas.iter().any(|(_, quota)| !quota.limits.is_empty()) {
         check_limits(&Consumption::of(core), quotas)?;
     }
-    let mut all = Guarantees::new(&core.allocation.quotas);
+    let mut all = Guarantees::new(&core.registry.content.quotas);
     for (role, quota) in quotas {
         all.set(role, quota);
     }
@@ -89,19 +128,20 @@ fn check_limits(consumption: &Consumption<'_>, quotas: &[(Role, Quota)]) -> Resu
 /// SET_QUOTA: what is guaranteed is also the limit.
 pub(crate) fn set(
     core: &mut MasterCore,
-    role: &Role,
+    role: Role,
     guarantee: BTreeMap<Name, Scalar>,
     force: bool,
+    request: RequestId,
     out: &mut Vec<Output>,
 ) -> Answer {
     let invalid =
         |why: String| OperatorError::BadRequest(format!("Failed to validate set quota request: {why}"));
-    if core.allocation.quotas.contains_key(role) {
+    if core.registry.content.quotas.contains_key(&role) {
         return Err(invalid(format!("Cannot set quota for role '{role}' which already has quota")));
     }
     let quota = Quota { limits: guarantee.clone(), guarantees: guarantee };
-    let mut all = Guarantees::new(&core.allocation.quotas);
-    all.set(role, &quota);
+    let mut all = Guarantees::new(&core.registry.content.quotas);
+    all.set(&role, &quota);
     all.check().map_err(invalid)?;
     let (total, capacity) = (all.total(), capacity(core));
     if !force && !capacity.contains(&total) {
@@ -110,21 +150,17 @@ pub(crate) fn set(
              '{total}' exceed cluster capacity '{capacity}'"
         )));
     }
-    let guarantee = amounts(&quota.guarantees);
-    core.allocation.set_quota(role, quota);
-    rescind::make_room(core, role, &guarantee, out);
-    Ok(())
+    write(core, QuotaChange::Set(role, quota), request, out)
 }
 
 /// REMOVE_QUOTA.
-pub(crate) fn remove(core: &mut MasterCore, role: &Role) -> Answer {
+pub(crate) fn remove(core: &mut MasterCore, role: Role, request: RequestId, out: &mut Vec<Output>) -> Answer {
     let refused = |why: String| OperatorError::BadRequest(format!("Failed to remove quota: {why}"));
-    if !core.allocation.quotas.contains_key(role) {
+    if !core.registry.content.quotas.contains_key(&role) {
         return Err(refused(format!("Role '{role}' has no quota set")));
     }
-    let mut all = Guarantees::new(&core.allocation.quotas);
-    all.set(role, &Quota::default());
+    let mut all = Guarantees::new(&core.registry.content.quotas);
+    all.set(&role, &Quota::default());
     all.check().map_err(refused)?;
-    core.allocation.set_quota(role, Quota::default());
-    Ok(())
+    write(core, QuotaChange::Remove(role), request, out)
 }

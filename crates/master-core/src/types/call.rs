@@ -230,4 +230,6 @@ pub enum OperatorError {
     NotFound(String),
     /// Status 409.
     Conflict(String),
+    /// Status 503: not now.
+    Unavailable(String),
 }

@@ -8,6 +8,7 @@ mod ids;
 mod message;
 mod offer;
 mod operation;
+mod registry;
 mod state;
 mod status;
 mod task;
@@ -22,6 +23,7 @@ pub use message::{
 };
 pub use offer::Offer;
 pub use operation::{Operation, OperationState, OperationStatus, Unconfirmed};
+pub use registry::{AgentRecord, RegistryContent, RegistryOperation, RegistryWrite};
 pub use state::TaskState;
 pub use status::{Reason, Source, TaskStatus};
 pub use task::{ExecutorInfo, ExecutorKind, Task, TaskBody, TaskInfo};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use master_core::{
-    ConnectionId, Input, MasterCore, Observation, OperatorCall, Options, Output, Pid, RequestId, Timer,
-    ToAgent,
+    ConnectionId, FromRegistry, Input, MasterCore, Observation, OperatorCall, Options, Output, Pid,
+    RequestId, Timer, ToAgent,
 };
 
 use super::clock::Clock;
@@ -68,7 +68,10 @@ impl MasterHost {
         let mut out = Vec::new();
         if let Some(process) = &mut self.process {
             process.core.watch(true);
-            process.core.start(clock.shows(fabric.now), &mut out);
+            let now = clock.shows(fabric.now);
+            process.core.start(now, &mut out);
+            let empty = FromRegistry::Recovered(Box::default());
+            process.core.handle(now, Input::Registry(empty), &mut out);
         }
         self.settle(fabric, out)
     }
@@ -187,6 +190,11 @@ impl MasterHost {
                     fabric.net.retire(node, agent);
                 }
             }
+            // Its registry is in memory: written at once, and gone with it.
+            Output::Registry(write) => {
+                process.follow_ups.push(Input::Registry(FromRegistry::Written(write.number)));
+            }
+            Output::Resign(why) => fabric.note(node, "leads no more", &why),
             Output::SetTimer { at, timer } => {
                 let at = self.clock.when(at).max(fabric.now);
                 let (master, life) = (self.index, self.life);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use base::{AgentId, FrameworkId, OfferId, Time, Uuid};
 use master_core::{
-    AcceptOperation, ConnectionId, Directory, FrameworkInfo, FromAgent, Input, MasterCore, Observation,
-    Offer, OperatorCall, OperatorError, Options, Output, Pid, RequestId, SchedulerCall, SchedulerEvent,
-    StreamId, Timer, ToAgent,
+    AcceptOperation, ConnectionId, Directory, FrameworkInfo, FromAgent, FromRegistry, Input, MasterCore,
+    Observation, Offer, OperatorCall, OperatorError, Options, Output, Pid, RegistryContent, RegistryWrite,
+    RequestId, SchedulerCall, SchedulerEvent, StreamId, Timer, ToAgent,
 };
 
 use super::{builders, framework_info};
@@ -40,6 +40,14 @@ pub struct Master {
     pub observations: Vec<Observation>,
     /// Which frameworks have a stream, and which.
     pub directory: BTreeMap<FrameworkId, Option<StreamId>>,
+    /// What is in the registry.
+    pub registry: RegistryContent,
+    /// Writes to the registry that [`Master::write_registry`] has yet to make; empty unless `hold_registry` is set.
+    pub registry_writes: VecDeque<RegistryWrite>,
+    /// Whether writes to the registry wait for [`Master::write_registry`]; otherwise they are made at once.
+    pub hold_registry: bool,
+    /// Why the master gave up, if it did.
+    pub resigned: Option<String>,
     replies: BTreeMap<RequestId, Result<(), OperatorError>>,
     timers: BTreeMap<(Time, u64), Timer>,
     next: u64,
@@ -52,9 +60,24 @@ impl Default for Master {
 }
 
 impl Master {
-    /// A master that has just started.
+    /// A master that has just started and found the registry empty.
     #[must_use]
     pub fn new(options: Options) -> Self {
+        Self::with_registry(options, RegistryContent::default())
+    }
+
+    /// A master that has just started and found this in the registry.
+    #[must_use]
+    pub fn with_registry(options: Options, registry: RegistryContent) -> Self {
+        let mut master = Self::recovering(options);
+        master.registry = registry.clone();
+        master.input(Input::Registry(FromRegistry::Recovered(Box::new(registry))));
+        master
+    }
+
+    /// A master that does not know yet what is in the registry.
+    #[must_use]
+    pub fn recovering(options: Options) -> Self {
         let mut master = Self {
             core: MasterCore::new(options),
             now: Time::from_secs_f64(1_000_000.0),
@@ -64,6 +87,10 @@ impl Master {
             linked: BTreeSet::new(),
             observations: Vec::new(),
             directory: BTreeMap::new(),
+            registry: RegistryContent::default(),
+            registry_writes: VecDeque::new(),
+            hold_registry: false,
+            resigned: None,
             replies: BTreeMap::new(),
             timers: BTreeMap::new(),
             next: 0,
@@ -85,6 +112,36 @@ impl Master {
     /// # Panics
     /// If an invariant is broken.
     pub fn input(&mut self, input: Input) {
+        self.step(input);
+        while !self.hold_registry && !self.registry_writes.is_empty() {
+            self.write_registry();
+        }
+    }
+
+    /// Makes the next write to the registry, and tells the core.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn write_registry(&mut self) {
+        let write = self.registry_writes.pop_front().expect("something is to be written");
+        for operation in write.operations {
+            self.registry.apply(operation);
+        }
+        self.step(Input::Registry(FromRegistry::Written(write.number)));
+    }
+
+    /// The next master, with the same settings and what is in the registry.
+    #[must_use]
+    pub fn successor(&self, id: &str) -> Self {
+        let options = Options { master_id: id.to_owned(), ..self.core.options().clone() };
+        let mut next = Self::recovering(options);
+        next.now = self.now;
+        next.registry = self.registry.clone();
+        next.input(Input::Registry(FromRegistry::Recovered(Box::new(self.registry.clone()))));
+        next
+    }
+
+    fn step(&mut self, input: Input) {
         let mut out = Vec::new();
         let shown = input.clone();
         self.core.handle(self.now, input, &mut out);
@@ -115,6 +172,8 @@ impl Master {
                     let number = self.number();
                     self.timers.insert((at.max(self.now), number), timer);
                 }
+                Output::Registry(write) => self.registry_writes.push_back(write),
+                Output::Resign(why) => self.resigned = Some(why),
                 Output::Reply { request, result } => {
                     self.replies.insert(request, result);
                 }
@@ -204,6 +263,18 @@ impl Master {
         self.call(scheduler, call);
     }
 
+    /// Makes a call as an operator that is answered when the registry is written.
+    pub fn ask(&mut self, call: OperatorCall) -> RequestId {
+        let request = RequestId(self.number());
+        self.input(Input::Operator { request, call });
+        request
+    }
+
+    /// What was answered, if anything was.
+    pub fn answer(&mut self, request: RequestId) -> Option<Result<(), OperatorError>> {
+        self.replies.remove(&request)
+    }
+
     /// Makes a call as an operator.
     ///
     /// # Errors
@@ -212,9 +283,8 @@ impl Master {
     /// # Panics
     /// If it does not answer.
     pub fn operator(&mut self, call: OperatorCall) -> Result<(), OperatorError> {
-        let request = RequestId(self.number());
-        self.input(Input::Operator { request, call });
-        self.replies.remove(&request).expect("every operator call is answered")
+        let request = self.ask(call);
+        self.answer(request).expect("every operator call is answered")
     }
 
     /// Registers an agent at its own address. It takes the messages about that off the record.

@@ -1,0 +1,62 @@
+//! Reading all of the registry, when a master begins to lead.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use master_core::RegistryContent;
+use store::kv::{Entry, KeyValue, KvError};
+
+use super::values::ValueError;
+use super::{RegistryFigures, keys, values};
+
+/// How long to wait before a store that is out of reach is asked again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Why the registry could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The store did not let us, or not in time.
+    #[error("cannot read the registry")]
+    Store(#[from] KvError),
+    /// What is there makes no sense to us: it is damaged, or of a later version.
+    #[error("'{key}' in the registry makes no sense: {why}")]
+    Value {
+        /// Where.
+        key: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Reads the registry; a store that is out of reach is asked again until `limit` is over.
+pub(crate) async fn fetch(
+    store: &dyn KeyValue,
+    limit: Duration,
+    figures: &RegistryFigures,
+) -> Result<RegistryContent, RegistryError> {
+    let started = Instant::now();
+    let mut content = RegistryContent::default();
+    for table in [keys::AGENTS, keys::QUOTAS, keys::WEIGHTS] {
+        for entry in list(store, table, started + limit).await? {
+            figures.bytes.fetch_add(entry.value.len(), Ordering::Relaxed);
+            values::decode(&entry.value, &mut content).map_err(|why: ValueError| RegistryError::Value {
+                key: entry.key,
+                why: why.to_string(),
+            })?;
+        }
+    }
+    figures.fetch.add(Instant::now(), started.elapsed());
+    Ok(content)
+}
+
+async fn list(store: &dyn KeyValue, table: &str, deadline: Instant) -> Result<Vec<Entry>, KvError> {
+    loop {
+        match store.list(table).await {
+            Err(error) if error.is_transient() && Instant::now() + PAUSE < deadline => {
+                tracing::warn!("cannot read the registry yet: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+            listed => return listed,
+        }
+    }
+}

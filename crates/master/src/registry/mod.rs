@@ -1,0 +1,33 @@
+//! The registry as it is kept: in a store with a key for each agent, quota and weight.
+//!
+//! ```text
+//! agents/<agent id>    Registry with one of: slaves, unreachable, gone
+//! quotas/<role>        Registry with one of: quota_configs
+//! weights/<role>       Registry with one of: weights
+//! ```
+//!
+//! Each value is a part of Mesos' `Registry` message: all values one behind the other are the whole message. Keys of other
+//! tables are left alone.
+
+mod fetch;
+mod keys;
+mod values;
+mod writer;
+
+use std::sync::atomic::AtomicUsize;
+
+pub(crate) use fetch::{RegistryError, fetch};
+pub(crate) use writer::{RegistryQueue, Store, write_all};
+
+use crate::timings::Timings;
+
+/// How the registry is doing, as metrics show it.
+#[derive(Debug, Default)]
+pub(crate) struct RegistryFigures {
+    /// How long reading it took.
+    pub(crate) fetch: Timings,
+    /// How long writes took.
+    pub(crate) store: Timings,
+    /// Its values, in bytes, as far as this master has read and written them.
+    pub(crate) bytes: AtomicUsize,
+}

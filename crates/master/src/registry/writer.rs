@@ -1,0 +1,139 @@
+//! Writing the registry: what comes while one write is under way is written together with the next.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use master_core::{FromRegistry, Input, RegistryWrite};
+use store::kv::{Expect, Fence, KeyValue, Limits, Transaction};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::{RegistryFigures, keys, values};
+use crate::engine::CoreHandle;
+
+/// Most writes that are handed to the store at once.
+const BATCH: usize = 4096;
+
+/// Pause before a write that failed is tried again; doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where the core's writes go. It has no bound of its own: whoever causes a write waits for its end.
+pub(crate) type RegistryQueue = mpsc::UnboundedSender<RegistryWrite>;
+
+/// Where the registry is.
+pub(crate) struct Store {
+    /// The store.
+    pub(crate) store: Arc<dyn KeyValue>,
+    /// Shows that this master leads, where several may.
+    pub(crate) fence: Option<Fence>,
+    /// How long a write may take.
+    pub(crate) timeout: Duration,
+}
+
+/// Writes what comes until the queue is closed, and tells the core; the first failure is the end.
+pub(crate) async fn write_all(
+    store: Store,
+    mut queue: mpsc::UnboundedReceiver<RegistryWrite>,
+    core: CoreHandle,
+    figures: Arc<RegistryFigures>,
+) {
+    let mut writes = Vec::new();
+    while queue.recv_many(&mut writes, BATCH).await > 0 {
+        let started = Instant::now();
+        let message = match store.write(&writes).await {
+            Ok(()) => {
+                figures.store.add(Instant::now().into_std(), started.elapsed());
+                FromRegistry::Written(writes.last().map_or(0, |write| write.number))
+            }
+            Err(why) => FromRegistry::Lost(why),
+        };
+        let lost = matches!(message, FromRegistry::Lost(_));
+        // If the core is gone, nobody waits for this.
+        if core.input(Input::Registry(message)).await.is_err() || lost {
+            return;
+        }
+        writes.clear();
+    }
+}
+
+impl Store {
+    /// Makes writes durable, or says in one line why that is impossible.
+    async fn write(&self, writes: &[RegistryWrite]) -> Result<(), String> {
+        let limits = self.store.limits();
+        let transactions: Vec<Transaction> =
+            writes.iter().flat_map(|write| transactions(write, limits)).collect();
+        let deadline = Instant::now() + self.timeout;
+        let (mut rest, mut pause) = (&transactions[..], FIRST_PAUSE);
+        loop {
+            let commit = self.store.commit_all(rest, self.fence.as_ref());
+            let failed = match tokio::time::timeout_at(deadline, commit).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(failed)) => failed,
+                Err(_) => return Err(format!("the registry was not written within {:?}", self.timeout)),
+            };
+            // Doing one again that may have been done does no harm: it says what is to be, not what was.
+            rest = rest.get(failed.done..).unwrap_or_default();
+            if !failed.error.is_transient() || Instant::now() + pause >= deadline {
+                return Err(format!("cannot write the registry: {}", failed.error));
+            }
+            tracing::warn!("cannot write the registry, trying again: {}", failed.error);
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+}
+
+/// A write as a transaction; as several if it is larger than the store can take at once. Of changes to one key the last
+/// counts.
+fn transactions(write: &RegistryWrite, limits: Limits) -> Vec<Transaction> {
+    let changes: BTreeMap<String, Option<Vec<u8>>> =
+        write.operations.iter().map(|operation| (keys::of(operation), values::encode(operation))).collect();
+    let (mut done, mut current) = (Vec::new(), Transaction::new());
+    let (mut count, mut bytes) = (0, 0);
+    for (key, value) in changes {
+        let size = key.len() + value.as_ref().map_or(0, Vec::len);
+        if count > 0 && (count + 1 > limits.ops || bytes + size > limits.bytes) {
+            done.push(std::mem::take(&mut current));
+            (count, bytes) = (0, 0);
+        }
+        current = match value {
+            Some(value) => current.put(key, value, Expect::Anything),
+            None => current.remove(key, Expect::Anything),
+        };
+        (count, bytes) = (count + 1, bytes + size);
+    }
+    if count > 0 {
+        done.push(current);
+    }
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use master_core::RegistryOperation;
+
+    use super::*;
+
+    #[test]
+    fn a_write_that_is_too_large_is_made_in_parts() {
+        let weight = |name: usize| RegistryOperation::Weight(format!("r{name}").as_str().into(), 1.0);
+        let write = RegistryWrite { number: 1, operations: (0..7).map(weight).collect() };
+        let limits = Limits { ops: 3, bytes: 10_000 };
+        let parts: Vec<usize> = transactions(&write, limits).iter().map(|part| part.ops().len()).collect();
+        assert_eq!(parts, [3, 3, 1]);
+        let small = Limits { ops: 100, bytes: 1 };
+        assert_eq!(transactions(&write, small).len(), 7);
+    }
+
+    #[test]
+    fn of_two_changes_to_one_key_the_last_counts() {
+        let weight = |value| RegistryOperation::Weight("r".into(), value);
+        let write = RegistryWrite { number: 1, operations: vec![weight(1.0), weight(2.0)] };
+        let made = transactions(&write, Limits { ops: 10, bytes: 1000 });
+        let value = values::encode(&weight(2.0)).unwrap();
+        assert_eq!(made, [Transaction::new().put("weights/r", value, Expect::Anything)]);
+        let nothing = RegistryWrite { number: 2, operations: Vec::new() };
+        assert!(transactions(&nothing, Limits { ops: 10, bytes: 1000 }).is_empty());
+    }
+}

@@ -17,6 +17,7 @@ mod offers;
 mod operator;
 mod options;
 mod pb;
+mod registry;
 mod routes;
 mod scheduler;
 mod server;
@@ -28,5 +29,6 @@ mod watch;
 mod whitelist;
 
 pub use election::ElectionOptions;
-pub use options::{FaultDomain, MasterOptions};
+pub use options::{FaultDomain, MasterOptions, RegistryKind, RemovalRate};
+pub use registry::RegistryError;
 pub use server::{End, MasterServer, StartError};

@@ -1,5 +1,6 @@
 //! What a master is started with: Mesos' flags, under their names.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,50 @@ use proto::v1::{DomainInfo, domain_info};
 use resources::{Name, Quantities, Scalar};
 
 use crate::election::ElectionOptions;
+
+/// Where the registry is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum RegistryKind {
+    /// In files below the work directory. In memory if there is none.
+    #[default]
+    Embedded,
+    /// In memory: a master that is started again knows nothing of what was.
+    InMemory,
+}
+
+impl RegistryKind {
+    /// The flag's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::InMemory => "in_memory",
+        }
+    }
+}
+
+/// So many agents in so much time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RemovalRate {
+    /// How many.
+    pub agents: u32,
+    /// In which time.
+    pub per: Duration,
+}
+
+impl RemovalRate {
+    /// The time from one to the next.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        self.per.checked_div(self.agents).unwrap_or(Duration::MAX)
+    }
+}
+
+impl fmt::Display for RemovalRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.agents, duration_text(self.per))
+    }
+}
 
 /// Where a machine is, as far as failures go: machines of a zone fail together, those of a region are near each other.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,8 +79,20 @@ pub struct MasterOptions {
     pub advertise_ip: Option<IpAddr>,
     /// Port under which others reach this master, where it is not `port`.
     pub advertise_port: Option<u16>,
-    /// Where the master keeps its files. Nothing is written there yet.
+    /// Where the master keeps its files: the registry, below `registry/`.
     pub work_dir: Option<PathBuf>,
+    /// Where the registry is kept.
+    pub registry: RegistryKind,
+    /// How long reading the registry may take.
+    pub registry_fetch_timeout: Duration,
+    /// How long a write to the registry may take before the master gives up.
+    pub registry_store_timeout: Duration,
+    /// How often agents that were unreachable or gone for long are forgotten.
+    pub registry_gc_interval: Duration,
+    /// How long unreachable and gone agents are remembered.
+    pub registry_max_agent_age: Duration,
+    /// How many unreachable agents, and how many gone ones, are remembered.
+    pub registry_max_agent_count: usize,
     /// Name of the cluster, for people.
     pub cluster: Option<String>,
     /// The only roles that frameworks may have; all where it is empty.
@@ -48,6 +105,16 @@ pub struct MasterOptions {
     pub max_agent_ping_timeouts: u32,
     /// How long an agent may take to come back after its connection broke.
     pub agent_reregister_timeout: Duration,
+    /// How fast agents may be marked unreachable; without limit where it is `None`.
+    pub agent_removal_rate_limit: Option<RemovalRate>,
+    /// The largest share of the agents in the registry that may fail to come to a new master, between 0 and 1. If it is
+    /// more, the master gives up.
+    pub recovery_agent_removal_limit: f64,
+    /// The share of the agents in the registry that have to come to a new master before it makes offers, between 0 and 1,
+    /// where there are quotas.
+    pub allocator_agent_recovery_factor: f64,
+    /// How long offers wait for that.
+    pub allocator_recovery_timeout: Duration,
     /// How often everything that is free is offered.
     pub allocation_interval: Duration,
     /// How long a framework may hold an offer; for ever where it is `None`, as in Mesos where nothing is said.
@@ -106,12 +173,22 @@ impl Default for MasterOptions {
             advertise_ip: None,
             advertise_port: None,
             work_dir: None,
+            registry: RegistryKind::default(),
+            registry_fetch_timeout: Duration::from_secs(60),
+            registry_store_timeout: Duration::from_secs(20),
+            registry_gc_interval: Duration::from_secs(15 * 60),
+            registry_max_agent_age: Duration::from_secs(14 * 24 * 3600),
+            registry_max_agent_count: 100 * 1024,
             cluster: None,
             roles: Vec::new(),
             weights: Vec::new(),
             agent_ping_timeout: Duration::from_secs(15),
             max_agent_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(600),
+            agent_removal_rate_limit: None,
+            recovery_agent_removal_limit: 1.0,
+            allocator_agent_recovery_factor: 0.8,
+            allocator_recovery_timeout: Duration::from_secs(600),
             allocation_interval: Duration::from_secs(1),
             offer_timeout: Some(Duration::from_secs(300)),
             max_offered_share: Some(0.5),
@@ -149,6 +226,12 @@ impl MasterOptions {
         Self { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, ..Self::default() }
     }
 
+    /// Where the registry is really kept.
+    pub(crate) fn registry_kind(&self) -> RegistryKind {
+        let lasting = self.work_dir.is_some() || self.election.is_some();
+        if lasting { self.registry } else { RegistryKind::InMemory }
+    }
+
     /// Where others reach a master that listens on `bound`.
     pub(crate) fn advertised(&self, bound: SocketAddr) -> SocketAddr {
         transport::advertised(bound, self.advertise_ip, self.advertise_port)
@@ -184,13 +267,23 @@ impl MasterOptions {
                 "offer_constraints_re2_max_program_size",
                 self.offer_constraints_re2_max_program_size.to_string(),
             ),
+            ("allocator_agent_recovery_factor", self.allocator_agent_recovery_factor.to_string()),
+            ("allocator_recovery_timeout", duration_text(self.allocator_recovery_timeout)),
             ("port", port.to_string()),
+            ("recovery_agent_removal_limit", percent_text(self.recovery_agent_removal_limit)),
+            ("registry", self.registry_kind().as_str().to_owned()),
+            ("registry_fetch_timeout", duration_text(self.registry_fetch_timeout)),
+            ("registry_gc_interval", duration_text(self.registry_gc_interval)),
+            ("registry_max_agent_age", duration_text(self.registry_max_agent_age)),
+            ("registry_max_agent_count", self.registry_max_agent_count.to_string()),
+            ("registry_store_timeout", duration_text(self.registry_store_timeout)),
             ("require_agent_domain", self.require_agent_domain.to_string()),
             ("root_submissions", self.root_submissions.to_string()),
         ];
         let optional = [
             ("advertise_ip", self.advertise_ip.map(|ip| ip.to_string())),
             ("advertise_port", self.advertise_port.map(|port| port.to_string())),
+            ("agent_removal_rate_limit", self.agent_removal_rate_limit.map(|rate| rate.to_string())),
             ("cluster", self.cluster.clone()),
             ("domain", self.domain.as_ref().map(|domain| proto::json::to_string(&domain.to_proto()))),
             ("fair_sharing_excluded_resource_names", listed(&self.fair_sharing_excluded_resource_names)),
@@ -234,6 +327,11 @@ fn sets_text(sets: &[Quantities]) -> String {
         amounts.join(";")
     };
     sets.iter().map(set).collect::<Vec<_>>().join("|")
+}
+
+/// A share as the flag has it: `100%`.
+fn percent_text(share: f64) -> String {
+    format!("{}%", share * 100.0)
 }
 
 /// A number of bytes in the largest unit that leaves no rest.

@@ -2,14 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::{Rng, Time, Uuid};
 use http_api::{ApiError, Logging, ServeOptions, serve_behind};
-use master_core::{MasterCore, OperatorCall, Options, Snapshot};
+use master_core::{FromRegistry, Input, MasterCore, Options, RegistryContent, Snapshot};
 use resources::Name;
+use store::kv::{KeyValue, LocalStore};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -21,7 +23,8 @@ use crate::context::Identity;
 use crate::directory::Directory;
 use crate::election::{Candidate, Leadership, Term};
 use crate::engine::{Allocations, CoreHandle, Engine, EngineOptions, Work};
-use crate::options::MasterOptions;
+use crate::options::{MasterOptions, RegistryKind};
+use crate::registry::{self, RegistryError, RegistryFigures, RegistryQueue};
 use crate::scheduler::EventContext;
 use crate::status::gone;
 use crate::view::metrics::{Metrics, ServerFigures, metrics};
@@ -51,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) logging: Logging,
     pub(crate) answers: Answers,
     allocations: Arc<Allocations>,
+    registry: Arc<RegistryFigures>,
     random: Mutex<Rng>,
 }
 
@@ -96,6 +100,9 @@ impl Shared {
             queued: self.core.queued(),
             allocation_run: self.allocations.run.statistics(now),
             allocation_run_latency: self.allocations.latency.statistics(now),
+            registry_fetch: self.registry.fetch.statistics(now),
+            registry_store: self.registry.store.statistics(now),
+            registry_bytes: self.registry.bytes.load(Ordering::Relaxed),
         };
         self.blocking(move || metrics(&snapshot, &sharing, &figures)).await
     }
@@ -112,6 +119,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// What earlier masters have left could not be read.
+    #[error("cannot recover the registry")]
+    Registry(#[from] RegistryError),
     /// No thread could be made.
     #[error("cannot start the core's thread")]
     Thread(#[source] io::Error),
@@ -149,7 +159,7 @@ impl MasterServer {
     /// Starts a master on the current runtime. When this returns, it listens.
     ///
     /// # Errors
-    /// Fails when it cannot listen on its address.
+    /// Fails when it cannot listen on its address, or cannot read the registry.
     pub async fn start(options: MasterOptions) -> Result<Self, StartError> {
         let wanted = SocketAddr::new(options.ip, options.port);
         let listen = |source| StartError::Listen { address: wanted, source };
@@ -166,6 +176,7 @@ impl MasterServer {
         let (queue, work) = mpsc::channel(QUEUE);
         let core = CoreHandle::new(queue);
         let core_options = core_options(&options, identity.id.clone(), seed);
+        let figures = Arc::new(RegistryFigures::default());
         let (peer_events_sender, peer_events) = mpsc::unbounded_channel();
         let engine_options = EngineOptions {
             peers: Peers::new(address, PeersOptions::default(), Handle::current(), peer_events_sender),
@@ -174,6 +185,7 @@ impl MasterServer {
             watchers: Arc::clone(&watchers),
             total_ping_timeout: core_options.total_ping_timeout(),
             allocations: Arc::clone(&allocations),
+            registry: None,
         };
         let (stop, stopped) = watch::channel(false);
         let start = CoreStart { options: core_options, engine: engine_options, work, stop: stop.clone() };
@@ -195,6 +207,7 @@ impl MasterServer {
             logging,
             answers: Answers::default(),
             allocations,
+            registry: figures,
             random: Mutex::new(random),
         });
         let thread = Arc::new(CoreThread::default());
@@ -276,6 +289,34 @@ impl Drop for MasterServer {
     }
 }
 
+/// Opens the registry and reads it: where an election was won, else in the work directory. The core's writes go where the
+/// first part says; nowhere if the registry is in memory.
+async fn open_registry(
+    master: &Master,
+    term: Option<Term>,
+) -> Result<(Option<RegistryQueue>, RegistryContent), StartError> {
+    let options = &master.options;
+    let (store, fence): (Arc<dyn KeyValue>, _) = match (options.registry, &options.work_dir, term) {
+        (RegistryKind::Embedded, _, Some(term)) => (term.store, Some(term.fence)),
+        (RegistryKind::Embedded, Some(directory), None) => {
+            let local = LocalStore::new(&directory.join("registry"), store::kv::Options::default());
+            (Arc::new(local), None)
+        }
+        _ => {
+            tracing::warn!(
+                "the registry is in memory: quotas, weights and which agents there were are not remembered"
+            );
+            return Ok((None, RegistryContent::default()));
+        }
+    };
+    let content = registry::fetch(&*store, options.registry_fetch_timeout, &master.registry).await?;
+    tracing::info!("recovered the registry with {} agents from {store:?}", content.agents.len());
+    let (queue, writes) = mpsc::unbounded_channel();
+    let store = registry::Store { store, fence, timeout: options.registry_store_timeout };
+    tokio::spawn(registry::write_all(store, writes, master.core.clone(), Arc::clone(&master.registry)));
+    Ok((Some(queue), content))
+}
+
 fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
@@ -320,6 +361,14 @@ fn core_options(options: &MasterOptions, master_id: String, seed: u64) -> Option
             .collect(),
         filter_gpu_agents: options.filter_gpu_resources,
         region: options.domain.as_ref().map(|domain| domain.region.clone()),
+        agent_removal_pause: options.agent_removal_rate_limit.map_or(Duration::ZERO, |rate| rate.pause()),
+        recovery_agent_removal_limit: options.recovery_agent_removal_limit,
+        registry_gc_interval: options.registry_gc_interval.max(SHORTEST),
+        registry_max_agent_age: options.registry_max_agent_age,
+        registry_max_agent_count: options.registry_max_agent_count,
+        weights: options.weights.iter().map(|(role, weight)| (role.as_str().into(), *weight)).collect(),
+        allocator_agent_recovery_factor: options.allocator_agent_recovery_factor,
+        allocator_recovery_timeout: options.allocator_recovery_timeout,
         max_completed_frameworks: options.max_completed_frameworks,
         max_completed_tasks_per_framework: options.max_completed_tasks_per_framework,
         max_unreachable_tasks_per_framework: options.max_unreachable_tasks_per_framework,
@@ -338,16 +387,23 @@ struct CoreStart {
 
 /// Begins to lead: the core's thread starts, and requests are let through to it. `term` is what an election has given; none
 /// for a master that is alone.
-async fn lead(master: &Master, start: CoreStart, term: Option<Term>) -> Result<JoinHandle<()>, StartError> {
+async fn lead(
+    master: &Master,
+    mut start: CoreStart,
+    term: Option<Term>,
+) -> Result<JoinHandle<()>, StartError> {
     if let Some(term) = &term {
         tracing::info!("elected as the leading master, in epoch {} of {:?}", term.fence.epoch(), term.store);
     }
     let stopped = start.stop.subscribe();
+    let (registry, content) = open_registry(master, term).await?;
+    start.engine.registry = registry;
     let thread = spawn_core(start)?;
-    let weights =
-        master.options.weights.iter().map(|(role, weight)| (role.as_str().into(), *weight)).collect();
-    // The answer is of no interest: setting weights cannot fail, and the thread has just started.
-    let _ = master.core.operator(OperatorCall::UpdateWeights(weights)).await;
+    if !content.weights.is_empty() && !master.options.weights.is_empty() {
+        tracing::warn!("ignoring --weights: the registry has weights, which UPDATE_WEIGHTS changes");
+    }
+    // The thread has just started. If it has ended already, all that follows says so.
+    let _ = master.core.input(Input::Registry(FromRegistry::Recovered(Box::new(content)))).await;
     if let Some(path) = master.options.whitelist.clone() {
         tokio::spawn(whitelist::watch(path, master.core.clone(), stopped));
     }

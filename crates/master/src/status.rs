@@ -18,6 +18,7 @@ pub(crate) fn refused(error: OperatorError) -> ApiError {
         OperatorError::Forbidden(message) => ApiError::forbidden(message),
         OperatorError::NotFound(message) => ApiError::not_found(message),
         OperatorError::Conflict(message) => ApiError::conflict(message),
+        OperatorError::Unavailable(message) => ApiError::unavailable(message),
     }
 }
 

@@ -14,4 +14,6 @@ mod values;
 pub(crate) use catalogue::Server;
 pub(crate) use domain::Domain;
 pub(crate) use normalize::normalize;
-pub(crate) use values::{Bound, Bytes, Duration, PositiveDuration, QuantitySets, Share, Weights};
+pub(crate) use values::{
+    Bound, Bytes, Duration, Percent, PositiveDuration, QuantitySets, Rate, Share, Weights,
+};

@@ -92,6 +92,40 @@ impl FromStr for Share {
     }
 }
 
+/// A part of a hundred: `50%`, and also `50`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Percent(pub(crate) f64);
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.strip_suffix('%').unwrap_or(text).parse().ok();
+        let percent = number.filter(|percent: &f64| (0.0..=100.0).contains(percent));
+        let fail = || format!("`{text}` is no part of a hundred; write it as in 50%, between 0% and 100%");
+        percent.map(|percent| Self(percent / 100.0)).ok_or_else(fail)
+    }
+}
+
+/// So many in so much time: `1/10mins`, `2/secs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub(crate) count: u32,
+    pub(crate) per: std::time::Duration,
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fail = || format!("`{text}` is no rate; write it as in 1/10mins or 2/1secs");
+        let (count, per) = text.split_once('/').ok_or_else(fail)?;
+        let count = count.trim().parse().ok().filter(|count| *count > 0).ok_or_else(fail)?;
+        let PositiveDuration(per) = per.trim().parse().map_err(|_| fail())?;
+        Ok(Self { count, per })
+    }
+}
+
 /// A number of bytes: `4KB`, `1GB`, `100B`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bytes(pub(crate) u64);

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use master::{ElectionOptions, End, FaultDomain, MasterOptions, MasterServer};
+use master::{ElectionOptions, End, FaultDomain, MasterOptions, MasterServer, RegistryKind, RemovalRate};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use store::url::MasterUrl;
 
 use super::life::{EndSignals, ProcessFlags, set_logging_level};
-use crate::flags::{Bound, Bytes, Domain, Duration, PositiveDuration, QuantitySets, Share, Weights};
+use crate::flags::{
+    Bound, Bytes, Domain, Duration, Percent, PositiveDuration, QuantitySets, Rate, Share, Weights,
+};
 
 /// The flags of `meseta master`, named as Mesos' where Mesos has them.
 #[derive(Args, Debug)]
@@ -99,6 +101,40 @@ pub(crate) struct MasterFlags {
     #[arg(long, default_value = "10mins", value_name = "DURATION", help_heading = "Agents")]
     agent_reregister_timeout: Duration,
 
+    /// How fast agents that do not answer are marked unreachable, such as 1/10mins; without limit where it is not given
+    #[arg(long, value_name = "COUNT/DURATION", help_heading = "Agents")]
+    agent_removal_rate_limit: Option<Rate>,
+    /// The largest part of the agents known before that may fail to come to a master that starts; if it is more, the master
+    /// gives up
+    #[arg(long, default_value = "100%", value_name = "PERCENT", help_heading = "Agents")]
+    recovery_agent_removal_limit: Percent,
+    /// The share of the agents known before that have to come to a master that starts before it makes offers, where there
+    /// are quotas
+    #[arg(long, default_value = "0.8", value_name = "SHARE", help_heading = "Agents")]
+    allocator_agent_recovery_factor: Share,
+    /// How long offers wait for that
+    #[arg(long, default_value = "10mins", value_name = "DURATION", help_heading = "Agents")]
+    allocator_recovery_timeout: Duration,
+
+    /// Where it is remembered which agents there are, quotas and weights: `embedded` is below --work_dir, if there is one
+    #[arg(long, default_value = "embedded", value_name = "WHERE", help_heading = "Registry")]
+    registry: Registry,
+    /// How long reading the registry may take
+    #[arg(long, default_value = "1mins", value_name = "DURATION", help_heading = "Registry")]
+    registry_fetch_timeout: Duration,
+    /// How long a write to the registry may take before the master gives up
+    #[arg(long, default_value = "20secs", value_name = "DURATION", help_heading = "Registry")]
+    registry_store_timeout: Duration,
+    /// How often agents are forgotten that were unreachable or gone for long
+    #[arg(long, default_value = "15mins", value_name = "DURATION", help_heading = "Registry")]
+    registry_gc_interval: Duration,
+    /// How long unreachable and gone agents are remembered
+    #[arg(long, default_value = "2weeks", value_name = "DURATION", help_heading = "Registry")]
+    registry_max_agent_age: Duration,
+    /// How many unreachable agents, and how many gone ones, are remembered
+    #[arg(long, default_value_t = 102_400, value_name = "COUNT", help_heading = "Registry")]
+    registry_max_agent_count: usize,
+
     /// Where this master is: {"fault_domain":{"region":{"name":"R"},"zone":{"name":"Z"}}}, or the path of a file with it
     #[arg(long, value_name = "JSON", help_heading = "Agents")]
     domain: Option<Domain>,
@@ -139,6 +175,21 @@ impl MasterFlags {
             weights: self.weights.clone().map(|weights| weights.0).unwrap_or_default(),
             agent_ping_timeout: self.agent_ping_timeout.0,
             max_agent_ping_timeouts: self.max_agent_ping_timeouts,
+            registry: match self.registry {
+                Registry::Embedded => RegistryKind::Embedded,
+                Registry::InMemory => RegistryKind::InMemory,
+            },
+            registry_fetch_timeout: self.registry_fetch_timeout.0,
+            registry_store_timeout: self.registry_store_timeout.0,
+            registry_gc_interval: self.registry_gc_interval.0,
+            registry_max_agent_age: self.registry_max_agent_age.0,
+            registry_max_agent_count: self.registry_max_agent_count,
+            agent_removal_rate_limit: self
+                .agent_removal_rate_limit
+                .map(|rate| RemovalRate { agents: rate.count, per: rate.per }),
+            recovery_agent_removal_limit: self.recovery_agent_removal_limit.0,
+            allocator_agent_recovery_factor: self.allocator_agent_recovery_factor.0,
+            allocator_recovery_timeout: self.allocator_recovery_timeout.0,
             allocation_interval: self.allocation_interval.0,
             offer_timeout: self.offer_timeout.0.map(|timeout| timeout.0),
             max_offered_share: self.max_offered_share.0.map(|share| share.0),
@@ -179,6 +230,15 @@ fn parse_zk(text: &str) -> Result<MasterUrl, String> {
         Ok(url) => Ok(url),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Where the registry is kept.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Registry {
+    #[value(alias = "replicated_log")]
+    Embedded,
+    #[value(name = "in_memory")]
+    InMemory,
 }
 
 /// The entries of a list with commas that have something in them.

@@ -11,16 +11,18 @@ use crate::input::Timer;
 use crate::output::Output;
 use crate::types::{AgentRecord, RegistryOperation};
 
+/// So many are forgotten with one write.
+const AT_ONCE: usize = 500;
+
 /// Time to look which agents are to be forgotten.
 pub(crate) fn gc_due(core: &mut MasterCore, now: Time, out: &mut Vec<Output>) {
     out.push(Output::SetTimer { at: now + core.options.registry_gc_interval, timer: Timer::RegistryGc });
     let mut old = too_old(core, now, &core.agents.unreachable);
     old.extend(too_old(core, now, &core.agents.gone));
-    if old.is_empty() {
-        return;
+    for part in old.chunks(AT_ONCE) {
+        let operations = part.iter().map(|id| RegistryOperation::Agent(id.clone(), None)).collect();
+        write(core, operations, Effect::Forget(part.to_vec()), out);
     }
-    let operations = old.iter().map(|id| RegistryOperation::Agent(id.clone(), None)).collect();
-    write(core, operations, Effect::Forget(old), out);
 }
 
 /// Those that are older than they may be, and the oldest where there are too many; but not those about which something else

@@ -20,7 +20,7 @@ pub(super) fn state(identity: &Identity, snapshot: &Snapshot, lists: &mut Lists)
     out.write(b",\"slaves\":");
     write_agents(&mut out, snapshot, AgentForm::V0, lists);
     out.write(b",");
-    write_members(&mut out, &StateTail::default());
+    write_members(&mut out, &StateTail::new(snapshot));
     out.write(b",");
     write_frameworks(&mut out, snapshot, lists);
     out.write(b",\"orphan_tasks\":[],\"unregistered_frameworks\":[]}");
@@ -42,7 +42,7 @@ pub(super) fn agents(snapshot: &Snapshot, lists: &mut Lists) -> Answer {
     out.write(b"{\"slaves\":");
     write_agents(&mut out, snapshot, AgentForm::V0Full, lists);
     out.write(b",");
-    write_members(&mut out, &StateTail::default());
+    write_members(&mut out, &StateTail::new(snapshot));
     out.write(b"}");
     out.finish(Encoding::Json.media_type())
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use base::{FrameworkId, Payload, Uuid};
+use base::{AgentId, FrameworkId, Payload, Uuid};
 use master_core::{
     AgentCapabilities, AgentInfo, AgentTraits, ArchivedFramework, AttributeValue, FrameworkInfo,
     RegisterAgent, ReregisterAgent,
 };
+use proto::Message;
 use proto::v1::agent_info::Capability;
 use proto::v1::agent_info::capability::Type;
 use proto::v1::value::Type as ValueType;
@@ -16,6 +17,9 @@ use resources::{CheckpointError, Range, Ranges, Scalar, Set};
 use super::task::{carried, executor_info, recovered};
 use super::{framework_info, payload};
 use crate::pb::{self, Writer};
+
+/// The longest description of an agent, in bytes.
+const LARGEST: usize = 512 << 10;
 
 /// Why a message makes no sense although it is well formed.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +33,9 @@ pub(crate) enum ConvertError {
     /// An agent that reregisters has to say who it is.
     #[error("the agent's id is missing")]
     NoId,
+    /// Every store of a registry has to take it.
+    #[error("the description of the agent takes {0} bytes, more than the {LARGEST} that the registry takes")]
+    TooLarge(usize),
     /// Executors belong to frameworks.
     #[error("executor '{0}' does not say whose it is")]
     NoFramework(String),
@@ -90,28 +97,45 @@ fn framework(info: v1::FrameworkInfo) -> Option<(FrameworkId, Arc<FrameworkInfo>
     Some((id, Arc::new(framework_info(info))))
 }
 
-fn described(
-    mut slave: v0::SlaveInfo,
-    checkpointed: &[v1::Resource],
-    version: Option<String>,
-    capabilities: &[Capability],
-    resource_version: Option<&v1::Uuid>,
-) -> Result<RegisterAgent, ConvertError> {
-    let resources = wire::resources_from_proto(&std::mem::take(&mut slave.resources))?;
-    let total = resources.with_checkpointed(&wire::resources_from_proto(checkpointed)?)?;
-    slave.id = None;
-    let mut capabilities_body = Vec::new();
-    let mut list = Writer::new(&mut capabilities_body);
-    for capability in capabilities {
-        list.message(1, capability);
+/// What an agent says of itself.
+pub(crate) fn agent_info(mut slave: v0::SlaveInfo) -> Result<AgentInfo, ConvertError> {
+    let size = slave.encoded_len();
+    if size > LARGEST {
+        return Err(ConvertError::TooLarge(size));
     }
-    let info = AgentInfo {
+    slave.id = None;
+    let resources = wire::resources_from_proto(&std::mem::take(&mut slave.resources))?;
+    Ok(AgentInfo {
         hostname: slave.hostname.clone(),
         port: u16::try_from(slave.port()).unwrap_or_default(),
         traits: Arc::new(traits(&slave)),
         resources,
         body: payload(&slave),
-    };
+    })
+}
+
+/// What an agent said of itself, with its id.
+pub(crate) fn agent_info_to_proto(id: &AgentId, info: &AgentInfo) -> v0::SlaveInfo {
+    let mut slave: v0::SlaveInfo = carried(info.body.as_bytes());
+    slave.id = Some(id.as_str().into());
+    slave.resources = wire::resources_to_proto(&info.resources);
+    slave
+}
+
+fn described(
+    slave: v0::SlaveInfo,
+    checkpointed: &[v1::Resource],
+    version: Option<String>,
+    capabilities: &[Capability],
+    resource_version: Option<&v1::Uuid>,
+) -> Result<RegisterAgent, ConvertError> {
+    let info = agent_info(slave)?;
+    let total = info.resources.with_checkpointed(&wire::resources_from_proto(checkpointed)?)?;
+    let mut capabilities_body = Vec::new();
+    let mut list = Writer::new(&mut capabilities_body);
+    for capability in capabilities {
+        list.message(1, capability);
+    }
     Ok(RegisterAgent {
         info: Arc::new(info),
         total,

@@ -8,7 +8,9 @@ mod operation;
 mod status;
 mod task;
 
-pub(crate) use agent::{ConvertError, agent_capabilities_to_proto, register, reregister};
+pub(crate) use agent::{
+    ConvertError, agent_capabilities_to_proto, agent_info, agent_info_to_proto, register, reregister,
+};
 pub(crate) use framework::framework_info;
 pub(crate) use offer_constraints::offer_constraints;
 pub(crate) use operation::{

@@ -1,7 +1,7 @@
 //! Carries out what the core wants done.
 
-use master_core::Input;
 use master_core::{ConnectionId, Pid};
+use master_core::{FromRegistry, Input, RegistryWrite};
 use master_core::{Observation, Output, SchedulerEvent, ToAgent};
 
 use super::run::Engine;
@@ -39,6 +39,11 @@ impl Engine {
                 }
             }
             Output::SetTimer { at, timer } => self.timers.set(at, timer),
+            Output::Registry(write) => self.write_registry(write),
+            Output::Resign(why) => {
+                tracing::error!("the master ends: {why}");
+                self.resigned = true;
+            }
             Output::Reply { request, result } => {
                 if let Some(reply) = self.requests.remove(&request) {
                     // Who asked may have gone away.
@@ -79,6 +84,15 @@ impl Engine {
         // A refusal is reported as the loss of the connection, too, and handled there.
         if let Err(error) = self.peers.send(peer.address, message) {
             tracing::warn!("giving up the connection to agent {to}: {error}");
+        }
+    }
+
+    fn write_registry(&mut self, write: RegistryWrite) {
+        let number = write.number;
+        match &self.registry {
+            // The other end tells the core itself when it gives up.
+            Some(queue) => drop(queue.send(write)),
+            None => self.follow_ups.push(Input::Registry(FromRegistry::Written(number))),
         }
     }
 

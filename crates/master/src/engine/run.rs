@@ -18,6 +18,7 @@ use super::timers::Timers;
 use super::work::{Question, Work};
 use crate::agents::ToAgentMessage;
 use crate::directory::Directory;
+use crate::registry::RegistryQueue;
 use crate::timings::Timings;
 use crate::watch::{Watch, Watchers};
 
@@ -38,6 +39,8 @@ pub(crate) struct EngineOptions {
     pub(crate) total_ping_timeout: Duration,
     /// How long allocations take.
     pub(crate) allocations: Arc<Allocations>,
+    /// Where the registry is written; `None` if it is only in memory.
+    pub(crate) registry: Option<RegistryQueue>,
 }
 
 /// How long allocations take, and how long they are waited for.
@@ -62,6 +65,9 @@ pub(crate) struct Engine {
     /// Inputs that follow from carrying out outputs; handled before anything else.
     pub(super) follow_ups: Vec<Input>,
     pub(super) total_ping_timeout_secs: f64,
+    pub(super) registry: Option<RegistryQueue>,
+    /// The core does nothing any more.
+    pub(super) resigned: bool,
     allocations: Arc<Allocations>,
     peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     outputs: Vec<Output>,
@@ -108,6 +114,8 @@ impl Engine {
             requests: HashMap::new(),
             follow_ups: Vec::new(),
             total_ping_timeout_secs: options.total_ping_timeout.as_secs_f64(),
+            registry: options.registry,
+            resigned: false,
             allocations: options.allocations,
             peer_events: options.peer_events,
             outputs: Vec::new(),
@@ -119,7 +127,7 @@ impl Engine {
         }
     }
 
-    /// Works until the queue is closed or [`Work::Stop`] comes.
+    /// Works until the queue is closed, [`Work::Stop`] comes, or the master does not lead any more.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Work>) {
         let mut batch = Vec::with_capacity(BATCH);
         let now = self.clock.now();
@@ -153,6 +161,9 @@ impl Engine {
                 self.take(now, work);
             }
             self.settle(now);
+            if self.resigned {
+                return;
+            }
         }
     }
 

@@ -18,12 +18,22 @@ pub(crate) fn status(snapshot: &Snapshot) -> QuotaStatus {
         principal: None,
         guarantee: quota.guarantees.iter().map(|(name, amount)| scalar(name, *amount)).collect(),
     });
-    let configs = snapshot.quotas.iter().map(|(role, quota)| QuotaConfig {
+    let configs = snapshot.quotas.iter().map(|(role, quota)| config_to_proto(role, quota));
+    QuotaStatus { infos: infos.collect(), configs: configs.collect() }
+}
+
+/// A role's quota.
+pub(crate) fn config_to_proto(role: &Role, quota: &Quota) -> QuotaConfig {
+    QuotaConfig {
         role: role.to_string(),
         guarantees: quota.guarantees.iter().map(|(name, amount)| entry(name, *amount).into()).collect(),
         limits: quota.limits.iter().map(|(name, amount)| entry(name, *amount).into()).collect(),
-    });
-    QuotaStatus { infos: infos.collect(), configs: configs.collect() }
+    }
+}
+
+/// A role's quota.
+pub(crate) fn quota_of(config: &QuotaConfig) -> Quota {
+    Quota { guarantees: amounts(&config.guarantees), limits: amounts(&config.limits) }
 }
 
 fn entry(name: &Name, amount: Scalar) -> (String, v1::value::Scalar) {
@@ -39,8 +49,7 @@ pub(crate) fn update(
     let quotas = configs.iter().map(|config| {
         wire::validate_quota_config(config, roles)
             .map_err(|error| ApiError::bad_request(format!("Invalid QuotaConfig: {error}")))?;
-        let quota = Quota { guarantees: amounts(&config.guarantees), limits: amounts(&config.limits) };
-        Ok((Role::from(config.role.as_str()), quota))
+        Ok((Role::from(config.role.as_str()), quota_of(config)))
     });
     Ok(OperatorCall::UpdateQuota { quotas: quotas.collect::<Result<_, ApiError>>()?, force })
 }

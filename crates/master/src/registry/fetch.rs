@@ -39,10 +39,8 @@ pub(crate) async fn fetch(
     for table in [keys::AGENTS, keys::QUOTAS, keys::WEIGHTS] {
         for entry in list(store, table, started + limit).await? {
             figures.bytes.fetch_add(entry.value.len(), Ordering::Relaxed);
-            values::decode(&entry.value, &mut content).map_err(|why: ValueError| RegistryError::Value {
-                key: entry.key,
-                why: why.to_string(),
-            })?;
+            values::decode(&entry.value, &mut content)
+                .map_err(|why: ValueError| RegistryError::Value { key: entry.key, why: why.to_string() })?;
         }
     }
     figures.fetch.add(Instant::now(), started.elapsed());

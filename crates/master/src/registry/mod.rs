@@ -16,7 +16,8 @@ mod writer;
 
 use std::sync::atomic::AtomicUsize;
 
-pub(crate) use fetch::{RegistryError, fetch};
+pub use fetch::RegistryError;
+pub(crate) use fetch::fetch;
 pub(crate) use writer::{RegistryQueue, Store, write_all};
 
 use crate::timings::Timings;

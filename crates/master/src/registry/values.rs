@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::Time;
-use master_core::{
-    AgentRecord, Drain, DrainConfig, DrainState, RegistryContent, RegistryOperation,
-};
+use master_core::{AgentRecord, Drain, DrainConfig, DrainState, RegistryContent, RegistryOperation};
 use proto::internal::Registry;
-use proto::internal::registry::{GoneSlave, GoneSlaves, Slave, Slaves, UnreachableSlave, UnreachableSlaves, Weight};
+use proto::internal::registry::{
+    GoneSlave, GoneSlaves, Slave, Slaves, UnreachableSlave, UnreachableSlaves, Weight,
+};
 use proto::v1;
 
 use crate::convert::{ConvertError, agent_info, agent_info_to_proto};
@@ -59,9 +59,9 @@ pub(super) fn encode(operation: &RegistryOperation) -> Option<Vec<u8>> {
         },
         RegistryOperation::Quota(_, quota) if quota.is_empty() => return None,
         RegistryOperation::Quota(role, quota) => part.quota_configs.push(config_to_proto(role, quota)),
-        RegistryOperation::Weight(role, weight) => part.weights.push(Weight {
-            info: v1::WeightInfo { role: Some(role.to_string()), weight: *weight },
-        }),
+        RegistryOperation::Weight(role, weight) => part
+            .weights
+            .push(Weight { info: v1::WeightInfo { role: Some(role.to_string()), weight: *weight } }),
     }
     Some(proto::encode(&part))
 }
@@ -137,8 +137,14 @@ mod tests {
         let quota = |cpus| BTreeMap::from([(Name::Cpus, Scalar::whole(cpus))]);
         vec![
             RegistryOperation::Agent("a".into(), Some(AgentRecord::admitted(Arc::clone(&info)))),
-            RegistryOperation::Agent("b".into(), Some(AgentRecord::Admitted { info, drain, deactivated: true })),
-            RegistryOperation::Agent("c".into(), Some(AgentRecord::Unreachable { since, drain, deactivated: true })),
+            RegistryOperation::Agent(
+                "b".into(),
+                Some(AgentRecord::Admitted { info, drain, deactivated: true }),
+            ),
+            RegistryOperation::Agent(
+                "c".into(),
+                Some(AgentRecord::Unreachable { since, drain, deactivated: true }),
+            ),
             RegistryOperation::Agent("d".into(), Some(AgentRecord::Gone { since })),
             RegistryOperation::Quota("web".into(), Quota { guarantees: quota(1), limits: quota(2) }),
             RegistryOperation::Weight("web/a".into(), 2.5),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use master_core::{Agent, DrainState, Framework, Snapshot};
+use base::AgentId;
+use master_core::{Agent, AgentInfo, DrainState, Framework, Snapshot};
 use proto::v0;
 use proto::v1;
 use proto::v1::master::response::get_agents;
@@ -13,7 +14,7 @@ use serde_json::{Map, json};
 
 use super::amounts::amounts;
 use super::time_info;
-use crate::convert::agent_capabilities_to_proto;
+use crate::convert::{agent_capabilities_to_proto, agent_info_to_proto};
 
 /// What an agent said of itself, with its id; without its resources.
 fn info(agent: &Agent) -> v0::SlaveInfo {
@@ -24,11 +25,8 @@ fn info(agent: &Agent) -> v0::SlaveInfo {
 
 /// An agent for `GET_AGENTS`.
 pub(crate) fn to_proto(agent: &Agent, frameworks: &[Arc<Framework>]) -> get_agents::Agent {
-    let mut shown = info(agent);
-    shown.resources = wire::resources_to_proto(&agent.info.resources);
     get_agents::Agent {
-        // The v0 message has one field more, which is lost here.
-        agent_info: proto::Message::decode(&proto::encode(&shown)[..]).unwrap_or_default(),
+        agent_info: as_v1(&agent_info_to_proto(&agent.id, &agent.info)),
         active: agent.active,
         deactivated: Some(agent.deactivated),
         version: agent.version.clone(),
@@ -46,8 +44,28 @@ pub(crate) fn to_proto(agent: &Agent, frameworks: &[Arc<Framework>]) -> get_agen
 }
 
 /// Agents that are admitted and have not come back since the master began to lead.
-pub(crate) fn recovered(_: &Snapshot) -> Vec<v1::AgentInfo> {
-    Vec::new()
+pub(crate) fn recovered(snapshot: &Snapshot) -> Vec<v1::AgentInfo> {
+    let agents = snapshot.recovered.iter();
+    agents.map(|(id, info)| as_v1(&agent_info_to_proto(id, info))).collect()
+}
+
+/// The same for the older endpoints.
+pub(crate) fn recovered_views(snapshot: &Snapshot) -> Vec<serde_json::Value> {
+    let view = |(id, info): &(AgentId, Arc<AgentInfo>)| {
+        json!({
+            "id": id.as_str(),
+            "hostname": info.hostname,
+            "port": info.port,
+            "attributes": attributes(&agent_info_to_proto(id, info).attributes),
+            "resources": amounts(&info.resources),
+        })
+    };
+    snapshot.recovered.iter().map(view).collect()
+}
+
+/// The v0 message has one field more, which is lost here.
+fn as_v1(slave: &v0::SlaveInfo) -> v1::AgentInfo {
+    proto::Message::decode(&proto::encode(slave)[..]).unwrap_or_default()
 }
 
 /// How an agent's draining stands.

@@ -30,6 +30,12 @@ pub(crate) struct ServerFigures {
     pub(crate) allocation_run: Statistics,
     /// How long what calls for an allocation waited for it.
     pub(crate) allocation_run_latency: Statistics,
+    /// How long it took to read the registry.
+    pub(crate) registry_fetch: Statistics,
+    /// How long writes to the registry took.
+    pub(crate) registry_store: Statistics,
+    /// How large the registry was when it was read, in bytes.
+    pub(crate) registry_bytes: usize,
 }
 
 /// All metrics.
@@ -54,10 +60,16 @@ pub(crate) fn metrics(snapshot: &Snapshot, sharing: &Sharing, server: &ServerFig
     }
     set("master/uptime_secs", server.uptime.as_secs_f64());
     set("master/event_queue_dispatches", number(server.queued));
-    // Exporters ask for these queues by name. Here everything waits in the one above, and there is no registrar yet.
+    // Exporters ask for these queues by name. Here everything waits in the one above.
     set("master/event_queue_http_requests", 0.0);
     set("master/event_queue_messages", 0.0);
-    set("registrar/queued_operations", 0.0);
+    set("registrar/queued_operations", number(snapshot.registry_queued));
+    set("registrar/registry_size_bytes", number(server.registry_bytes));
+    for (name, times) in [("fetch", &server.registry_fetch), ("store", &server.registry_store)] {
+        for (part, value) in times.named() {
+            set(&format!("registrar/state_{name}_ms{part}"), value);
+        }
+    }
     set("master/operator_event_stream_subscribers", number(server.watchers));
     frameworks(snapshot, &mut metrics);
     agents(snapshot, &mut metrics);

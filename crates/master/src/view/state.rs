@@ -88,9 +88,16 @@ pub(crate) struct StateHead<'a> {
 }
 
 /// What follows the list of agents.
-#[derive(Serialize, Default)]
+#[derive(Serialize)]
 pub(crate) struct StateTail {
-    recovered_slaves: [serde_json::Value; 0],
+    recovered_slaves: Vec<serde_json::Value>,
+}
+
+impl StateTail {
+    /// The agents that have not come back since the master began to lead.
+    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+        Self { recovered_slaves: agent::recovered_views(snapshot) }
+    }
 }
 
 impl<'a> StateHead<'a> {

@@ -9,6 +9,12 @@ pub fn scenario(name: &str) -> Option<&'static str> {
     SCENARIOS.iter().find(|(n, _)| *n == name).map(|(_, lines)| *lines)
 }
 
+/// What a scheduler of Mesos saw while parts of the cluster went and came back, if that was recorded.
+#[must_use]
+pub fn operation(name: &str) -> Option<&'static str> {
+    OPERATIONS.iter().find(|(n, _)| *n == name).map(|(_, lines)| *lines)
+}
+
 /// What Mesos answered to wrong requests, with the requests.
 pub const WRONG_REQUESTS: &str = include_str!("../data/wrong_requests.jsonl");
 
@@ -23,14 +29,18 @@ pub fn lines(text: &str) -> Result<Vec<Value>> {
         .collect()
 }
 
-macro_rules! scenarios {
-    ($($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../data/scenarios/", $name, ".jsonl")))),*]
+macro_rules! recordings {
+    ($folder:literal: $($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../data/", $folder, "/", $name, ".jsonl")))),*]
     };
 }
 
-const SCENARIOS: &[(&str, &str)] = scenarios![
-    "bad_offer" "bad_offer_partition_aware" "bad_reserve" "bad_roles" "bad_task_id" "decline_revive"
+const OPERATIONS: &[(&str, &str)] = recordings![
+    "operations": "agent_lost" "agent_lost_partition_aware" "framework_failover_timeout" "mark_gone" "master_restart"
+];
+
+const SCENARIOS: &[(&str, &str)] = recordings![
+    "scenarios": "bad_offer" "bad_offer_partition_aware" "bad_reserve" "bad_roles" "bad_task_id" "decline_revive"
     "duplicate_task" "environment" "executor_environment" "executor_exits" "executor_shutdown" "fail"
     "failover" "fetch_failure" "finish" "kill" "kill_policy" "kill_unknown" "max_completion" "negative"
     "no_command" "no_resources" "not_found_exec" "not_found_shell" "operation_feedback" "pod_finish"
@@ -44,7 +54,7 @@ mod tests {
 
     #[test]
     fn every_recording_is_lines_of_json() {
-        for (name, text) in SCENARIOS {
+        for (name, text) in SCENARIOS.iter().chain(OPERATIONS) {
             assert!(!lines(text).expect(name).is_empty(), "{name}");
         }
         assert!(lines(WRONG_REQUESTS).unwrap().len() > 90);

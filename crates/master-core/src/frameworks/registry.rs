@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base::{FrameworkId, Ring, Time};
 
 use crate::core::MasterCore;
+use crate::input::Timer;
 use crate::operations;
 use crate::options::Options;
 use crate::output::{Directory, FrameworkRef, Observation, Output};
@@ -93,7 +94,7 @@ pub(crate) fn new_framework(
 }
 
 /// Takes note of a framework of which only agents, or a scheduler that remembers its id, have told: the master that
-/// knew it is gone. It gets no offers before its scheduler comes.
+/// knew it is gone. It gets no offers before its scheduler comes, and ends if that takes too long.
 pub(crate) fn recover(
     core: &mut MasterCore,
     now: Time,
@@ -107,6 +108,11 @@ pub(crate) fn recover(
     let framework = Arc::new(framework);
     core.frameworks.registered.insert(id.clone(), framework);
     operations::adopt(core, id);
+    let generation = core.frameworks.next_away();
+    core.frameworks.away.insert(id.clone(), generation);
+    // Its scheduler may not have noticed yet that the master is another one.
+    let patience = info.failover_timeout.max(core.options.agent_reregister_timeout);
+    out.push(Output::SetTimer { at: now + patience, timer: Timer::Failover(id.clone(), generation) });
     out.push(Output::Directory(Directory::Disconnected(id.clone())));
     core.observe(out, || Observation::FrameworkAdded(Arc::clone(&core.frameworks.registered[id])));
 }

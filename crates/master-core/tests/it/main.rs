@@ -11,6 +11,8 @@ mod operator_operations;
 mod quota;
 mod random;
 mod reconciliation;
+mod registry;
+mod removals;
 mod reregistration;
 mod reservations;
 mod sharing;

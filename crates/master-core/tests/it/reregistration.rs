@@ -108,6 +108,23 @@ fn a_new_master_learns_everything_from_agents_and_schedulers() {
 }
 
 #[test]
+fn a_framework_that_does_not_come_to_the_new_master_ends_after_its_time() {
+    let Scene { master, scheduler, agent, pid, task: running, .. } = scene(true);
+    let mut next = master.successor("next");
+    next.from_agent(&pid, back(reregister(&agent, &scheduler, vec![running])));
+    let frameworks = |next: &Master| next.core.snapshot(next.now).frameworks.len();
+    for _ in 0..39 {
+        next.advance(Duration::from_secs(15));
+        next.from_agent(&pid, FromAgent::Pong);
+        assert_eq!(frameworks(&next), 1);
+    }
+    next.messages_to(&pid);
+    next.advance(Duration::from_secs(15));
+    assert_eq!(frameworks(&next), 0, "it may be away for a minute, and for as long as agents may");
+    assert!(next.messages_to(&pid).contains(&ToAgent::ShutdownFramework(scheduler.id)));
+}
+
+#[test]
 fn an_agent_that_restarted_is_asked_about_what_it_forgot() {
     let mut s = scene(false);
     s.master.input(Input::AgentDisconnected(s.pid.clone()));

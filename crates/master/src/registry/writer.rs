@@ -112,8 +112,10 @@ fn transactions(write: &RegistryWrite, limits: Limits) -> Vec<Transaction> {
 #[cfg(test)]
 mod tests {
     use master_core::RegistryOperation;
+    use store::kv::LocalStore;
 
     use super::*;
+    use crate::engine::Work;
 
     #[test]
     fn a_write_that_is_too_large_is_made_in_parts() {
@@ -124,6 +126,77 @@ mod tests {
         assert_eq!(parts, [3, 3, 1]);
         let small = Limits { ops: 100, bytes: 1 };
         assert_eq!(transactions(&write, small).len(), 7);
+    }
+
+    fn weight(number: u64) -> RegistryWrite {
+        let operations = vec![RegistryOperation::Weight("r".into(), 1.0)];
+        RegistryWrite { number, operations }
+    }
+
+    /// A store that is out of reach as long as the first part is there.
+    async fn out_of_reach(directory: &std::path::Path, timeout: Duration) -> (LocalStore, Store) {
+        let open = || LocalStore::new(directory, store::kv::Options::default());
+        let (first, second) = (open(), Arc::new(open()));
+        first.list("weights/").await.unwrap();
+        assert!(second.list("weights/").await.is_err(), "the other one has the directory");
+        (first, Store { store: second, fence: None, timeout })
+    }
+
+    #[tokio::test]
+    async fn a_store_out_of_reach_is_asked_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (first, store) = out_of_reach(directory.path(), Duration::from_secs(20)).await;
+        let reader = Arc::clone(&store.store);
+        let writing = tokio::spawn(async move { store.write(&[weight(1)]).await });
+        let figures = RegistryFigures::default();
+        let fetched = super::super::fetch(&*reader, Duration::ZERO, &figures).await;
+        assert!(fetched.is_err(), "it is out of reach for who reads, too");
+        drop(first);
+        writing.await.unwrap().unwrap();
+        let content = super::super::fetch(&*reader, Duration::from_secs(20), &figures).await.unwrap();
+        assert_eq!(content.weights["r"], 1.0);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_does_not_answer_ends_the_leading() {
+        let directory = tempfile::tempdir().unwrap();
+        let (_first, store) = out_of_reach(directory.path(), Duration::from_millis(200)).await;
+        let (queue, mut work) = mpsc::channel(8);
+        let (writes, written) = mpsc::unbounded_channel();
+        let core = CoreHandle::new(queue);
+        let task = tokio::spawn(write_all(store, written, core, Arc::default()));
+        writes.send(weight(1)).unwrap();
+        let Some(Work::Input(Input::Registry(FromRegistry::Lost(why)))) = work.recv().await else {
+            panic!("the core is not told")
+        };
+        assert!(why.starts_with("cannot write the registry: "), "{why}");
+        // Nothing is written any more, whatever is asked for.
+        task.await.unwrap();
+        assert!(writes.send(weight(2)).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_told_and_read_by_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = store::kv::Options::default();
+        let kept: Arc<dyn KeyValue> = Arc::new(LocalStore::new(directory.path(), options));
+        let store = Store { store: Arc::clone(&kept), fence: None, timeout: Duration::from_secs(20) };
+        let (queue, mut work) = mpsc::channel(8);
+        let (writes, written) = mpsc::unbounded_channel();
+        for number in 1..=50 {
+            writes.send(weight(number)).unwrap();
+        }
+        let figures = Arc::new(RegistryFigures::default());
+        tokio::spawn(write_all(store, written, CoreHandle::new(queue), Arc::clone(&figures)));
+        loop {
+            match work.recv().await {
+                Some(Work::Input(Input::Registry(FromRegistry::Written(50)))) => break,
+                Some(Work::Input(Input::Registry(FromRegistry::Written(_)))) => {}
+                _ => panic!("not written"),
+            }
+        }
+        let content = super::super::fetch(&*kept, Duration::from_secs(20), &figures).await.unwrap();
+        assert_eq!(content.weights["r"], 1.0);
     }
 
     #[test]

@@ -144,8 +144,8 @@ fn take_update(
 ) {
     let agent_id = core.agent_id();
     let Some(executor) = core.executor(framework_id, executor_id) else { return };
-    if update.state == TaskState::Staging {
-        warn!(executor = %executor_id, "an executor must not report TASK_STAGING; shutting it down");
+    if !update.state.is_for_executors() {
+        warn!(executor = %executor_id, "an executor must not report {:?}; shutting it down", update.state);
         return shutdown::executor(core, step, framework_id, executor_id);
     }
     let container: ContainerId = update.container_id.clone().unwrap_or_else(|| executor.container_id.clone());

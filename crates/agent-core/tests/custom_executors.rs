@@ -172,6 +172,15 @@ fn an_executor_must_not_report_staging_nor_on_tasks_of_others() {
 }
 
 #[test]
+fn an_executor_must_not_report_what_only_a_master_can_know() {
+    for state in [TaskState::Unreachable, TaskState::Unknown] {
+        let (mut env, f) = running();
+        env.report(&f, "e", "t", state);
+        env.expect(&["reply: ok", "stream 1: shutdown"]);
+    }
+}
+
+#[test]
 fn views_tell_what_waits_runs_and_has_ended() {
     let (mut env, f) = running();
     env.run(&f, custom_task("done", &custom_executor("e")));

@@ -74,6 +74,12 @@ impl TaskState {
                 | Self::GoneByOperator
         )
     }
+
+    /// Whether an executor can tell of it: not of what came before it, nor of what only a master can know.
+    #[must_use]
+    pub fn is_for_executors(self) -> bool {
+        !matches!(self, Self::Staging | Self::Unreachable | Self::Unknown)
+    }
 }
 
 /// A task on this agent, with its history.

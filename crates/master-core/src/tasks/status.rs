@@ -70,8 +70,14 @@ pub(crate) fn status_update(core: &mut MasterCore, update: StatusUpdate, out: &m
         task.status_update_state = Some(status.state);
         task.status_update_uuid = status.uuid;
     }
-    update_task(core, &framework_id, &status.task_id, &status, latest_state, out);
-    if delivered {
+    // One that an agent cannot know of goes to the scheduler, because what follows it waits for its acknowledgement; but
+    // its task goes on to hold what it uses.
+    let believed = status.state.is_for_agents();
+    if believed {
+        let latest_state = latest_state.filter(|state| state.is_for_agents());
+        update_task(core, &framework_id, &status.task_id, &status, latest_state, out);
+    }
+    if delivered && believed {
         core.metrics.valid_status_updates += 1;
     } else {
         core.metrics.invalid_status_updates += 1;
@@ -91,7 +97,8 @@ pub(crate) fn update_task(
     let Some(task) = framework.tasks.get_mut(task_id).map(Arc::make_mut) else { return };
     let state = latest_state.unwrap_or(status.state);
     let released = holds_resources(task.state) && !holds_resources(state);
-    if !task.state.is_terminal() {
+    // What was given back is not taken again: it may be another's by now.
+    if holds_resources(task.state) || (state.is_terminal() && !task.state.is_terminal()) {
         task.state = state;
     }
     let repeated = task.statuses.last().is_some_and(|last| last.state == status.state);

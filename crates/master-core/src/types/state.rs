@@ -79,6 +79,12 @@ impl TaskState {
         use TaskState::{Dropped, Error, Failed, Finished, Gone, GoneByOperator, Killed, Lost};
         matches!(self, Finished | Failed | Killed | Lost | Error | Dropped | Gone | GoneByOperator)
     }
+
+    /// Whether an agent can tell of it. That an agent does not answer, or that nobody knows of a task, only a master can.
+    #[must_use]
+    pub const fn is_for_agents(self) -> bool {
+        !matches!(self, Self::Unreachable | Self::Unknown)
+    }
 }
 
 impl fmt::Display for TaskState {

@@ -132,6 +132,25 @@ fn statuses_from_strangers_are_dropped() {
 }
 
 #[test]
+fn what_an_agent_cannot_know_is_passed_on_and_frees_nothing() {
+    for state in [TaskState::Unreachable, TaskState::Unknown] {
+        let mut s = scene();
+        s.update(state, 1);
+        s.master.expect_status(&s.scheduler, state);
+        assert_eq!(s.framework().tasks[&t()].state, TaskState::Staging);
+        let used = |s: &Scene| s.master.core.snapshot(s.master.now).agents[0].used.clone();
+        assert!(!used(&s).is_empty(), "it may run");
+        let mut update = status(&s.scheduler.id, &s.agent, &t(), TaskState::Running, 2);
+        update.latest_state = Some(state);
+        s.master.from_agent(&s.pid.clone(), FromAgent::StatusUpdate(update));
+        assert_eq!(s.framework().tasks[&t()].state, TaskState::Running);
+        s.update(TaskState::Finished, 3);
+        assert!(used(&s).is_empty());
+        assert_eq!(s.master.core.metrics().invalid_status_updates, 1);
+    }
+}
+
+#[test]
 fn a_status_of_an_unknown_task_still_reaches_its_scheduler() {
     let mut s = scene();
     let update = status(&s.scheduler.id, &s.agent, &"other".into(), TaskState::Failed, 1);

@@ -41,9 +41,12 @@ fn validate_update(call: &Call) -> Checked {
              'SOURCE_EXECUTOR'"
         ));
     }
-    if status.state() == TaskState::TaskStaging {
+    let state = status.state();
+    // Beyond Mesos: of the last two only a master can know. Mesos' agent fails on one of them.
+    if matches!(state, TaskState::TaskStaging | TaskState::TaskUnreachable | TaskState::TaskUnknown) {
         return invalid(format!(
-            "Received TASK_STAGING from executor {executor} of framework {framework} which is not allowed"
+            "Received {} from executor {executor} of framework {framework} which is not allowed",
+            state.as_str_name()
         ));
     }
     status.check_status.as_ref().map_or(Ok(()), validate_check_status)
@@ -106,10 +109,12 @@ mod tests {
             running(r#","executor_id":{"value":"x"}"#),
             err("ExecutorID in Call: e does not match ExecutorID in TaskStatus: x")
         );
-        assert_eq!(
-            update(&format!(r#","state":"TASK_STAGING","source":"SOURCE_EXECUTOR"{uuid}"#)),
-            err("Received TASK_STAGING from executor e of framework f which is not allowed")
-        );
+        for state in ["TASK_STAGING", "TASK_UNREACHABLE", "TASK_UNKNOWN"] {
+            assert_eq!(
+                update(&format!(r#","state":"{state}","source":"SOURCE_EXECUTOR"{uuid}"#)),
+                Err(format!("Received {state} from executor e of framework f which is not allowed"))
+            );
+        }
         for (status, error) in [
             ("{}", "CheckStatusInfo must specify 'type'"),
             (r#"{"type":"UNKNOWN"}"#, "'UNKNOWN' is not a valid check's status type"),

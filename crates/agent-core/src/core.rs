@@ -19,7 +19,7 @@ use crate::updates::Streams;
 use crate::{Options, Output};
 use crate::{
     checks, containers, drain, executor_api, executors, frameworks, kill, operations, past, recover,
-    registration, run, shutdown, updates, volumes,
+    registration, run, shutdown, updates,
 };
 
 /// Completed frameworks that are remembered.
@@ -93,13 +93,12 @@ impl AgentCore {
         let mut core = Self::new(options);
         let step = &mut Step { now, out };
         if let Some((checkpointed, version)) = recovered.resources.take() {
-            core.total =
-                volumes::with_checkpointed(&core.options.resources, &checkpointed).map_err(|missing| {
-                    RecoveryError::MissingResources {
-                        missing: missing.to_string(),
-                        checkpointed: checkpointed.to_string(),
-                    }
-                })?;
+            core.total = core.options.resources.with_checkpointed(&checkpointed).map_err(|error| {
+                RecoveryError::MissingResources {
+                    missing: error.resource().to_string(),
+                    checkpointed: checkpointed.to_string(),
+                }
+            })?;
             core.resource_version = version;
         }
         if let Some(missing) = recovered.missing(&core.total) {

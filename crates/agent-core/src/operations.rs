@@ -222,7 +222,7 @@ fn end(
 
 /// Writes down what the resources are now.
 pub(crate) fn write_resources(core: &AgentCore, step: &mut Step<'_>) {
-    let checkpointed = volumes::checkpointed(&core.total);
+    let checkpointed = core.total.checkpointed();
     step.out.push(Output::checkpoint(Write::Resources { checkpointed, version: core.resource_version }));
 }
 
@@ -265,17 +265,16 @@ fn builds_upon_operations(message: &FromMaster) -> bool {
 /// An old master sends the whole set of reserved resources and volumes in place of operations. It cannot take volumes
 /// away: no such master has ever seen one of this agent's.
 pub(crate) fn checkpoint(core: &mut AgentCore, step: &mut Step<'_>, wanted: &Resources) {
-    let lost = volumes::checkpointed(&core.total).persistent_volumes();
+    let lost = core.total.checkpointed().persistent_volumes();
     if !wanted.contains(&lost) {
         return warn!(%wanted, "ignoring reserved resources without volumes that are there");
     }
-    let given = core.options.resources.clone();
-    match volumes::with_checkpointed(&given, wanted) {
+    match core.options.resources.with_checkpointed(wanted) {
         Ok(total) => {
             core.total = total;
             write_resources(core, step);
         }
-        Err(missing) => warn!(%wanted, %missing, "ignoring reserved resources that the agent does not have"),
+        Err(error) => warn!(%wanted, %error, "ignoring reserved resources that the agent does not have"),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::output::{Reregister, ToMaster};
 use crate::state::{Executor, Framework};
 use crate::timers::{Timer, TimerKey};
 use crate::types::{ExecutorKind, ExecutorState, Reason, StatusSource, Task, TaskState};
-use crate::{Output, operations, status, updates, volumes};
+use crate::{Output, operations, status, updates};
 
 /// What Mesos' master allows by default: five pings, fifteen seconds apart.
 const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(75);
@@ -102,7 +102,7 @@ pub(crate) fn attempt(core: &mut AgentCore, step: &mut Step<'_>) {
         core.registration.retry = Some(core.timers.set(step.now + BUSY_PAUSE, Timer::Register));
         return;
     }
-    let checkpointed = volumes::checkpointed(&core.total);
+    let checkpointed = core.total.checkpointed();
     let resource_version = core.resource_version;
     let message = match core.registration.agent_id.clone() {
         None => ToMaster::Register { checkpointed, resource_version },

@@ -149,41 +149,6 @@ fn same_volume(one: &Resource, other: &Resource) -> bool {
     one.is_persistent_volume() && id(one) == id(other) && one.reservation_role() == other.reservation_role()
 }
 
-/// What operations made of an agent's resources, and what is therefore to be remembered and told.
-pub(crate) fn checkpointed(total: &Resources) -> Resources {
-    total.filter(|resource| {
-        let own = resource.details().provider.is_none();
-        own && (resource.is_dynamically_reserved() || resource.is_persistent_volume())
-    })
-}
-
-/// The agent's resources as its flags give them, with what operations once made of them.
-///
-/// # Errors
-/// What the flags do not give any more.
-pub(crate) fn with_checkpointed(given: &Resources, checkpointed: &Resources) -> Result<Resources, Resource> {
-    let mut total = given.clone();
-    for resource in checkpointed.iter() {
-        let plain = as_given(resource);
-        if !total.contains_one(&plain) {
-            return Err(plain);
-        }
-        total.remove(&plain);
-        total.add(resource.clone());
-    }
-    Ok(total)
-}
-
-/// What a resource was before any operation.
-fn as_given(resource: &Resource) -> Resource {
-    let plain = if resource.is_persistent_volume() { resource.without_volume() } else { resource.clone() };
-    let mut details = plain.details().clone();
-    details.shared = false;
-    // Operations reserve on top of what the flags reserve.
-    details.reservations.retain(|reservation| reservation.kind == resources::ReservationKind::Static);
-    plain.with_details(details)
-}
-
 #[cfg(test)]
 mod tests {
     use resources::{Disk, DiskSource, Persistence, Reservation, Role};
@@ -233,22 +198,5 @@ mod tests {
         for role in ["..", "a/../b", "-x"] {
             assert!(directory(&volume(role, "v", None), "/srv").is_err(), "{role}");
         }
-    }
-
-    #[test]
-    fn what_was_made_is_put_on_what_is_given() {
-        let given = Resources::parse("cpus:8;disk:100;disk(s):50").expect("well formed");
-        let made: Resources = volume("r", "v", None).into();
-        let total = with_checkpointed(&given, &made).expect("it fits");
-        assert_eq!(total.quantities(), given.quantities());
-        assert_eq!(checkpointed(&total), made);
-        let refined: Resources = Resources::parse("disk(s):50")
-            .expect("well formed")
-            .map(|disk| disk.clone().reserved_by(Reservation::dynamic(Role::from("s/t"), None)));
-        let total = with_checkpointed(&given, &refined).expect("it fits");
-        assert_eq!(checkpointed(&total), refined);
-        let less = Resources::parse("cpus:8;disk:9").expect("well formed");
-        let missing = with_checkpointed(&less, &made).expect_err("it does not fit");
-        assert_eq!(missing.to_string(), "disk:10");
     }
 }

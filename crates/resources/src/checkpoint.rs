@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{Details, ReservationKind, Resource, Resources};
+use crate::{Details, Resource, Resources};
 
 /// Why remembered resources do not fit an agent.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -20,6 +20,16 @@ pub enum CheckpointError {
     },
 }
 
+impl CheckpointError {
+    /// What an agent has to be started with, or must not remember.
+    #[must_use]
+    pub fn resource(&self) -> &Resource {
+        match self {
+            Self::Unexpected(resource) | Self::Incompatible { wanted: resource, .. } => resource,
+        }
+    }
+}
+
 impl Resource {
     /// Whether the agent remembers it. What a resource provider has, the provider remembers.
     #[must_use]
@@ -33,9 +43,9 @@ impl Resource {
         if !self.is_dynamically_reserved() {
             return plain;
         }
+        let fixed = self.static_reservation().cloned().into_iter().collect();
         let details = plain.details().clone();
-        let fixed = details.reservations.first().filter(|first| first.kind == ReservationKind::Static);
-        plain.with_details(Details { reservations: fixed.cloned().into_iter().collect(), ..details })
+        plain.with_details(Details { reservations: fixed, ..details })
     }
 }
 

@@ -111,6 +111,12 @@ impl Resource {
         self.details = (!details.is_plain()).then(|| Arc::new(details));
     }
 
+    /// The reservation that the agent's flags made, at the bottom of the stack.
+    #[must_use]
+    pub fn static_reservation(&self) -> Option<&Reservation> {
+        self.reservations().first().filter(|first| first.kind == ReservationKind::Static)
+    }
+
     /// The stack of reservations, the one that counts last.
     #[must_use]
     pub fn reservations(&self) -> &[Reservation] {

@@ -35,6 +35,11 @@ pub enum ConversionError {
     /// A volume would lose all that it has.
     #[error("Value of 'ShrinkVolume.subtract' must be smaller than the size of 'ShrinkVolume.volume'")]
     ShrunkToNothing,
+    /// A source would get other static reservations, or lose its own: those belong to the agent's flags.
+    #[error(
+        "Source and target resources should have the same static reservation: operations cannot change those"
+    )]
+    StaticReservation,
 }
 
 impl Conversion {
@@ -101,7 +106,7 @@ impl Operation {
     /// It is none that an agent can carry out.
     pub fn conversions(&self) -> Result<Vec<Conversion>, ConversionError> {
         Ok(match self {
-            Self::Reserve { source, resources } => vec![reserve(source, resources)],
+            Self::Reserve { source, resources } => vec![reserve(source, resources)?],
             Self::Unreserve { resources } => resources
                 .iter()
                 .map(|reserved| {
@@ -120,12 +125,18 @@ impl Operation {
     }
 }
 
-fn reserve(source: &[Resource], resources: &[Resource]) -> Conversion {
+pub(super) fn reserve(source: &[Resource], resources: &[Resource]) -> Result<Conversion, ConversionError> {
+    // Once an agent has converted them, it finds its way back to what its flags say by these.
+    let mut fixed = source.iter().chain(resources).map(Resource::static_reservation);
+    let first = fixed.next();
+    if !source.is_empty() && fixed.any(|other| Some(other) != first) {
+        return Err(ConversionError::StaticReservation);
+    }
     let consumed = match source {
         [] => resources.iter().map(Resource::without_last_reservation).collect(),
         _ => source.iter().cloned().collect(),
     };
-    Conversion::new(consumed, resources.iter().cloned().collect())
+    Ok(Conversion::new(consumed, resources.iter().cloned().collect()))
 }
 
 fn destroy(volume: &Resource) -> Conversion {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::FrameworkId;
 
+use super::conversion::reserve;
 use super::{Operation, OperationError};
 use crate::rules::{
     duplicate_persistence_id, validate_one_allocation, validate_one_provider, validate_use, validate_volume,
@@ -87,6 +88,7 @@ fn validate_reserve(
     validate_use(source.iter()).map_err(OperationError::Source)?;
     if !source.is_empty() {
         validate_source(source, resources)?;
+        reserve(source, resources).map_err(OperationError::Conversion)?;
     }
     validate_one_provider(resources.iter()).map_err(OperationError::Mixture)?;
     for resource in resources {

@@ -8,8 +8,9 @@
 //!   handed on, with the bytes already read, to an HTTP server.
 //! * [`Peers`] keeps one outgoing connection for each peer and reports its loss as a [`PeerEvent`].
 //!
-//! Messages of one sender to one peer arrive in the order in which they were sent or not at all; what a lost
-//! connection took along is reported by number, never sent again.
+//! Messages of one sender to one peer arrive in the order in which they were sent or not at all, except that those after
+//! [`Peers::retire`] do not wait for those before it. What a lost connection took along is reported by number, never sent
+//! again.
 
 mod accept;
 mod advertise;

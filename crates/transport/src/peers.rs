@@ -115,7 +115,8 @@ impl<M: Outgoing> Peers<M> {
     }
 
     /// Closes the connection to a peer when what waits for it has been sent, without a report. A message sent to it
-    /// later makes a new connection.
+    /// later makes a new connection, which does not wait for the end of this one: who sends it speaks to another process
+    /// that has come to the peer's address. See [`Peers::reconnect`] for where the order matters.
     pub fn retire(&mut self, peer: SocketAddr) {
         self.links.remove(&peer);
     }

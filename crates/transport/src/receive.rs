@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::io;
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 use crate::head::{self, Framing, Head, HeadError};
 use crate::{Prefixed, Upid};
@@ -15,6 +17,18 @@ pub(crate) const MAX_HEAD: usize = 16 << 10;
 
 /// How much is read at a time, in bytes.
 const READ_SIZE: usize = 64 << 10;
+
+/// Longest line that says how long a chunk is, in bytes. Real ones have a few digits; what may follow them means nothing
+/// to anybody here.
+const MAX_SIZE_LINE: usize = 256;
+
+/// How many bytes all that is between the chunks of a message may have beyond those of the message itself. A chunk of
+/// some bytes has less of it than of them.
+const MAX_FRAMING: usize = 64 << 10;
+
+/// How long a peer may pause in the middle of a message, or leave the answers to its messages unread; between two
+/// messages it may be silent for as long as it likes.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// A message that arrived.
 #[derive(Debug)]
@@ -66,7 +80,7 @@ pub enum ReceiveError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The chunks of the body are not well formed.
+    /// The chunks of the body are not well formed, or there is more around them than in them.
     #[error("malformed chunk in a message's body")]
     Chunk,
 }
@@ -114,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageConnection<S> {
             answers.extend_from_slice(answer);
         }
         // Best effort: the peer may be gone already, and then `ended` says so or the answer does not matter.
-        let _ = self.stream.write_all(&answers).await;
+        let _ = timeout(PAUSE, self.stream.write_all(&answers)).await;
         match ended? {
             End::Closed => Ok(Ended::Closed),
             End::Other => Ok(Ended::Http(Prefixed::new(self.buffer.freeze(), self.stream))),
@@ -145,11 +159,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageConnection<S> {
                 Ok(None) => {
                     // All that came in one read is answered in one write.
                     if !answers.is_empty() {
-                        self.stream.write_all(answers).await?;
+                        timeout(PAUSE, self.stream.write_all(answers)).await.map_err(io::Error::from)??;
                         answers.clear();
                     }
-                    self.buffer.reserve(READ_SIZE);
-                    if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                    if self.read().await? == 0 {
                         return Ok(End::Closed);
                     }
                 }
@@ -157,6 +170,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageConnection<S> {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Reads on; how much has come.
+    async fn read(&mut self) -> io::Result<usize> {
+        let has_begun = !self.buffer.is_empty();
+        self.buffer.reserve(READ_SIZE);
+        let read = self.stream.read_buf(&mut self.buffer);
+        if has_begun { timeout(PAUSE, read).await? } else { read.await }
     }
 }
 
@@ -220,10 +241,11 @@ impl Chunks {
     /// Looks at what has come of a body by now; whether that is all of it.
     fn scan(&mut self, bytes: &[u8], max_body: usize) -> Result<bool, ReceiveError> {
         loop {
-            let (start, size) = match httparse::parse_chunk_size(&bytes[self.end..]) {
+            let line = &bytes[self.end..bytes.len().min(self.end + MAX_SIZE_LINE)];
+            let (start, size) = match httparse::parse_chunk_size(line) {
                 Ok(httparse::Status::Complete(chunk)) => chunk,
-                Ok(httparse::Status::Partial) => return Ok(false),
-                Err(_) => return Err(ReceiveError::Chunk),
+                Ok(httparse::Status::Partial) if line.len() < MAX_SIZE_LINE => return Ok(false),
+                Ok(httparse::Status::Partial) | Err(_) => return Err(ReceiveError::Chunk),
             };
             let size = usize::try_from(size).map_err(|_| ReceiveError::Chunk)?;
             if size.saturating_add(self.length) > max_body {
@@ -240,6 +262,9 @@ impl Chunks {
                 return Ok(true);
             }
             self.length += size;
+            if self.end - self.length > self.length + MAX_FRAMING {
+                return Err(ReceiveError::Chunk);
+            }
             self.pieces.push(data..data + size);
         }
     }
@@ -285,5 +310,59 @@ mod tests {
         assert!(matches!(all(&malformed, 1000), Err(ReceiveError::Chunk)));
         let malformed = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\n");
         assert!(matches!(all(&malformed, 1000), Err(ReceiveError::Chunk)));
+    }
+
+    #[test]
+    fn what_is_between_chunks_is_bounded() {
+        let begun = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n");
+        let of = |extension: usize| format!("{begun}1;{}\r\na\r\n0\r\n\r\n", "x".repeat(extension));
+        assert_eq!(all(&of(100), 7).unwrap(), ["a"]);
+        assert!(matches!(all(&of(MAX_SIZE_LINE), 7), Err(ReceiveError::Chunk)));
+        // Also where the line does not end by now, and where none of them alone is too long.
+        assert!(matches!(all(&format!("{begun}1;{}", "x".repeat(300)), 1000), Err(ReceiveError::Chunk)));
+        let mut buffer = BytesMut::from(begun.as_str());
+        let one = format!("1;{}\r\na\r\n", "x".repeat(200));
+        buffer.extend_from_slice(one.repeat(MAX_FRAMING / 200).as_bytes());
+        let error = next(&mut buffer, 1 << 20, None, &mut Chunks::default()).unwrap_err();
+        assert!(matches!(error, ReceiveError::Chunk));
+    }
+
+    struct Known;
+
+    impl Receiver for Known {
+        async fn receive(&self, _: Message<'_>) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_may_pause_between_messages_and_not_within_one() {
+        let (mut client, server) = tokio::io::duplex(1024);
+        let connection = MessageConnection::new(BytesMut::new(), server);
+        let serving = tokio::spawn(async move { connection.serve(64, &Known).await.err() });
+        let message = format!("{HEAD}Content-Length: 3\r\n\r\nabc");
+        for _ in 0..3 {
+            client.write_all(message.as_bytes()).await.unwrap();
+            tokio::time::sleep(10 * PAUSE).await;
+            assert!(!serving.is_finished());
+        }
+        client.write_all(&message.as_bytes()[..message.len() - 1]).await.unwrap();
+        tokio::time::sleep(PAUSE + Duration::from_secs(1)).await;
+        assert!(serving.is_finished());
+        let Some(ReceiveError::Io(error)) = serving.await.unwrap() else { panic!("it goes on") };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_read_its_answers_is_given_up() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let connection = MessageConnection::new(BytesMut::new(), server);
+        let serving = tokio::spawn(async move { connection.serve(64, &Known).await.err() });
+        let message = format!("{HEAD}Content-Length: 0\r\n\r\n").repeat(20);
+        // The pipe is small: the server stops to read once nobody reads what it says.
+        let _ = tokio::time::timeout(PAUSE / 2, client.write_all(message.as_bytes())).await;
+        tokio::time::sleep(2 * PAUSE).await;
+        assert!(serving.is_finished());
+        assert!(matches!(serving.await.unwrap(), Some(ReceiveError::Io(_))));
     }
 }

@@ -5,7 +5,10 @@ mod support;
 use std::time::Duration;
 
 use proto::v1::scheduler::{Call, Event as WireEvent, call, event};
-use proto::v1::{AgentId, FrameworkId, Offer, OfferId, OperationStatus, TaskId, TaskStatus, Uuid};
+use proto::v1::{
+    AgentId, ExecutorId, FrameworkId, FrameworkInfo, Offer, OfferId, OperationStatus, TaskId, TaskStatus,
+    Uuid,
+};
 use sdk::build::{Framework, Task};
 use sdk::scheduler::{Event, Scheduler, SchedulerBuilder};
 use sdk::{CallError, Encoding, Masters};
@@ -213,6 +216,63 @@ async fn a_standby_master_points_to_the_leader() {
     let standby = Server::start(move |_| Reply::Answer(307, location, String::new())).await;
     let mut scheduler = client(&standby.address).start().unwrap();
     assert!(matches!(next(&mut scheduler).await, Event::Subscribed(_)));
+}
+
+#[tokio::test]
+async fn a_framework_of_one_role_stays_suppressed_after_a_loss() {
+    for (role, expected) in [(Some("web"), "web"), (None, "*")] {
+        let (mut server, mut streams) = master(Encoding::Protobuf, |_| accepted()).await;
+        let info = FrameworkInfo { role: role.map(str::to_owned), ..FrameworkInfo::default() };
+        let masters = Masters::parse(&server.address).unwrap();
+        let builder = Scheduler::builder(info).masters(masters).max_backoff(Duration::from_millis(50));
+        let mut scheduler = builder.start().unwrap();
+        next(&mut scheduler).await;
+        scheduler.calls().suppress(Vec::new()).await.unwrap();
+        scheduler.calls().flush().await;
+        drop(streams.recv().await.unwrap());
+        let again = loop {
+            if let Some(subscribe) = server.request().await.message::<Call>().subscribe
+                && subscribe.framework_info.id.is_some()
+            {
+                break subscribe;
+            }
+        };
+        assert_eq!(again.suppressed_roles, [expected]);
+    }
+}
+
+#[tokio::test]
+async fn looking_for_events_goes_on_when_the_queue_of_calls_was_full() {
+    let (server, mut streams) = master(Encoding::Protobuf, |_| accepted()).await;
+    let mut scheduler = client(&server.address).start().unwrap();
+    next(&mut scheduler).await;
+    let stream = streams.recv().await.unwrap();
+    for task in ["one", "two"] {
+        stream.send(encode(Encoding::Protobuf, &update(task, Some(b"0123456789abcdef")))).unwrap();
+    }
+    let calls = scheduler.calls();
+    let taken = async {
+        let first = loop {
+            // Queued at once, or as soon as there is room: nothing is written before the next line.
+            let (agent, executor) = (AgentId { value: "a".into() }, ExecutorId { value: "e".into() });
+            calls.message(agent, executor, vec![0; 2 << 20]).await.unwrap();
+            match scheduler.try_next_event() {
+                Some(event) => break event,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        let second = loop {
+            match scheduler.try_next_event() {
+                Some(event) => break event,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        [first, second]
+    };
+    let taken = tokio::time::timeout(Duration::from_secs(30), taken).await.expect("both in time");
+    for (event, expected) in taken.into_iter().zip(["one", "two"]) {
+        assert!(matches!(event, Event::Update(status) if status.task_id.value == expected));
+    }
 }
 
 #[tokio::test]

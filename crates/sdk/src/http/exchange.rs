@@ -18,6 +18,9 @@ use crate::encoding::Encoding;
 /// How long a peer may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the text of a refusal may take: it is for people, and the refusal itself is known already.
+const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Why an exchange failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
@@ -167,14 +170,44 @@ impl Answer {
         }
     }
 
-    /// The body as one line of text, for people; what cannot be read is left out.
+    /// The body as one line of text, for people; one that cannot be read, or does not come, is left out.
     pub(crate) async fn explain(self) -> String {
-        let bytes = self.collect(64 << 10).await.unwrap_or_default();
+        self.explain_within(EXPLANATION_TIMEOUT).await
+    }
+
+    async fn explain_within(self, limit: Duration) -> String {
+        let peer = self.peer.clone();
+        let bytes = within(limit, &peer, self.collect(64 << 10)).await.unwrap_or_default();
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 
     /// The body as it comes, and what keeps it coming.
     pub(crate) fn into_stream(self) -> (Incoming, Connection) {
         (self.body, self.connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_whose_text_does_not_come_is_one_without_text() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer: Address = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\nNot";
+            stream.write_all(head).await.unwrap();
+            // Until the client has given up.
+            while stream.read(&mut [0; 1024]).await.is_ok_and(|count| count > 0) {}
+        });
+        let answer = send(&peer, get(&peer, "/").unwrap()).await.unwrap();
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer.explain_within(Duration::from_millis(50)).await, "");
+        server.await.unwrap();
     }
 }

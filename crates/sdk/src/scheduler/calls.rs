@@ -10,7 +10,8 @@ use bytes::Bytes;
 use proto::v1::scheduler::{Call, call};
 use proto::v1::{
     AgentId, ExecutorId, ExecutorInfo, Filters, FrameworkId, FrameworkInfo, KillPolicy, Offer, OfferId,
-    OperationId, OperationStatus, Request, TaskGroupInfo, TaskId, TaskInfo, TaskStatus, offer,
+    OperationId, OperationStatus, Request, TaskGroupInfo, TaskId, TaskInfo, TaskStatus, framework_info,
+    offer,
 };
 use tokio::sync::oneshot;
 
@@ -346,10 +347,11 @@ impl Calls {
     fn note_suppressed(&self, roles: &[String]) {
         let mut profile = self.profile();
         let profile = &mut *profile;
-        let added = if roles.is_empty() { &profile.framework_info.roles } else { roles };
+        let own = own_roles(&profile.framework_info);
+        let added = if roles.is_empty() { own } else { roles.to_vec() };
         for role in added {
-            if !profile.suppressed_roles.contains(role) {
-                profile.suppressed_roles.push(role.clone());
+            if !profile.suppressed_roles.contains(&role) {
+                profile.suppressed_roles.push(role);
             }
         }
     }
@@ -362,6 +364,15 @@ impl Calls {
         let call = Call { framework_id: Some(connection.framework_id), ..acknowledge.clone() };
         !matches!(connection.pipe.try_push(name, &self.encoding.encode(&call), None), Err(PushError::Full(_)))
     }
+}
+
+/// The roles of a framework; one that cannot have several has one, be it the default.
+fn own_roles(info: &FrameworkInfo) -> Vec<String> {
+    let several = framework_info::capability::Type::MultiRole;
+    if info.capabilities.iter().any(|capability| capability.r#type() == several) {
+        return info.roles.clone();
+    }
+    vec![info.role.clone().unwrap_or_else(|| "*".to_owned())]
 }
 
 fn of(kind: call::Type) -> Call {

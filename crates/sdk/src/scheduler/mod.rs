@@ -106,10 +106,13 @@ impl Scheduler {
         }
     }
 
-    /// The next event if it is here already.
+    /// The next event if it is here already, and what was handed out before it could be acknowledged.
     pub fn try_next_event(&mut self) -> Option<Event> {
-        if !self.owed.is_empty() {
-            return None;
+        while let Some(acknowledge) = self.owed.front() {
+            if !self.calls.try_push(acknowledge) {
+                return None;
+            }
+            self.owed.pop_front();
         }
         if self.taken.is_empty()
             && let Ok(batch) = self.batches.try_recv()

@@ -9,9 +9,6 @@ use http_body_util::BodyExt as _;
 
 use crate::ApiError;
 
-/// The most bytes that the body of a call may have: a reregistering agent with ten thousands of tasks fits well.
-pub const BODY_LIMIT: usize = 32 << 20;
-
 /// What is still taken and thrown away of a body that was refused, so that its sender gets to read the answer.
 const DRAIN_BYTES: usize = 64 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(5);

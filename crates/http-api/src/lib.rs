@@ -6,14 +6,14 @@
 //!
 //! ```
 //! use axum::{Router, body::Body, http::HeaderMap, response::Response, routing::post};
-//! use http_api::{ApiError, BODY_LIMIT, decode_call, message, method_not_allowed, not_found, read_body};
+//! use http_api::{ApiError, decode_call, message, method_not_allowed, not_found, read_body};
 //! use http_api::{request_encoding, response_encoding};
 //! use proto::v1::master::{Call, Response as Reply, call, response};
 //!
 //! async fn operator(headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
 //!     let encoding = request_encoding(&headers)?;
 //!     let accepted = response_encoding(&headers)?;
-//!     let bytes = read_body(&headers, body, BODY_LIMIT).await?;
+//!     let bytes = read_body(&headers, body, 64 << 20).await?;
 //!     let call: Call = decode_call(encoding, &bytes)?;
 //!     match call.r#type() {
 //!         call::Type::GetHealth => Ok(message(accepted, &Reply {
@@ -42,7 +42,7 @@ mod server;
 mod stream;
 mod version;
 
-pub use body::{BODY_LIMIT, read_body, read_body_within};
+pub use body::{read_body, read_body_within};
 pub use call::decode_call;
 pub use error::{ApiError, method_not_allowed, not_found};
 pub use form::{parse_form, value_of};

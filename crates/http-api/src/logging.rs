@@ -37,15 +37,20 @@ impl Logging {
         let logging = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(duration).await;
-            let newest = logging.state.lock().unwrap_or_else(PoisonError::into_inner).changes;
-            if newest == change {
-                logging.set(0);
-            }
+            logging.set_if(Some(change), 0);
         });
     }
 
     fn set(&self, level: u32) -> u64 {
+        self.set_if(None, level)
+    }
+
+    /// Sets the level, unless the newest change is another one than `expected`. Returns the newest change.
+    fn set_if(&self, expected: Option<u64>, level: u32) -> u64 {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if expected.is_some_and(|change| change != state.changes) {
+            return state.changes;
+        }
         state.level = level;
         state.changes += 1;
         if let Some(apply) = self.apply {

@@ -13,7 +13,6 @@ mod detail;
 mod disk;
 mod display;
 mod error;
-mod find;
 mod name;
 mod operation;
 mod parse;
@@ -37,7 +36,7 @@ pub use name::Name;
 pub use operation::{
     Conversion, ConversionError, OnAgent, Operation, OperationError, OperationKind, Requester,
 };
-pub use parse::{parse_value, parse_value_or_text};
+pub use parse::parse_value_or_text;
 pub use quantities::Quantities;
 pub use ranges::{Range, Ranges};
 pub use reservation::{Label, Labels, Reservation, ReservationKind};

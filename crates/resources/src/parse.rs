@@ -43,17 +43,6 @@ fn parse_one(token: &str, default_role: &Role) -> Result<Resource, ParseError> {
     Ok(if role.is_star() { resource } else { resource.reserved_by(Reservation::fixed(role)) })
 }
 
-/// Reads a value: `4.5`, `[1-2,5-6]` or `{a,b}`.
-///
-/// # Errors
-/// What is wrong, in one line; text is not a value.
-pub fn parse_value(text: &str) -> Result<Value, String> {
-    match parse_value_or_text(text)? {
-        ParsedValue::Value(value) => Ok(value),
-        ParsedValue::Text(text) => Err(format!("Expecting a number, [ranges] or a {{set}}, not '{text}'")),
-    }
-}
-
 /// Reads a value as attributes of agents have it: whatever is not a number, ranges or a set is text.
 ///
 /// # Errors

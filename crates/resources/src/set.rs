@@ -1,5 +1,6 @@
 //! Sets of names, in the order in which they were given.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,17 +11,21 @@ pub struct Set(Vec<Arc<str>>);
 impl Set {
     /// Takes items; what is given twice is taken once.
     pub fn new<S: Into<Arc<str>>>(items: impl IntoIterator<Item = S>) -> Self {
-        let mut set = Self::default();
-        for item in items {
-            set.insert(item.into());
-        }
-        set
+        let mut seen = BTreeSet::new();
+        Self(
+            items
+                .into_iter()
+                .map(Into::into)
+                .filter(|item: &Arc<str>| seen.insert(Arc::clone(item)))
+                .collect(),
+        )
     }
 
-    fn insert(&mut self, item: Arc<str>) {
-        if !self.0.contains(&item) {
-            self.0.push(item);
-        }
+    /// Says of items whether they are here. Most sets have a few, among which one is found fastest by looking.
+    fn lookup(&self) -> impl Fn(&Arc<str>) -> bool + use<'_> {
+        const FEW: usize = 16;
+        let index: Option<BTreeSet<_>> = (self.0.len() > FEW).then(|| self.0.iter().collect());
+        move |item| index.as_ref().map_or_else(|| self.0.contains(item), |index| index.contains(item))
     }
 
     /// The items.
@@ -37,19 +42,22 @@ impl Set {
     /// Whether all items of `other` are here too.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
-        other.0.iter().all(|item| self.0.contains(item))
+        other.0.iter().all(self.lookup())
     }
 
     /// Adds the items of `other`.
     pub fn add(&mut self, other: &Self) {
-        for item in &other.0 {
-            self.insert(item.clone());
-        }
+        let new: Vec<_> = {
+            let is_here = self.lookup();
+            other.0.iter().filter(|item| !is_here(item)).cloned().collect()
+        };
+        self.0.extend(new);
     }
 
     /// Takes away the items of `other` that are here.
     pub fn subtract(&mut self, other: &Self) {
-        self.0.retain(|item| !other.0.contains(item));
+        let goes = other.lookup();
+        self.0.retain(|item| !goes(item));
     }
 }
 
@@ -83,5 +91,20 @@ mod tests {
         let mut rest = ab;
         rest.subtract(&Set::new(["a", "c"]));
         assert_eq!(rest, Set::new(["b"]));
+    }
+
+    #[test]
+    fn large_sets_are_as_small_ones() {
+        let of = |from: u32, to: u32| Set::new((from..to).map(|item| item.to_string()));
+        // Looking through all of it for each would take minutes.
+        let (all, half) = (of(0, 200_000), of(0, 100_000));
+        let mut sum = half.clone();
+        sum.add(&of(50_000, 200_000));
+        assert_eq!(sum, all);
+        assert!(all.contains(&half) && !half.contains(&all));
+        let mut rest = all;
+        rest.subtract(&half);
+        assert_eq!(rest, of(100_000, 200_000));
+        assert_eq!(rest.iter().next(), Some("100000"));
     }
 }

@@ -136,16 +136,6 @@ proptest! {
     }
 
     #[test]
-    fn what_is_found_is_there_and_as_much_as_was_wanted(a in collection(), b in collection()) {
-        let (have, wanted) = (a.unallocated(), b.unallocated().to_unreserved().non_revocable());
-        if let Some(found) = have.find(&wanted) {
-            prop_assert!(have.contains(&found));
-            prop_assert_eq!(found.quantities(), wanted.quantities());
-        }
-        prop_assert!(have.find(&have).is_some());
-    }
-
-    #[test]
     fn indivisible_disks_are_taken_whole(ids in prop::collection::btree_set(0_u32..12, 0..6), a in collection()) {
         let disks: Resources = ids.iter().map(|id| whole_disk(*id)).collect();
         prop_assert_eq!(disks.len(), ids.len());

@@ -114,13 +114,6 @@ impl OperationKind {
             Self::DestroyDisk => "DESTROY_DISK",
         }
     }
-
-    /// Whether the master applies it before the agent has said that it did, because it cannot fail there. What the others
-    /// convert is not there for anyone until they have finished.
-    #[must_use]
-    pub fn is_speculative(self) -> bool {
-        !matches!(self, Self::CreateDisk | Self::DestroyDisk)
-    }
 }
 
 impl Operation {

@@ -33,6 +33,8 @@ pub(crate) struct Agent {
     /// Nothing of it is offered while it is not in the whitelist.
     pub(crate) whitelisted: bool,
     pub(crate) remote: bool,
+    pub(crate) single_role: bool,
+    pub(crate) flat_roles: bool,
     pub(crate) has_gpus: bool,
     /// Something may be new here since the last allocation.
     pub(crate) dirty: bool,
@@ -57,6 +59,8 @@ impl Agent {
             active: true,
             whitelisted: true,
             remote: false,
+            single_role: false,
+            flat_roles: false,
             has_gpus: false,
             dirty: false,
             overcommitted: false,
@@ -85,6 +89,8 @@ impl Agent {
         self.has_gpus = spec.total.scalar(&Name::Gpus).is_some_and(Scalar::is_positive);
         self.total = spec.total;
         self.remote = spec.remote;
+        self.single_role = spec.single_role;
+        self.flat_roles = spec.flat_roles;
         self.traits = spec.traits;
     }
 }
@@ -201,14 +207,6 @@ impl Allocator {
         if let Some(&at) = self.agent_index.get(id) {
             self.agents[at].active = active;
             self.settle(at);
-            self.mark(at);
-        }
-    }
-
-    /// Forgets what was declined of an agent, because it is not what it was.
-    pub fn clear_filters(&mut self, id: &AgentId) {
-        if let Some(&at) = self.agent_index.get(id) {
-            self.clear_refusals(at);
             self.mark(at);
         }
     }

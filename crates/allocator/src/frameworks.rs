@@ -98,7 +98,7 @@ impl Allocator {
     }
 
     fn clients_for<'a>(&self, at: FrameworkIx, roles: impl IntoIterator<Item = &'a Role>) -> Vec<ClientIx> {
-        let named: Vec<_> = roles.into_iter().map(|role| self.tree.find(role)).collect();
+        let named: BTreeSet<_> = roles.into_iter().map(|role| self.tree.find(role)).collect();
         let subscribed = |client: &&ClientIx| {
             let client = &self.tree.clients[**client];
             client.subscribed && (named.is_empty() || named.contains(&Some(client.role)))

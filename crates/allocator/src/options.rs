@@ -51,6 +51,8 @@ impl Options {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a capability of its own on the wire")]
 pub struct Capabilities {
+    /// `MULTI_ROLE`
+    pub multi_role: bool,
     /// `GPU_RESOURCES`
     pub gpu_resources: bool,
     /// `REGION_AWARE`: may be offered agents of other regions than the master's.
@@ -86,6 +88,10 @@ pub struct AgentSpec {
     pub total: Resources,
     /// In another region than the master's.
     pub remote: bool,
+    /// It does not say `MULTI_ROLE`: too old for frameworks that do.
+    pub single_role: bool,
+    /// It does not say `HIERARCHICAL_ROLE`: too old for roles below others.
+    pub flat_roles: bool,
     /// What frameworks may choose it by.
     pub traits: Arc<AgentTraits>,
 }

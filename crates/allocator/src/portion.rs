@@ -6,7 +6,7 @@ use crate::agents::AgentIx;
 use crate::frameworks::FrameworkIx;
 use crate::free::is_enough;
 use crate::shares::WHOLE;
-use crate::tree::{ClientIx, RoleIx};
+use crate::tree::{Client, ClientIx, RoleIx};
 use crate::{Allocator, Capabilities, Obstacle};
 
 /// What an agent has for the frameworks of a role that can understand the same things.
@@ -22,6 +22,9 @@ impl Allocator {
     /// Whether something of an agent may be offered at all to a client.
     pub(crate) fn can_have(&self, at: AgentIx, client: ClientIx) -> Result<(), Obstacle> {
         let (agent, client) = (&self.agents[at], &self.tree.clients[client]);
+        if self.is_too_old(at, client) {
+            return Err(Obstacle::AgentTooOld);
+        }
         if self.options.filter_gpu_agents && agent.has_gpus && !client.capabilities.gpu_resources {
             return Err(Obstacle::KeptForGpus);
         }
@@ -32,6 +35,13 @@ impl Allocator {
             return Err(Obstacle::Constrained);
         }
         Ok(())
+    }
+
+    /// Whether an agent cannot tell roles apart as it would have to for this client.
+    pub(crate) fn is_too_old(&self, at: AgentIx, client: &Client) -> bool {
+        let agent = &self.agents[at];
+        let is_below = || self.tree.roles[client.role].role.as_str().contains('/');
+        (agent.single_role && client.capabilities.multi_role) || (agent.flat_roles && is_below())
     }
 
     /// What an agent has for those of a role who understand `capabilities`; `None` if it has nothing for the role.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{AgentId, FrameworkId, Time};
+use base::{AgentId, FrameworkId};
 use resources::{Quantities, Resources, Role};
 
 use crate::holdings::Held;
@@ -114,17 +114,6 @@ impl Allocator {
             *filters.entry(self.tree.roles[client.role].role.clone()).or_default() += client.refusals;
         }
         filters
-    }
-
-    /// Until when a framework refuses something of an agent in a role.
-    #[must_use]
-    pub fn refused_until(&self, framework: &FrameworkId, role: &Role, agent: &AgentId) -> Option<Time> {
-        let by = self.framework_index.get(framework)?;
-        let &at = self.agent_index.get(agent)?;
-        let role = self.tree.find(role)?;
-        let mut clients = self.frameworks[*by].clients.iter();
-        let client = clients.find(|client| self.tree.clients[**client].role == role)?;
-        self.refusals(*client, at).map(|refusal| refusal.until).max()
     }
 }
 

@@ -43,23 +43,34 @@ struct Group<'a> {
     probe: Probe<'a>,
 }
 
+impl WhyFramework {
+    /// For so many roles of a framework it is told, those first in which it wants offers: each of them is a look at all
+    /// agents, while everything else waits.
+    pub const MOST: usize = 20;
+}
+
 impl WhyRole {
     /// For so many frameworks of a role it is told; for the rest only that they are there.
     pub const MOST: usize = 20;
 }
 
 impl Allocator {
-    /// Why a framework gets no offers now, in each of its roles; `None` if it is not known. Looks at each agent.
+    /// Why a framework gets no offers now, in each of its roles; `None` if it is not known. Looks at each agent. Of very
+    /// many roles, only some are told of.
     #[must_use]
     pub fn why(&self, framework: &FrameworkId, now: Time) -> Option<WhyFramework> {
         let at = *self.framework_index.get(framework)?;
         let of = self.frameworks.get(at).filter(|framework| framework.present)?;
-        let mut roles: Vec<WhyClient> = Vec::new();
-        for client in of.clients.iter().filter(|client| self.tree.clients[**client].subscribed) {
-            roles.extend(self.why_clients(&[*client], now));
-        }
+        let role = |client: &ClientIx| &self.tree.roles[self.tree.clients[*client].role].role;
+        let mut clients: Vec<ClientIx> =
+            of.clients.iter().copied().filter(|client| self.tree.clients[*client].subscribed).collect();
+        clients.sort_by(|a, b| (!self.wants(*a), role(a)).cmp(&(!self.wants(*b), role(b))));
+        let more = clients.len().saturating_sub(WhyFramework::MOST);
+        clients.truncate(WhyFramework::MOST);
+        let mut roles: Vec<WhyClient> =
+            clients.iter().flat_map(|client| self.why_clients(&[*client], now)).collect();
         roles.sort_unstable_by(|a, b| a.role.cmp(&b.role));
-        Some(WhyFramework { framework: framework.clone(), now, roles })
+        Some(WhyFramework { framework: framework.clone(), now, roles, more })
     }
 
     /// Why the frameworks of a role get no offers now; `None` if nothing is known of the role. Looks at each agent.
@@ -319,7 +330,7 @@ fn total_effort(changes: &[Change]) -> u32 {
         Change::LowerMinimum { .. } => 5,
         Change::JoinRole(_) => 6,
         Change::RaiseLimit { .. } | Change::LowerGuarantee { .. } => 8,
-        Change::ActivateAgent(_) | Change::Whitelist(_) => 10,
+        Change::ActivateAgent(_) | Change::UpgradeAgent(_) | Change::Whitelist(_) => 10,
         Change::MoreResources => 20,
     };
     changes.iter().map(effort).sum()

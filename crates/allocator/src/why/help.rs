@@ -22,7 +22,7 @@ pub(super) const fn effort(obstacle: Obstacle) -> u32 {
         Obstacle::TooLittle => 5,
         Obstacle::ReservedForOthers => 6,
         Obstacle::AtLimit | Obstacle::HeldBack => 8,
-        Obstacle::NotWhitelisted | Obstacle::AgentInactive => 10,
+        Obstacle::NotWhitelisted | Obstacle::AgentInactive | Obstacle::AgentTooOld => 10,
         Obstacle::NothingFree => 20,
     }
 }
@@ -42,6 +42,7 @@ impl Allocator {
             match obstacle {
                 Obstacle::AgentInactive => changes.push(Change::ActivateAgent(agent.id.clone())),
                 Obstacle::NotWhitelisted => changes.push(Change::Whitelist(agent.traits.hostname.clone())),
+                Obstacle::AgentTooOld => changes.push(Change::UpgradeAgent(agent.id.clone())),
                 Obstacle::KeptForGpus => changes.push(Change::AddCapability("GPU_RESOURCES")),
                 Obstacle::OtherRegion => changes.push(Change::AddCapability("REGION_AWARE")),
                 Obstacle::Constrained => {

@@ -68,6 +68,7 @@ impl Allocator {
         for (there, obstacle) in [
             (!agent.active, Obstacle::AgentInactive),
             (!agent.whitelisted, Obstacle::NotWhitelisted),
+            (self.is_too_old(at, client), Obstacle::AgentTooOld),
             (
                 self.options.filter_gpu_agents && agent.has_gpus && !capabilities.gpu_resources,
                 Obstacle::KeptForGpus,

@@ -21,7 +21,11 @@ impl fmt::Display for WhyFramework {
             f.write_str(if i > 0 { "\n\n" } else { "" })?;
             client(f, role, self.now)?;
         }
-        Ok(())
+        match self.more {
+            0 => Ok(()),
+            1 => f.write_str("\n\nIt has 1 role more."),
+            more => write!(f, "\n\nIt has {more} roles more."),
+        }
     }
 }
 
@@ -93,6 +97,10 @@ fn finding(f: &mut fmt::Formatter<'_>, finding: &Finding, now: Time) -> fmt::Res
     match finding.obstacle {
         Obstacle::AgentInactive => write!(f, "{is} not active"),
         Obstacle::NotWhitelisted => write!(f, "{is} not on the whitelist"),
+        Obstacle::AgentTooOld => {
+            let knows = if one { "does not know" } else { "do not know" };
+            write!(f, "{knows} frameworks of several roles, or roles below others")
+        }
         Obstacle::KeptForGpus => write!(f, "{has} GPUs, which the framework does not say it can use"),
         Obstacle::OtherRegion => {
             write!(f, "{is} in another region, and the framework does not say that it knows regions")
@@ -216,6 +224,7 @@ fn write_change(f: &mut fmt::Formatter<'_>, change: &Change, now: Time) -> fmt::
             write!(f, "Lower the guarantee of role {role} for {resource} by {by} to {to}, or add more of it")
         }
         Change::ActivateAgent(agent) => write!(f, "Activate agent {agent}, or bring it back"),
+        Change::UpgradeAgent(agent) => write!(f, "Replace agent {agent} by a newer version"),
         Change::Whitelist(hostname) => write!(f, "Put {hostname} on the whitelist"),
         Change::MoreResources => {
             f.write_str("Add agents, or wait until tasks end or others answer their offers")

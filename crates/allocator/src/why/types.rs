@@ -12,6 +12,8 @@ pub enum Obstacle {
     AgentInactive,
     /// The agent is not in the whitelist.
     NotWhitelisted,
+    /// The agent is of a version that cannot tell roles apart as the framework needs it.
+    AgentTooOld,
     /// The agent has GPUs and the framework does not say that it can use them.
     KeptForGpus,
     /// The agent is in another region and the framework does not say that it knows regions.
@@ -40,9 +42,10 @@ pub enum Obstacle {
 
 impl Obstacle {
     /// All of them, in the order in which they are looked for.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AgentInactive,
         Self::NotWhitelisted,
+        Self::AgentTooOld,
         Self::KeptForGpus,
         Self::OtherRegion,
         Self::Constrained,
@@ -63,6 +66,7 @@ impl Obstacle {
         match self {
             Self::AgentInactive => "agent_inactive",
             Self::NotWhitelisted => "not_whitelisted",
+            Self::AgentTooOld => "agent_too_old",
             Self::KeptForGpus => "kept_for_gpus",
             Self::OtherRegion => "other_region",
             Self::Constrained => "constrained",
@@ -86,8 +90,10 @@ pub struct WhyFramework {
     pub framework: FrameworkId,
     /// When this was true.
     pub now: Time,
-    /// Each of its roles.
+    /// Each of its roles, up to [`WhyFramework::MOST`].
     pub roles: Vec<WhyClient>,
+    /// How many roles more it has.
+    pub more: usize,
 }
 
 /// Why a framework gets no offers in one of its roles.
@@ -323,6 +329,8 @@ pub enum Change {
     },
     /// An agent has to be activated, or come back.
     ActivateAgent(AgentId),
+    /// An agent has to be replaced by a newer version.
+    UpgradeAgent(AgentId),
     /// An agent's host has to be put on the whitelist.
     Whitelist(String),
     /// There has to be more: tasks that end, offers that are answered by others, or more agents.

@@ -1,8 +1,9 @@
 //! Refusals, and taking them back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use allocator::{Allocator, Options};
+use allocator::{AgentSpec, AgentTraits, Allocator, AttributeValue, Options};
 use base::{Rng, Time};
 use resources::Role;
 
@@ -210,7 +211,13 @@ fn refusals_are_forgotten_when_the_agent_is_not_what_it_was() {
     let offer = cluster.offer();
     cluster.decline(&offer, 3600);
     assert_eq!(cluster.offers(), []);
-    cluster.allocator.clear_filters(&ag("S"));
+    let traits = AgentTraits {
+        attributes: vec![("rack".to_owned(), AttributeValue::Text("a".to_owned()))],
+        ..AgentTraits::default()
+    };
+    let total = res("cpus:4;mem:400");
+    let agent = AgentSpec { total, traits: Arc::new(traits), ..AgentSpec::default() };
+    cluster.allocator.update_agent(&ag("S"), agent);
     cluster.allocator.check();
     assert_eq!(cluster.offer(), offer);
 }

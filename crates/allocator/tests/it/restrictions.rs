@@ -1,6 +1,6 @@
 //! What is kept from whom.
 
-use allocator::{AgentSpec, Capabilities, FrameworkSpec};
+use allocator::{AgentSpec, Capabilities, Change, FrameworkSpec, Obstacle};
 use resources::{Details, Quantities, Resource, Role, Scalar};
 
 use crate::cluster::{Cluster, ag, fw, res, reserved, spec, volume};
@@ -52,6 +52,37 @@ fn agents_of_other_regions_are_for_those_who_know_regions() {
     assert_eq!(cluster.offers(), []);
     cluster.capable("R", "*", Capabilities { region_aware: true, ..Capabilities::default() });
     assert_eq!(cluster.offers().len(), 1);
+}
+
+#[test]
+fn agents_that_are_too_old_for_roles_are_not_offered() {
+    let multi_role = Capabilities { multi_role: true, ..Capabilities::default() };
+    for (single_role, flat_roles, expected) in [
+        (true, false, ["A", "AX"].as_slice()),
+        (false, true, &["A", "M"]),
+        (true, true, &["A"]),
+        (false, false, &["A", "AX", "M"]),
+    ] {
+        let mut cluster = Cluster::new();
+        cluster.framework("A", &["a"]);
+        cluster.framework("AX", &["a/x"]);
+        cluster.capable("M", "b", multi_role);
+        let old = AgentSpec { total: res("cpus:4;mem:400"), single_role, flat_roles, ..AgentSpec::default() };
+        cluster.allocator.add_agent(&ag("S"), old, &[]);
+        let mut offered = Vec::new();
+        while let [offer] = cluster.offers().as_slice() {
+            offered.push(offer.framework.to_string());
+            cluster.decline(offer, 3600);
+        }
+        offered.sort_unstable();
+        assert_eq!(offered, expected);
+        let told = cluster.allocator.why(&fw("M"), cluster.now).unwrap().roles.remove(0);
+        let is_old = told.findings.iter().any(|finding| finding.obstacle == Obstacle::AgentTooOld);
+        assert_eq!(is_old, single_role);
+        if single_role {
+            assert!(told.help.contains(&Change::UpgradeAgent(ag("S"))), "{:?}", told.help);
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use resources::{Resource, Resources, Role};
 use crate::cluster::{Cluster, ag, fw, res, reserved, volume};
 
 const SHARING: Capabilities = Capabilities {
+    multi_role: false,
     shared_resources: true,
     gpu_resources: false,
     region_aware: false,

@@ -352,6 +352,20 @@ fn those_before_in_the_order_are_named() {
 }
 
 #[test]
+fn of_many_roles_those_are_told_in_which_something_is_wanted() {
+    let mut cluster = Cluster::new();
+    let names: Vec<_> = (10..35).map(|number| format!("r{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    cluster.framework("A", &names);
+    let suppressed: Vec<_> = names[..5].iter().map(|name| Role::from(*name)).collect();
+    cluster.allocator.suppress(&fw("A"), &suppressed);
+    let told = cluster.allocator.why(&fw("A"), cluster.now).unwrap();
+    let roles: Vec<_> = told.roles.iter().map(|why| why.role.as_str()).collect();
+    assert_eq!((roles, told.more), (names[5..].to_vec(), 5));
+    assert!(told.to_string().ends_with("\n\nIt has 5 roles more."), "{told}");
+}
+
+#[test]
 fn of_a_role_as_a_whole() {
     let mut cluster = Cluster::new();
     assert_eq!(cluster.allocator.why_role(&Role::from("a"), cluster.now), None);

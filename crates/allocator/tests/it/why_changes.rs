@@ -148,7 +148,8 @@ impl World {
             ..AgentTraits::default()
         };
         let id = ag(&format!("S{number}"));
-        let spec = AgentSpec { total, remote: once_in(rng, 5), traits: Arc::new(traits) };
+        let spec =
+            AgentSpec { total, remote: once_in(rng, 5), traits: Arc::new(traits), ..AgentSpec::default() };
         self.cluster.allocator.add_agent(&id, spec, &[]);
         if once_in(rng, 6) {
             self.cluster.allocator.deactivate_agent(&id);
@@ -214,6 +215,7 @@ impl World {
                 self.set_quota(role, quota);
             }
             Change::ActivateAgent(agent) => self.cluster.allocator.activate_agent(agent),
+            Change::UpgradeAgent(agent) => panic!("{agent} is not old"),
             Change::Whitelist(hostname) => {
                 let mut whitelist = self.whitelist.clone().expect("one that leaves out something");
                 whitelist.insert(hostname.clone());

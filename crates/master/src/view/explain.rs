@@ -17,6 +17,7 @@ pub(crate) fn framework(why: &WhyFramework) -> Value {
         "framework_id": why.framework.as_str(),
         "time": why.now.as_secs_f64(),
         "roles": why.roles.iter().map(client).collect::<Vec<_>>(),
+        "more_roles": why.more,
         "text": why.to_string(),
     })
 }
@@ -175,6 +176,7 @@ fn change(change: &Change) -> Value {
             "to": to.to_f64(),
         }),
         Change::ActivateAgent(agent) => json!({ "change": "activate_agent", "agent_id": agent.as_str() }),
+        Change::UpgradeAgent(agent) => json!({ "change": "upgrade_agent", "agent_id": agent.as_str() }),
         Change::Whitelist(host) => json!({ "change": "whitelist", "hostname": host }),
         Change::MoreResources => json!({ "change": "more_resources" }),
     }

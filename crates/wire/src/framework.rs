@@ -10,45 +10,34 @@ use resources::{Quantities, Role, Scalar, validate_role};
 
 use crate::Invalid;
 use crate::invalid::{Checked, check_amount, check_id, general, invalid};
+use crate::limits::{check_condition_count, check_filter_count, check_role_count};
 
 /// Checks what a framework says of itself.
 ///
 /// # Errors
 /// The first rule that is broken.
 pub fn validate_framework_info(info: &FrameworkInfo) -> Result<(), Invalid> {
+    check_role_count(info)?;
     validate_roles(info)?;
     if let Some(id) = info.id.as_ref().filter(|id| !id.value.is_empty()) {
         check_id(&id.value)?;
     }
+    check_filter_count(info)?;
     for entry in &info.offer_filters {
         entry.value().map_or(Ok(()), validate_offer_filters)?;
     }
     validate_failover_timeout(info.failover_timeout())
 }
 
-/// Checks that roles without offers are roles of the framework.
+/// Checks that offer constraints are for roles of the framework, and not too many.
 ///
 /// # Errors
-/// Which are not.
-pub fn validate_suppressed_roles(info: &FrameworkInfo, suppressed: &[String]) -> Result<(), Invalid> {
-    let roles: BTreeSet<&str> = framework_roles(info).collect();
-    let foreign: BTreeSet<_> =
-        suppressed.iter().map(String::as_str).filter(|role| !roles.contains(role)).collect();
-    if foreign.is_empty() {
-        return Ok(());
-    }
-    let foreign: Vec<_> = foreign.into_iter().collect();
-    invalid(format!("Suppressed roles {{ {} }} are not contained in the set of roles", foreign.join(", ")))
-}
-
-/// Checks that offer constraints are for roles of the framework.
-///
-/// # Errors
-/// The first that is not.
-pub fn validate_offer_constraints_roles(
+/// The first role that is not, or how many there are.
+pub fn validate_offer_constraints(
     info: &FrameworkInfo,
     constraints: &OfferConstraints,
 ) -> Result<(), Invalid> {
+    check_condition_count(constraints)?;
     let roles: BTreeSet<&str> = framework_roles(info).collect();
     match constraints.role_constraints.iter().map(MapEntry::key).find(|role| !roles.contains(role)) {
         None => Ok(()),
@@ -239,20 +228,5 @@ mod tests {
             Err("Offer constraints specify `role_constraints` for a role 'a'not contained in the set of roles"
                 .to_owned())
         );
-    }
-
-    #[test]
-    fn suppressed_roles() {
-        let multi = info(&format!(r#","roles":["a","b"]{MULTI}"#));
-        let check = |info: &FrameworkInfo, roles: &[&str]| {
-            let roles: Vec<_> = roles.iter().map(|role| (*role).to_owned()).collect();
-            validate_suppressed_roles(info, &roles).map_err(|error| error.to_string())
-        };
-        assert_eq!(check(&multi, &["b"]), Ok(()));
-        assert_eq!(
-            check(&multi, &["x", "b", "c"]),
-            Err("Suppressed roles { c, x } are not contained in the set of roles".to_owned())
-        );
-        assert_eq!(check(&info(""), &["*"]), Ok(()));
     }
 }

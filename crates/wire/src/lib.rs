@@ -7,17 +7,16 @@
 mod calls;
 mod framework;
 mod invalid;
+mod limits;
 mod operation;
 mod operator;
 mod resource;
 mod task;
 
 pub use calls::{validate_agent_call, validate_executor_call, validate_master_call, validate_scheduler_call};
-pub use framework::{
-    framework_roles, min_allocatable, validate_framework_info, validate_offer_constraints_roles,
-    validate_suppressed_roles,
-};
+pub use framework::{framework_roles, min_allocatable, validate_framework_info, validate_offer_constraints};
 pub use invalid::Invalid;
+pub use limits::validate_agent_total;
 pub use operation::{operation_from_proto, operation_to_proto};
 pub use operator::{validate_quota_config, validate_quota_request, validate_weight};
 pub use resource::{

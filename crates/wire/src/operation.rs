@@ -6,6 +6,7 @@ use proto::v1::value;
 use resources::{DiskKind, Operation, Resource, Scalar};
 
 use crate::invalid::Invalid;
+use crate::limits::check_resource_count;
 use crate::resource::{Format, resource_from_proto, resource_to};
 
 /// Reads an operation. LAUNCH and LAUNCH_GROUP are none on resources, and not read here.
@@ -75,6 +76,7 @@ fn part<'a, T>(
 
 /// Of several, Mesos says which one is wrong.
 fn all(resources: &[proto::v1::Resource]) -> Result<Vec<Resource>, Invalid> {
+    check_resource_count(resources)?;
     let read = |resource| resource_from_proto(resource).map_err(|error| Invalid::new(error.to_string()));
     resources.iter().map(read).collect()
 }

@@ -10,6 +10,7 @@ use resources::{Scalar as Amount, validate_role};
 
 use crate::Invalid;
 use crate::invalid::{Checked, check_amount, ensure, general, invalid};
+use crate::limits::check_not_too_large;
 use crate::resource::resource_from_proto;
 
 /// Whether a role may be used. Where there are `roles`, there are no others but the default one.
@@ -105,6 +106,9 @@ fn quota_request(request: &QuotaRequest, roles: &[String]) -> Checked {
         if !names.insert(&resource.name) {
             return invalid(format!("QuotaInfo contains duplicate resource name '{}'", resource.name));
         }
+        let amount = resource.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
+        check_not_too_large(&resource.name, Amount::from_f64(amount))
+            .map_err(|error| error.within("QuotaInfo with invalid resource"))?;
     }
     if may_be_used(role, roles) { Ok(()) } else { invalid(format!("Unknown role '{role}'")) }
 }
@@ -122,23 +126,8 @@ fn amounts<E: MapEntry<Value = Scalar>>(entries: &[E]) -> Vec<(&str, f64)> {
     amounts
 }
 
-/// Sums must not overflow.
 fn not_too_large(amounts: &[(&str, f64)]) -> Checked {
-    const EXABYTE_IN_MEGABYTES: f64 = 1_099_511_627_776.0;
-    const TRILLION: f64 = 1_000_000_000_000.0;
-    for (name, amount) in amounts {
-        let (most, words) = match *name {
-            "mem" | "disk" => (EXABYTE_IN_MEGABYTES, "1 exabyte (1099511627776)"),
-            _ => (TRILLION, "1 trillion (1000000000000)"),
-        };
-        if *amount > most {
-            let shown = Amount::from_f64(*amount);
-            return invalid(format!(
-                "{{'{name}': {shown}}} is invalid: values greater than {words} are not supported"
-            ));
-        }
-    }
-    Ok(())
+    amounts.iter().try_for_each(|(name, amount)| check_not_too_large(name, Amount::from_f64(*amount)))
 }
 
 fn shown(amounts: &[(&str, f64)]) -> String {
@@ -206,6 +195,11 @@ mod tests {
             (
                 r#"{"name":"ports","type":"RANGES","ranges":{"range":[{"begin":1,"end":2}]}}"#.to_owned(),
                 "QuotaInfo must not include non-scalar resources",
+            ),
+            (
+                cpus("").replace('1', "1e13"),
+                "QuotaInfo with invalid resource: {'cpus': 10000000000000} is invalid: values greater than 1 trillion \
+                 (1000000000000) are not supported",
             ),
             (
                 cpus("").replace('1', "-1"),

@@ -27,6 +27,9 @@ pub(crate) enum ConvertError {
     /// Resources that contradict themselves.
     #[error("invalid resources: {0}")]
     Resources(#[from] wire::ResourceError),
+    /// More than can be counted.
+    #[error("too many resources: {0}")]
+    TooMuch(#[from] wire::Invalid),
     /// The agent remembers changes of resources that it does not have.
     #[error(transparent)]
     Checkpointed(#[from] CheckpointError),
@@ -130,6 +133,7 @@ fn described(
     resource_version: Option<&v1::Uuid>,
 ) -> Result<RegisterAgent, ConvertError> {
     let info = agent_info(slave)?;
+    wire::validate_agent_total(&info.resources)?;
     let total = info.resources.with_checkpointed(&wire::resources_from_proto(checkpointed)?)?;
     let mut capabilities_body = Vec::new();
     let mut list = Writer::new(&mut capabilities_body);

@@ -25,7 +25,7 @@ pub(crate) fn offer_constraints(
     limits: RegexLimits,
 ) -> Result<Arc<OfferConstraints>, String> {
     let Some(constraints) = constraints else { return Ok(Arc::default()) };
-    wire::validate_offer_constraints_roles(info, constraints).map_err(|error| error.to_string())?;
+    wire::validate_offer_constraints(info, constraints).map_err(|error| error.to_string())?;
     let roles =
         roles(constraints, limits).map_err(|error| format!("Offer constraints are not valid: {error}"))?;
     Ok(Arc::new(OfferConstraints { roles, body: payload(constraints) }))

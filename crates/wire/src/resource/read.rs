@@ -10,6 +10,7 @@ use resources::{
 };
 
 use super::validate::validate_resource;
+use crate::limits::MAX_AGENT_RESOURCES;
 
 /// A resource that breaks a rule.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -24,8 +25,13 @@ pub struct ResourceError {
 /// Reads resources, in the format with a stack of reservations, in that with a single role, or both at once.
 ///
 /// # Errors
-/// The first resource that breaks a rule.
+/// The first resource that breaks a rule, or is one too many.
 pub fn resources_from_proto(resources: &[v1::Resource]) -> Result<Resources, ResourceError> {
+    if let Some(beyond) = resources.get(MAX_AGENT_RESOURCES) {
+        let count = resources.len();
+        let reason = format!("it is one of {count}, and at most {MAX_AGENT_RESOURCES} are supported");
+        return Err(ResourceError { resource: describe(beyond), reason });
+    }
     resources.iter().map(resource_from_proto).collect()
 }
 

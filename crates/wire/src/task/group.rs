@@ -11,6 +11,7 @@ use super::resources::{self, Words};
 use super::{shares_cgroups, validate_executor_info};
 use crate::Invalid;
 use crate::invalid::{Checked, ensure, general, invalid};
+use crate::limits::check_group_size;
 
 /// Checks a task group and the executor that is to run it. What needs to know the offer, the agent or other tasks is
 /// left to the master.
@@ -18,6 +19,7 @@ use crate::invalid::{Checked, ensure, general, invalid};
 /// # Errors
 /// The first rule that is broken, as the message of the tasks' `TASK_ERROR`.
 pub fn validate_task_group(group: &TaskGroupInfo, executor: &ExecutorInfo) -> Result<(), Invalid> {
+    check_group_size(group.tasks.len())?;
     let of_executor = read(&executor.resources)?;
     let of_tasks = group.tasks.iter().map(|task| read(&task.resources)).collect::<Result<Vec<_>, _>>()?;
     for (task, resources) in group.tasks.iter().zip(&of_tasks) {

@@ -10,6 +10,7 @@ use super::resources::{self, Words};
 use super::{check_command, check_container, shares_cgroups};
 use crate::Invalid;
 use crate::invalid::{Checked, check_id, ensure, invalid};
+use crate::limits::check_resource_count;
 use crate::resource::resources_from_proto;
 
 /// Checks a task that is launched by itself, with its executor if it brings one. What needs to know the offer, the
@@ -44,6 +45,7 @@ pub fn validate_task(task: &TaskInfo) -> Result<(), Invalid> {
 }
 
 pub(super) fn read(resources: &[proto::v1::Resource]) -> Result<Resources, Invalid> {
+    check_resource_count(resources)?;
     resources_from_proto(resources).map_err(|error| Invalid::new(error.to_string()))
 }
 

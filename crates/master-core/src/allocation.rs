@@ -40,6 +40,7 @@ fn framework_spec(framework: &Framework) -> FrameworkSpec {
         roles: framework.info.roles.clone(),
         suppressed: framework.suppressed_roles.clone(),
         capabilities: Capabilities {
+            multi_role: capabilities.multi_role,
             gpu_resources: capabilities.gpu_resources,
             region_aware: capabilities.region_aware,
             revocable_resources: capabilities.revocable_resources,
@@ -55,7 +56,8 @@ fn framework_spec(framework: &Framework) -> FrameworkSpec {
 fn agent_spec(agent: &Agent, region: Option<&str>) -> AgentSpec {
     let traits = Arc::clone(&agent.info.traits);
     let remote = traits.region.as_deref().zip(region).is_some_and(|(theirs, ours)| theirs != ours);
-    AgentSpec { total: agent.total.clone(), remote, traits }
+    let (single_role, flat_roles) = (!agent.capabilities.multi_role, !agent.capabilities.hierarchical_role);
+    AgentSpec { total: agent.total.clone(), remote, single_role, flat_roles, traits }
 }
 
 impl Allocation {

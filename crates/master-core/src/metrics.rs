@@ -37,7 +37,7 @@ counters! {
     messages_unregister_framework "master/messages_unregister_framework",
     /// LAUNCH operations.
     messages_launch_tasks "master/messages_launch_tasks",
-    /// DECLINE, and ACCEPT without an operation.
+    /// DECLINE, and LAUNCH operations without a task.
     messages_decline_offers "master/messages_decline_offers",
     /// REVIVE.
     messages_revive_offers "master/messages_revive_offers",

@@ -43,6 +43,10 @@ pub(crate) fn drain(
         *drain = Some(Drain { state: DrainState::Draining, config });
         *deactivated = true;
     })?;
+    // What one that is away can do is not known before it is back.
+    if core.agents.get(id).is_some_and(|agent| !agent.capabilities.agent_draining) {
+        return Err(OperatorError::BadRequest(format!("Agent {id} is not capable of draining")));
+    }
     write(core, operations, Effect::Drain { id: id.clone(), config, request }, out);
     Ok(Answered::Later)
 }

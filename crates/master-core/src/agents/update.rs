@@ -31,7 +31,8 @@ pub(crate) fn update(core: &mut MasterCore, now: Time, message: UpdateAgent, out
 fn oversubscribe(core: &mut MasterCore, id: &AgentId, oversubscribed: &Resources, out: &mut Vec<Output>) {
     let Some(agent) = core.agents.get_mut(id) else { return };
     let mut total: Resources = agent.total.non_revocable();
-    total += oversubscribed;
+    // What may not be taken back is not lent.
+    total += oversubscribed.revocable();
     if total == agent.total {
         return;
     }

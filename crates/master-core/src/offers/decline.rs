@@ -1,5 +1,6 @@
 //! DECLINE, REVIVE and SUPPRESS.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use base::{FrameworkId, OfferId, Time};
@@ -34,7 +35,8 @@ pub(crate) fn revive(core: &mut MasterCore, id: &FrameworkId, roles: &[Role], ou
         return;
     }
     if let Some(framework) = core.frameworks.get_mut(id) {
-        framework.suppressed_roles.retain(|role| !roles.is_empty() && !roles.contains(role));
+        let revived: BTreeSet<_> = roles.iter().collect();
+        framework.suppressed_roles.retain(|role| !revived.is_empty() && !revived.contains(role));
     }
     core.allocation.revive(id, roles);
 }

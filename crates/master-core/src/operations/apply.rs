@@ -83,9 +83,22 @@ pub(crate) fn apply(
     out: &mut Vec<Output>,
 ) {
     operation.allocate(&accepted.role);
-    match convert(core, accepted, &operation, out) {
+    let done = check_id(core, accepted.framework_id, id.as_ref())
+        .and_then(|()| convert(core, accepted, &operation, out));
+    match done {
         Ok(()) => begin(core, Some(accepted.framework_id), &accepted.agent_id, id, operation, out),
         Err(message) => refuse(core, accepted.framework_id, id, operation.kind(), message, out),
+    }
+}
+
+/// Two operations of one name could not be told apart, and only the later one could be acknowledged.
+fn check_id(core: &MasterCore, framework_id: &FrameworkId, id: Option<&OperationId>) -> Result<(), String> {
+    let Some(id) = id else { return Ok(()) };
+    match core.frameworks.get(framework_id) {
+        Some(framework) if framework.operation_ids.contains_key(id) => Err(format!(
+            "Operation ID '{id}' is that of an operation which has not ended or whose end is not acknowledged"
+        )),
+        _ => Ok(()),
     }
 }
 

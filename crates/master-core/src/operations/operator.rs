@@ -76,7 +76,8 @@ fn in_the_way(
         still -= &offered;
         if still != missing {
             missing = still;
-            free += offered;
+            // What is shared is free at any time, and to have another copy of it would be in the way of destroying it.
+            free += offered.filter(|resource| !resource.is_shared());
             withdrawn.push((framework_id.clone(), offer_id.clone()));
         }
     }

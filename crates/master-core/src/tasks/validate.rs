@@ -23,6 +23,15 @@ impl Place<'_> {
         self.executor(&executor.executor_id).is_none()
     }
 
+    /// What is looked at for each task, be it in a group or not.
+    fn check_one(&self, task: &TaskInfo) -> Result<(), String> {
+        self.check_ids(task)?;
+        if task.limited && !self.agent.capabilities.task_resource_limits {
+            return Err("Agent is not capable of handling task resource limits".to_owned());
+        }
+        Ok(())
+    }
+
     fn check_ids(&self, task: &TaskInfo) -> Result<(), String> {
         if self.framework.tasks.contains_key(&task.task_id) {
             return Err(format!("Task has duplicate ID: {}", task.task_id));
@@ -52,7 +61,7 @@ impl Place<'_> {
 
     /// Whether a task of its own can be launched.
     pub(super) fn check_task(&self, task: &TaskInfo) -> Result<(), String> {
-        self.check_ids(task)?;
+        self.check_one(task)?;
         let executor = match &task.executor {
             Some(executor) => {
                 self.check_executor(executor)?;
@@ -95,7 +104,7 @@ impl Place<'_> {
                 Err(format!("Task has duplicate ID: {}", task.task_id))
             };
             unique
-                .and_then(|()| self.check_ids(task))
+                .and_then(|()| self.check_one(task))
                 .map_err(|error| format!("Task '{}' is invalid: {error}", task.task_id))?;
             total += &task.resources;
         }

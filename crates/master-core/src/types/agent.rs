@@ -111,7 +111,7 @@ pub struct Agent {
     pub reregistered_time: Option<Time>,
     /// Tasks on it, by framework.
     pub tasks: BTreeMap<FrameworkId, BTreeSet<TaskId>>,
-    /// Tasks on it that are being killed: the scheduler asked while the agent was away.
+    /// Tasks on it that schedulers asked to have killed: the agent is told so again when it reregisters.
     pub killed_tasks: BTreeSet<(FrameworkId, TaskId)>,
     /// Executors on it, by framework; those of command tasks are the agent's own affair and not here.
     pub executors: BTreeMap<FrameworkId, BTreeMap<ExecutorId, Arc<ExecutorInfo>>>,

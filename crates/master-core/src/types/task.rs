@@ -18,6 +18,8 @@ pub struct TaskInfo {
     pub agent_id: AgentId,
     /// What it takes, without that of its executor.
     pub resources: Resources,
+    /// Whether it has limits beyond its resources.
+    pub limited: bool,
     /// Its executor; `None` for a command task.
     pub executor: Option<Arc<ExecutorInfo>>,
     /// The `mesos.v1.TaskInfo` without `resources` and without `executor.resources`. To encode the whole: these bytes,

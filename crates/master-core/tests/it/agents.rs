@@ -157,7 +157,10 @@ fn what_an_agent_can_spare_is_offered_to_those_who_take_it() {
             operations: None,
         }))
     };
-    master.from_agent(&pid, update(&spare));
+    // What it could not take back is not lent.
+    let mut told = spare.clone();
+    told += &resources("mem:1024");
+    master.from_agent(&pid, update(&told));
     let more = master.offer(&scheduler);
     assert_eq!(more.resources.clone().unallocated(), spare);
     assert_ne!(more.id, offer.id);

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use master_core::{
     AcceptOperation, ExecutorKind, FromAgent, OperationState, Reason, RefusedTask, SchedulerCall,
-    SchedulerEvent, TaskState, ToAgent,
+    SchedulerEvent, TaskInfo, TaskState, ToAgent,
 };
 use resources::OperationKind;
 use testkit::master::{
-    Master, Scheduler, executor, framework_info, launch, resources, status, task, task_with_executor,
+    Master, Scheduler, executor, framework_info, launch, register, resources, status, task,
+    task_with_executor,
 };
 
 struct Scene {
@@ -41,6 +42,32 @@ impl Scene {
         assert!(self.master.messages_to(&self.pid).is_empty());
         status.message.clone().unwrap_or_default()
     }
+}
+
+#[test]
+fn an_agent_that_knows_no_limits_gets_no_task_that_has_some() {
+    let mut master = Master::default();
+    let mut message = register("h", "cpus:8;mem:8192");
+    message.capabilities.task_resource_limits = false;
+    let pid = master_core::Pid::from("slave(1)@h:5051");
+    master.from_agent(&pid, FromAgent::Register(Box::new(message)));
+    master.messages_to(&pid);
+    let scheduler = master.framework("f");
+    let offer = master.offer(&scheduler);
+    let agent = offer.agent_id.clone();
+    let limited = TaskInfo { limited: true, ..task("t", &agent, "cpus:1;mem:32") };
+    let mut s = Scene { master, agent, pid, scheduler, offer };
+    assert_eq!(s.refused(launch([limited.clone()])), "Agent is not capable of handling task resource limits");
+    s.offer = s.master.offer(&s.scheduler);
+    let group = AcceptOperation::LaunchGroup {
+        executor: Arc::new(executor("e", &s.scheduler.id, "cpus:1;mem:32")),
+        tasks: vec![Arc::new(limited)],
+        refused: None,
+    };
+    assert_eq!(
+        s.refused(group),
+        "Task 't' is invalid: Agent is not capable of handling task resource limits"
+    );
 }
 
 #[test]

@@ -419,6 +419,30 @@ fn who_sends_operations_without_end_is_stopped() {
 }
 
 #[test]
+fn no_operation_takes_the_name_of_another() {
+    let mut s = scene();
+    let mut again = |s: &mut Scene| {
+        s.master.call(&s.scheduler.clone(), SchedulerCall::Revive(Vec::new()));
+        let offer = s.master.offer(&s.scheduler);
+        let cpu = || apply_as("op", reserve(&reserved("cpus:1", "web")));
+        s.master.accept(&s.scheduler, &offer.id, [cpu(), cpu()]);
+        let refused = s.master.expect_operation(&s.scheduler, "op", OperationState::Error);
+        let text =
+            "Operation ID 'op' is that of an operation which has not ended or whose end is not acknowledged";
+        assert_eq!(refused.message.as_deref(), Some(text));
+    };
+    again(&mut s);
+    assert_eq!(s.known(), 1);
+    s.tell(OperationState::Finished);
+    s.master.events_of(&s.scheduler);
+    s.acknowledge(7);
+    assert_eq!(s.known(), 0);
+    // The name is free again, for one of them.
+    again(&mut s);
+    assert_eq!(s.known(), 1);
+}
+
+#[test]
 fn an_agent_is_drained_when_its_operations_are_over() {
     let mut s = scene();
     let config = DrainConfig { max_grace_period: None, mark_gone: false };

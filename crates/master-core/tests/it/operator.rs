@@ -7,7 +7,7 @@ use master_core::{
     DrainConfig, DrainState, FromAgent, OperatorCall, OperatorError, Quota, SchedulerCall, SchedulerEvent,
     TaskState, ToAgent,
 };
-use testkit::master::{Master, framework_info, launch, resources, status, task};
+use testkit::master::{Master, framework_info, launch, register, resources, status, task};
 
 const CONFIG: DrainConfig = DrainConfig { max_grace_period: Some(Duration::from_secs(1)), mark_gone: false };
 
@@ -83,6 +83,22 @@ fn drained(mark_gone: bool) -> (Master, testkit::master::Scheduler, base::AgentI
     };
     master.call(&scheduler, acknowledge);
     (master, scheduler, agent, pid)
+}
+
+#[test]
+fn an_agent_that_cannot_be_drained_is_not() {
+    let mut master = Master::default();
+    let mut message = register("h", "cpus:4;mem:4096");
+    message.capabilities.agent_draining = false;
+    let pid = master_core::Pid::from("slave(1)@h:5051");
+    master.from_agent(&pid, FromAgent::Register(Box::new(message)));
+    master.messages_to(&pid);
+    let agent = master.core.snapshot(master.now).agents[0].id.clone();
+    let drain = OperatorCall::DrainAgent { agent_id: agent.clone(), config: CONFIG };
+    let refused = OperatorError::BadRequest(format!("Agent {agent} is not capable of draining"));
+    assert_eq!(master.operator(drain), Err(refused));
+    assert!(master.messages_to(&pid).is_empty());
+    assert!(!master.core.snapshot(master.now).agents[0].deactivated);
 }
 
 #[test]

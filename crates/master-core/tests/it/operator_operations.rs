@@ -8,8 +8,8 @@ use master_core::{
 };
 use resources::{Operation, Resource, Resources};
 use testkit::master::{
-    Applied, Master, Scheduler, apply, create, destroy, launch, reserve, reserved, resources, status, task,
-    unreserve, volume,
+    Applied, Master, Scheduler, apply, create, destroy, launch, reserve, reserved, resources, shared, status,
+    task, unreserve, volume,
 };
 
 use crate::reservations::of_role;
@@ -189,4 +189,23 @@ fn a_volume_that_is_offered_is_destroyed_and_one_in_use_is_not() {
     let applied: Vec<Applied> = messages.iter().filter_map(Applied::from_message).collect();
     assert!(matches!((applied.as_slice(), messages.as_slice()), ([_], [ToAgent::ApplyOperation { .. }])));
     assert!(!s.total().contains_one(&v));
+}
+
+#[test]
+fn a_shared_volume_and_another_one_in_the_same_offer_are_destroyed_together() {
+    let mut s = scene();
+    let (v, w) = (shared(volume(100, "web", "v")), volume(100, "web", "w"));
+    assert_eq!(s.apply(reserve(&reserved("disk:200", "web"))), Ok(()));
+    for volume in [&v, &w] {
+        assert_eq!(s.apply(create(volume)), Ok(()));
+    }
+    let mut info = of_role("f", "web");
+    info.capabilities.shared_resources = true;
+    let scheduler = s.master.subscribe(info);
+    let offer = s.master.offer(&scheduler);
+    assert!(plain(&offer).contains(&[v.clone(), w.clone()].into_iter().collect()));
+    assert_eq!(s.apply(Operation::Destroy { volumes: vec![v, w] }), Ok(()));
+    let told = s.master.events_of(&scheduler);
+    assert!(matches!(told.as_slice(), [SchedulerEvent::Rescind(id), ..] if *id == offer.id), "{told:?}");
+    assert!(s.total().persistent_volumes().is_empty());
 }

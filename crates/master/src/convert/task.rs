@@ -20,6 +20,7 @@ pub(crate) fn task_info(mut task: v1::TaskInfo) -> Result<TaskInfo, ConvertError
         name: task.name.clone(),
         agent_id: task.agent_id.value.as_str().into(),
         resources,
+        limited: !task.limits.is_empty(),
         executor,
         body: payload(&task),
     })

@@ -1,6 +1,7 @@
 //! SUBSCRIBE of the operator API: the state, and every change from then on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::Response;
 use http_api::{ApiError, Encoding, EventStream};
@@ -11,6 +12,7 @@ use proto::v1::master::event::{self, Type};
 use resources::Resources;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
 
 use crate::convert::{status_to_proto, task_to_proto};
 use crate::server::Master;
@@ -22,6 +24,9 @@ use crate::watch::Watch;
 
 /// How many events wait in the connection, beside those that wait where all watchers share them.
 const WAITING: usize = 64;
+
+/// How long a connection may take nothing while that many events wait in it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Opens a stream.
 pub(super) async fn subscribe(master: &Master, accept: Encoding) -> Result<Response, ApiError> {
@@ -51,12 +56,7 @@ pub(super) async fn subscribe(master: &Master, accept: Encoding) -> Result<Respo
 }
 
 /// Turns changes into events until the client is gone or too slow.
-async fn forward(
-    subscribed: Event,
-    mut watch: Watch,
-    interval: std::time::Duration,
-    events: mpsc::Sender<Event>,
-) {
+async fn forward(subscribed: Event, mut watch: Watch, interval: Duration, events: mpsc::Sender<Event>) {
     if events.send(subscribed).await.is_err() {
         return;
     }
@@ -74,10 +74,14 @@ async fn forward(
                 Err(RecvError::Closed) => return,
             },
         };
-        if let Some(event) = event
-            && events.send(event).await.is_err()
-        {
-            return;
+        let Some(event) = event else { continue };
+        match events.send_timeout(event, PATIENCE).await {
+            Ok(()) => {}
+            Err(SendTimeoutError::Closed(_)) => return,
+            Err(SendTimeoutError::Timeout(_)) => {
+                tracing::warn!("disconnecting a watching operator: it has read nothing for {PATIENCE:?}");
+                return;
+            }
         }
     }
 }
@@ -128,4 +132,30 @@ fn event_of(observation: &Arc<Observation>) -> Option<Event> {
 /// What a framework's tasks take; its executors are not at hand where a change of it is told.
 fn used(of: &Framework) -> Resources {
     framework::used(of, &Executors::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Watchers;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_nothing_is_given_up_and_who_reads_slowly_is_not() {
+        let watchers = Watchers::new(2);
+        let interval = Duration::from_secs(15);
+        let watching = || {
+            let (events, received) = mpsc::channel(4);
+            let watch = watchers.watch().unwrap();
+            (tokio::spawn(forward(Event::default(), watch, interval, events)), received)
+        };
+        let ((deaf, _held), (slow, mut received)) = (watching(), watching());
+        for _ in 0..20 {
+            tokio::time::sleep(PATIENCE - interval).await;
+            received.recv().await.unwrap();
+        }
+        assert!(deaf.is_finished() && !slow.is_finished());
+        assert_eq!(watchers.count(), 1);
+        drop(received);
+        slow.await.unwrap();
+    }
 }

@@ -84,6 +84,7 @@ pub fn task(id: &str, agent: &AgentId, takes: &str) -> TaskInfo {
         name: id.to_owned(),
         agent_id: agent.clone(),
         resources: resources(takes),
+        limited: false,
         executor: None,
         body: Payload::from(id.as_bytes()),
     }

@@ -421,7 +421,7 @@ fn who_sends_operations_without_end_is_stopped() {
 #[test]
 fn no_operation_takes_the_name_of_another() {
     let mut s = scene();
-    let mut again = |s: &mut Scene| {
+    let again = |s: &mut Scene| {
         s.master.call(&s.scheduler.clone(), SchedulerCall::Revive(Vec::new()));
         let offer = s.master.offer(&s.scheduler);
         let cpu = || apply_as("op", reserve(&reserved("cpus:1", "web")));

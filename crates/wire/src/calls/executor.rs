@@ -42,7 +42,7 @@ fn validate_update(call: &Call) -> Checked {
         ));
     }
     let state = status.state();
-    // Beyond Mesos: of the last two only a master can know. Mesos' agent fails on one of them.
+    // Beyond Mesos: of the last two only a master can know.
     if matches!(state, TaskState::TaskStaging | TaskState::TaskUnreachable | TaskState::TaskUnknown) {
         return invalid(format!(
             "Received {} from executor {executor} of framework {framework} which is not allowed",

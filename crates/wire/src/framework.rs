@@ -218,7 +218,7 @@ mod tests {
             let constraints = proto::json::from_slice(
                 format!(r#"{{"role_constraints":{{"{role}":{{"groups":[]}}}}}}"#).as_bytes(),
             );
-            validate_offer_constraints_roles(&info(fields), &constraints.unwrap())
+            validate_offer_constraints(&info(fields), &constraints.unwrap())
                 .map_err(|error| error.to_string())
         };
         assert_eq!(check("", "*"), Ok(()));

@@ -58,6 +58,7 @@ fn an_agent_that_knows_no_limits_gets_no_task_that_has_some() {
     let limited = TaskInfo { limited: true, ..task("t", &agent, "cpus:1;mem:32") };
     let mut s = Scene { master, agent, pid, scheduler, offer };
     assert_eq!(s.refused(launch([limited.clone()])), "Agent is not capable of handling task resource limits");
+    s.master.call(&s.scheduler, SchedulerCall::Revive(Vec::new()));
     s.offer = s.master.offer(&s.scheduler);
     let group = AcceptOperation::LaunchGroup {
         executor: Arc::new(executor("e", &s.scheduler.id, "cpus:1;mem:32")),

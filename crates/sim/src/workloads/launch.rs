@@ -82,6 +82,7 @@ fn task(
         name,
         agent_id: agent_id.clone(),
         resources: resources.unallocated(),
+        limited: false,
         executor: None,
         body: plan(scheduler, fabric),
     }

@@ -37,9 +37,8 @@ impl Shared {
 
     /// All metrics by name.
     pub(crate) fn metrics(&self, view: &AgentView) -> BTreeMap<String, f64> {
-        let gc_delay = self.options.gc_delay.as_secs_f64();
         let cache = self.fetcher.cache_usage();
-        crate::metrics::collect(&view.snapshot, &view.counters, cache, self.started, gc_delay)
+        crate::metrics::collect(&view.snapshot, &view.counters, cache, self.started)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is counted, and the names under which it is shown: those of Mesos.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent_core::{ExecutorState, Snapshot, StatusUpdate, TaskState};
 use containerizer::CacheUsage;
@@ -46,6 +46,8 @@ pub(crate) struct Counters {
     pub(crate) removals_pending: u64,
     pub(crate) removals_succeeded: u64,
     pub(crate) removals_failed: u64,
+    /// How old sandboxes may become.
+    pub(crate) max_allowed_age: Duration,
     pub(crate) executors_ended: u64,
     pub(crate) commits: u64,
     pub(crate) commit_errors: u64,
@@ -74,7 +76,6 @@ pub(crate) fn collect(
     counters: &Counters,
     cache: CacheUsage,
     started: Instant,
-    gc_delay: f64,
 ) -> BTreeMap<String, f64> {
     let mut all: BTreeMap<String, f64> = NEVER.iter().map(|name| ((*name).to_owned(), 0.0)).collect();
     let updates = &counters.updates;
@@ -102,7 +103,10 @@ pub(crate) fn collect(
     ];
     all.extend(counts.into_iter().map(|(name, count)| (name.to_owned(), number(count))));
     all.insert("slave/uptime_secs".to_owned(), started.elapsed().as_secs_f64());
-    all.insert("slave/executor_directory_max_allowed_age_secs".to_owned(), gc_delay);
+    all.insert(
+        "slave/executor_directory_max_allowed_age_secs".to_owned(),
+        counters.max_allowed_age.as_secs_f64(),
+    );
     tasks(snapshot, &mut all);
     executors(snapshot, &mut all);
     amounts(snapshot, &mut all);

@@ -125,6 +125,12 @@ pub struct AgentOptions {
     pub logger: ContainerLogger,
     /// How long the sandbox of an ended executor is kept.
     pub gc_delay: Duration,
+    /// How much of the disk is to be left, as a share of the whole, before sandboxes are kept for less long.
+    pub gc_disk_headroom: f64,
+    /// How often it is looked how full the disk is.
+    pub disk_watch_interval: Duration,
+    /// Whether the sandbox of a nested container is deleted so long after its own end, not after that of its executor.
+    pub gc_non_executor_container_sandboxes: bool,
     /// Whether tasks run as their own users, not as the agent's.
     pub switch_user: bool,
     /// How many ended executors of each framework are remembered.
@@ -177,6 +183,9 @@ impl Default for AgentOptions {
             hadoop_home: None,
             logger: ContainerLogger::default(),
             gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
+            gc_disk_headroom: 0.1,
+            disk_watch_interval: Duration::from_secs(60),
+            gc_non_executor_container_sandboxes: false,
             switch_user: true,
             max_completed_executors_per_framework: 150,
             http_heartbeat_interval: Duration::from_secs(30),
@@ -246,7 +255,10 @@ impl AgentOptions {
                 "frameworks_home",
                 self.frameworks_home.as_ref().map_or_else(String::new, |p| p.display().to_string()),
             ),
+            text("disk_watch_interval", duration_text(self.disk_watch_interval)),
             text("gc_delay", duration_text(self.gc_delay)),
+            text("gc_disk_headroom", self.gc_disk_headroom.to_string()),
+            text("gc_non_executor_container_sandboxes", self.gc_non_executor_container_sandboxes.to_string()),
             text("hostname", hostname.to_owned()),
             text("http_heartbeat_interval", duration_text(self.http_heartbeat_interval)),
             text("ip", self.ip.to_string()),
@@ -287,8 +299,6 @@ const FIXED_FLAGS: &[(&str, &str)] = &[
     ("authenticate_http_readonly", "false"),
     ("authenticate_http_readwrite", "false"),
     ("containerizers", "mesos"),
-    ("disk_watch_interval", "1mins"),
-    ("gc_disk_headroom", "0.1"),
     ("help", "false"),
     ("hostname_lookup", "false"),
     ("http_command_executor", "false"),

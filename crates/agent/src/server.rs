@@ -1,5 +1,6 @@
 //! The server: listens, starts the core's thread, and ends everything again.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use agent_core::{AgentCore, Input, Options, Pid, RecoveryError};
+use agent_core::{AgentCore, Input, KnownContainer, Options, Pid, RecoveryError};
 use base::Time;
 use containerizer::{FetchLimits, Fetcher, Hadoop, Launcher};
 use http_api::{Logging, ServeOptions, serve_behind};
@@ -24,7 +25,9 @@ use crate::context::Shared;
 use crate::convert::SelfDescription;
 use crate::detect::{self, DescriptionError};
 use crate::detector;
-use crate::engine::{Clock, Containers, CoreHandle, Ended, Engine, EngineOptions, Garbage, Work};
+use crate::engine::{
+    Clock, Containers, CoreHandle, Ended, Engine, EngineOptions, Garbage, GarbageOptions, Work, leftovers,
+};
 use crate::launchers::{self, LauncherError};
 use crate::libprocess::{Inbox, PROCESS};
 use crate::options::{AgentOptions, FaultDomain, Recover};
@@ -175,14 +178,9 @@ impl AgentServer {
         ));
         let checks =
             Checks::new(Arc::clone(&launcher), chosen.isolation.clone(), runtime.clone(), core.clone());
-        let mut containers = Containers::new(
-            chosen,
-            &work_dir_text,
-            fetcher.clone(),
-            options.logger.clone(),
-            runtime.clone(),
-            core.clone(),
-        );
+        let mut containers =
+            Containers::new(chosen, &work_dir_text, fetcher.clone(), &options, runtime.clone(), core.clone());
+        let garbage = garbage(&options, &leftovers.known).await;
         containers.adopt(leftovers.known, &leftovers.fates);
         let (store_sender, store_events) = mpsc::unbounded_channel();
         let writer =
@@ -204,7 +202,7 @@ impl AgentServer {
             containers,
             container_events,
             checks,
-            garbage: Garbage::new(options.gc_delay),
+            garbage,
             runtime,
         };
         let (end, ended) = watch::channel(None);
@@ -330,6 +328,25 @@ fn describe(options: &AgentOptions, address: SocketAddr) -> Result<SelfDescripti
         attributes: detect::attributes(options.attributes.as_deref())?,
         domain: options.domain.as_ref().map(FaultDomain::to_proto),
     })
+}
+
+/// What is to be deleted, with what earlier lives of the agent have left.
+async fn garbage(options: &AgentOptions, known: &[KnownContainer]) -> Garbage {
+    let settings = GarbageOptions {
+        delay: options.gc_delay,
+        headroom: options.gc_disk_headroom,
+        watch_interval: options.disk_watch_interval,
+        work_dir: options.work_dir.clone(),
+    };
+    let living: HashSet<PathBuf> = known.iter().map(|known| PathBuf::from(&*known.directory)).collect();
+    let work_dir = options.work_dir.clone();
+    let looking = tokio::task::spawn_blocking(move || leftovers(&work_dir, |path| living.contains(path)));
+    let now = Instant::now();
+    let mut garbage = Garbage::new(now, settings);
+    for (directory, age) in looking.await.unwrap_or_default() {
+        garbage.adopt(now, directory.display().to_string().into(), age);
+    }
+    garbage
 }
 
 fn core_options(options: &AgentOptions, own: &SelfDescription) -> Options {

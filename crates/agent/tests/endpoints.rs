@@ -99,6 +99,11 @@ async fn the_operator_api_answers() {
     has(&state["get_state"], &[("/get_tasks/launched_tasks/0/statuses/1/uuid", "string")]);
     has(&state["get_state"], &[("/get_executors/executors/0/executor_info/command/value", "string")]);
     has(&state["get_state"], &[("/get_frameworks/frameworks/0/framework_info/id/value", "string")]);
+    // Empty lists are there, too.
+    has(&state["get_state"], &[("/get_tasks/pending_tasks", "array"), ("/get_tasks/queued_tasks", "array")]);
+    has(&state["get_state"], &[("/get_frameworks/completed_frameworks", "array")]);
+    let tasks = call(address, &of("GET_TASKS")).await;
+    has(&tasks["get_tasks"], &[("/pending_tasks", "array"), ("/terminated_tasks", "array")]);
     for kind in ["GET_TASKS", "GET_EXECUTORS", "GET_FRAMEWORKS", "GET_FLAGS", "GET_OPERATIONS"] {
         assert_eq!(call(address, &of(kind)).await["type"], kind);
     }

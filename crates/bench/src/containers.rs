@@ -26,6 +26,9 @@ const MEMORY: u64 = 64 << 20;
 /// Long enough for any machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How often the statistics of all are asked for.
+const POLLS: u32 = 10;
+
 /// The workload.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -108,6 +111,13 @@ fn remove_groups(name: &str) {
     }
 }
 
+/// How long this thread has been on a processor.
+fn on_a_processor() -> Result<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = text.split(' ').next().unwrap_or_default().parse()?;
+    Ok(Duration::from_nanos(nanos))
+}
+
 impl Bench {
     fn new(groups: &str) -> Result<Self> {
         let root = tempfile::tempdir()?;
@@ -167,9 +177,7 @@ impl Bench {
         figure("init, proportional", per(inits));
         figure("init, its own pages", per(own));
         figure("all told, with task and kernel", per(free.saturating_sub(meminfo("MemAvailable")?)));
-        let begin = Instant::now();
-        ensure!(self.launcher.usage().len() == count, "statistics of all containers");
-        figure("statistics of all in", seconds(begin.elapsed()));
+        self.poll(count)?;
         let begin = Instant::now();
         for container_id in &ids {
             self.launcher.destroy(container_id);
@@ -177,6 +185,18 @@ impl Bench {
         self.collect(count, |event| matches!(event, ContainerEvent::Destroyed { .. }).then_some(()))?;
         figure(&format!("{count} containers destroyed in"), seconds(begin.elapsed()));
         ids.iter().for_each(|container_id| self.launcher.forget(container_id));
+        Ok(())
+    }
+
+    /// What somebody costs who looks at all containers again and again.
+    fn poll(&self, count: usize) -> Result<()> {
+        let (begin, own) = (Instant::now(), on_a_processor()?);
+        for _ in 0..POLLS {
+            ensure!(self.launcher.usage().len() == count, "statistics of all containers");
+        }
+        figure("statistics of all, a poll", seconds(begin.elapsed() / POLLS));
+        let share = (on_a_processor()? - own).as_secs_f64() / f64::from(POLLS);
+        figure("of a processor, polled each second", format!("{:.1} %", 100.0 * share));
         Ok(())
     }
 

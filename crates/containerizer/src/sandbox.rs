@@ -1,11 +1,14 @@
 //! A container's directory.
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, Gid, Mode, OFlags, Uid, fchmod, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, Gid, Mode, OFlags, ResolveFlags, Uid, fchmod, fstat, mkdirat, openat, openat2,
+    renameat, unlinkat,
+};
 use rustix::io::Errno;
 
 use crate::user::{User, UserError};
@@ -100,18 +103,22 @@ fn walk(path: &Path, make: bool) -> io::Result<OwnedFd> {
     Ok(current)
 }
 
-/// Removes a sandbox with all that is in it, however deep; following no link out of it. Nothing there is as good.
+/// Removes a sandbox with all that is in it, however deep; following no link out of it, and into nothing that is mounted
+/// there. Nothing there is as good. What cannot be removed does not keep the rest.
 ///
 /// # Errors
-/// If the file system refuses.
+/// With the first reason if the file system refuses.
 pub fn remove_sandbox(path: &Path) -> Result<(), SandboxError> {
     let remove = || -> io::Result<()> {
         let top = openat(CWD, path, DIRECTORY_ITSELF, Mode::empty())?;
-        let mut moved = 0;
+        let mut emptying = Emptying { top: &top, moved: 0, failed: None };
         loop {
-            let before = moved;
-            empty(&top, &top, 0, &mut moved)?;
-            if moved == before {
+            let before = emptying.moved;
+            emptying.empty(&top, 0);
+            if let Some(error) = emptying.failed.take() {
+                return Err(error);
+            }
+            if emptying.moved == before {
                 return std::fs::remove_dir(path);
             }
         }
@@ -125,40 +132,82 @@ pub fn remove_sandbox(path: &Path) -> Result<(), SandboxError> {
 const DIRECTORY_ITSELF: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Removes what is in a directory. What is too deep is moved to the top, for the next round; `moved` counts that.
-fn empty(top: &OwnedFd, directory: &OwnedFd, depth: usize, moved: &mut u64) -> io::Result<()> {
-    // Tasks leave directories that forbid writing, such as caches of packages.
-    let _ = fchmod(directory, Mode::RWXU);
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
+/// A sandbox that is being removed.
+struct Emptying<'a> {
+    top: &'a OwnedFd,
+    /// What was too deep is moved to the top, for the next round.
+    moved: u64,
+    failed: Option<io::Error>,
+}
+
+impl Emptying<'_> {
+    /// Removes what is in a directory, as far as that can be done.
+    fn empty(&mut self, directory: &OwnedFd, depth: usize) {
+        // Tasks leave directories that forbid writing, such as caches of packages.
+        let _ = fchmod(directory, Mode::RWXU);
+        let entries = match Dir::read_from(directory) {
+            Ok(entries) => entries,
+            Err(error) => return self.note(error),
+        };
+        for entry in entries {
+            match entry {
+                Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
+                Ok(entry) => {
+                    if let Err(error) = self.remove(directory, entry.file_name(), depth) {
+                        self.note(error);
+                    }
+                }
+                Err(error) => return self.note(error),
+            }
         }
+    }
+
+    fn note(&mut self, error: Errno) {
+        self.failed.get_or_insert_with(|| error.into());
+    }
+
+    fn remove(&mut self, directory: &OwnedFd, name: &CStr, depth: usize) -> Result<(), Errno> {
         match unlinkat(directory, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => continue,
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
             Err(Errno::ISDIR | Errno::PERM) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         if depth == DEPTH {
             loop {
-                *moved += 1;
-                match renameat(directory, name, top, format!(".removed-{moved}")) {
+                self.moved += 1;
+                match renameat(directory, name, self.top, format!(".removed-{}", self.moved)) {
                     // A file or a full directory of that name: the next is free at some time.
                     Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
-                    other => break other?,
+                    other => return other,
                 }
             }
-            continue;
         }
-        let child = openat(directory, name, DIRECTORY_ITSELF, Mode::empty())?;
-        empty(top, &child, depth + 1, moved)?;
+        // What is mounted in a sandbox, by a task that is root or by an operator, is not the sandbox' own.
+        let child = match open_own(directory, name) {
+            // A file that cannot be removed, such as an immutable one.
+            Err(Errno::NOTDIR) => return Err(Errno::PERM),
+            other => other?,
+        };
+        self.empty(&child, depth + 1);
         match unlinkat(directory, name, AtFlags::REMOVEDIR) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            // Why it is not empty is known already.
+            Err(Errno::NOTEMPTY) if self.failed.is_some() => Ok(()),
+            Err(error) => Err(error),
         }
     }
-    Ok(())
+}
+
+/// Opens a directory unless something else is mounted there.
+fn open_own(directory: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    match openat2(directory, name, DIRECTORY_ITSELF, Mode::empty(), ResolveFlags::NO_XDEV) {
+        // Kernels before 5.6: what is mounted from another file system is found out all the same.
+        Err(Errno::NOSYS) => {
+            let child = openat(directory, name, DIRECTORY_ITSELF, Mode::empty())?;
+            if fstat(&child)?.st_dev == fstat(directory)?.st_dev { Ok(child) } else { Err(Errno::XDEV) }
+        }
+        other => other,
+    }
 }
 
 /// Makes `user` the owner of an open file or directory.
@@ -208,6 +257,24 @@ mod tests {
         let thread = small.spawn(move || remove_sandbox(&removed)).expect("a thread");
         thread.join().expect("no overflow").expect("removed");
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_mounted_in_a_sandbox_stays_and_the_rest_goes() {
+        use rustix::mount::{UnmountFlags, mount_bind, unmount};
+        let root = tempfile::tempdir().expect("a directory");
+        let (sandbox, outside) = (root.path().join("sandbox"), root.path().join("outside"));
+        create_sandbox(&sandbox.join("a/mounted"), None).expect("made");
+        std::fs::create_dir_all(sandbox.join("z/b")).expect("ours");
+        std::fs::create_dir(&outside).expect("ours");
+        std::fs::write(outside.join("precious"), "x").expect("ours");
+        mount_bind(&outside, sandbox.join("a/mounted")).expect("this test needs root");
+        let refused = remove_sandbox(&sandbox);
+        unmount(sandbox.join("a/mounted"), UnmountFlags::DETACH).expect("ours");
+        assert!(refused.is_err() && outside.join("precious").exists());
+        assert!(!sandbox.join("z").exists());
+        remove_sandbox(&sandbox).expect("nothing is in the way any more");
+        assert!(!sandbox.exists());
     }
 
     #[test]

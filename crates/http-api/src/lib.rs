@@ -51,7 +51,7 @@ pub use media::{
     Encoding, RequestBody, ResponseBody, request_body, request_encoding, response_body, response_encoding,
 };
 pub use pieces::{Answer, Piece, Pieces};
-pub use reply::{accepted, json_text, message, ok, with_jsonp};
+pub use reply::{accepted, json_text, message, ok, typed_json, with_jsonp};
 pub use server::{HangUp, Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
 pub use stream::{EventStream, MESOS_STREAM_ID};
 pub use version::{MESOS_VERSION, VERSION, Version};

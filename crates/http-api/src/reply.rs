@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use proto::{Described, Message};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{ApiError, Encoding};
 
@@ -33,6 +34,21 @@ pub fn message<M: Message + Described>(encoding: Encoding, message: &M) -> Respo
 #[must_use]
 pub fn json_text(text: Vec<u8>) -> Response {
     with_type(Encoding::Json.media_type(), text)
+}
+
+/// `200` with `{"type": KIND, FIELD: VIEW}`, the JSON form of an answer of the operator APIs.
+#[must_use]
+pub fn typed_json(kind: &'static str, field: &'static str, view: &impl Serialize) -> Response {
+    struct Answer<'a, V>(&'static str, &'static str, &'a V);
+    impl<V: Serialize> Serialize for Answer<'_, V> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(Some(2))?;
+            map.serialize_entry("type", self.0)?;
+            map.serialize_entry(self.1, self.2)?;
+            map.end()
+        }
+    }
+    json_text(serde_json::to_vec(&Answer(kind, field, view)).unwrap_or_default())
 }
 
 /// `200` with a JSON text; as a call of the function `callback` where one is asked for, so that pages of other origins

@@ -24,6 +24,7 @@ use crate::convert;
 use crate::launchers::Chosen;
 use crate::logger::ContainerLogger;
 use crate::metrics::Counters;
+use crate::options::AgentOptions;
 use crate::volumes;
 
 enum Phase {
@@ -70,8 +71,10 @@ pub(crate) struct Containers {
     live: HashMap<ContainerId, Live>,
     /// What happened, for the core.
     inputs: Vec<Input>,
-    /// Sandboxes of executors that ended.
-    abandoned: Vec<Arc<str>>,
+    /// Whether sandboxes of nested containers are let go of before that of their executor.
+    lets_go_of_nested: bool,
+    /// Sandboxes that are not needed any longer, and whether they are an executor's.
+    abandoned: Vec<(Arc<str>, bool)>,
 }
 
 impl Containers {
@@ -79,7 +82,7 @@ impl Containers {
         Chosen { launcher, isolation }: Chosen,
         work_dir: &str,
         fetcher: Fetcher,
-        logger: ContainerLogger,
+        options: &AgentOptions,
         runtime: Handle,
         core: CoreHandle,
     ) -> Self {
@@ -88,7 +91,8 @@ impl Containers {
             isolation,
             work_dir: work_dir.into(),
             fetcher,
-            logger,
+            logger: options.logger.clone(),
+            lets_go_of_nested: options.gc_non_executor_container_sandboxes,
             runtime,
             core,
             live: HashMap::new(),
@@ -197,8 +201,8 @@ impl Containers {
         std::mem::take(&mut self.inputs)
     }
 
-    /// Sandboxes that nobody has needed since the last time.
-    pub(crate) fn take_abandoned(&mut self) -> Vec<Arc<str>> {
+    /// Sandboxes that nobody needs any longer, since the last time; with whether they are an executor's.
+    pub(crate) fn take_abandoned(&mut self) -> Vec<(Arc<str>, bool)> {
         std::mem::take(&mut self.abandoned)
     }
 
@@ -405,9 +409,12 @@ impl Containers {
             if let Some(parent) = self.live.get_mut(&parent) {
                 parent.nested.remove(container_id);
             }
+            if self.lets_go_of_nested {
+                self.abandoned.push((live.directory, false));
+            }
             self.end_if_empty(&parent);
         } else {
-            self.abandoned.push(live.directory);
+            self.abandoned.push((live.directory, true));
         }
     }
 }

@@ -13,7 +13,7 @@ mod work;
 
 pub(crate) use clock::Clock;
 pub(crate) use containers::{Containers, Fate, launch_spec};
-pub(crate) use garbage::Garbage;
+pub(crate) use garbage::{Garbage, GarbageOptions, leftovers};
 pub(crate) use run::{Ended, Engine, EngineOptions};
 pub(crate) use streams::EventReceiver;
 pub(crate) use work::{AgentView, CoreHandle, Work};

@@ -174,11 +174,11 @@ impl Engine {
             self.settle();
             // The core alone knows: it also gives up a master that is connected and does not ping any more.
             self.registered.store(self.core.is_registered(), Ordering::Relaxed);
-            for directory in self.containers.take_abandoned() {
-                self.counters.executors_ended += 1;
+            for (directory, executor) in self.containers.take_abandoned() {
+                self.counters.executors_ended += u64::from(executor);
                 self.garbage.add(Instant::now(), directory);
             }
-            self.garbage.collect(Instant::now(), &self.runtime);
+            self.garbage.collect(Instant::now(), &self.runtime, &self.containers.core());
             self.show();
         }
     }
@@ -213,6 +213,10 @@ impl Engine {
             Work::Prepared { container_id, result } => {
                 self.containers.prepared(container_id, result, &mut self.counters);
             }
+            Work::SandboxRemoved { abandoned, result } => {
+                self.garbage.removed(Instant::now(), abandoned, result);
+            }
+            Work::DiskUsage(usage) => self.garbage.disk(Instant::now(), usage),
             Work::View(reply) => self.views.push(reply),
             Work::Stop | Work::Leave => {}
         }
@@ -268,8 +272,9 @@ impl Engine {
         }
         let mut counters = self.counters.clone();
         counters.removals_pending = self.garbage.pending() as u64;
-        counters.removals_succeeded = self.garbage.removals.succeeded.load(Ordering::Relaxed);
-        counters.removals_failed = self.garbage.removals.failed.load(Ordering::Relaxed);
+        counters.removals_succeeded = self.garbage.succeeded;
+        counters.removals_failed = self.garbage.failed;
+        counters.max_allowed_age = self.garbage.max_age;
         let view = Arc::new(AgentView { snapshot: self.core.snapshot(), counters });
         for reply in self.views.drain(..) {
             // Who asked may have gone away.

@@ -7,6 +7,7 @@ use agent_core::{ExecutorCall, ExecutorEvent, ExecutorRefusal, Input, Snapshot, 
 use base::{ContainerId, ExecutorId, FrameworkId};
 use tokio::sync::{mpsc, oneshot};
 
+use super::garbage::Abandoned;
 use crate::metrics::Counters;
 
 /// One piece of work for the core's thread.
@@ -24,6 +25,10 @@ pub(crate) enum Work {
     },
     /// A container's sandbox is ready and everything fetched, or why not.
     Prepared { container_id: ContainerId, result: Result<(), String> },
+    /// A sandbox is deleted, or why not.
+    SandboxRemoved { abandoned: Abandoned, result: Result<(), String> },
+    /// How full the disk of the work directory is, as a share of the whole.
+    DiskUsage(std::io::Result<f64>),
     /// Somebody wants to see everything.
     View(oneshot::Sender<Arc<AgentView>>),
     /// The end: at once, with whatever runs.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use agent_core::{ContainerView, ExecutorView, FrameworkView, Snapshot};
 use axum::response::Response;
@@ -12,10 +11,10 @@ use http_api::ApiError;
 use proto::v1;
 use proto::v1::agent::response::{GetContainers, Type, get_containers};
 use proto::v1::agent::{Call, Response as Reply, call};
-use resources::Resources;
 
 use super::of;
 use super::reads::executor_info;
+use super::statistics::statistics;
 use crate::context::Shared;
 use crate::convert::{container_id_from_proto, container_id_to_proto};
 
@@ -73,28 +72,6 @@ fn describe(
         resource_statistics: Some(statistics(&used, &executor.resources)),
     };
     Running { container, source: info.source.unwrap_or_default() }
-}
-
-fn statistics(used: &Usage, resources: &Resources) -> v1::ResourceStatistics {
-    let megabytes = |amount: resources::Scalar| {
-        u64::try_from(amount.thousandths()).unwrap_or(0).saturating_mul(1 << 20) / 1000
-    };
-    let memory = resources.mem().map(megabytes);
-    v1::ResourceStatistics {
-        timestamp: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
-        processes: Some(used.processes),
-        threads: Some(used.threads),
-        cpus_user_time_secs: Some(used.cpu_user.as_secs_f64()),
-        cpus_system_time_secs: Some(used.cpu_system.as_secs_f64()),
-        cpus_limit: resources.cpus().map(resources::Scalar::to_f64),
-        cpus_soft_limit: resources.cpus().map(resources::Scalar::to_f64),
-        mem_total_bytes: Some(used.memory_rss),
-        mem_rss_bytes: Some(used.memory_rss),
-        mem_anon_bytes: Some(used.memory_rss),
-        mem_limit_bytes: memory,
-        mem_soft_limit_bytes: memory,
-        ..Default::default()
-    }
 }
 
 fn is_known(snapshot: &Snapshot, id: &ContainerId) -> bool {

@@ -2,7 +2,9 @@
 
 mod containers;
 mod files;
+mod lists;
 mod reads;
+mod statistics;
 
 pub(crate) use containers::running;
 pub(crate) use files::{blocking, resolve};
@@ -15,7 +17,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use http_api::{
-    ApiError, Encoding, RequestBody, ResponseBody, accepted, decode_call, message, read_body, request_body,
+    ApiError, Encoding, RequestBody, ResponseBody, accepted, decode_call, read_body, request_body,
     response_body,
 };
 use proto::v1::agent::{Call, Response as Reply, call, response};
@@ -90,7 +92,7 @@ async fn answer(agent: &Shared, call: &Call, encoding: Encoding) -> Result<Respo
         Type::PruneImages => return Ok(accepted()),
         _ => return containers::control(agent, call).await,
     };
-    Ok(message(encoding, &reply))
+    Ok(lists::answer(encoding, &reply))
 }
 
 /// A reply of a type, without content.

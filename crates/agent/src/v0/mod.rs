@@ -36,6 +36,8 @@ pub(crate) fn router(agent: &Agent) -> Router {
             .route("/state.json", any(state))
             .route("/flags", any(flags))
             .route("/containers", any(containers))
+            .route("/monitor/statistics", any(statistics))
+            .route("/monitor/statistics.json", any(statistics))
     };
     let process = format!("/{PROCESS}");
     Router::new()
@@ -43,8 +45,6 @@ pub(crate) fn router(agent: &Agent) -> Router {
         .nest(&process, api())
         .nest(&process.replace('(', "%28").replace(')', "%29"), api())
         .route("/metrics/snapshot", any(metrics))
-        .route("/monitor/statistics", any(statistics))
-        .route("/monitor/statistics.json", any(statistics))
         .route("/system/stats.json", any(system))
         .merge(files::router())
         .fallback(not_found)

@@ -207,8 +207,6 @@ impl AgentFlags {
             fetcher_cache_dir: self.fetcher_cache_dir.clone(),
             fetcher_cache_size: self.fetcher_cache_size.0,
             hadoop_home: self.hadoop_home.clone(),
-            logger: self.sandboxes.logger(),
-            gc_delay: self.sandboxes.gc_delay(),
             switch_user: self.switch_user,
             max_completed_executors_per_framework: self.max_completed_executors_per_framework,
             http_heartbeat_interval: self.http_heartbeat_interval.0,
@@ -217,7 +215,7 @@ impl AgentFlags {
             linux: self.containers.options(),
             // This process has no children but its tasks.
             adopt_orphans: true,
-            ..AgentOptions::default()
+            ..self.sandboxes.apply(AgentOptions::default())
         }
     }
 }

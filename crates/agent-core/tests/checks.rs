@@ -409,3 +409,34 @@ fn a_task_that_is_killed_is_not_ended_for_its_age() {
     assert_eq!(env.updates[0].status.state, TaskState::Killed);
     assert_eq!(env.updates[0].status.reason, None);
 }
+
+/// A scheduler that was away for long finds every state, the newest of what was said in each, and the end.
+#[test]
+fn updates_that_wait_are_bounded_and_what_must_be_seen_is_kept() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), checked());
+    env.launched("c1");
+    env.advance(secs(1));
+    for check in 1..=1000 {
+        let outcome =
+            CheckOutcome::Found(CheckStatus::Command(Some(i32::try_from(check % 7).expect("small"))));
+        env.input(Input::CheckEnded { check: CheckId(check), outcome });
+        env.advance(secs(2));
+        if check % 30 == 0 {
+            let from = "slave-observer(1)@127.0.0.1:5050".into();
+            env.input(Input::FromMaster { from, message: FromMaster::Ping { connected: true } });
+        }
+    }
+    env.exited("c1", 0);
+    let mut seen = Vec::new();
+    while let Some(update) = env.updates.front() {
+        seen.push((update.status.state, update.status.check_status));
+        env.acknowledge();
+    }
+    assert!(seen.len() <= 257, "{}", seen.len());
+    let mut states: Vec<_> = seen.iter().map(|(state, _)| *state).collect();
+    states.dedup();
+    assert_eq!(states, [TaskState::Starting, TaskState::Running, TaskState::Finished]);
+    let newest = seen.iter().rev().find(|(state, _)| *state == TaskState::Running).expect("it ran");
+    assert_eq!(newest.1, Some(CheckStatus::Command(Some(1000 % 7))));
+}

@@ -68,7 +68,8 @@ impl Checks {
                         let done = move |end| tell(outcome::of_visit(end, timeout));
                         self.launcher.enter(visit, Box::new(done));
                     }
-                    Err(why) => tell(CheckOutcome::Failed(why)),
+                    // It was launched like this: the agent isolates otherwise by now.
+                    Err(why) => tell(CheckOutcome::Unavailable(why)),
                 }
             }
             Probe::Http { https, port, path, ipv6 } => {

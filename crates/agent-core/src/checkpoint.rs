@@ -329,14 +329,21 @@ impl Recovered {
         writes
     }
 
-    /// What running tasks use that is not among all resources, if anything.
+    /// What running tasks use that is not among all resources, if anything. What is on its way out does not count: the
+    /// master has given to others what it takes, and they may be here already.
     pub(crate) fn missing(&self, total: &Resources) -> Option<String> {
         let mut free = total.clone();
-        for executor in self.frameworks.iter().flat_map(|framework| &framework.executors) {
-            if executor.record.state == ExecutorState::Terminated {
+        let staying = self.frameworks.iter().filter(|framework| !framework.terminating);
+        for executor in staying.flat_map(|framework| &framework.executors) {
+            if matches!(executor.record.state, ExecutorState::Terminating | ExecutorState::Terminated) {
                 continue;
             }
-            let tasks = executor.unfinished().flat_map(|task| task.info.resources.iter());
+            let killed = |task: &&TaskRecord| {
+                let progress = executor.tasks.iter().find(|(of, _)| of.info.task_id == task.info.task_id);
+                progress.and_then(|(_, progress)| progress.as_ref()).is_some_and(|known| known.kill.is_some())
+            };
+            let tasks = executor.unfinished().filter(|task| !killed(task));
+            let tasks = tasks.flat_map(|task| task.info.resources.iter());
             for used in executor.record.info.resources.iter().chain(tasks) {
                 let used = used.clone().unallocated();
                 // A shared volume is used by several at once.

@@ -43,6 +43,10 @@ pub(crate) enum Happening {
         task_id: TaskId,
         /// The status.
         uuid: Uuid,
+        /// Which agent, and which life of it.
+        agent: (usize, u64),
+        /// The task is on its disk.
+        written: bool,
     },
     /// A scheduler received a status.
     StatusSeen {

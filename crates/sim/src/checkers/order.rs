@@ -12,6 +12,8 @@ use crate::happening::Happening;
 struct History {
     /// As the agent sent them first.
     sent: Vec<Uuid>,
+    /// The agent that sent the last, and its life.
+    by: Option<(usize, u64)>,
     /// How many of them the scheduler has seen.
     seen: usize,
     /// The one that ended the task, as the scheduler saw it.
@@ -31,8 +33,12 @@ impl Checker for Order {
 
     fn notice(&mut self, happening: &Happening) -> Result<(), String> {
         match happening {
-            Happening::StatusSent { framework_id, task_id, uuid, .. } => {
+            Happening::StatusSent { framework_id, task_id, uuid, agent, written } => {
                 let history = self.tasks.entry((framework_id.clone(), task_id.clone())).or_default();
+                if history.by.replace(*agent).is_some_and(|by| by != *agent) && !written {
+                    // An agent that was started anew knows nothing of what frameworks without checkpoints had.
+                    history.sent.truncate(history.seen);
+                }
                 if !history.sent.contains(uuid) {
                     history.sent.push(*uuid);
                 }

@@ -333,6 +333,8 @@ impl AgentHost {
                 framework_id: update.framework_id.clone(),
                 task_id: update.status.task_id.clone(),
                 uuid: update.status.uuid,
+                agent: (self.index, self.life),
+                written: self.has_written(&update.framework_id, &update.status.task_id),
             });
         }
         if let Some(message) = to_master(&fabric.bodies, &self.own, message) {

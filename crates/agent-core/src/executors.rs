@@ -160,7 +160,7 @@ fn release_nested(core: &mut AgentCore, step: &mut Step<'_>, framework: &Framewo
 
 /// Tells the master that an executor is no more. Of a command task's executor it knows nothing.
 pub(crate) fn tell_exit(
-    core: &AgentCore,
+    core: &mut AgentCore,
     step: &mut Step<'_>,
     framework_id: &FrameworkId,
     executor_id: &ExecutorId,
@@ -172,7 +172,7 @@ pub(crate) fn tell_exit(
         executor_id: executor_id.clone(),
         status,
     };
-    registration::send(core, step, message);
+    registration::send_exit(core, step, message);
 }
 
 /// A custom executor has not subscribed in time.

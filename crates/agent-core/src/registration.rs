@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::{AgentId, Time};
+use base::{AgentId, Ring, Time};
 use tracing::{info, warn};
 
 use crate::checkpoint::Write;
@@ -23,8 +23,11 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// The pause between attempts never gets longer than that.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
+/// So many ends of executors are kept for the master.
+const MAX_EXITS: usize = 1_000;
+
 /// Where the agent stands with its master.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Registration {
     /// Given at the first registration, kept for life.
     pub(crate) agent_id: Option<AgentId>,
@@ -37,6 +40,25 @@ pub(crate) struct Registration {
     ping_timeout: Duration,
     retry: Option<TimerKey>,
     ping: Option<TimerKey>,
+    /// Executors that ended while there was no master to tell: each may be among those that the last attempt to register
+    /// has told of. Told when the registration is confirmed.
+    exits: Ring<ToMaster>,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self {
+            agent_id: None,
+            master: None,
+            registered: false,
+            registered_at: None,
+            backoff: Duration::ZERO,
+            ping_timeout: Duration::ZERO,
+            retry: None,
+            ping: None,
+            exits: Ring::new(MAX_EXITS),
+        }
+    }
 }
 
 impl Registration {
@@ -123,6 +145,10 @@ pub(crate) fn registered(
 ) {
     if let Some(own) = core.registration.agent_id.as_ref().filter(|own| **own != id) {
         warn!(%own, given = %id, "ignoring a registration under another id");
+        if core.registration.registered {
+            // An earlier attempt came late, and the master takes this agent for a new one.
+            start_over(core, step);
+        }
         return;
     }
     if core.registration.registered {
@@ -194,6 +220,10 @@ fn confirm(core: &mut AgentCore, step: &mut Step<'_>, ping_timeout: Option<Durat
         operations: core.operations.all(),
     };
     send(core, step, update);
+    let exits = std::mem::replace(&mut core.registration.exits, Ring::new(MAX_EXITS));
+    for exit in exits.iter() {
+        send(core, step, exit.clone());
+    }
     updates::resend_all(core, step);
     operations::resend_all(core, step);
 }
@@ -202,6 +232,17 @@ fn confirm(core: &mut AgentCore, step: &mut Step<'_>, ping_timeout: Option<Durat
 pub(crate) fn tell_resources(core: &mut AgentCore, step: &mut Step<'_>) {
     if core.registration.registered {
         start_over(core, step);
+    }
+}
+
+/// Tells the master that an executor has ended, as soon as there is one. It takes an executor of which it is not told for one
+/// that lives.
+pub(crate) fn send_exit(core: &mut AgentCore, step: &mut Step<'_>, exit: ToMaster) {
+    if core.registration.registered {
+        send(core, step, exit);
+    } else {
+        // The oldest gives way: the master asks about the tasks of executors that it wrongly counts on.
+        let _ = core.registration.exits.push(exit);
     }
 }
 

@@ -397,3 +397,16 @@ fn what_running_tasks_use_must_still_be_there() {
     let error = start("cpus:0.1;mem:31").expect_err("too little");
     assert!(error.starts_with("the agent's resources lack mem:32 that running tasks use: "), "{error}");
 }
+
+#[test]
+fn what_is_on_its_way_out_does_not_keep_an_agent_from_starting() {
+    let f = checkpointing("f");
+    let mut env = command(&f, command_task("t", "sleep 60"));
+    env.from_master(FromMaster::ShutdownFramework(f.id.clone()));
+    // The master gives what the framework had to another one while its task is still ending.
+    env.run(&checkpointing("g"), command_task("u", "sleep 60"));
+    let resources = resources::Resources::parse("cpus:0.1;mem:32").expect("well formed");
+    let recovered = env.memory.recovered(|_| Err(String::new()));
+    let options = agent_core::Options { resources, ..options(2) };
+    assert!(AgentEnv::recover(options, env.memory.clone(), recovered).is_ok());
+}

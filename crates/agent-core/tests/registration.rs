@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use agent_core::{FromMaster, Input, Output, Reconciliation, ToMaster};
-use testkit::agent::{AgentEnv, command_task, default_executor, framework, options};
+use testkit::agent::{
+    AgentEnv, command_task, custom_executor, custom_task, default_executor, framework, options,
+};
 
 fn registered_as(id: &str) -> FromMaster {
     FromMaster::Registered { agent_id: id.into(), total_ping_timeout: Some(Duration::from_secs(75)) }
@@ -170,4 +172,36 @@ fn an_operators_shutdown_unregisters() {
     let mut env = AgentEnv::registered();
     env.input(Input::Shutdown { reason: "SIGTERM".to_owned() });
     env.expect(&["unregister", "terminate: SIGTERM"]);
+}
+
+#[test]
+fn a_registration_under_another_id_is_set_right() {
+    let mut env = AgentEnv::registered();
+    env.from_master(FromMaster::Registered { agent_id: "S1".into(), total_ping_timeout: None });
+    assert!(!env.core.is_registered());
+    env.advance(Duration::from_secs(2));
+    let again = |output: &Output| matches!(output, Output::Send { message: ToMaster::Reregister(message), .. } if message.agent_id.as_str() == "S0");
+    assert!(env.outputs.iter().any(again), "{:?}", env.outputs);
+}
+
+#[test]
+fn the_end_of_an_executor_is_told_once_there_is_a_master_again() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    env.run(&f, custom_task("t", &custom_executor("e")));
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.forget();
+    let container = env.specs.keys().next().expect("it was ordered").clone();
+    env.launch_failed(&container, "no");
+    let told = |env: &AgentEnv| {
+        let exit = |o: &&Output| matches!(o, Output::Send { message: ToMaster::ExitedExecutor { .. }, .. });
+        env.outputs.iter().filter(exit).count()
+    };
+    assert_eq!(told(&env), 0);
+    env.from_master(FromMaster::Reregistered {
+        agent_id: "S0".into(),
+        total_ping_timeout: None,
+        reconciliations: Vec::new(),
+    });
+    assert_eq!(told(&env), 1);
 }

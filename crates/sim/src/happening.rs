@@ -82,7 +82,14 @@ pub(crate) enum Happening {
     /// A framework is over, or will never be heard of again.
     FrameworkOver(FrameworkId),
     /// An operator was told that an agent is marked gone.
-    MarkedGone(AgentId),
+    MarkedGone {
+        /// By which master, and which life of it.
+        master: (usize, u64),
+        /// Which agent.
+        agent_id: AgentId,
+    },
+    /// A master told an agent to end for good.
+    Dismissed(usize),
     /// A master took an agent in.
     Admitted {
         /// Which master, and which life of it.

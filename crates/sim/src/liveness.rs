@@ -8,6 +8,7 @@ use resources::{Name, Resources, Scalar};
 
 use crate::border::state;
 use crate::cluster::Cluster;
+use crate::hosts::AgentHost;
 use crate::scheduler::Scheduler;
 
 /// The tasks of a framework that have not ended, and their states.
@@ -24,6 +25,11 @@ impl Cluster {
             let mut calls = Vec::new();
             for agent in snapshot.agents.iter().filter(|agent| agent.deactivated) {
                 calls.push(OperatorCall::ReactivateAgent(agent.id.clone()));
+            }
+            // Their machines have come back as other agents.
+            let known: Vec<&AgentId> = self.agents.iter().filter_map(AgentHost::id).collect();
+            for id in snapshot.unreachable.iter().map(|(id, _)| id).filter(|id| !known.contains(id)) {
+                calls.push(OperatorCall::MarkAgentGone(id.clone()));
             }
             for framework in snapshot.frameworks.iter().filter(|framework| !ids.contains(&framework.id)) {
                 calls.push(OperatorCall::Teardown(framework.id.clone()));

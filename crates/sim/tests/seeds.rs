@@ -11,6 +11,15 @@ const FOUND: &[(u64, &str)] = &[
     (31, "a launch that came over a former connection, after the agent had declared the task lost"),
     (38, "a task that was declared lost and then launched"),
     (44, "a scheduler that did not ask for tasks that it held for lost"),
+    (104, "a checker that expected an agent to remember what it need not"),
+    (
+        138,
+        "an agent that would not start again, because a framework that was ending held what others had got",
+    ),
+    (179, "a task that had ended, of which a master that struck its agent off told nobody"),
+    (214, "the same as 179, seen by a checker that expected a dismissed agent to remember"),
+    (228, "the end of an executor that was not told, because the agent was just registering"),
+    (229, "an agent that a late attempt to register had given two ids"),
     (50, "a task whose end was acknowledged, and that was declared lost by a question that was overtaken"),
 ];
 

@@ -10,6 +10,7 @@ use crate::output::{Observation, Output, SchedulerEvent, ToAgent};
 use crate::registry::{self, Effect, Leaving, Why};
 use crate::types::{
     AgentRecord, OperationState, OperatorError, Pid, Reason, RegistryOperation, RequestId, TaskState,
+    TaskStatus,
 };
 use crate::{offers, operations, tasks};
 
@@ -326,8 +327,8 @@ impl<'a> TaskLoss<'a> {
     }
 }
 
-/// Takes a task off its agent; returns whether it was lost by that. A task that has ended already stays as it ended, and
-/// its scheduler, which was told so, is not told otherwise.
+/// Takes a task off its agent; returns whether it was lost by that. A task that has ended already stays as it ended: its
+/// scheduler was told so, or is now.
 fn lose_task(
     core: &mut MasterCore,
     now: Time,
@@ -340,6 +341,12 @@ fn lose_task(
         return false;
     };
     if task.state.is_terminal() {
+        // What the agent would have told next.
+        if !task.status_update_state.is_some_and(TaskState::is_terminal) {
+            let message = loss.message.to_owned();
+            let status = Arc::new(tasks::master_status(task, now, task.state, message, loss.reason));
+            tell_end(core, framework_id, status, out);
+        }
         tasks::remove_task(core, framework_id, task_id, false);
         return false;
     }
@@ -352,6 +359,15 @@ fn lose_task(
         send(framework, SchedulerEvent::Update(status), out);
     }
     true
+}
+
+/// Tells a scheduler and those who watch how a task has ended of which only the master still knows.
+fn tell_end(core: &MasterCore, framework_id: &FrameworkId, status: Arc<TaskStatus>, out: &mut Vec<Output>) {
+    if let Some(framework) = core.frameworks.get(framework_id) {
+        send(framework, SchedulerEvent::Update(Arc::clone(&status)), out);
+    }
+    let (framework_id, state) = (framework_id.clone(), status.state);
+    core.observe(out, || Observation::TaskUpdated { framework_id, state, status });
 }
 
 fn remove_executors(core: &mut MasterCore, id: &AgentId, framework_id: &FrameworkId) {

@@ -322,3 +322,32 @@ fn an_agent_that_comes_back_at_the_address_of_another_removes_that_one() {
     assert_eq!(agents.iter().map(|agent| (&agent.id, &agent.pid)).collect::<Vec<_>>(), [(&s.agent, &other)]);
     assert!(s.master.linked.contains(&other));
 }
+
+#[test]
+fn a_task_that_a_lost_agent_does_not_bring_back_has_ended() {
+    for partition_aware in [true, false] {
+        let mut s = scene(partition_aware);
+        s.master.advance(Duration::from_secs(75));
+        s.master.events_of(&s.scheduler);
+        s.master.from_agent(&s.pid, back(reregister(&s.agent, &s.scheduler, Vec::new())));
+        let events = s.master.events_of(&s.scheduler);
+        let states = events.iter().filter_map(|event| match event {
+            SchedulerEvent::Update(status) => Some((status.state, status.reason)),
+            _ => None,
+        });
+        let expected = if partition_aware { TaskState::Gone } else { TaskState::Lost };
+        assert_eq!(states.collect::<Vec<_>>(), [(expected, Some(Reason::AGENT_REREGISTERED))]);
+    }
+}
+
+#[test]
+fn an_executor_that_is_off_the_books_is_shut_down() {
+    let mut s = scene(true);
+    let mut message = reregister(&s.agent, &s.scheduler, vec![s.task.clone()]);
+    let stranger = executor("e", &s.scheduler.id, "cpus:0.1;mem:32");
+    message.executors = vec![(s.scheduler.id.clone(), Arc::new(stranger))];
+    s.master.from_agent(&s.pid, back(message));
+    let messages = s.master.messages_to(&s.pid);
+    let shut = |message: &ToAgent| matches!(message, ToAgent::ShutdownExecutor { executor_id, .. } if executor_id.as_str() == "e");
+    assert!(messages.iter().any(shut), "{messages:?}");
+}

@@ -1,4 +1,5 @@
-//! An agent that an operator was told to be gone stays gone.
+//! An agent that an operator was told to be gone stays gone, as long as the master lives that was told so: masters have no
+//! registry here yet that would outlive them.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use crate::happening::Happening;
 /// See above.
 #[derive(Debug, Default)]
 pub(super) struct Gone {
-    gone: BTreeSet<AgentId>,
+    gone: BTreeSet<((usize, u64), AgentId)>,
 }
 
 impl Checker for Gone {
@@ -20,10 +21,10 @@ impl Checker for Gone {
 
     fn notice(&mut self, happening: &Happening) -> Result<(), String> {
         match happening {
-            Happening::MarkedGone(id) => {
-                self.gone.insert(id.clone());
+            Happening::MarkedGone { master, agent_id } => {
+                self.gone.insert((*master, agent_id.clone()));
             }
-            Happening::Admitted { agent_id, master } if self.gone.contains(agent_id) => {
+            Happening::Admitted { agent_id, master } if self.gone.contains(&(*master, agent_id.clone())) => {
                 return Err(format!("{agent_id} is gone and was taken in by master-{}", master.0));
             }
             _ => {}

@@ -31,6 +31,8 @@ struct Accepted {
 pub(super) struct AlwaysKnown {
     tasks: BTreeMap<(FrameworkId, TaskId), Accepted>,
     over: BTreeSet<FrameworkId>,
+    /// Agents that were told to end for good: they forget everything.
+    dismissed: BTreeSet<usize>,
 }
 
 impl Checker for AlwaysKnown {
@@ -56,6 +58,9 @@ impl Checker for AlwaysKnown {
             Happening::StatusSeen { framework_id, task_id, state, .. } if state.is_terminal() => {
                 self.tasks.remove(&(framework_id.clone(), task_id.clone()));
             }
+            Happening::Dismissed(agent) => {
+                self.dismissed.insert(*agent);
+            }
             Happening::FrameworkOver(id) => {
                 self.over.insert(id.clone());
                 self.tasks.retain(|(framework, _), _| framework != id);
@@ -79,7 +84,8 @@ impl Checker for AlwaysKnown {
                 continue;
             }
             let process = agent.and_then(|agent| agent.process.as_ref());
-            let known = if accepted.written && agent.is_some() {
+            let dismissed = agent.is_some_and(|agent| self.dismissed.contains(&agent.index));
+            let known = if accepted.written && agent.is_some() && !dismissed {
                 on_disk
             } else {
                 accepted.told

@@ -203,8 +203,8 @@ impl MasterHost {
             Output::Reply { request, result } => {
                 let Some(call) = process.requests.remove(&request) else { return };
                 fabric.show(node, || format!("answers {call:?}: {result:?}"));
-                if let (OperatorCall::MarkAgentGone(id), Ok(())) = (call, result) {
-                    fabric.tell(Happening::MarkedGone(id));
+                if let (OperatorCall::MarkAgentGone(agent_id), Ok(())) = (call, result) {
+                    fabric.tell(Happening::MarkedGone { master: (self.index, self.life), agent_id });
                 }
             }
             Output::Directory(_) => {}
@@ -237,6 +237,11 @@ impl MasterHost {
             }
             ToAgent::Registered(agent_id) | ToAgent::Reregistered { agent_id, .. } => {
                 fabric.tell(Happening::Admitted { master, agent_id: agent_id.clone() });
+            }
+            ToAgent::Shutdown(_) => {
+                if let Node::Agent(index) = agent {
+                    fabric.tell(Happening::Dismissed(index));
+                }
             }
             ToAgent::KillTask { framework_id, task_id, .. } => fabric.tell(Happening::Condemned {
                 framework_id: framework_id.clone(),

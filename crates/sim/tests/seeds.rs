@@ -11,7 +11,6 @@ const FOUND: &[(u64, &str)] = &[
     (31, "a launch that came over a former connection, after the agent had declared the task lost"),
     (38, "a task that was declared lost and then launched"),
     (44, "a scheduler that did not ask for tasks that it held for lost"),
-    (104, "a checker that expected an agent to remember what it need not"),
     (
         138,
         "an agent that would not start again, because a framework that was ending held what others had got",

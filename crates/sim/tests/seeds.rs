@@ -18,7 +18,6 @@ const FOUND: &[(u64, &str)] = &[
     (179, "a task that had ended, of which a master that struck its agent off told nobody"),
     (214, "the same as 179, seen by a checker that expected a dismissed agent to remember"),
     (228, "the end of an executor that was not told, because the agent was just registering"),
-    (229, "an agent that a late attempt to register had given two ids"),
     (50, "a task whose end was acknowledged, and that was declared lost by a question that was overtaken"),
 ];
 

@@ -40,10 +40,10 @@ const OPERATIONS: &[(&str, &str)] = recordings![
 ];
 
 const SCENARIOS: &[(&str, &str)] = recordings![
-    "scenarios": "bad_offer" "bad_offer_partition_aware" "bad_reserve" "bad_roles" "bad_task_id" "decline_revive"
+    "scenarios": "bad_offer" "bad_offer_partition_aware" "bad_reserve" "bad_roles" "bad_task_id" "check_command" "decline_revive"
     "duplicate_task" "environment" "executor_environment" "executor_exits" "executor_shutdown" "fail"
-    "failover" "fetch_failure" "finish" "kill" "kill_policy" "kill_unknown" "max_completion" "negative"
-    "no_command" "no_resources" "not_found_exec" "not_found_shell" "operation_feedback" "pod_finish"
+    "failover" "fetch_failure" "finish" "health_failing" "health_passing" "kill" "kill_policy" "kill_unknown" "max_completion" "negative"
+    "no_command" "no_resources" "not_found_exec" "not_found_shell" "oom" "operation_feedback" "pod_finish"
     "pod_kill_one" "pod_one_fails" "reconcile" "reconcile_partition_aware" "reserve_create_launch"
     "shutdown_while_running" "signal" "too_big" "wrong_agent"
 ];

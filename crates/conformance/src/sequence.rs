@@ -97,6 +97,10 @@ pub fn comparable(message: &str, state: &Value) -> String {
     if let Some((fetching, _why)) = message.split_once("for container '#': ") {
         return fetching.to_owned();
     }
+    // How much it was, and what the kernel counted.
+    if let Some((limit, _)) = message.split_once(" exceeded: ") {
+        return format!("{limit} exceeded");
+    }
     // Resources are listed in no particular order.
     if let Some((before, resources)) = message.split_once("is more than available ") {
         return format!("{before}is more than available {}", sorted(resources));

@@ -8,7 +8,12 @@ use crate::scheduler::{Framework, Log, Scheduler};
 use crate::tasks::{launch, task};
 
 /// Launches one task, changed by `change`, and waits for its end.
-fn one_task(target: &Target, log: &Log, command: &str, change: impl FnOnce(&mut Value)) -> Result<()> {
+pub(super) fn one_task(
+    target: &Target,
+    log: &Log,
+    command: &str,
+    change: impl FnOnce(&mut Value),
+) -> Result<()> {
     let mut scheduler = Scheduler::subscribe(&target.master, &Framework::default(), log)?;
     let offer = scheduler.offer()?;
     let mut task = task(&offer, "t", command);
@@ -38,6 +43,11 @@ pub(super) fn not_found_exec(target: &Target, log: &Log) -> Result<()> {
     one_task(target, log, "", |task| {
         task["command"] = json!({"value": "/nosuch/binary", "shell": false, "arguments": ["x"]});
     })
+}
+
+pub(super) fn oom(target: &Target, log: &Log) -> Result<()> {
+    // As much as it gets, and more.
+    one_task(target, log, "head -c 300m /dev/zero | tail", |_| {})
 }
 
 pub(super) fn fetch_failure(target: &Target, log: &Log) -> Result<()> {

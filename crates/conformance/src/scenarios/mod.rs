@@ -3,6 +3,7 @@
 //! A scenario is a function that drives a cluster and writes down what it sees; [`run`] compares that with the
 //! recording of the same name.
 
+mod checks;
 mod commands;
 mod environment;
 mod executors;
@@ -47,14 +48,14 @@ const fn unordered(name: &'static str, run: fn(&Target, &Log) -> Result<()>) -> 
     Scenario { name, order: Order::OfEachSubject, run }
 }
 
-/// All scenarios. Those that were recorded beside these need what is not there yet: resource limits (`oom`), checks and
-/// health checks.
+/// All scenarios that were recorded. `oom` needs an agent that limits memory.
 pub const ALL: &[Scenario] = &[
     scenario("bad_offer", invalid::bad_offer),
     scenario("bad_offer_partition_aware", invalid::bad_offer_partition_aware),
     scenario("bad_reserve", operations::bad_reserve),
     scenario("bad_roles", frameworks::bad_roles),
     scenario("bad_task_id", invalid::bad_task_id),
+    scenario("check_command", checks::check_command),
     scenario("decline_revive", frameworks::decline_revive),
     scenario("duplicate_task", invalid::duplicate_task),
     scenario("environment", environment::environment),
@@ -65,6 +66,8 @@ pub const ALL: &[Scenario] = &[
     scenario("failover", frameworks::failover),
     scenario("fetch_failure", commands::fetch_failure),
     scenario("finish", commands::finish),
+    scenario("health_failing", checks::health_failing),
+    scenario("health_passing", checks::health_passing),
     scenario("kill", kills::kill),
     scenario("kill_policy", kills::kill_policy),
     scenario("kill_unknown", kills::kill_unknown),
@@ -74,6 +77,7 @@ pub const ALL: &[Scenario] = &[
     scenario("no_resources", commands::no_resources),
     scenario("not_found_exec", commands::not_found_exec),
     scenario("not_found_shell", commands::not_found_shell),
+    scenario("oom", commands::oom),
     scenario("operation_feedback", operations::operation_feedback),
     unordered("pod_finish", groups::pod_finish),
     unordered("pod_kill_one", groups::pod_kill_one),

@@ -54,7 +54,7 @@ fn it_is_where_the_task_is_and_as_whom() {
     fixture.launch("c", asked);
     fixture.launched();
     fixture.line("c", "ns");
-    let line = "{ readlink /proc/self/ns/*; id -un; pwd; echo $MESOS_SANDBOX; ps -e | grep -c sleep; } > seen; \
+    let line = "{ readlink /proc/self/ns/*; id -un; pwd; echo $MESOS_SANDBOX; cat /proc/$(cat pid)/comm; } > seen; \
                 grep memory /proc/self/cgroup || cat /proc/self/cgroup; cat";
     let asked = Asked { user: Some("nobody".to_owned()), ..shell(line) };
     let end = enter(&fixture, "c", 1, asked, None).recv_timeout(PATIENCE);
@@ -63,7 +63,7 @@ fn it_is_where_the_task_is_and_as_whom() {
     let seen = fixture.read("c", "seen");
     let (namespaces, rest) = seen.split_at(fixture.read("c", "ns").len());
     assert_eq!(namespaces, fixture.read("c", "ns"));
-    assert_eq!(rest, format!("nobody\n{sandbox}\n{sandbox}\n1\n"));
+    assert_eq!(rest, format!("nobody\n{sandbox}\n{sandbox}\nsh\n"));
     // Its output goes where it is told, and it counts to the container.
     let said = fixture.read("c", "stderr");
     assert!(said.contains(&format!("{}/c", fixture.options.cgroups_root)), "{said}");

@@ -1,0 +1,201 @@
+//! Parts of a cluster that go and come back, with real processes: what schedulers see is what Mesos' schedulers saw.
+
+use anyhow::{Context, Result, ensure};
+use conformance::cluster::Cluster;
+use conformance::scheduler::{Framework, Log, Scheduler, text};
+use conformance::sequence::{self, Order};
+use conformance::tasks::{launch, task};
+use conformance::{operator, recording};
+use serde_json::{Value, json};
+
+/// As the recorded cluster was started: whoever does not answer is soon lost, and whoever comes back comes at once.
+const MASTER: &[&str] = &["--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=2"];
+const AGENT: &[&str] = &["--registration_backoff_factor=100ms"];
+
+/// Plays a scenario on a cluster of its own and compares with its recording.
+fn agrees_with_mesos(name: &str, play: impl FnOnce(&mut Cluster, &Log) -> Result<()>) {
+    // Another test's agent takes what is below a root of its own for left behind, while this one's is away.
+    let directory = tempfile::tempdir().unwrap();
+    let root = format!("--cgroups_root=meseta-test{}", directory.path().file_name().unwrap().display());
+    let flags: Vec<&str> = AGENT.iter().copied().chain([root.as_str()]).collect();
+    let mut cluster = Cluster::with_flags(1, MASTER, &flags).unwrap();
+    let log = Log::default();
+    let stuck = play(&mut cluster, &log).err().map(|error| format!("{error:#}"));
+    let recorded = recording::lines(recording::operation(name).expect("there is a recording")).unwrap();
+    let (expected, seen) = (comparable(&recorded), comparable(&log.entries()));
+    // An operator's answer and what schedulers hear of it come on connections of their own.
+    let order = if name == "mark_gone" { Order::OfEachSubject } else { Order::Total };
+    let differences = sequence::differences(&sequence::steps(&expected), &sequence::steps(&seen), order);
+    let lines: Vec<String> = seen.iter().map(ToString::to_string).collect();
+    assert!(
+        differences.is_empty() && stuck.is_none(),
+        "{stuck:?}\n{}\n\nseen:\n{}\n\nmaster:\n{}",
+        differences.join("\n"),
+        lines.join("\n"),
+        cluster.master.log()
+    );
+    for agent in &mut cluster.agents {
+        agent.kill();
+    }
+}
+
+/// What can be compared. The recorder waited for things that do not come; and an agent that was killed before an
+/// acknowledgement reached it tells the same again.
+fn comparable(log: &[Value]) -> Vec<Value> {
+    let mut told = Vec::new();
+    let first = |entry: &&Value| {
+        let uuid = &entry["update"]["status"]["uuid"];
+        let again = !uuid.is_null() && told.contains(uuid);
+        told.push(uuid.clone());
+        !again && entry["type"] != "(timeout)" && entry["type"] != "(completed)"
+    };
+    log.iter().filter(first).cloned().collect()
+}
+
+fn framework(failover_timeout: f64) -> Framework {
+    Framework::default().with("failover_timeout", json!(failover_timeout)).with("checkpoint", json!(true))
+}
+
+/// A scheduler with a running task `t`.
+fn running(cluster: &Cluster, log: &Log, framework: &Framework) -> Result<Scheduler> {
+    let mut scheduler = Scheduler::subscribe(&cluster.master.address, framework, log)?;
+    let offer = scheduler.offer()?;
+    scheduler.accept(&offer["id"], &[launch(&[task(&offer, "t", "sleep 100")])])?;
+    scheduler.running().context("the task does not run")?;
+    Ok(scheduler)
+}
+
+#[test]
+fn agent_lost() {
+    agrees_with_mesos("agent_lost", |cluster, log| {
+        let mut scheduler = running(cluster, log, &framework(0.0))?;
+        cluster.agents[0].kill();
+        scheduler.terminal().context("the task is not lost")?;
+        scheduler.wait("FAILURE", 5).context("the agent is not lost")?;
+        scheduler.end()
+    });
+}
+
+#[test]
+fn agent_lost_partition_aware() {
+    agrees_with_mesos("agent_lost_partition_aware", |cluster, log| {
+        let aware = framework(0.0).capable_of("PARTITION_AWARE");
+        let mut scheduler = running(cluster, log, &aware)?;
+        cluster.agents[0].kill();
+        scheduler.terminal().context("the task is not unreachable")?;
+        scheduler.wait("FAILURE", 5).context("the agent is not lost")?;
+        cluster.agents[0].restart()?;
+        scheduler.running().context("the task is not back")?;
+        scheduler.end()
+    });
+}
+
+#[test]
+fn mark_gone() {
+    agrees_with_mesos("mark_gone", |cluster, log| {
+        let aware = framework(0.0).capable_of("PARTITION_AWARE");
+        let mut scheduler = running(cluster, log, &aware)?;
+        let agent = cluster.master.get("/slaves")?["slaves"][0]["id"].clone();
+        let answer = operator::call(
+            &cluster.master.address,
+            "MARK_AGENT_GONE",
+            &json!({"agent_id": {"value": agent}}),
+        )?;
+        log.push(json!({"type": "(call)", "call": "MARK_AGENT_GONE", "status": answer.head.status}));
+        scheduler.update(&["TASK_GONE_BY_OPERATOR"], 20).context("the task is not gone")?;
+        scheduler.wait("FAILURE", 5).context("the agent is not lost")?;
+        scheduler.end()?;
+        // It was told to end, and may not come back.
+        cluster.agents[0].wait_until("told to end", |agent| agent.log().contains("marked gone")).or_else(
+            |error| {
+                ensure!(error.to_string().contains("marked gone"), "{error:#}");
+                Ok(())
+            },
+        )?;
+        cluster.agents[0].restart()?;
+        cluster.master.wait_until("asked by an agent that is gone", |master| {
+            let metrics = master.get("/metrics/snapshot").unwrap_or_default();
+            metrics["master/messages_reregister_slave"].as_f64() > Some(0.0)
+                || metrics["master/messages_register_slave"].as_f64() > Some(1.0)
+        })?;
+        let agents = cluster.master.get("/slaves")?["slaves"].clone();
+        ensure!(!agents.to_string().contains(&text(&agent)), "it is there again: {agents}");
+        Ok(())
+    });
+}
+
+#[test]
+fn master_restart() {
+    agrees_with_mesos("master_restart", |cluster, log| {
+        let mut first = running(cluster, log, &framework(600.0))?;
+        log.push(json!({"type": "(master killed)"}));
+        cluster.master.kill();
+        ensure!(first.wait_closed(5), "the stream stays open");
+        cluster.master.restart()?;
+        cluster.master.wait_until_healthy()?;
+        cluster.wait_for_agents(1)?;
+        let again = framework(600.0).with_id(&first.framework_id);
+        let mut second = Scheduler::subscribe(&cluster.master.address, &again, log)?;
+        second.call("RECONCILE", json!({"reconcile": {"tasks": []}}))?;
+        second.wait("UPDATE", 10).context("no answer")?;
+        second.kill("t")?;
+        second.terminal().context("the task is not killed")?;
+        second.end()?;
+        let metrics = cluster.master.get("/metrics/snapshot")?;
+        ensure!(metrics["master/slave_registrations"] == 0.0, "the agent was admitted anew");
+        Ok(())
+    });
+}
+
+#[test]
+fn framework_failover_timeout() {
+    agrees_with_mesos("framework_failover_timeout", |cluster, log| {
+        let first = running(cluster, log, &framework(3.0))?;
+        let id = first.framework_id.clone();
+        first.vanish();
+        let mut completed = Value::Null;
+        cluster.master.wait_until("rid of the framework", |master| {
+            completed = master.get("/state").unwrap_or_default()["completed_frameworks"].clone();
+            completed.as_array().is_some_and(|all| !all.is_empty())
+        })?;
+        ensure!(completed[0]["completed_tasks"][0]["state"] == "TASK_KILLED", "{completed}");
+        let again = framework(3.0).with_id(&id);
+        // It is refused, with an event and the end of the stream.
+        ensure!(Scheduler::subscribe(&cluster.master.address, &again, log).is_err(), "it is subscribed");
+        Ok(())
+    });
+}
+
+/// What only the registry can tell the next master.
+#[test]
+fn what_operators_have_set_outlives_the_master() {
+    let mut cluster = Cluster::with_flags(2, MASTER, AGENT).unwrap();
+    let address = cluster.master.address.clone();
+    let agents = cluster.master.get("/slaves").unwrap()["slaves"].clone();
+    let call = |kind: &str, fields: Value| {
+        let answer = operator::call(&address, kind, &fields).unwrap();
+        assert_eq!(answer.head.status, 200, "{kind}: {}", answer.text());
+    };
+    let id = |at: usize| json!({"value": agents[at]["id"]});
+    call("DEACTIVATE_AGENT", json!({"agent_id": id(0)}));
+    call("MARK_AGENT_GONE", json!({"agent_id": id(1)}));
+    call("UPDATE_WEIGHTS", json!({"weight_infos": [{"role": "web", "weight": 2.5}]}));
+    let quota = json!({"role": "web", "limits": {"cpus": {"value": 3}}});
+    call("UPDATE_QUOTA", json!({"quota_configs": [quota]}));
+
+    cluster.master.restart().unwrap();
+    cluster.master.wait_until_healthy().unwrap();
+    let deactivated = |master: &conformance::cluster::Server| {
+        let slaves = master.get("/slaves").unwrap_or_default()["slaves"].clone();
+        slaves.as_array().is_some_and(|all| all.len() == 1 && all[0]["id"] == agents[0]["id"])
+            && slaves[0]["deactivated"] == true
+    };
+    cluster.master.wait_until("joined by the deactivated agent", deactivated).unwrap();
+    let weights = cluster.master.get("/weights").unwrap();
+    assert_eq!(weights, json!([{"role": "web", "weight": 2.5}]));
+    let quota = operator::call(&address, "GET_QUOTA", &Value::Null).unwrap().text();
+    assert!(quota.contains("\"web\"") && quota.contains('3'), "{quota}");
+    let metrics = cluster.master.get("/metrics/snapshot").unwrap();
+    assert!(metrics["registrar/registry_size_bytes"].as_f64() > Some(0.0), "{metrics}");
+    assert!(metrics["registrar/state_fetch_ms"].is_number(), "{metrics}");
+}

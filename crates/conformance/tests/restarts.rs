@@ -1,0 +1,104 @@
+//! Agents that are killed and come back, as schedulers of Mesos saw it: `data/restarts` was recorded with the same
+//! launcher and isolators.
+
+use conformance::cluster::Cluster;
+use conformance::recording;
+use conformance::scheduler::{Framework, Log, Scheduler};
+use conformance::sequence::{self, Order};
+use conformance::tasks::{launch, task};
+use serde_json::{Value, json};
+
+/// The recorded agent's launcher and isolators; and a loss of the agent that is noticed within seconds.
+const AGENT: &[&str] = &[
+    "--launcher=linux",
+    "--isolation=cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux",
+    "--registration_backoff_factor=100ms",
+];
+const MASTER: &[&str] = &["--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=2"];
+
+/// A cluster, and a framework on it whose task `t` runs.
+fn running(checkpoint: bool, command: &str) -> (Cluster, Scheduler, Log) {
+    let directory = tempfile::tempdir().unwrap();
+    let name = directory.path().file_name().unwrap().to_string_lossy().into_owned();
+    let root = format!("--cgroups_root=meseta-test{name}");
+    let flags: Vec<&str> = AGENT.iter().copied().chain([root.as_str()]).collect();
+    let cluster = Cluster::with_flags(1, MASTER, &flags).unwrap();
+    let log = Log::default();
+    let framework = Framework::default().with("checkpoint", json!(checkpoint));
+    let mut scheduler = Scheduler::subscribe(&cluster.master.address, &framework, &log).unwrap();
+    let offer = scheduler.offer().unwrap();
+    scheduler.accept(&offer["id"], &[launch(&[task(&offer, "t", command)])]).unwrap();
+    scheduler.running().unwrap();
+    (cluster, scheduler, log)
+}
+
+/// Updates come at least once: when the agent is killed before it has written down an acknowledgement, the same one comes
+/// again. Neither side can help that, and it is chance whether it happens.
+fn once(log: &[Value]) -> Vec<Value> {
+    let mut seen: Vec<Value> = Vec::new();
+    let mut kept = log.to_vec();
+    kept.retain(|entry| {
+        let uuid = &entry["update"]["status"]["uuid"];
+        let again = !uuid.is_null() && seen.contains(uuid);
+        seen.push(uuid.clone());
+        !again
+    });
+    kept
+}
+
+fn assert_agrees(recorded: &str, log: &Log, change: impl FnOnce(&mut Vec<Value>)) {
+    let mut recorded = recording::lines(recorded).unwrap();
+    change(&mut recorded);
+    let (expected, seen) = (sequence::steps(&once(&recorded)), sequence::steps(&once(&log.entries())));
+    let differences = sequence::differences(&expected, &seen, Order::Total);
+    assert_eq!(differences, Vec::<String>::new(), "{:#?}", log.entries());
+}
+
+#[test]
+fn agent_restart_checkpoint() {
+    let (mut cluster, mut scheduler, log) = running(true, "sleep 3");
+    cluster.agents[0].restart().unwrap();
+    scheduler.terminal().unwrap();
+    scheduler.end().unwrap();
+    assert_agrees(include_str!("../data/restarts/agent_restart_checkpoint.jsonl"), &log, |_| {});
+    assert_eq!(cluster.leftovers(), []);
+}
+
+/// MESOS-7911: the task goes as soon as the agent does, and nothing of it is left when the agent is back.
+#[test]
+fn agent_restart_no_checkpoint() {
+    let (mut cluster, mut scheduler, log) = running(false, "sleep 100");
+    cluster.agents[0].restart().unwrap();
+    scheduler.terminal().unwrap();
+    cluster.wait_for_agents(1).unwrap();
+    scheduler.end().unwrap();
+    assert_agrees(include_str!("../data/restarts/agent_restart_no_checkpoint.jsonl"), &log, |_| {});
+    assert_eq!(cluster.leftovers(), []);
+}
+
+#[test]
+fn task_ends_while_agent_down() {
+    let (mut cluster, mut scheduler, log) = running(true, "sleep 1; exit 4");
+    cluster.agents[0].kill();
+    scheduler.terminal().unwrap();
+    scheduler.wait("FAILURE", 5).unwrap();
+    cluster.agents[0].restart().unwrap();
+    // The master says that the agent is back with the task, and the agent says how it ended.
+    scheduler.update(&["TASK_FAILED"], 20).unwrap();
+    scheduler.update(&["TASK_FAILED"], 20).unwrap();
+    scheduler.end().unwrap();
+    assert_agrees(include_str!("../data/restarts/task_ends_while_agent_down.jsonl"), &log, |recorded| {
+        // Mesos' executor is gone when its agent comes back, and with it how the task ended.
+        for entry in recorded.iter_mut() {
+            let status = &mut entry["update"]["status"];
+            if status["reason"] == "REASON_EXECUTOR_TERMINATED" {
+                let running = json!({"container_id": {"value": "c"}});
+                status["message"] = json!("Command exited with status 4");
+                status["source"] = json!("SOURCE_EXECUTOR");
+                status["container_status"] = running;
+                status.as_object_mut().unwrap().remove("reason");
+            }
+        }
+    });
+    assert_eq!(cluster.leftovers(), []);
+}

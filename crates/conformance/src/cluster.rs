@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::groups;
 use crate::http::{self, Request};
 use crate::scenarios::Target;
 use crate::{ports, processes};
@@ -191,6 +192,9 @@ impl Drop for Cluster {
         }
         self.master.kill();
         kill_all_in(self.directory.path());
+        for number in 0..self.agents_started {
+            groups::remove(&groups::root(self.directory.path(), number));
+        }
     }
 }
 
@@ -202,6 +206,8 @@ pub fn agent(master: &str, directory: &Path, number: usize, flags: &[&str]) -> R
         format!("--work_dir={}", work_dir.display()),
         "--resources=cpus:8;mem:8192;disk:20480;ports:[31000-32000]".to_owned(),
         "--attributes=rack:r1;zone:a".to_owned(),
+        // An agent takes what is below its root for left behind, and so would end the tasks of another that is away.
+        format!("--cgroups_root={}", groups::root(directory, number)),
     ];
     all.extend(flags.iter().map(|f| (*f).to_owned()));
     Server::start("agent", ports::free()?, &all, directory.join(format!("agent-{number}.log")))

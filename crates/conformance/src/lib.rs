@@ -10,6 +10,7 @@
 //! - [`cluster`]: the real binary started as a cluster of processes, for the tests.
 
 pub mod cluster;
+mod groups;
 pub mod http;
 pub mod libprocess;
 pub mod offers;

@@ -14,11 +14,7 @@ const AGENT: &[&str] = &["--registration_backoff_factor=100ms"];
 
 /// Plays a scenario on a cluster of its own and compares with its recording.
 fn agrees_with_mesos(name: &str, play: impl FnOnce(&mut Cluster, &Log) -> Result<()>) {
-    // Another test's agent takes what is below a root of its own for left behind, while this one's is away.
-    let directory = tempfile::tempdir().unwrap();
-    let root = format!("--cgroups_root=meseta-test{}", directory.path().file_name().unwrap().display());
-    let flags: Vec<&str> = AGENT.iter().copied().chain([root.as_str()]).collect();
-    let mut cluster = Cluster::with_flags(1, MASTER, &flags).unwrap();
+    let mut cluster = Cluster::with_flags(1, MASTER, AGENT).unwrap();
     let log = Log::default();
     let stuck = play(&mut cluster, &log).err().map(|error| format!("{error:#}"));
     let recorded = recording::lines(recording::operation(name).expect("there is a recording")).unwrap();

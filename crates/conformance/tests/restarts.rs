@@ -18,11 +18,7 @@ const MASTER: &[&str] = &["--agent_ping_timeout=1secs", "--max_agent_ping_timeou
 
 /// A cluster, and a framework on it whose task `t` runs.
 fn running(checkpoint: bool, command: &str) -> (Cluster, Scheduler, Log) {
-    let directory = tempfile::tempdir().unwrap();
-    let name = directory.path().file_name().unwrap().to_string_lossy().into_owned();
-    let root = format!("--cgroups_root=meseta-test{name}");
-    let flags: Vec<&str> = AGENT.iter().copied().chain([root.as_str()]).collect();
-    let cluster = Cluster::with_flags(1, MASTER, &flags).unwrap();
+    let cluster = Cluster::with_flags(1, MASTER, AGENT).unwrap();
     let log = Log::default();
     let framework = Framework::default().with("checkpoint", json!(checkpoint));
     let mut scheduler = Scheduler::subscribe(&cluster.master.address, &framework, &log).unwrap();

@@ -26,6 +26,8 @@ pub struct Server {
     command: Command,
     child: Child,
     log: PathBuf,
+    /// The root of its containers' control groups, which goes with it.
+    groups: Option<String>,
 }
 
 impl Server {
@@ -36,7 +38,7 @@ impl Server {
         command.arg(subcommand).args(["--ip=127.0.0.1", &format!("--port={port}")]).args(flags);
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let child = spawn(&mut command)?;
-        Ok(Self { address: format!("127.0.0.1:{port}"), command, child, log })
+        Ok(Self { address: format!("127.0.0.1:{port}"), command, child, log, groups: None })
     }
 
     /// Ends it as `kill -9` does and starts it again as it was.
@@ -105,6 +107,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+        if let Some(root) = &self.groups {
+            groups::remove(root);
+        }
     }
 }
 
@@ -192,25 +197,26 @@ impl Drop for Cluster {
         }
         self.master.kill();
         kill_all_in(self.directory.path());
-        for number in 0..self.agents_started {
-            groups::remove(&groups::root(self.directory.path(), number));
-        }
     }
 }
 
 /// Starts an agent in `directory`, the `number`th there, without waiting for it.
 pub fn agent(master: &str, directory: &Path, number: usize, flags: &[&str]) -> Result<Server> {
     let work_dir = directory.join(format!("agent-{number}"));
+    let root = groups::root(directory, number);
     let mut all = vec![
         format!("--master={master}"),
         format!("--work_dir={}", work_dir.display()),
         "--resources=cpus:8;mem:8192;disk:20480;ports:[31000-32000]".to_owned(),
         "--attributes=rack:r1;zone:a".to_owned(),
         // An agent takes what is below its root for left behind, and so would end the tasks of another that is away.
-        format!("--cgroups_root={}", groups::root(directory, number)),
+        format!("--cgroups_root={root}"),
     ];
     all.extend(flags.iter().map(|f| (*f).to_owned()));
-    Server::start("agent", ports::free()?, &all, directory.join(format!("agent-{number}.log")))
+    let log = directory.join(format!("agent-{number}.log"));
+    let mut agent = Server::start("agent", ports::free()?, &all, log)?;
+    agent.groups = Some(root);
+    Ok(agent)
 }
 
 /// Ends what a test that failed has left in its sandboxes: an agent that was killed can no longer do it.

@@ -1,16 +1,17 @@
 //! The store in a real etcd: what every store does, and what happens when members and connections fail.
 
+#[path = "services/leaders.rs"]
+mod leaders;
 mod services;
 mod suite;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use leaders::{a_leader_is_cut_off, elected, sees, sees_nothing, write};
 use services::etcd::{Certificates, Etcd};
 use services::proxy::Proxy;
-use store::kv::{
-    Candidacy, EtcdStore, Expect, Fence, KeyValue, KvError, Observed, Observer, Options, Standing,
-};
+use store::kv::{EtcdStore, KeyValue, KvError, Options, Standing};
 use suite::{Service, play, soon};
 
 /// Short, so that a test need not wait long for a lease's end.
@@ -42,46 +43,12 @@ async fn etcd_does_what_a_store_must() {
     play(Prefixes(Etcd::start())).await;
 }
 
-async fn elected(candidacy: &mut Candidacy) -> Fence {
-    soon("an election", candidacy.elected()).await.expect("elected")
-}
-
-async fn sees(observer: &mut Observer, leader: &str) {
-    let wanted = |seen: &Observed| seen.leader().is_some_and(|found| found.value == leader.as_bytes());
-    soon(leader, observer.when(wanted)).await;
-}
-
-async fn sees_nothing(observer: &mut Observer) {
-    soon("no contact", observer.when(|seen| matches!(seen, Observed::Unavailable { .. }))).await;
-}
-
-async fn write(store: &dyn KeyValue, value: &str, fence: Option<&Fence>) -> Result<(), KvError> {
-    store.put("t/a", value, Expect::Anything, fence).await.map(drop)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
     let server = Etcd::start();
     let proxy = Proxy::to(server.address()).await;
     let (far, near) = (client(&proxy.address().to_string()), client(&server.address().to_string()));
-    let mut first = far.campaign("json.info", b"far".to_vec());
-    let old = elected(&mut first).await;
-    write(&*far, "far", Some(&old)).await.expect("a leader's write");
-    let mut second = near.campaign("json.info", b"near".to_vec());
-    let mut seen_far = far.observe("json.info");
-    sees(&mut seen_far, "far").await;
-
-    proxy.cut();
-    let reason = soon("the leader knows by itself", first.lost()).await;
-    assert_eq!(reason, "the session is over");
-    sees_nothing(&mut seen_far).await;
-    let new = elected(&mut second).await;
-    write(&*near, "near", Some(&new)).await.expect("the new leader's write");
-
-    proxy.mend();
-    sees(&mut seen_far, "near").await;
-    let late = write(&*far, "late", Some(&old)).await;
-    assert_eq!(late, Err(KvError::Fenced { election: "json.info".to_owned(), epoch: old.epoch() }));
+    a_leader_is_cut_off(far, near, proxy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

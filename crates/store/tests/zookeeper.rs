@@ -1,16 +1,17 @@
 //! The store in a real ZooKeeper: what every store does, and what happens when servers and connections fail.
 
+#[path = "services/leaders.rs"]
+mod leaders;
 mod services;
 mod suite;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use leaders::{a_leader_is_cut_off, elected, sees, sees_nothing, write};
 use services::proxy::Proxy;
 use services::zookeeper::ZooKeeper;
-use store::kv::{
-    Candidacy, Expect, Fence, KeyValue, KvError, Observed, Observer, Options, Standing, ZooKeeperStore,
-};
+use store::kv::{KeyValue, KvError, Options, Standing, ZooKeeperStore};
 use suite::{Service, play, soon};
 
 /// Short, so that a test need not wait long for a session's end.
@@ -47,53 +48,12 @@ async fn zookeeper_does_what_a_store_must() {
     play(Paths(ZooKeeper::start())).await;
 }
 
-async fn elected(candidacy: &mut Candidacy) -> Fence {
-    soon("an election", candidacy.elected()).await.expect("elected")
-}
-
-async fn sees(observer: &mut Observer, leader: &str) {
-    let wanted = |seen: &Observed| seen.leader().is_some_and(|found| found.value == leader.as_bytes());
-    soon(leader, observer.when(wanted)).await;
-}
-
-async fn sees_nothing(observer: &mut Observer) {
-    soon("no contact", observer.when(|seen| matches!(seen, Observed::Unavailable { .. }))).await;
-}
-
-async fn write(store: &dyn KeyValue, value: &str, fence: Option<&Fence>) -> Result<(), KvError> {
-    store.put("t/a", value, Expect::Anything, fence).await.map(drop)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
     let server = ZooKeeper::start();
     let proxy = Proxy::to(server.address()).await;
     let (far, near) = (client(&proxy.address().to_string(), "m"), alone(&server, "m"));
-    let mut first = far.campaign("json.info", b"far".to_vec());
-    let old = elected(&mut first).await;
-    write(&*far, "far", Some(&old)).await.expect("a leader's write");
-    let mut second = near.campaign("json.info", b"near".to_vec());
-    let (mut seen_far, mut seen_near) = (far.observe("json.info"), near.observe("json.info"));
-    sees(&mut seen_far, "far").await;
-    sees(&mut seen_near, "far").await;
-
-    proxy.cut();
-    let reason = soon("the leader knows by itself", first.lost()).await;
-    assert_eq!(reason, "the session is over");
-    sees_nothing(&mut seen_far).await;
-    let new = elected(&mut second).await;
-    assert!(new.epoch() > old.epoch());
-    sees(&mut seen_near, "near").await;
-    write(&*near, "near", Some(&new)).await.expect("the new leader's write");
-
-    proxy.mend();
-    sees(&mut seen_far, "near").await;
-    let late = write(&*far, "late", Some(&old)).await;
-    assert_eq!(late, Err(KvError::Fenced { election: "json.info".to_owned(), epoch: old.epoch() }));
-    // It stands again, behind the one that leads now.
-    let mut again = far.campaign("json.info", b"again".to_vec());
-    drop(second);
-    elected(&mut again).await;
+    a_leader_is_cut_off(far, near, proxy).await;
 }
 
 /// What is cut for less than a session lasts deposes nobody.

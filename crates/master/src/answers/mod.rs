@@ -88,6 +88,7 @@ pub(crate) struct Answers {
 #[derive(Default)]
 struct Kept {
     lists: Lists,
+    /// When it was asked for last; nothing while nothing is kept.
     asked: Option<Instant>,
 }
 
@@ -107,27 +108,32 @@ impl Answers {
             async move {
                 let snapshot = master.snapshot().await?;
                 let identity = master.identity.clone();
-                let asked = Arc::clone(&kept);
+                let used = Arc::clone(&kept);
                 let made = master.blocking(move || {
-                    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                    kept.asked = Some(Instant::now());
-                    question.answer(&identity, &snapshot, &mut kept.lists)
+                    let mut kept = used.lock().unwrap_or_else(PoisonError::into_inner);
+                    let first = kept.asked.replace(Instant::now()).is_none();
+                    (question.answer(&identity, &snapshot, &mut kept.lists), first)
                 });
-                let made = made.await;
-                tokio::spawn(forget(asked));
-                made
+                let (answer, first) = made.await?;
+                if first {
+                    tokio::spawn(forget(kept));
+                }
+                Ok(answer)
             }
         };
         flight.join(make).await
     }
 }
 
-/// Frees what is kept if nobody has asked for a while.
+/// Frees what is kept once nobody has asked for a while. There is one of these as long as something is kept.
 async fn forget(kept: Arc<Mutex<Kept>>) {
-    tokio::time::sleep(KEPT).await;
-    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.asked.is_some_and(|asked| asked.elapsed() >= KEPT) {
-        *kept = Kept::default();
+    loop {
+        tokio::time::sleep(KEPT).await;
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.asked.is_none_or(|asked| asked.elapsed() >= KEPT) {
+            *kept = Kept::default();
+            return;
+        }
     }
 }
 

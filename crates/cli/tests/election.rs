@@ -14,10 +14,10 @@ use services::etcd::Etcd;
 use services::process::{Process, ask, free_port};
 use services::zookeeper::ZooKeeper;
 use tempfile::TempDir;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout_at};
 
-/// How long anything may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a whole test may take on a loaded machine, so that it says itself what it waited for, and does not hang.
+const PATIENCE: Duration = Duration::from_secs(100);
 const TASKS: usize = 10;
 
 /// A master or an agent.
@@ -32,12 +32,30 @@ struct Cluster {
     masters: Vec<Server>,
     agents: Vec<Server>,
     directory: TempDir,
+    deadline: Instant,
+}
+
+/// What a failure needs to be understood.
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for server in self.masters.iter().chain(&self.agents) {
+                eprintln!("{}:\n{}", server.address, server.process.said());
+            }
+        }
+    }
 }
 
 impl Cluster {
     fn start(url: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut cluster = Self { url: url.to_owned(), masters: Vec::new(), agents: Vec::new(), directory };
+        let mut cluster = Self {
+            url: url.to_owned(),
+            masters: Vec::new(),
+            agents: Vec::new(),
+            directory,
+            deadline: Instant::now() + PATIENCE,
+        };
         for number in 0..3 {
             let master = cluster.server("master", number, &[&format!("--zk={url}"), "--quorum=2"]);
             cluster.masters.push(master);
@@ -75,7 +93,7 @@ impl Cluster {
 
     /// Waits until those masters that answer agree about the leader; its number.
     async fn leader(&self, except: Option<usize>) -> usize {
-        eventually("the masters agree", async || {
+        self.eventually("the masters agree", async || {
             let mut found = None;
             for master in &self.masters {
                 let Ok(answer) = get(master.address, "/redirect").await else { continue };
@@ -94,7 +112,7 @@ impl Cluster {
     /// Waits until the leader knows all agents and all tasks as running.
     async fn whole(&self) {
         let operator = Operator::new(self.masters());
-        eventually("all agents and tasks are known", async || {
+        self.eventually("all agents and tasks are known", async || {
             let agents = operator.agents().await.ok()?.agents.iter().filter(|agent| agent.active).count();
             let tasks = operator.tasks().await.ok()?.tasks;
             let running = tasks.iter().filter(|task| task.state() == TaskState::TaskRunning).count();
@@ -102,16 +120,25 @@ impl Cluster {
         })
         .await;
     }
-}
 
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        sleep(Duration::from_millis(100)).await;
+    /// Looks again and again until something is found.
+    async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let looking = async {
+            loop {
+                if let Some(found) = look().await {
+                    return found;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        self.in_time(what, looking).await
+    }
+
+    /// Waits for something as long as the test may take.
+    async fn in_time<T>(&self, what: &str, awaited: impl Future<Output = T>) -> T {
+        let started = Instant::now();
+        let found = timeout_at(self.deadline.into(), awaited).await;
+        found.unwrap_or_else(|_| panic!("not in time, after {:?}: {what}", started.elapsed()))
     }
 }
 
@@ -173,9 +200,9 @@ impl Running {
 
     /// The next event, which must not be the end of a task.
     async fn event(&mut self) -> Event {
-        let event = timeout(PATIENCE, self.scheduler.next_event()).await.expect("an event in time");
-        let event = event.expect("the scheduler goes on");
+        let event = self.scheduler.next_event().await.expect("the scheduler goes on");
         match &event {
+            Event::Disconnected { reason } => eprintln!("the scheduler is disconnected: {reason}"),
             Event::Error(message) => panic!("{message}"),
             Event::Update(status) => {
                 let alive = [TaskState::TaskStaging, TaskState::TaskStarting, TaskState::TaskRunning];
@@ -231,37 +258,39 @@ async fn stands_by(cluster: &Cluster, standby: usize, leader: usize) {
 /// Kills the leader, lets it come back, pauses the next one and lets that come back.
 async fn fail_over(mut cluster: Cluster) {
     let first = cluster.leader(None).await;
-    let mut running = Running::start(cluster.masters()).await;
+    let mut running = cluster.in_time("the tasks run", Running::start(cluster.masters())).await;
     cluster.whole().await;
     for standby in (0..3).filter(|number| *number != first) {
         stands_by(&cluster, standby, first).await;
     }
 
     cluster.masters[first].process.kill();
-    running.moved().await;
+    cluster.in_time("the framework has another master", running.moved()).await;
     let second = cluster.leader(Some(first)).await;
     cluster.whole().await;
-    running.offered().await;
+    cluster.in_time("an offer of the new master", running.offered()).await;
     cluster.masters[first].process.start();
-    eventually("the killed master is back", async || {
-        get(cluster.masters[first].address, "/health").await.ok()
-    })
-    .await;
+    cluster
+        .eventually("the killed master is back", async || {
+            get(cluster.masters[first].address, "/health").await.ok()
+        })
+        .await;
     assert_eq!(cluster.leader(None).await, second, "it is a standby");
     stands_by(&cluster, first, second).await;
 
     cluster.masters[second].process.pause();
-    running.moved().await;
+    cluster.in_time("the framework has another master", running.moved()).await;
     cluster.whole().await;
-    running.offered().await;
+    cluster.in_time("an offer of the new master", running.offered()).await;
     cluster.masters[second].process.go_on();
     let third = cluster.leader(Some(second)).await;
-    eventually("the paused master begins anew as a standby", async || {
-        let answer = get(cluster.masters[second].address, "/redirect").await.ok()?;
-        let leader = format!("//{}", cluster.masters[third].address);
-        (header(&answer, "location") == Some(&*leader)).then_some(())
-    })
-    .await;
+    cluster
+        .eventually("the paused master begins anew as a standby", async || {
+            let answer = get(cluster.masters[second].address, "/redirect").await.ok()?;
+            let leader = format!("//{}", cluster.masters[third].address);
+            (header(&answer, "location") == Some(&*leader)).then_some(())
+        })
+        .await;
     stands_by(&cluster, second, third).await;
     cluster.whole().await;
 

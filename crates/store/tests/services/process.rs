@@ -64,14 +64,18 @@ impl Process {
         assert!(sent.success());
     }
 
+    /// What it has said so far.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// Waits until `asked` says that it is ready; fails with the log if it ends before.
     pub(crate) fn ready(&mut self, asked: impl Fn() -> io::Result<bool>) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while !asked().unwrap_or(false) {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("a status"));
             if ended.is_some() || Instant::now() > deadline {
-                let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-                panic!("{:?} is not ready ({ended:?}): {log}", self.arguments);
+                panic!("{:?} is not ready ({ended:?}): {}", self.arguments, self.said());
             }
             std::thread::sleep(Duration::from_millis(50));
         }

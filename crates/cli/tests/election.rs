@@ -306,9 +306,12 @@ async fn fail_over(mut cluster: Cluster) {
 async fn masters_on_zookeeper_fail_over_and_no_task_is_lost() {
     let zookeeper = ZooKeeper::start();
     let cluster = Cluster::start(&format!("zk://{}/mesos", zookeeper.address()));
-    cluster.leader(None).await;
-    let nodes = zookeeper.says("dump");
-    assert_eq!(nodes.matches("/mesos/json.info_000000000").count(), 3, "{nodes}");
+    cluster
+        .eventually("all masters are candidates", async || {
+            let nodes = zookeeper.says("dump");
+            (nodes.matches("/mesos/json.info_000000000").count() == 3).then_some(())
+        })
+        .await;
     fail_over(cluster).await;
 }
 

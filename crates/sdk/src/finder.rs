@@ -42,20 +42,25 @@ impl Finder {
                 listed.cloned().ok_or_else(|| "no master is named".to_owned())
             }
             Self::Service { detector, epoch } => {
-                let leader = tokio::time::timeout(PATIENCE, detector.leader()).await;
-                match (leader, detector.now()) {
-                    (Ok(info), now) => {
-                        if let Detected::Leader { epoch: found, .. } = now {
-                            *epoch = Some(found);
-                        }
+                match tokio::time::timeout(PATIENCE, detector.leader()).await {
+                    Ok((found, info)) => {
+                        *epoch = Some(found);
                         Address::parse(&masters::address(&info), DEFAULT_MASTER_PORT)
                             .map_err(|error| error.to_string())
                     }
-                    (Err(_), Detected::Unknown { reason }) => Err(reason),
-                    (Err(_), _) => Err("no master leads".to_owned()),
+                    Err(_) => Err(match detector.now() {
+                        Detected::Unknown { reason } => reason,
+                        Detected::Leader { .. } | Detected::Nobody => "no master leads".to_owned(),
+                    }),
                 }
             }
         }
+    }
+
+    /// Whether a master that stands by knows better who leads. Not where a service says it: such a master may learn later
+    /// than we that its leader is gone, and would send us to one that never answers.
+    pub(crate) fn takes_hints(&self) -> bool {
+        matches!(self, Self::Listed(_))
     }
 
     /// Waits until another one leads than the one named last. That none is known is no reason to leave one that answers.

@@ -111,12 +111,12 @@ impl Detector {
         Detected::of(self.observer.when(|seen| *seen != Observed::Asking).await)
     }
 
-    /// Waits until a master leads.
-    pub async fn leader(&mut self) -> MasterInfo {
+    /// Waits until a master leads: which one, with what tells it apart from others.
+    pub async fn leader(&mut self) -> (u64, MasterInfo) {
         loop {
             let seen = self.observer.when(|seen| seen.leader().is_some()).await;
-            if let Detected::Leader { info, .. } = Detected::of(seen) {
-                return *info;
+            if let Detected::Leader { epoch, info } = Detected::of(seen) {
+                return (epoch, *info);
             }
             self.observer.next().await;
         }

@@ -8,7 +8,7 @@ mod suite;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leaders::{a_leader_is_cut_off, elected, sees, sees_nothing, write};
+use leaders::{a_leader_is_cut_off, a_leader_stands_still, elected, sees, sees_nothing, write};
 use services::etcd::{Certificates, Etcd};
 use services::proxy::Proxy;
 use store::kv::{EtcdStore, KeyValue, KvError, Options, Standing};
@@ -49,6 +49,12 @@ async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
     let proxy = Proxy::to(server.address()).await;
     let (far, near) = (client(&proxy.address().to_string()), client(&server.address().to_string()));
     a_leader_is_cut_off(far, near, proxy).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_stood_still_leads_no_more() {
+    let server = Etcd::start();
+    a_leader_stands_still(client(&server.address().to_string()), 4 * SESSION).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

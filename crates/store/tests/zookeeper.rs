@@ -8,7 +8,7 @@ mod suite;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leaders::{a_leader_is_cut_off, elected, sees, sees_nothing, write};
+use leaders::{a_leader_is_cut_off, a_leader_stands_still, elected, sees, sees_nothing, write};
 use services::proxy::Proxy;
 use services::zookeeper::ZooKeeper;
 use store::kv::{KeyValue, KvError, Options, Standing, ZooKeeperStore};
@@ -54,6 +54,12 @@ async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
     let proxy = Proxy::to(server.address()).await;
     let (far, near) = (client(&proxy.address().to_string(), "m"), alone(&server, "m"));
     a_leader_is_cut_off(far, near, proxy).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_stood_still_leads_no_more() {
+    let server = ZooKeeper::start();
+    a_leader_stands_still(alone(&server, "m"), 4 * SESSION).await;
 }
 
 /// What is cut for less than a session lasts deposes nobody.

@@ -111,6 +111,8 @@ impl Candidate {
         loop {
             tokio::select! {
                 elected = candidacy.elected() => {
+                    // Whoever led before does no longer, and may never answer again.
+                    leadership.follow(None);
                     let fence = elected.map_err(|error| describe(&error))?;
                     return Ok(Term { store: Arc::clone(store), fence });
                 }
@@ -134,7 +136,8 @@ fn follow(leadership: &Leadership, own: &MasterInfo, detected: Detected) {
     match detected {
         // What this address left behind when it led before: it will be gone when its session ends.
         Detected::Leader { info, .. } if info.pid == own.pid && info.id != own.id => leadership.follow(None),
-        Detected::Leader { info, .. } if info.id == own.id => {}
+        // It is about to lead.
+        Detected::Leader { info, .. } if info.id == own.id => leadership.follow(None),
         Detected::Leader { info, .. } => {
             tracing::info!("the leading master is {} at {}", info.id, masters::address(&info));
             leadership.follow(Some(info));

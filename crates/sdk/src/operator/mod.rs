@@ -11,6 +11,7 @@ use http::StatusCode;
 use proto::v1::{agent, master};
 use proto::{Described, Message};
 use tokio::sync::{Mutex, OnceCell};
+use tokio::time::{Instant, sleep};
 
 pub use crate::http::exchange::ExchangeError;
 pub use explain::Explanation;
@@ -27,6 +28,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest answer taken; the state of a cluster of ten thousand agents fits.
 const MAX_ANSWER: usize = 1 << 30;
 const MAX_REDIRECTS: usize = 4;
+/// How long a master that a service names may take to lead, or the service to name another one.
+const ELECTION: Duration = Duration::from_secs(15);
+/// Pause before it is asked again.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +84,15 @@ impl OperatorError {
         match self {
             Self::Refused { status, .. } => Some(*status),
             _ => None,
+        }
+    }
+
+    /// Whether nothing was done, and it may work when the masters have a leader again.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::NoLeader { .. } | Self::Exchange(ExchangeError::Connect { .. }) => true,
+            Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
+            Self::Exchange(_) | Self::Unreadable { .. } | Self::Undetected { .. } => false,
         }
     }
 }
@@ -203,11 +217,34 @@ impl Operator {
             .map_err(|reason| OperatorError::Undetected { masters: self.servers.clone(), reason })
     }
 
-    /// Asks the servers in turn, following a standby master to its leader. The last trouble is what is told.
+    /// Asks until a master answers that leads. Where a service names it, it may not know that itself yet, or be gone
+    /// without the service knowing, and so is given some time.
     async fn follow(
         &self,
         what: &str,
         request: impl Fn(&Address) -> Result<http::Request<http_body_util::Full<Bytes>>, ExchangeError>,
+    ) -> Result<(Address, Bytes), OperatorError> {
+        let until = Instant::now() + ELECTION;
+        loop {
+            match self.follow_once(what, &request).await {
+                Err(error)
+                    if self.servers.service().is_some()
+                        && error.may_pass()
+                        && Instant::now() + PAUSE < until =>
+                {
+                    tracing::debug!("asking again: {error}");
+                    sleep(PAUSE).await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    /// Asks the servers in turn, following a standby master to its leader. The last trouble is what is told.
+    async fn follow_once(
+        &self,
+        what: &str,
+        request: &impl Fn(&Address) -> Result<http::Request<http_body_util::Full<Bytes>>, ExchangeError>,
     ) -> Result<(Address, Bytes), OperatorError> {
         let mut trouble = OperatorError::NoLeader { masters: self.servers.clone() };
         for server in &self.find().await? {
@@ -228,6 +265,9 @@ impl Operator {
                 }
                 if answer.status != StatusCode::TEMPORARY_REDIRECT {
                     return settle(what, answer).await;
+                }
+                if self.servers.service().is_some() {
+                    break; // What the service says is newer.
                 }
                 let location = answer.headers.get(http::header::LOCATION).and_then(|l| l.to_str().ok());
                 match location.and_then(Address::from_location) {

@@ -114,13 +114,21 @@ impl Driver {
             Err(reason) => return End::Retry(reason),
         };
         for _ in 0..=MAX_REDIRECTS {
-            let answer = match self.ask(&master).await {
-                Ok(answer) => answer,
-                Err(error) => return End::Retry(chain(&error)),
+            let call = self.settings.encoding.encode(&self.subscribe_call());
+            let answer = tokio::select! {
+                answer = ask(&master, self.settings.encoding, call) => match answer {
+                    Ok(answer) => answer,
+                    Err(error) => return End::Retry(chain(&error)),
+                },
+                // One that is gone without a word would be waited for in vain.
+                () = self.finder.moved() => return End::Retry(format!("{master}: another master leads now")),
             };
             let status = answer.status;
             match status {
                 StatusCode::OK => return self.follow(master, answer).await,
+                StatusCode::TEMPORARY_REDIRECT if !self.finder.takes_hints() => {
+                    return End::Retry(format!("{master} does not lead yet"));
+                }
                 StatusCode::TEMPORARY_REDIRECT => match leader(&answer) {
                     Some(leader) => master = leader,
                     None => return End::Retry(format!("{master} does not know the leading master")),
@@ -137,12 +145,6 @@ impl Driver {
             }
         }
         End::Retry(format!("the masters point to each other, at last to {master}"))
-    }
-
-    async fn ask(&self, master: &Address) -> Result<Answer, ExchangeError> {
-        let body = self.settings.encoding.encode(&self.subscribe_call());
-        let request = exchange::post(master, PATH, self.settings.encoding, None, body)?;
-        exchange::within(SUBSCRIBE_TIMEOUT, master, exchange::send(master, request)).await
     }
 
     fn subscribe_call(&self) -> Call {
@@ -245,6 +247,11 @@ impl Driver {
         };
         Pipe::start(connection.master.clone(), &head, self.failures.clone())
     }
+}
+
+async fn ask(master: &Address, encoding: Encoding, call: Vec<u8>) -> Result<Answer, ExchangeError> {
+    let request = exchange::post(master, PATH, encoding, None, call)?;
+    exchange::within(SUBSCRIBE_TIMEOUT, master, exchange::send(master, request)).await
 }
 
 /// One subscription.

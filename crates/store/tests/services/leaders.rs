@@ -1,6 +1,7 @@
 //! What candidates and leaders live through when connections fail, whatever the service.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use store::kv::{Candidacy, Expect, Fence, KeyValue, KvError, Observed, Observer};
 
@@ -54,4 +55,19 @@ pub(crate) async fn a_leader_is_cut_off(far: Arc<dyn KeyValue>, near: Arc<dyn Ke
     let mut again = far.campaign(ELECTION, b"again".to_vec());
     drop(second);
     elected(&mut again).await;
+}
+
+/// A process that stood still for longer than its session lasts leads nothing any more, whatever it sees first when it goes
+/// on: the end of the session, or that a question is refused. Many elections, as chance decides which. The test's runtime
+/// must have one thread.
+pub(crate) async fn a_leader_stands_still(store: Arc<dyn KeyValue>, longer: Duration) {
+    let mut candidacies: Vec<Candidacy> =
+        (0..16).map(|number| store.campaign(&format!("e{number}"), b"it".to_vec())).collect();
+    for candidacy in &mut candidacies {
+        elected(candidacy).await;
+    }
+    std::thread::sleep(longer);
+    for candidacy in &mut candidacies {
+        assert_eq!(soon("the leader knows", candidacy.lost()).await, "the session is over");
+    }
 }

@@ -1,6 +1,7 @@
 //! Elections: keys that belong to leases, of which the oldest leads. A fence is such a key's age: while it is there, its
 //! lease lives, and no other is older.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::Shared;
 use super::call::{Kind, PAUSE};
@@ -53,26 +54,42 @@ impl Candidate {
                 Ok(lease) => lease,
                 Err(error) => return Standing::Refused(error),
             };
-            if self.place.as_ref().is_none_or(|(_, of)| *of != lease) {
-                // A name of its own, so that a put that is repeated is no second candidate.
-                let number = self.shared.candidates.fetch_add(1, Ordering::Relaxed);
-                let name = format!("{}/{}/{lease}-{number}", self.shared.prefix, self.election);
-                self.place = Some((name, lease.clone()));
-            }
-            let shared = Arc::clone(&self.shared);
+            // A name of its own, so that a put that is repeated is no second candidate.
+            let number = self.shared.candidates.fetch_add(1, Ordering::Relaxed);
+            let name = format!("{}/{}/{lease}-{number}", self.shared.prefix, self.election);
+            self.place = Some((name.clone(), lease.clone()));
+            // Whatever fails or is waited for under a lease: when it is over, so is what was won by it.
             let end = tokio::select! {
-                () = shared.lease.over(&lease) => Ok(()),
-                end = self.serve(value, tell) => end,
+                biased;
+                () = self.shared.lease.over(&lease) => None,
+                end = self.persist(&name, &lease, value, tell) => Some(end),
             };
-            let led = matches!(&*tell.borrow(), Standing::Leading(_));
             match end {
-                Ok(()) if led => return Standing::Lost { reason: "the session is over".to_owned() },
-                Ok(()) => {}
-                Err(Trouble::Gone) => return Standing::Lost { reason: "its key was removed".to_owned() },
-                Err(Trouble::Error(refused @ KvError::Denied { .. })) if !led => {
+                Some(end) => return end,
+                None if leads(tell) => {
+                    return Standing::Lost { reason: "the session is over".to_owned() };
+                }
+                None => info!("{} lost its lease while it waited, and stands again", self.election),
+            }
+        }
+    }
+
+    /// Stands under one lease, through all trouble that may pass while it lasts.
+    async fn persist(
+        &self,
+        place: &str,
+        lease: &str,
+        value: &[u8],
+        tell: &watch::Sender<Standing>,
+    ) -> Standing {
+        loop {
+            let Err(trouble) = self.stay(place, lease, value, tell).await;
+            match trouble {
+                Trouble::Gone => return Standing::Lost { reason: "its key was removed".to_owned() },
+                Trouble::Error(refused @ KvError::Denied { .. }) if !leads(tell) => {
                     return Standing::Refused(refused);
                 }
-                Err(Trouble::Error(error)) => {
+                Trouble::Error(error) => {
                     warn!("candidate for {}: {error}", self.election);
                     sleep(PAUSE).await;
                 }
@@ -80,8 +97,14 @@ impl Candidate {
         }
     }
 
-    async fn serve(&self, value: &[u8], tell: &watch::Sender<Standing>) -> Result<(), Trouble> {
-        let Some((place, lease)) = &self.place else { return Ok(()) };
+    /// Stands; ends only with trouble.
+    async fn stay(
+        &self,
+        place: &str,
+        lease: &str,
+        value: &[u8],
+        tell: &watch::Sender<Standing>,
+    ) -> Result<Infallible, Trouble> {
         self.enter(place, lease, value).await?;
         let prefix = prefix(&self.shared, &self.election);
         loop {
@@ -90,7 +113,7 @@ impl Candidate {
             let position = all.kvs.iter().position(|pair| own(&pair)).ok_or(Trouble::Gone)?;
             if position == 0 && matches!(&*tell.borrow(), Standing::Waiting) {
                 let epoch = all.kvs.first().map_or(0, |pair| pair.create_revision);
-                let fence = Fence { election: self.election.clone(), epoch, place: place.clone() };
+                let fence = Fence { election: self.election.clone(), epoch, place: place.to_owned() };
                 tell.send_replace(Standing::Leading(fence));
             }
             news(&self.shared, &prefix, all.header.revision).await;
@@ -120,6 +143,10 @@ impl Candidate {
             () = self.shared.lease.over(&lease) => {}
         }
     }
+}
+
+fn leads(tell: &watch::Sender<Standing>) -> bool {
+    matches!(&*tell.borrow(), Standing::Leading(_))
 }
 
 enum Trouble {

@@ -1,6 +1,7 @@
 //! Elections as Mesos' masters hold them: sequential ephemeral nodes `<election>_NNNNNNNNNN` below the path, of which the
 //! lowest leads. A fence is the node itself: while it is there its session lives, and no other is the lowest.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,23 +49,39 @@ struct Candidate {
 impl Candidate {
     async fn run(&mut self, value: &[u8], tell: &watch::Sender<Standing>) -> Standing {
         loop {
-            let (client, session) = self.shared.session.connected().await;
-            if session != self.session {
-                (self.session, self.node) = (session, None);
-            }
-            let over = Arc::clone(&self.shared);
-            let result = tokio::select! {
-                () = over.session.over(session) => Ok(()),
-                result = self.serve(&client, value, tell) => result,
+            let session = self.shared.session.connected().await.1;
+            (self.session, self.node) = (session, None);
+            let shared = Arc::clone(&self.shared);
+            // Whatever fails or is waited for in a session: when it is over, so is what was won in it.
+            let end = tokio::select! {
+                biased;
+                () = shared.session.over(session) => None,
+                end = self.persist(session, value, tell) => Some(end),
             };
-            let led = matches!(&*tell.borrow(), Standing::Leading(_));
-            match result {
-                Ok(()) if led => return Standing::Lost { reason: "the session is over".to_owned() },
-                Ok(()) => info!("{} lost its session while it waited, and stands again", self.election),
-                Err(Trouble::Gone) => return Standing::Lost { reason: "its node was removed".to_owned() },
-                Err(Trouble::Error(error)) => match self.shared.session.error(&error) {
+            match end {
+                Some(end) => return end,
+                None if leads(tell) => {
+                    return Standing::Lost { reason: "the session is over".to_owned() };
+                }
+                None => info!("{} lost its session while it waited, and stands again", self.election),
+            }
+        }
+    }
+
+    /// Stands in one session, through all trouble that may pass while it lasts.
+    async fn persist(&mut self, session: u64, value: &[u8], tell: &watch::Sender<Standing>) -> Standing {
+        loop {
+            let (client, now) = self.shared.session.connected().await;
+            if now != session {
+                // It is over, and whoever called is told so at this moment.
+                std::future::pending::<()>().await;
+            }
+            let Err(trouble) = self.stay(&client, value, tell).await;
+            match trouble {
+                Trouble::Gone => return Standing::Lost { reason: "its node was removed".to_owned() },
+                Trouble::Error(error) => match self.shared.session.error(&error) {
                     // Somebody who leads waits for better times until the session is over.
-                    refused @ KvError::Denied { .. } if !led => return Standing::Refused(refused),
+                    refused @ KvError::Denied { .. } if !leads(tell) => return Standing::Refused(refused),
                     error => {
                         warn!("candidate for {}: {error}", self.election);
                         sleep(PAUSE).await;
@@ -74,13 +91,13 @@ impl Candidate {
         }
     }
 
-    /// Stands in one session; ends only with trouble.
-    async fn serve(
+    /// Stands in one connection; ends only with trouble.
+    async fn stay(
         &mut self,
         client: &Client,
         value: &[u8],
         tell: &watch::Sender<Standing>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Infallible, Trouble> {
         let node = match &self.node {
             Some(node) => node.clone(),
             None => self.enter(client, value).await?,
@@ -144,6 +161,10 @@ impl Candidate {
             }
         }
     }
+}
+
+fn leads(tell: &watch::Sender<Standing>) -> bool {
+    matches!(&*tell.borrow(), Standing::Leading(_))
 }
 
 enum Trouble {

@@ -6,13 +6,15 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::process::{Process, free_port};
+use super::process::{Process, ask, free_port};
 
 /// A server, which keeps its ports and its data when it is killed and started again.
 #[derive(Debug)]
 pub(crate) struct Etcd {
     pub(crate) process: Process,
     port: u16,
+    /// Where it says how it is, whatever its clients need.
+    health: u16,
     _directory: TempDir,
 }
 
@@ -58,6 +60,7 @@ impl Etcd {
     fn new(number: usize, [port, peers]: [u16; 2], members: &str, flags: &[String]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let scheme = if flags.is_empty() { "http" } else { "https" };
+        let health = free_port();
         let mut arguments: Vec<String> = [
             "etcd".to_owned(),
             format!("--name=m{number}"),
@@ -67,24 +70,29 @@ impl Etcd {
             format!("--listen-peer-urls=http://127.0.0.1:{peers}"),
             format!("--initial-advertise-peer-urls=http://127.0.0.1:{peers}"),
             format!("--initial-cluster={members}"),
+            format!("--listen-metrics-urls=http://127.0.0.1:{health}"),
             "--heartbeat-interval=100".to_owned(),
             "--election-timeout=1000".to_owned(),
         ]
         .to_vec();
         arguments.extend_from_slice(flags);
         let process = Process::new(arguments, &directory.path().join("log"));
-        Self { process, port, _directory: directory }
+        Self { process, port, health, _directory: directory }
     }
 
-    /// Starts it, again if need be, and waits until it listens.
+    /// Starts it, again if need be, and waits until it does its work.
     pub(crate) fn restart(&mut self) {
         self.process.start();
         self.ready();
     }
 
+    /// That it listens is not enough: one that is killed before it has written its first entry never elects a leader again.
     fn ready(&mut self) {
-        let address = self.address();
-        self.process.ready(move || std::net::TcpStream::connect(address).map(|_| true));
+        let address = SocketAddr::from(([127, 0, 0, 1], self.health));
+        self.process.ready(move || {
+            let answer = ask(address, b"GET /health HTTP/1.0\r\nHost: x\r\n\r\n")?;
+            Ok(answer.contains("\"health\":\"true\""))
+        });
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

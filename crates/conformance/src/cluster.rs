@@ -77,6 +77,18 @@ impl Server {
         Ok(())
     }
 
+    /// Waits until it has ended by itself.
+    pub fn wait_until_ended(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START;
+        while self.is_running() {
+            if Instant::now() > deadline {
+                bail!("the server still runs after {START:?}:\n{}", self.log());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     /// The end of what it printed.
     #[must_use]
     pub fn log(&self) -> String {

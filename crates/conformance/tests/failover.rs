@@ -20,7 +20,8 @@ fn agrees_with_mesos(name: &str, play: impl FnOnce(&mut Cluster, &Log) -> Result
     let recorded = recording::lines(recording::operation(name).expect("there is a recording")).unwrap();
     let (expected, seen) = (comparable(&recorded), comparable(&log.entries()));
     // An operator's answer and what schedulers hear of it come on connections of their own.
-    let order = if name == "mark_gone" { Order::OfEachSubject } else { Order::Total };
+    let of_operators = ["inverse_offer", "mark_gone"].contains(&name);
+    let order = if of_operators { Order::OfEachSubject } else { Order::Total };
     let differences = sequence::differences(&sequence::steps(&expected), &sequence::steps(&seen), order);
     let lines: Vec<String> = seen.iter().map(ToString::to_string).collect();
     assert!(
@@ -118,6 +119,71 @@ fn mark_gone() {
         ensure!(!agents.to_string().contains(&text(&agent)), "it is there again: {agents}");
         Ok(())
     });
+}
+
+/// Makes a call as an operator, and notes how it was answered.
+fn ask(address: &str, log: &Log, kind: &str, fields: &Value) -> Result<()> {
+    let answer = operator::call(address, kind, fields)?;
+    log.push(json!({"type": "(call)", "call": kind, "status": answer.head.status}));
+    Ok(())
+}
+
+#[test]
+fn inverse_offer() {
+    agrees_with_mesos("inverse_offer", |cluster, log| {
+        let address = cluster.master.address.clone();
+        let mut scheduler = running(cluster, log, &framework(0.0))?;
+        let hostname = cluster.master.get("/slaves")?["slaves"][0]["hostname"].clone();
+        let machine = json!({"hostname": hostname, "ip": "127.0.0.1"});
+        let unavailability = json!({
+            "start": {"nanoseconds": 4_000_000_000_000_000_000_i64},
+            "duration": {"nanoseconds": 3_600_000_000_000_i64},
+        });
+        let windows = json!([{"machine_ids": [machine], "unavailability": unavailability}]);
+        ask(&address, log, "UPDATE_MAINTENANCE_SCHEDULE", &json!({"schedule": {"windows": windows}}))?;
+        let offers = scheduler.wait("INVERSE_OFFERS", 10).context("nobody is asked to leave")?;
+        let offer = &offers["inverse_offers"]["inverse_offers"][0];
+        let recorded = recording::lines(recording::operation("inverse_offer").unwrap_or_default())?;
+        let told =
+            |entries: &[Value], kind: &str| entries.iter().find(|entry| entry["type"] == kind).cloned();
+        let as_in_mesos = told(&recorded, "INVERSE_OFFERS").context("none was recorded")?;
+        let as_in_mesos = &as_in_mesos["inverse_offers"]["inverse_offers"][0];
+        ensure!(fields(offer) == fields(as_in_mesos) && offer["unavailability"] == unavailability, "{offer}");
+        let ids = json!({"inverse_offer_ids": [offer["id"]]});
+        scheduler.call("ACCEPT_INVERSE_OFFERS", json!({"accept_inverse_offers": ids}))?;
+        let mut status = Value::Null;
+        cluster.master.wait_until("told that the framework will leave", |master| {
+            status = master.get("/maintenance/status").unwrap_or_default();
+            status["draining_machines"][0]["statuses"][0]["status"] == "ACCEPT"
+        })?;
+        ensure!(status["draining_machines"][0]["id"] == machine, "{status}");
+        let v1 = operator::call(&address, "GET_MAINTENANCE_STATUS", &Value::Null)?.text();
+        let v1: Value = serde_json::from_str(&v1)?;
+        ensure!(v1["get_maintenance_status"]["status"] == status, "{v1}");
+        log.push(json!({"type": "(maintenance)"}));
+
+        let machines = json!({"machines": [machine]});
+        ask(&address, log, "START_MAINTENANCE", &machines)?;
+        scheduler.terminal().context("the task is not lost")?;
+        scheduler.wait("FAILURE", 5).context("the agent is not lost")?;
+        cluster.agents[0].wait_until_ended()?;
+        // It is refused, and by the next master too.
+        cluster.master.restart()?;
+        cluster.master.wait_until_healthy()?;
+        cluster.agents[0].restart()?;
+        cluster.agents[0].wait_until_ended()?;
+        ensure!(cluster.agents[0].log().contains("Machine is `DOWN`"), "{}", cluster.agents[0].log());
+        ask(&address, log, "STOP_MAINTENANCE", &machines)?;
+        ensure!(cluster.master.get("/maintenance/status")? == json!({}), "something is scheduled");
+        cluster.agents[0].restart()?;
+        cluster.wait_for_agents(1)?;
+        log.push(json!({"type": "(stream closed)"}));
+        Ok(())
+    });
+}
+
+fn fields(value: &Value) -> Vec<&String> {
+    value.as_object().map(|object| object.keys().collect()).unwrap_or_default()
 }
 
 #[test]

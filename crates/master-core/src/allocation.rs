@@ -113,6 +113,11 @@ impl Allocation {
         }
     }
 
+    /// What is free, and who is to be asked, is looked at as soon as the inputs at hand are handled.
+    pub(crate) fn hurry(&mut self) {
+        self.urgent = true;
+    }
+
     /// Whether offers wait for agents.
     pub(crate) fn waits(&self) -> bool {
         self.waits_for.is_some()

@@ -49,6 +49,7 @@ impl MasterCore {
         }
         self.check_indexes()?;
         self.check_registry()?;
+        self.check_maintenance()?;
         self.allocation.inner().check();
         Ok(())
     }

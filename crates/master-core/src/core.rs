@@ -9,13 +9,14 @@ use crate::agents::{self, Agents};
 use crate::allocation::Allocation;
 use crate::frameworks::{self, Frameworks};
 use crate::input::{FromAgent, Input, Timer};
+use crate::maintenance::{self, Maintenance};
 use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::options::Options;
 use crate::output::{Observation, Output, SchedulerEvent, ToAgent};
 use crate::registry::{self, Phase, Registry, Removals};
 use crate::snapshot::Snapshot;
-use crate::types::{Agent, Framework, OperatorError, Pid, SchedulerCall, StreamId};
+use crate::types::{Agent, Framework, OperatorError, Pid, RegistryContent, SchedulerCall, StreamId};
 use crate::{offers, operations, operator, reconciliation, tasks};
 
 /// The master's state.
@@ -28,6 +29,7 @@ pub struct MasterCore {
     pub(crate) operations: Operations,
     pub(crate) registry: Registry,
     pub(crate) removals: Removals,
+    pub(crate) maintenance: Maintenance,
     pub(crate) metrics: Metrics,
     pub(crate) next_offer: u64,
     watched: bool,
@@ -44,6 +46,7 @@ impl MasterCore {
             operations: Operations::new(options.seed),
             registry: Registry::new(),
             removals: Removals::default(),
+            maintenance: Maintenance::default(),
             metrics: Metrics::default(),
             next_offer: 0,
             watched: false,
@@ -99,6 +102,12 @@ impl MasterCore {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// What the registry holds when all that was handed over is written.
+    #[must_use]
+    pub fn registry(&self) -> &RegistryContent {
+        &self.registry.content
     }
 
     /// Whether it leads: it knows what the registry holds, and has not heard that another one leads.
@@ -189,8 +198,9 @@ impl MasterCore {
             SchedulerCall::Decline { offer_ids, refuse } => {
                 offers::decline(self, now, id, &offer_ids, refuse, out);
             }
-            // There are no inverse offers yet, so every answer to one names one that is gone.
-            SchedulerCall::AcceptInverseOffers(_) | SchedulerCall::DeclineInverseOffers(_) => {}
+            SchedulerCall::AnswerInverseOffers { offer_ids, accepted, refuse } => {
+                maintenance::answer(self, now, id, &offer_ids, (accepted, refuse), out);
+            }
             SchedulerCall::Revive(roles) => offers::revive(self, id, &roles, out),
             SchedulerCall::Suppress(roles) => offers::suppress(self, id, &roles, out),
             SchedulerCall::Kill { task_id, agent_id, kill_policy } => {

@@ -16,6 +16,7 @@ mod check;
 mod core;
 mod frameworks;
 mod input;
+mod maintenance;
 mod metrics;
 mod offers;
 mod operations;
@@ -36,6 +37,7 @@ pub use allocator::{
 pub use check::Broken;
 pub use core::MasterCore;
 pub use input::{FromAgent, FromRegistry, Input, Timer};
+pub use maintenance::windows_of;
 pub use metrics::Metrics;
 pub use operations::OperationCounts;
 pub use options::Options;

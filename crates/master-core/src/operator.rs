@@ -9,7 +9,7 @@ use crate::core::{Answered, MasterCore};
 use crate::output::Output;
 use crate::registry::{self, Effect};
 use crate::types::{OperatorCall, OperatorError, RegistryOperation, RequestId};
-use crate::{agents, frameworks, offers, operations, quota, tasks};
+use crate::{agents, frameworks, maintenance, offers, operations, quota, tasks};
 
 /// Makes a call. What the registry has to hold first is answered when it does.
 pub(crate) fn operator(
@@ -62,6 +62,9 @@ pub(crate) fn operator(
             quota::set(core, role, guarantee, force, request, out)
         }
         OperatorCall::RemoveQuota(role) => quota::remove(core, role, request, out),
+        OperatorCall::UpdateMaintenanceSchedule(windows) => maintenance::update(core, &windows, request, out),
+        OperatorCall::StartMaintenance(machines) => maintenance::start(core, &machines, request, out),
+        OperatorCall::StopMaintenance(machines) => maintenance::stop(core, &machines, request, out),
         OperatorCall::ApplyOperation { agent_id, operation, principal } => {
             operations::apply_for_operator(core, &agent_id, operation, principal.as_ref(), out)?;
             Ok(Answered::Now)

@@ -7,9 +7,9 @@ use resources::{Operation, Resources};
 
 use crate::input::Timer;
 use crate::types::{
-    Agent, ConnectionId, DrainConfig, ExecutorInfo, Framework, FrameworkInfo, Offer, OperationStatus,
-    OperatorError, Pid, ReconciledTask, RegistryWrite, RequestId, StreamId, Task, TaskInfo, TaskState,
-    TaskStatus,
+    Agent, ConnectionId, DrainConfig, ExecutorInfo, Framework, FrameworkInfo, InverseOffer, Offer,
+    OperationStatus, OperatorError, Pid, ReconciledTask, RegistryWrite, RequestId, StreamId, Task, TaskInfo,
+    TaskState, TaskStatus,
 };
 
 /// One output. They are to be carried out in their order; those for one connection or one agent must stay in order.
@@ -84,6 +84,10 @@ pub enum SchedulerEvent {
     Offers(Vec<Arc<Offer>>),
     /// An offer is withdrawn.
     Rescind(OfferId),
+    /// Agents that the framework uses will not be there for a while.
+    InverseOffers(Vec<Arc<InverseOffer>>),
+    /// An inverse offer is void.
+    RescindInverse(OfferId),
     /// A task's status.
     Update(Arc<TaskStatus>),
     /// An operation's status.

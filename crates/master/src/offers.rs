@@ -1,10 +1,11 @@
 //! Offers on the wire.
 
-use master_core::Offer;
+use master_core::{InverseOffer, Offer};
 use proto::{v0, v1};
 use transport::Upid;
 use wire::Format;
 
+use crate::convert::unavailability_to_proto;
 use crate::pb::Writer;
 
 /// Writes an offer; the numbers are its fields' in `mesos.v1.Offer`.
@@ -23,6 +24,9 @@ pub(crate) fn write_offer(w: &mut Writer<'_>, offer: &Offer, format: Format) {
     if let Ok(pid) = offer.pid.as_str().parse::<Upid>() {
         w.message(8, &url(&pid, &offer.agent.hostname));
     }
+    if let Some(unavailability) = offer.unavailability {
+        w.message(9, &unavailability_to_proto(unavailability));
+    }
     w.id(10, offer.role.as_str());
     if let Some(domain) = &agent.domain {
         w.message(11, domain);
@@ -40,6 +44,19 @@ fn url(pid: &Upid, hostname: &str) -> v1::Url {
         },
         path: Some(format!("/{}", pid.id())),
         ..Default::default()
+    }
+}
+
+/// An inverse offer as `mesos.v1.InverseOffer`.
+pub(crate) fn inverse_offer_to_proto(offer: &InverseOffer) -> v1::InverseOffer {
+    let pid = offer.pid.as_str().parse::<Upid>();
+    v1::InverseOffer {
+        id: offer.id.as_str().into(),
+        url: pid.ok().map(|pid| url(&pid, &offer.agent.hostname)),
+        framework_id: offer.framework_id.as_str().into(),
+        agent_id: Some(offer.agent_id.as_str().into()),
+        unavailability: unavailability_to_proto(offer.unavailability),
+        resources: Vec::new(),
     }
 }
 

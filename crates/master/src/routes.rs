@@ -14,6 +14,7 @@ pub(crate) fn router(master: &Master) -> Router {
     Router::new()
         .merge(endpoints.clone())
         .nest("/master", endpoints)
+        .route("/registrar(1)/registry", any(v0::registry::registry))
         .fallback(not_found)
         .layer(from_fn_with_state(Master::clone(master), election::gate))
         .with_state(Master::clone(master))
@@ -68,8 +69,8 @@ fn endpoints() -> Router<Master> {
                 .fallback(method_not_allowed(&["GET", "POST"])),
         )
         .route("/maintenance/status", any(v0::maintenance::status))
-        .route("/machine/down", post_only(post(v0::maintenance::machines)))
-        .route("/machine/up", post_only(post(v0::maintenance::machines)))
+        .route("/machine/down", post_only(post(v0::maintenance::down)))
+        .route("/machine/up", post_only(post(v0::maintenance::up)))
         .route("/files/read", any(v0::files::read))
         .route("/files/read.json", any(v0::files::read))
         .route("/files/browse", any(v0::files::browse))

@@ -8,6 +8,7 @@ mod calls;
 mod framework;
 mod invalid;
 mod limits;
+mod maintenance;
 mod operation;
 mod operator;
 mod resource;
@@ -17,6 +18,7 @@ pub use calls::{validate_agent_call, validate_executor_call, validate_master_cal
 pub use framework::{framework_roles, min_allocatable, validate_framework_info, validate_offer_constraints};
 pub use invalid::Invalid;
 pub use limits::validate_agent_total;
+pub use maintenance::{validate_machines, validate_maintenance_schedule};
 pub use operation::{operation_from_proto, operation_to_proto};
 pub use operator::{validate_quota_config, validate_quota_request, validate_weight};
 pub use resource::{

@@ -4,6 +4,7 @@ use base::{AgentId, Time};
 
 use super::lost;
 use crate::core::{Answered, MasterCore, send_agent};
+use crate::maintenance;
 use crate::offers;
 use crate::output::{Output, ToAgent};
 use crate::registry::{Effect, write};
@@ -43,6 +44,7 @@ pub(crate) fn drain(
         *drain = Some(Drain { state: DrainState::Draining, config });
         *deactivated = true;
     })?;
+    maintenance::drainable(core, id)?;
     // What one that is away can do is not known before it is back.
     if core.agents.get(id).is_some_and(|agent| !agent.capabilities.agent_draining) {
         return Err(OperatorError::BadRequest(format!("Agent {id} is not capable of draining")));

@@ -12,7 +12,7 @@ use crate::types::{
     AgentRecord, OperationState, OperatorError, Pid, Reason, RegistryOperation, RequestId, TaskState,
     TaskStatus,
 };
-use crate::{offers, operations, tasks};
+use crate::{maintenance, offers, operations, tasks};
 
 /// Why the tasks of an agent that goes are lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -199,9 +199,16 @@ pub(crate) fn unregistered(core: &mut MasterCore, now: Time, id: &AgentId, out: 
     }
 }
 
+/// The registry has forgotten an agent whose machine is down.
+pub(crate) fn machine_down(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
+    if core.registry.leaving.get(id) == Some(&Leaving::Removed) {
+        remove(core, now, id, maintenance::DOWN, out);
+    }
+}
+
 /// An agent is to be removed, and will not come back under its id: what is to be written for that, if it is not being
 /// taken out anyway.
-pub(super) fn displace(core: &mut MasterCore, id: &AgentId) -> Option<RegistryOperation> {
+pub(crate) fn displace(core: &mut MasterCore, id: &AgentId) -> Option<RegistryOperation> {
     if core.registry.leaving.contains_key(id) {
         return None;
     }
@@ -281,6 +288,7 @@ fn take_out(
     }
     operations::lose_all(core, id, loss.of_operations(), out);
     core.allocation.remove_agent(id);
+    maintenance::agent_removed(core, id);
     core.agents.observers.remove(id);
     core.agents.reregistration.remove(id);
     let Some(agent) = core.agents.registered.remove(id) else { return };

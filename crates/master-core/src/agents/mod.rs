@@ -13,7 +13,8 @@ pub(crate) use drain::{
     reactivated,
 };
 pub(crate) use lost::{
-    disconnected, mark_gone, marked_gone, marked_unreachable, reregistration_due, unregister, unregistered,
+    disconnected, displace, machine_down, mark_gone, marked_gone, marked_unreachable, reregistration_due,
+    unregister, unregistered,
 };
 pub(crate) use ping::{awaits_ping, ping_due, pong};
 pub(crate) use register::{admitted, register};

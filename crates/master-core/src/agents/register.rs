@@ -8,14 +8,18 @@ use base::{AgentId, Time};
 use super::lost;
 use super::registry::add;
 use crate::core::{MasterCore, send_agent};
+use crate::maintenance;
 use crate::output::{Output, ToAgent};
 use crate::registry::{self, Effect};
-use crate::types::{Agent, AgentRecord, Pid, RegisterAgent, RegistryOperation};
+use crate::types::{Agent, AgentRecord, MachineId, Pid, RegisterAgent, RegistryOperation};
 
 pub(crate) fn register(core: &mut MasterCore, from: Pid, message: Box<RegisterAgent>, out: &mut Vec<Output>) {
     core.metrics.messages_register_agent += 1;
     if core.registry.registering.contains(&from) {
         // It asks again while the registry is written; the answer comes then.
+        return;
+    }
+    if refuse_down(core, &from, &message, out) {
         return;
     }
     let mut operations = Vec::new();
@@ -33,6 +37,21 @@ pub(crate) fn register(core: &mut MasterCore, from: Pid, message: Box<RegisterAg
     operations.push(RegistryOperation::Agent(id.clone(), Some(record)));
     core.registry.registering.insert(from.clone());
     registry::write(core, operations, Effect::Admit { from, id, message }, out);
+}
+
+/// An agent of a machine that is down is told to end.
+pub(super) fn refuse_down(
+    core: &MasterCore,
+    from: &Pid,
+    message: &RegisterAgent,
+    out: &mut Vec<Output>,
+) -> bool {
+    let down = maintenance::is_down(core, || MachineId::of_agent(from, &message.info));
+    if down {
+        let message = ToAgent::Shutdown("Machine is `DOWN`".to_owned());
+        out.push(Output::ToAgent { to: from.clone(), message });
+    }
+    down
 }
 
 /// The registry holds it: it belongs to the cluster.
@@ -53,8 +72,9 @@ pub(crate) fn admitted(
     core.metrics.agent_registrations += 1;
     add(core, now, new_agent(now, id.clone(), from, *message), out);
     if let Some(agent) = core.agents.get(&id) {
-        send_agent(agent, ToAgent::Registered(id), out);
+        send_agent(agent, ToAgent::Registered(id.clone()), out);
     }
+    maintenance::leave_if_down(core, &id, out);
 }
 
 /// An agent on which nothing is.

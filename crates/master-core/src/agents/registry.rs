@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base::{AgentId, FrameworkId, TaskId, Time};
 
 use crate::core::MasterCore;
+use crate::maintenance;
 use crate::options::Options;
 use crate::output::{Observation, Output};
 use crate::types::{Agent, AgentInfo, Drain, Framework, Pid};
@@ -130,6 +131,7 @@ pub(super) fn add(core: &mut MasterCore, now: Time, agent: Agent, out: &mut Vec<
     out.push(Output::Link(agent.pid.clone()));
     core.agents.registered.insert(id.clone(), Arc::new(agent));
     core.agents.show_drain(&id);
+    maintenance::agent_added(core, &id);
     if core.agents.deactivated.contains(&id) {
         if let Some(agent) = core.agents.get_mut(&id) {
             agent.active = false;

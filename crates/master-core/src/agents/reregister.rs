@@ -8,7 +8,7 @@ use resources::Resources;
 
 use super::drain::resume_drain;
 use super::lost;
-use super::register::new_agent;
+use super::register::{new_agent, refuse_down};
 use super::registry::add;
 use crate::core::{MasterCore, send, send_agent};
 use crate::frameworks::{self, framework_ref};
@@ -18,7 +18,7 @@ use crate::types::{
     Agent, AgentRecord, ArchivedFramework, ExecutorInfo, FrameworkInfo, Pid, Reason, ReconciledTask,
     RegistryOperation, ReregisterAgent, Task, TaskState,
 };
-use crate::{offers, operations, tasks};
+use crate::{maintenance, offers, operations, tasks};
 
 pub(crate) fn reregister(
     core: &mut MasterCore,
@@ -29,7 +29,10 @@ pub(crate) fn reregister(
 ) {
     core.metrics.messages_reregister_agent += 1;
     let id = &message.agent_id;
-    if refuse_gone(core, &from, id, out) || core.registry.reregistering.contains(id) {
+    if refuse_gone(core, &from, id, out)
+        || core.registry.reregistering.contains(id)
+        || refuse_down(core, &from, &message.agent, out)
+    {
         // One that asks again while the registry is written is answered then.
         return;
     }
@@ -81,7 +84,9 @@ pub(crate) fn readmitted(
         core.drop("ReregisterSlaveMessage", &from, leaving.as_str(), out);
         return;
     }
+    let id = id.clone();
     come_back(core, now, from, message, out);
+    maintenance::leave_if_down(core, &id, out);
 }
 
 /// An agent that was declared gone is told to end.
@@ -118,11 +123,7 @@ fn come_back(
 
 /// Whether two addresses are of one IP; the port may change with a restart.
 fn same_machine(a: &Pid, b: &Pid) -> bool {
-    fn ip(pid: &Pid) -> Option<&str> {
-        let (_, address) = pid.as_str().rsplit_once('@')?;
-        address.rsplit_once(':').map(|(ip, _)| ip)
-    }
-    ip(a) == ip(b)
+    a.ip() == b.ip()
 }
 
 /// An agent that was lost, or that registered with another master: what it brings is all that is known.

@@ -90,6 +90,7 @@ pub(crate) fn new_framework(
         operations: BTreeMap::new(),
         operation_ids: BTreeMap::new(),
         offers: BTreeMap::new(),
+        inverse_offers: BTreeMap::new(),
     }
 }
 

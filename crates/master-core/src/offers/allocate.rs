@@ -8,14 +8,19 @@ use base::{FrameworkId, OfferId, Time};
 use super::remove::rescind;
 use crate::core::{MasterCore, send};
 use crate::input::Timer;
+use crate::maintenance;
 use crate::output::{Output, SchedulerEvent};
 use crate::types::Offer;
 
-/// Hands out what is free, now that the inputs at hand are handled.
+/// Hands out what is free, now that the inputs at hand are handled, and asks for what has to be given back.
 pub(crate) fn allocate(core: &mut MasterCore, now: Time, out: &mut Vec<Output>) {
-    if core.allocation.waits() {
-        return;
+    if !core.allocation.waits() {
+        hand_out(core, now, out);
+        maintenance::ask(core, now, false, out);
     }
+}
+
+fn hand_out(core: &mut MasterCore, now: Time, out: &mut Vec<Output>) {
     core.metrics.allocation_runs += 1;
     let mut events: BTreeMap<FrameworkId, Vec<Arc<Offer>>> = BTreeMap::new();
     for offerable in core.allocation.run(now) {
@@ -42,11 +47,13 @@ pub(crate) fn allocate(core: &mut MasterCore, now: Time, out: &mut Vec<Output>) 
             executor_ids,
             agent: Arc::clone(&agent.info),
             pid: agent.pid.clone(),
+            unavailability: core.maintenance.unavailability(&agent.id),
         });
         if let Some(timeout) = core.options.offer_timeout {
             let timer = Timer::Offer(offer.framework_id.clone(), id.clone());
             out.push(Output::SetTimer { at: now + timeout, timer });
         }
+        core.maintenance.look_at(&offer.agent_id);
         if let Some(agent) = core.agents.get_mut(&offer.agent_id) {
             agent.offers.insert(id.clone(), offerable.framework.clone());
         }
@@ -73,9 +80,12 @@ pub(crate) fn allocation_interval(core: &mut MasterCore, now: Time, out: &mut Ve
     let at = now + core.options.allocation_interval;
     out.push(Output::SetTimer { at, timer: Timer::AllocationInterval });
     allocate(core, now, out);
+    if !core.allocation.waits() {
+        maintenance::ask(core, now, true, out);
+    }
 }
 
-/// An offer was neither used nor declined in time.
+/// An offer, or an inverse one, was not answered in time.
 pub(crate) fn offer_due(
     core: &mut MasterCore,
     framework_id: &FrameworkId,
@@ -86,4 +96,5 @@ pub(crate) fn offer_due(
     if framework.is_some_and(|framework| framework.offers.contains_key(offer_id)) {
         rescind(core, framework_id, offer_id, out);
     }
+    maintenance::rescind(core, framework_id, offer_id, out);
 }

@@ -8,6 +8,7 @@ use resources::Role;
 
 use super::remove::take;
 use crate::core::MasterCore;
+use crate::maintenance;
 use crate::output::Output;
 
 pub(crate) fn decline(
@@ -39,6 +40,7 @@ pub(crate) fn revive(core: &mut MasterCore, id: &FrameworkId, roles: &[Role], ou
         framework.suppressed_roles.retain(|role| !revived.is_empty() && !revived.contains(role));
     }
     core.allocation.revive(id, roles);
+    maintenance::revived(core, id);
 }
 
 pub(crate) fn suppress(core: &mut MasterCore, id: &FrameworkId, roles: &[Role], out: &mut Vec<Output>) {

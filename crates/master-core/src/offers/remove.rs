@@ -6,9 +6,9 @@ use base::{AgentId, FrameworkId, OfferId};
 use resources::{Resource, Resources, Role};
 
 use crate::core::{MasterCore, send};
-use crate::operations;
 use crate::output::{Output, SchedulerEvent};
 use crate::types::Offer;
+use crate::{maintenance, operations};
 
 /// Takes an offer off the books. Its resources still count as the framework's.
 pub(super) fn take(
@@ -43,13 +43,14 @@ pub(crate) fn rescind(
     }
 }
 
-/// Ends all offers of a framework.
+/// Ends all offers of a framework, inverse ones included.
 pub(crate) fn discard_of_framework(core: &mut MasterCore, framework_id: &FrameworkId) {
     let Some(framework) = core.frameworks.get(framework_id) else { return };
     let offers: Vec<OfferId> = framework.offers.keys().cloned().collect();
     for offer_id in offers {
         discard(core, framework_id, &offer_id);
     }
+    maintenance::discard_of_framework(core, framework_id);
 }
 
 /// Ends the offers of a framework for a role that it has left.
@@ -83,6 +84,7 @@ pub(crate) fn deactivate_agent(core: &mut MasterCore, id: &AgentId, out: &mut Ve
     }
     core.allocation.deactivate_agent(id);
     rescind_of_agent(core, id, out);
+    maintenance::rescind_of_agent(core, id, out);
 }
 
 /// Withdraws all offers of an agent.

@@ -7,8 +7,8 @@ use super::gc;
 use crate::core::MasterCore;
 use crate::output::Output;
 use crate::quota::QuotaChange;
-use crate::types::{DrainConfig, OperatorError, Pid, RegisterAgent, RequestId, ReregisterAgent};
-use crate::{agents, operator, quota};
+use crate::types::{DrainConfig, OperatorError, Pid, RegisterAgent, RequestId, ReregisterAgent, WindowParts};
+use crate::{agents, maintenance, operator, quota};
 
 /// What follows when the registry holds a change.
 #[derive(Debug)]
@@ -68,6 +68,10 @@ pub(crate) enum Effect {
     Quota(QuotaChange, RequestId),
     /// Weights change.
     Weights(Vec<(Role, f64)>, Option<RequestId>),
+    /// The maintenance schedule changes, or machines go down or come up.
+    Maintenance(WindowParts, RequestId),
+    /// Agents are taken out because their machine is down.
+    MachineDown(Vec<AgentId>),
     /// Agents that were unreachable or gone for long are forgotten.
     Forget(Vec<AgentId>),
 }
@@ -103,6 +107,15 @@ impl Effect {
             Self::Weights(weights, request) => {
                 operator::weights_changed(core, &weights, out);
                 reply(request, Ok(()), out);
+            }
+            Self::Maintenance(windows, request) => {
+                maintenance::changed(core, windows, out);
+                reply(Some(request), Ok(()), out);
+            }
+            Self::MachineDown(agents) => {
+                for id in agents {
+                    agents::machine_down(core, now, &id, out);
+                }
             }
             Self::Forget(agents) => gc::forgotten(core, agents),
         }

@@ -5,6 +5,7 @@ use base::{AgentId, Time};
 use super::{Effect, Phase, Why, resign, unreachable_due, write};
 use crate::core::MasterCore;
 use crate::input::Timer;
+use crate::maintenance;
 use crate::output::Output;
 use crate::types::{AgentRecord, RegistryContent, RegistryOperation};
 
@@ -32,6 +33,7 @@ pub(crate) fn recovered(core: &mut MasterCore, now: Time, content: RegistryConte
         core.allocation.set_weight(role, *weight);
     }
     let weights = if content.weights.is_empty() { core.options.weights.clone() } else { Vec::new() };
+    maintenance::recovered(core, content.windows.clone());
     core.registry.content = content;
     core.registry.phase = Phase::Leading;
     core.registry.agents_at_start = core.agents.recovered.len();

@@ -8,7 +8,7 @@ use allocator::Quota;
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Payload, TaskId, Uuid};
 use resources::{Name, Operation, OperationKind, Role, Scalar};
 
-use crate::types::{DrainConfig, ExecutorInfo, FrameworkInfo, OfferConstraints, TaskInfo};
+use crate::types::{DrainConfig, ExecutorInfo, FrameworkInfo, MachineId, OfferConstraints, TaskInfo, Window};
 
 /// A task whose description alone already shows that it is wrong.
 #[derive(Clone, PartialEq, Debug)]
@@ -69,10 +69,15 @@ pub enum SchedulerCall {
         /// How long they shall not be offered again.
         refuse: Duration,
     },
-    /// Agrees to give resources back; noted only.
-    AcceptInverseOffers(Vec<OfferId>),
-    /// Does not agree; noted only.
-    DeclineInverseOffers(Vec<OfferId>),
+    /// Says whether it will leave agents that are to be maintained. It is shown to operators.
+    AnswerInverseOffers {
+        /// Which inverse offers it answers.
+        offer_ids: Vec<OfferId>,
+        /// Whether it will leave.
+        accepted: bool,
+        /// How long it does not want to be asked again.
+        refuse: Duration,
+    },
     /// Wants offers again, for these roles or for all (empty).
     Revive(Vec<Role>),
     /// Wants no offers, for these roles or for all (empty).
@@ -136,8 +141,8 @@ impl SchedulerCall {
             Self::Teardown => "TEARDOWN",
             Self::Accept { .. } => "ACCEPT",
             Self::Decline { .. } => "DECLINE",
-            Self::AcceptInverseOffers(_) => "ACCEPT_INVERSE_OFFERS",
-            Self::DeclineInverseOffers(_) => "DECLINE_INVERSE_OFFERS",
+            Self::AnswerInverseOffers { accepted: true, .. } => "ACCEPT_INVERSE_OFFERS",
+            Self::AnswerInverseOffers { accepted: false, .. } => "DECLINE_INVERSE_OFFERS",
             Self::Revive(_) => "REVIVE",
             Self::Suppress(_) => "SUPPRESS",
             Self::Kill { .. } => "KILL",
@@ -208,6 +213,12 @@ pub enum OperatorCall {
     },
     /// Takes the quota of a role away.
     RemoveQuota(Role),
+    /// Sets when which machines are to be maintained, instead of what was set before.
+    UpdateMaintenanceSchedule(Vec<Window>),
+    /// Takes machines that are in the schedule out of the cluster.
+    StartMaintenance(Vec<MachineId>),
+    /// Lets machines that are down come back, and takes them out of the schedule.
+    StopMaintenance(Vec<MachineId>),
     /// Changes resources of an agent that nobody uses; offers of them are withdrawn.
     ApplyOperation {
         /// Of which agent.

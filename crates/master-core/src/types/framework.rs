@@ -8,7 +8,7 @@ use allocator::Constraints;
 use base::{AgentId, FrameworkId, OfferId, OperationId, Payload, Ring, TaskId, Time, Uuid};
 use resources::{Quantities, Role};
 
-use crate::types::{ConnectionId, Offer, StreamId, Task};
+use crate::types::{ConnectionId, InverseOffer, Offer, StreamId, Task};
 
 /// What a framework can handle.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -104,6 +104,8 @@ pub struct Framework {
     pub operation_ids: BTreeMap<OperationId, Uuid>,
     /// Its offers.
     pub offers: BTreeMap<OfferId, Arc<Offer>>,
+    /// Inverse offers that it has not answered.
+    pub inverse_offers: BTreeMap<OfferId, Arc<InverseOffer>>,
 }
 
 impl Framework {

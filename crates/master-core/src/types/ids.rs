@@ -7,6 +7,15 @@ base::id_type!(
     Pid
 );
 
+impl Pid {
+    /// The address of its machine.
+    #[must_use]
+    pub fn ip(&self) -> Option<&str> {
+        let (_, address) = self.as_str().rsplit_once('@')?;
+        address.rsplit_once(':').map(|(ip, _)| ip)
+    }
+}
+
 /// One subscribed stream of a scheduler. The server makes the number and never uses one twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnectionId(pub u64);

@@ -5,6 +5,7 @@ mod agent;
 mod call;
 mod framework;
 mod ids;
+mod maintenance;
 mod message;
 mod offer;
 mod operation;
@@ -17,6 +18,10 @@ pub use agent::{Agent, AgentCapabilities, AgentInfo, Drain, DrainConfig, DrainSt
 pub use call::{AcceptOperation, OperatorCall, OperatorError, RefusedTask, SchedulerCall};
 pub use framework::{Framework, FrameworkCapabilities, FrameworkInfo, OfferConstraints};
 pub use ids::{ConnectionId, Pid, RequestId, StreamId};
+pub use maintenance::{
+    InverseOffer, InverseOfferAnswer, MachineId, MachineMode, MaintenanceStatus, Unavailability, Window,
+    WindowKey, WindowPart, WindowParts,
+};
 pub use message::{
     ArchivedFramework, ReconciledTask, RegisterAgent, ReregisterAgent, StatusUpdate, UpdateAgent,
     UpdateOperation,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::{AgentId, ExecutorId, FrameworkId, OfferId};
 use resources::{Resources, Role};
 
-use crate::types::{AgentInfo, Pid};
+use crate::types::{AgentInfo, Pid, Unavailability};
 
 /// Resources of one agent, offered to one framework for one of its roles.
 #[derive(Clone, PartialEq, Debug)]
@@ -26,4 +26,6 @@ pub struct Offer {
     pub agent: Arc<AgentInfo>,
     /// The agent's address; with the host it makes the offer's `url`.
     pub pid: Pid,
+    /// When the agent will not be there, if that is known.
+    pub unavailability: Option<Unavailability>,
 }

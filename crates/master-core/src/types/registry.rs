@@ -7,7 +7,7 @@ use allocator::Quota;
 use base::{AgentId, Time};
 use resources::Role;
 
-use crate::types::{AgentInfo, Drain};
+use crate::types::{AgentInfo, Drain, WindowKey, WindowPart, WindowParts};
 
 /// What the registry says of an agent.
 #[derive(Clone, PartialEq, Debug)]
@@ -77,6 +77,8 @@ pub enum RegistryOperation {
     Quota(Role, Quota),
     /// A role has this weight from now on.
     Weight(Role, f64),
+    /// This is a part of the maintenance schedule from now on; not any more if it is `None`.
+    Window(WindowKey, Option<Arc<WindowPart>>),
 }
 
 /// Changes that are made together or not at all.
@@ -97,6 +99,8 @@ pub struct RegistryContent {
     pub quotas: BTreeMap<Role, Quota>,
     /// Weights that were set.
     pub weights: BTreeMap<Role, f64>,
+    /// When which machines are maintained.
+    pub windows: WindowParts,
 }
 
 impl RegistryContent {
@@ -117,6 +121,12 @@ impl RegistryContent {
             }
             RegistryOperation::Weight(role, weight) => {
                 self.weights.insert(role, weight);
+            }
+            RegistryOperation::Window(key, Some(part)) => {
+                self.windows.insert(key, part);
+            }
+            RegistryOperation::Window(key, None) => {
+                self.windows.remove(&key);
             }
         }
     }

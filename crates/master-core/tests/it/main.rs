@@ -4,6 +4,7 @@ mod agents;
 mod choosy;
 mod frameworks;
 mod launch;
+mod maintenance;
 mod offers;
 mod operations;
 mod operator;

@@ -3,6 +3,7 @@
 
 mod agent;
 mod framework;
+mod maintenance;
 mod offer_constraints;
 mod operation;
 mod status;
@@ -12,6 +13,10 @@ pub(crate) use agent::{
     ConvertError, agent_capabilities_to_proto, agent_info, agent_info_to_proto, register, reregister,
 };
 pub(crate) use framework::framework_info;
+pub(crate) use maintenance::{
+    machine_id, maintenance_status_to_proto, schedule_to_proto, unavailability_to_proto, window_key,
+    window_key_to_text, window_of_registry, window_to_registry, windows,
+};
 pub(crate) use offer_constraints::offer_constraints;
 pub(crate) use operation::{
     operation_info_to_proto, operation_status, operation_to_proto, reported_operation, write_operation_status,

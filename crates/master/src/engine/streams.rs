@@ -62,6 +62,7 @@ fn weight(event: &SchedulerEvent) -> usize {
         SchedulerEvent::Update(status) => body(&status.body),
         SchedulerEvent::UpdateOperationStatus(status) => body(&status.body),
         SchedulerEvent::Offers(offers) => offers.len() * OFFER,
+        SchedulerEvent::InverseOffers(offers) => offers.len() * OFFER,
         SchedulerEvent::Error(message) => message.len(),
         _ => 0,
     }

@@ -8,7 +8,7 @@ use master_core::{DrainConfig, OperatorCall};
 use proto::v1::master::Call;
 use proto::v1::master::call::{DrainAgent, Type};
 
-use super::{quota, weights};
+use super::{maintenance, quota, weights};
 use crate::server::Master;
 use crate::status::{answer, gone};
 
@@ -38,6 +38,11 @@ pub(super) async fn change(master: &Master, call: Call) -> Result<Response, ApiE
         Type::RemoveQuota => {
             OperatorCall::RemoveQuota(call.remove_quota.ok_or_else(missing)?.role.as_str().into())
         }
+        Type::UpdateMaintenanceSchedule => {
+            maintenance::update(call.update_maintenance_schedule.ok_or_else(missing)?.schedule)?
+        }
+        Type::StartMaintenance => maintenance::start(call.start_maintenance.ok_or_else(missing)?.machines)?,
+        Type::StopMaintenance => maintenance::stop(call.stop_maintenance.ok_or_else(missing)?.machines)?,
         Type::Teardown => {
             OperatorCall::Teardown(call.teardown.ok_or_else(missing)?.framework_id.value.into())
         }

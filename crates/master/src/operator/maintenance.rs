@@ -1,49 +1,44 @@
-//! Maintenance of machines. No schedule is kept yet: it is always empty, and changes are refused.
+//! Maintenance of machines.
 
 use http_api::ApiError;
+use master_core::OperatorCall;
 use proto::v1::MachineId;
 use proto::v1::maintenance::{ClusterStatus, Schedule};
-use proto::v1::master::Call;
-use proto::v1::master::call::Type;
 
-/// Which machines are being maintained.
-pub(crate) fn status() -> ClusterStatus {
-    ClusterStatus::default()
+use crate::convert::{machine_id, maintenance_status_to_proto, schedule_to_proto, windows};
+use crate::server::Shared;
+use crate::status::gone;
+
+/// Which machines are to be maintained or are down, and what frameworks have said.
+pub(crate) async fn status(master: &Shared) -> Result<ClusterStatus, ApiError> {
+    let status = master.core.ask(|core, _| core.maintenance_status()).await.map_err(gone)?;
+    Ok(maintenance_status_to_proto(&status))
 }
 
 /// When which machines are to be maintained.
-pub(crate) fn schedule() -> Schedule {
-    Schedule::default()
+pub(crate) async fn schedule(master: &Shared) -> Result<Schedule, ApiError> {
+    let windows = master.core.ask(|core, _| core.maintenance_schedule()).await.map_err(gone)?;
+    Ok(schedule_to_proto(&windows))
 }
 
-/// Why a call is refused.
-pub(super) fn refuse(call: &Call) -> ApiError {
-    let machines = match call.r#type() {
-        Type::UpdateMaintenanceSchedule => {
-            let schedule = call.update_maintenance_schedule.as_ref().map(|update| &update.schedule);
-            return refuse_schedule(schedule.unwrap_or(&Schedule::default()));
-        }
-        Type::StartMaintenance => call.start_maintenance.as_ref().map(|start| &start.machines),
-        _ => call.stop_maintenance.as_ref().map(|stop| &stop.machines),
-    };
-    refuse_machines(machines.map(Vec::as_slice).unwrap_or_default())
+/// The call that replaces the schedule.
+pub(crate) fn update(schedule: Schedule) -> Result<OperatorCall, ApiError> {
+    wire::validate_maintenance_schedule(&schedule)
+        .map_err(|error| ApiError::bad_request(error.to_string()))?;
+    Ok(OperatorCall::UpdateMaintenanceSchedule(windows(schedule)))
 }
 
-/// Why a schedule is refused.
-pub(crate) fn refuse_schedule(schedule: &Schedule) -> ApiError {
-    if schedule.windows.iter().any(|window| window.machine_ids.is_empty()) {
-        return ApiError::bad_request("List of machines in the maintenance window is empty");
-    }
-    ApiError::not_implemented("Maintenance schedules are not supported yet")
+/// The call that takes machines down.
+pub(crate) fn start(machines: Vec<MachineId>) -> Result<OperatorCall, ApiError> {
+    checked(machines).map(OperatorCall::StartMaintenance)
 }
 
-/// Why machines cannot be put down or up.
-pub(crate) fn refuse_machines(machines: &[MachineId]) -> ApiError {
-    match machines.first() {
-        Some(machine) => ApiError::bad_request(format!(
-            "Machine '{}' is not part of a maintenance schedule",
-            proto::json::to_string(machine)
-        )),
-        None => ApiError::bad_request("List of machines is empty"),
-    }
+/// The call that lets machines come back.
+pub(crate) fn stop(machines: Vec<MachineId>) -> Result<OperatorCall, ApiError> {
+    checked(machines).map(OperatorCall::StopMaintenance)
+}
+
+fn checked(machines: Vec<MachineId>) -> Result<Vec<master_core::MachineId>, ApiError> {
+    wire::validate_machines(&machines).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    Ok(machines.into_iter().map(machine_id).collect())
 }

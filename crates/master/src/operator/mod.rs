@@ -42,10 +42,10 @@ pub(crate) async fn call(
         | Type::MarkAgentGone
         | Type::DrainAgent
         | Type::DeactivateAgent
-        | Type::ReactivateAgent => change::change(&master, call).await,
-        Type::UpdateMaintenanceSchedule | Type::StartMaintenance | Type::StopMaintenance => {
-            Err(maintenance::refuse(&call))
-        }
+        | Type::ReactivateAgent
+        | Type::UpdateMaintenanceSchedule
+        | Type::StartMaintenance
+        | Type::StopMaintenance => change::change(&master, call).await,
         Type::ReserveResources
         | Type::UnreserveResources
         | Type::CreateVolumes

@@ -79,12 +79,12 @@ pub(super) async fn read(
         }
         CallType::GetMaintenanceStatus => {
             let get_maintenance_status =
-                Some(response::GetMaintenanceStatus { status: maintenance::status() });
+                Some(response::GetMaintenanceStatus { status: maintenance::status(master).await? });
             reply(Type::GetMaintenanceStatus, Response { get_maintenance_status, ..Default::default() })
         }
         CallType::GetMaintenanceSchedule => {
             let get_maintenance_schedule =
-                Some(response::GetMaintenanceSchedule { schedule: maintenance::schedule() });
+                Some(response::GetMaintenanceSchedule { schedule: maintenance::schedule(master).await? });
             reply(Type::GetMaintenanceSchedule, Response { get_maintenance_schedule, ..Default::default() })
         }
         // The master gives out no files, so every path is unknown.

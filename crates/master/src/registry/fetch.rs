@@ -36,10 +36,10 @@ pub(crate) async fn fetch(
 ) -> Result<RegistryContent, RegistryError> {
     let started = Instant::now();
     let mut content = RegistryContent::default();
-    for table in [keys::AGENTS, keys::QUOTAS, keys::WEIGHTS] {
+    for table in [keys::AGENTS, keys::QUOTAS, keys::WEIGHTS, keys::WINDOWS] {
         for entry in list(store, table, started + limit).await? {
             figures.bytes.fetch_add(entry.value.len(), Ordering::Relaxed);
-            values::decode(&entry.value, &mut content)
+            values::decode(&entry.key, &entry.value, &mut content)
                 .map_err(|why: ValueError| RegistryError::Value { key: entry.key, why: why.to_string() })?;
         }
     }

@@ -4,12 +4,17 @@ use base::AgentId;
 use master_core::RegistryOperation;
 use resources::Role;
 
+use crate::convert::window_key_to_text;
+
 /// What is said of agents.
 pub(super) const AGENTS: &str = "agents/";
 /// Quotas of roles.
 pub(super) const QUOTAS: &str = "quotas/";
 /// Weights of roles.
 pub(super) const WEIGHTS: &str = "weights/";
+
+/// The maintenance schedule.
+pub(super) const WINDOWS: &str = "windows/";
 
 /// Names up to this length are written out; stores take keys of 300 bytes.
 const LONGEST: usize = 200;
@@ -20,6 +25,7 @@ pub(super) fn of(operation: &RegistryOperation) -> String {
         RegistryOperation::Agent(id, _) => agent(id),
         RegistryOperation::Quota(role, _) => format!("{QUOTAS}{}", name(role.as_str())),
         RegistryOperation::Weight(role, _) => weight(role),
+        RegistryOperation::Window(key, _) => format!("{WINDOWS}{}", window_key_to_text(*key)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! agents/<agent id>    Registry with one of: slaves, unreachable, gone
 //! quotas/<role>        Registry with one of: quota_configs
 //! weights/<role>       Registry with one of: weights
+//! windows/<number>     Registry with a schedule of one window, or a piece of one, and its machines
 //! ```
 //!
 //! Each value is a part of Mesos' `Registry` message: all values one behind the other are the whole message. Keys of other
@@ -12,12 +13,14 @@
 mod fetch;
 mod keys;
 mod values;
+mod whole;
 mod writer;
 
 use std::sync::atomic::AtomicUsize;
 
 pub use fetch::RegistryError;
 pub(crate) use fetch::fetch;
+pub(crate) use whole::whole;
 pub(crate) use writer::{RegistryQueue, Store, write_all};
 
 use crate::timings::Timings;

@@ -11,7 +11,10 @@ use proto::internal::registry::{
 };
 use proto::v1;
 
-use crate::convert::{ConvertError, agent_info, agent_info_to_proto};
+use super::keys;
+use crate::convert::{
+    ConvertError, agent_info, agent_info_to_proto, window_key, window_of_registry, window_to_registry,
+};
 use crate::operator::quota::{config_to_proto, quota_of};
 use crate::view::agent::drain_info;
 use crate::view::time_info;
@@ -25,13 +28,20 @@ pub(crate) enum ValueError {
     /// What an agent says of itself makes no sense.
     #[error(transparent)]
     Agent(#[from] ConvertError),
+    /// The key is no place in the maintenance schedule.
+    #[error("its key is no place in the maintenance schedule")]
+    Key,
+    /// There is no window, or none with machines.
+    #[error("it has no window with machines")]
+    NoWindow,
 }
 
 /// What is to be written; `None` removes the key.
 pub(super) fn encode(operation: &RegistryOperation) -> Option<Vec<u8>> {
     let mut part = Registry::default();
     match operation {
-        RegistryOperation::Agent(_, None) => return None,
+        RegistryOperation::Agent(_, None) | RegistryOperation::Window(_, None) => return None,
+        RegistryOperation::Window(_, Some(window)) => window_to_registry(window, &mut part),
         RegistryOperation::Agent(id, Some(record)) => match record {
             AgentRecord::Admitted { info, drain, deactivated } => {
                 part.slaves = Some(Slaves {
@@ -67,8 +77,13 @@ pub(super) fn encode(operation: &RegistryOperation) -> Option<Vec<u8>> {
 }
 
 /// Adds what a value says.
-pub(super) fn decode(value: &[u8], content: &mut RegistryContent) -> Result<(), ValueError> {
-    let part: Registry = proto::decode(value)?;
+pub(super) fn decode(key: &str, value: &[u8], content: &mut RegistryContent) -> Result<(), ValueError> {
+    let mut part: Registry = proto::decode(value)?;
+    if let Some(name) = key.strip_prefix(keys::WINDOWS) {
+        let key = window_key(name).ok_or(ValueError::Key)?;
+        let window = window_of_registry(&mut part).ok_or(ValueError::NoWindow)?;
+        content.windows.insert(key, Arc::new(window));
+    }
     for slave in part.slaves.into_iter().flat_map(|slaves| slaves.slaves) {
         let id = slave.info.id.as_ref().ok_or(ConvertError::NoId)?.value.as_str().into();
         let record = AgentRecord::Admitted {
@@ -120,11 +135,17 @@ fn drain_of(info: &v1::DrainInfo) -> Drain {
 mod tests {
     use std::collections::BTreeMap;
 
-    use master_core::Quota;
+    use master_core::{MachineId, MachineMode, Quota, Unavailability, WindowKey, WindowPart};
     use proto::v0::SlaveInfo;
     use resources::{Name, Scalar};
 
     use super::*;
+
+    fn window() -> WindowPart {
+        let id = |name: &str| MachineId { hostname: Some(name.into()), ip: None };
+        let machines = vec![(id("a"), MachineMode::Draining), (id("b"), MachineMode::Down)];
+        WindowPart { machines, unavailability: Unavailability { start: -5, duration: Some(7) } }
+    }
 
     fn operations() -> Vec<RegistryOperation> {
         let slave = SlaveInfo { hostname: "h".into(), port: Some(5051), ..SlaveInfo::default() };
@@ -148,29 +169,30 @@ mod tests {
             RegistryOperation::Agent("d".into(), Some(AgentRecord::Gone { since })),
             RegistryOperation::Quota("web".into(), Quota { guarantees: quota(1), limits: quota(2) }),
             RegistryOperation::Weight("web/a".into(), 2.5),
+            RegistryOperation::Window(WindowKey { window: 3, part: 1 }, Some(Arc::new(window()))),
         ]
     }
 
     #[test]
     fn what_is_written_is_read_again() {
-        let (mut expected, mut read, mut all) =
-            (RegistryContent::default(), RegistryContent::default(), Vec::new());
+        let (mut expected, mut read) = (RegistryContent::default(), RegistryContent::default());
         for operation in operations() {
             let value = encode(&operation).unwrap();
-            decode(&value, &mut read).unwrap();
-            all.extend_from_slice(&value);
+            decode(&keys::of(&operation), &value, &mut read).unwrap();
             expected.apply(operation);
         }
         assert_eq!(read, expected);
-        let mut merged = RegistryContent::default();
-        decode(&all, &mut merged).unwrap();
-        assert_eq!(merged, expected, "all values one behind the other are one message");
     }
 
     #[test]
     fn what_is_forgotten_has_no_value() {
         assert_eq!(encode(&RegistryOperation::Agent("a".into(), None)), None);
         assert_eq!(encode(&RegistryOperation::Quota("a".into(), Quota::default())), None);
-        assert!(decode(b"nonsense", &mut RegistryContent::default()).is_err());
+        let wrong = |key: &str, value: &[u8]| {
+            decode(key, value, &mut RegistryContent::default()).unwrap_err().to_string()
+        };
+        assert!(!wrong("agents/a", b"nonsense").is_empty());
+        assert_eq!(wrong("windows/0000000001-0000000000", b""), "it has no window with machines");
+        assert_eq!(wrong("windows/1", b""), "its key is no place in the maintenance schedule");
     }
 }

@@ -36,14 +36,22 @@ pub(super) fn convert(framework_id: &FrameworkId, call: Call) -> Result<Schedule
                 refuse: refuse(decline.filters.as_ref()),
             }
         }
-        Type::AcceptInverseOffers => SchedulerCall::AcceptInverseOffers(ids(call
-            .accept_inverse_offers
-            .ok_or_else(missing)?
-            .inverse_offer_ids)),
-        Type::DeclineInverseOffers => SchedulerCall::DeclineInverseOffers(ids(call
-            .decline_inverse_offers
-            .ok_or_else(missing)?
-            .inverse_offer_ids)),
+        Type::AcceptInverseOffers => {
+            let accept = call.accept_inverse_offers.ok_or_else(missing)?;
+            SchedulerCall::AnswerInverseOffers {
+                offer_ids: ids(accept.inverse_offer_ids),
+                accepted: true,
+                refuse: refuse(accept.filters.as_ref()),
+            }
+        }
+        Type::DeclineInverseOffers => {
+            let decline = call.decline_inverse_offers.ok_or_else(missing)?;
+            SchedulerCall::AnswerInverseOffers {
+                offer_ids: ids(decline.inverse_offer_ids),
+                accepted: false,
+                refuse: refuse(decline.filters.as_ref()),
+            }
+        }
         // These two may leave out their part: they mean all roles then.
         Type::Revive => SchedulerCall::Revive(roles(call.revive.map(|revive| revive.roles))),
         Type::Suppress => SchedulerCall::Suppress(roles(call.suppress.map(|suppress| suppress.roles))),

@@ -10,7 +10,7 @@ use proto::v1::scheduler::event::Type;
 use wire::Format;
 
 use crate::convert::{write_operation_status, write_status};
-use crate::offers::write_offer;
+use crate::offers::{inverse_offer_to_proto, write_offer};
 use crate::pb::Writer;
 
 /// What events say of the master that sends them.
@@ -94,6 +94,20 @@ fn write_event(w: &mut Writer<'_>, format: Format, context: &EventContext, event
         SchedulerEvent::Rescind(offer_id) => {
             kind(w, Type::Rescind);
             w.embed(4, |w| {
+                w.id(1, offer_id.as_str());
+            });
+        }
+        SchedulerEvent::InverseOffers(offers) => {
+            kind(w, Type::InverseOffers);
+            w.embed(9, |w| {
+                for offer in offers {
+                    w.message(1, &inverse_offer_to_proto(offer));
+                }
+            });
+        }
+        SchedulerEvent::RescindInverse(offer_id) => {
+            kind(w, Type::RescindInverseOffer);
+            w.embed(10, |w| {
                 w.id(1, offer_id.as_str());
             });
         }

@@ -16,7 +16,7 @@ use super::amounts::amounts;
 use super::executor::{ExecutorView, Executors, OnAgent};
 use super::task::TaskCounts;
 use super::time_info;
-use crate::offers::offer_to_proto;
+use crate::offers::{inverse_offer_to_proto, offer_to_proto};
 
 /// What a framework said of itself, with its id.
 pub(crate) fn info(framework: &Framework) -> v1::FrameworkInfo {
@@ -47,6 +47,11 @@ pub(crate) fn to_proto(framework: &Framework, used: &Resources) -> get_framework
         reregistered_time: Some(framework.reregistered_time.map_or(registered, time_info)),
         unregistered_time: framework.unregistered_time.filter(|_| !framework.connected()).map(time_info),
         offers: framework.offers.values().map(|offer| offer_to_proto(offer)).collect(),
+        inverse_offers: framework
+            .inverse_offers
+            .values()
+            .map(|offer| inverse_offer_to_proto(offer))
+            .collect(),
         allocated_resources: wire::resources_to_endpoint(used),
         offered_resources: wire::resources_to_endpoint(&offered(framework)),
         offer_constraints: Some(offer_constraints(framework)),

@@ -88,6 +88,8 @@ impl Packet {
                 SchedulerEvent::Subscribed(_) => "SUBSCRIBED",
                 SchedulerEvent::Offers(_) => "OFFERS",
                 SchedulerEvent::Rescind(_) => "RESCIND",
+                SchedulerEvent::InverseOffers(_) => "INVERSE_OFFERS",
+                SchedulerEvent::RescindInverse(_) => "RESCIND_INVERSE_OFFER",
                 SchedulerEvent::Update(_) => "UPDATE",
                 SchedulerEvent::UpdateOperationStatus(_) => "UPDATE_OPERATION_STATUS",
                 SchedulerEvent::Message { .. } => "MESSAGE",

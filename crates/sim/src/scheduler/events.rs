@@ -53,6 +53,8 @@ impl Scheduler {
                     self.call(fabric, call);
                 }
             }
+            // Nobody maintains machines here.
+            SchedulerEvent::InverseOffers(_) | SchedulerEvent::RescindInverse(_) => {}
             SchedulerEvent::Message { .. } | SchedulerEvent::Failure { .. } => {}
             SchedulerEvent::Error(message) => {
                 fabric.show(self.node(), || format!("is told: {message}"));

@@ -49,6 +49,18 @@ impl Process {
         }
     }
 
+    /// As by a supervisor: it is asked to end, and ends.
+    pub(crate) fn end(&mut self) {
+        self.signal("TERM");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let child = self.child.as_mut().expect("a running process");
+        while child.try_wait().expect("a status").is_none() {
+            assert!(Instant::now() < deadline, "{:?} does not end: {}", self.arguments, self.said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.child = None;
+    }
+
     /// Stands still, as in a long pause of its machine, until it is told to go on.
     pub(crate) fn pause(&self) {
         self.signal("STOP");

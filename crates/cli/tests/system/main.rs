@@ -1,0 +1,48 @@
+//! A cluster of real processes, each on a network host of its own: three masters, five agents, a real coordination service
+//! and a framework with two hundred running tasks. Servers are killed, stopped, cut off and replaced; no task may be lost or
+//! run twice, and nobody may have to help.
+//!
+//! Needs root, for namespaces and control groups.
+
+mod book;
+mod cluster;
+mod evidence;
+mod framework;
+#[path = "../../../store/tests/services/process.rs"]
+#[allow(dead_code, reason = "used in part")]
+mod process;
+mod scenes;
+mod services;
+mod world;
+
+use services::Kind::{Etcd, ZooKeeper};
+
+#[test]
+fn leaders_fail_on_zookeeper() {
+    scenes::leaders::fail(ZooKeeper);
+}
+
+#[test]
+fn leaders_fail_on_etcd() {
+    scenes::leaders::fail(Etcd);
+}
+
+#[test]
+fn the_network_splits_on_zookeeper() {
+    scenes::splits::split(ZooKeeper);
+}
+
+#[test]
+fn the_network_splits_on_etcd() {
+    scenes::splits::split(Etcd);
+}
+
+#[test]
+fn everything_is_replaced_under_load_on_zookeeper() {
+    scenes::upgrade::replace_all(ZooKeeper);
+}
+
+#[test]
+fn everything_is_replaced_under_load_on_etcd() {
+    scenes::upgrade::replace_all(Etcd);
+}

@@ -1,0 +1,51 @@
+//! While short tasks are launched all the time, the framework is killed and taken over, and every server is ended and
+//! started again, one after the other, as for an upgrade.
+
+use std::time::Instant;
+
+use super::{Scene, play};
+use crate::framework::Instance;
+use crate::services::Kind;
+
+pub(crate) fn replace_all(kind: Kind) {
+    play(kind, &[], async |scene| {
+        scene.book.open().load = true;
+        the_framework_is_killed_and_taken_over(scene).await;
+        for master in 0..scene.cluster.masters.len() {
+            scene.cluster.masters[master].process.end();
+            scene.cluster.masters[master].process.start();
+            scene.cluster.answers(&scene.cluster.masters[master]).await;
+            work_goes_on(scene, &format!("master {master} was replaced")).await;
+        }
+        for agent in 0..scene.cluster.agents.len() {
+            scene.cluster.agents[agent].process.end();
+            scene.cluster.agents[agent].process.start();
+            work_goes_on(scene, &format!("agent {agent} was replaced")).await;
+        }
+        let done = scene.book.open().short_done();
+        eprintln!("{done} short tasks were run meanwhile");
+        scene.book.open().load = false;
+    });
+}
+
+async fn the_framework_is_killed_and_taken_over(scene: &mut Scene) {
+    let start = |scene: &Scene, desk| Instance::start(&scene.cluster, desk, &scene.book, &scene.evidence);
+    scene.instance = None;
+    scene.book.open().leader = None;
+    scene.instance = Some(start(scene, 1));
+    work_goes_on(scene, "the framework was killed").await;
+    let old = scene.instance.replace(start(scene, 0)).expect("an instance");
+    let told = old.sent_away(&scene.cluster).await;
+    assert_eq!(told, "Framework failed over");
+    work_goes_on(scene, "the framework was taken over").await;
+}
+
+/// Everything comes together again, and tasks that are launched from now on are run.
+async fn work_goes_on(scene: &Scene, after: &str) {
+    let started = Instant::now();
+    scene.settled().await;
+    let whole = started.elapsed();
+    let done = scene.book.open().short_done();
+    scene.look("more short tasks end", |scene| scene.book.open().short_done() > done + 10).await;
+    eprintln!("{after}: all is whole after {whole:?}, more tasks have ended after {:?}", started.elapsed());
+}

@@ -16,7 +16,7 @@ use crate::timers::{Timer, Timers};
 use crate::types::{
     ContainerStatus, ExecutorKind, ExecutorState, Reason, StatusSource, TaskState, TaskStatus,
 };
-use crate::{allowance, checks, executors, kill, remember, specs, status};
+use crate::{allowance, checks, executors, kill, remember, status};
 
 /// Gives a command executor its only task: its container is the executor's.
 pub(crate) fn admit(executor: &mut Executor, framework_id: &FrameworkId, queued: &Queued) {
@@ -64,9 +64,7 @@ pub(crate) fn start_group(
         starting.container_status =
             Some(ContainerStatus { container_id: container_id.clone(), pid: None, agent_address: false });
         status::report(core, step, framework_id, starting);
-        if let Some(spec) = specs::of_group_task(core, framework_id, executor_id, &task_id, container_id) {
-            step.out.push(Output::LaunchContainer(Box::new(spec)));
-        }
+        executors::order(core, step, &container_id);
     }
 }
 

@@ -13,7 +13,7 @@ use resources::Resources;
 use crate::state::Executor;
 use crate::types::{
     ExecutorInfo, ExecutorKind, ExecutorState, FrameworkInfo, Operation, ResourceLimits, Task, TaskInfo,
-    TaskStatus,
+    TaskState, TaskStatus,
 };
 use crate::{Options, allowance, specs};
 
@@ -259,6 +259,14 @@ pub struct RecoveredExecutor {
 }
 
 impl RecoveredExecutor {
+    /// Whether its container is awaited, of which nothing is known but that it was ordered.
+    fn is_awaited(&self) -> bool {
+        let command = self.record.info.kind == ExecutorKind::Command;
+        self.record.state == ExecutorState::Registering
+            && !self.record.subscribed
+            && (!command || self.tasks.iter().all(|(_, progress)| is_starting(progress.as_ref())))
+    }
+
     /// Its tasks that had not ended as far as is known.
     fn unfinished(&self) -> impl Iterator<Item = &TaskRecord> {
         let ended = |progress: &Option<Progress>| {
@@ -267,6 +275,14 @@ impl RecoveredExecutor {
         };
         self.tasks.iter().filter(move |(_, progress)| !ended(progress)).map(|(task, _)| task)
     }
+}
+
+/// Whether nobody was told more of a task than that it starts, and nobody wants its end.
+fn is_starting(progress: Option<&Progress>) -> bool {
+    progress.is_none_or(|progress| {
+        let told = progress.statuses.last().map_or(TaskState::Staging, |status| status.state);
+        progress.kill.is_none() && matches!(told, TaskState::Staging | TaskState::Starting)
+    })
 }
 
 /// A container that was ordered and may still be there.
@@ -284,6 +300,8 @@ pub struct KnownContainer {
     pub resources: Resources,
     /// How far it may go beyond.
     pub limits: ResourceLimits,
+    /// Whether it is still to be started if it never was: nobody was told that it runs, and nobody wants its end.
+    pub awaited: bool,
 }
 
 /// What has become of a container.
@@ -295,6 +313,8 @@ pub enum Found {
     Ended,
     /// Nobody knows of it; its end follows as an event.
     Lost,
+    /// It never started, for certain, and is awaited: it is ordered again.
+    Unstarted,
 }
 
 impl Recovered {
@@ -364,7 +384,11 @@ impl Recovered {
     pub fn containers(&self, options: &Options) -> Vec<KnownContainer> {
         let Some(agent) = &self.agent_id else { return Vec::new() };
         let mut known = Vec::new();
-        for executor in self.frameworks.iter().flat_map(|framework| &framework.executors) {
+        for (framework, executor) in self
+            .frameworks
+            .iter()
+            .flat_map(|framework| framework.executors.iter().map(move |e| (framework, e)))
+        {
             let record = &executor.record;
             if record.state == ExecutorState::Terminated {
                 continue;
@@ -385,6 +409,7 @@ impl Recovered {
                 group: record.info.kind == ExecutorKind::Default,
                 resources,
                 limits,
+                awaited: !framework.terminating && executor.is_awaited(),
             });
             let nested = executor.unfinished().filter_map(|task| match &task.place {
                 Place::Run { container_id, .. } if *container_id != record.container_id => {
@@ -392,6 +417,12 @@ impl Recovered {
                 }
                 _ => None,
             });
+            let staying = !framework.terminating && record.state != ExecutorState::Terminating;
+            let starting = |task: &TaskRecord| {
+                let id = &task.info.task_id;
+                let progress = executor.tasks.iter().find(|(of, _)| of.info.task_id == *id);
+                progress.is_some_and(|(_, progress)| is_starting(progress.as_ref()))
+            };
             known.extend(nested.map(|(task, container_id)| KnownContainer {
                 container_id: container_id.clone(),
                 parent: Some(record.container_id.clone()),
@@ -399,6 +430,7 @@ impl Recovered {
                 group: false,
                 resources: task.info.resources.clone(),
                 limits: task.info.limits,
+                awaited: staying && starting(task),
             }));
         }
         known

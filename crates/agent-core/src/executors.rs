@@ -50,7 +50,7 @@ pub(crate) fn add(
     info!(framework = %framework_id, executor = %executor_id, container = %container_id, "launching an executor");
     framework.executors.insert(executor_id.clone(), executor);
     core.containers.insert(
-        container_id,
+        container_id.clone(),
         Owner {
             framework_id: framework_id.clone(),
             executor_id: executor_id.clone(),
@@ -63,13 +63,24 @@ pub(crate) fn add(
     if let Some(task) = task_id {
         remember::given_tasks(core, step, framework_id, &executor_id, &[task]);
     }
-    if let Some(spec) = specs::of_executor(core, framework_id, &executor_id) {
-        if let Some(executor) = core.executor(framework_id, &executor_id) {
-            executor.volumes.clone_from(&spec.volumes);
-            executor.allowed = Some(Allowance { resources: spec.resources.clone(), limits: spec.limits });
-        }
-        step.out.push(Output::LaunchContainer(Box::new(spec)));
+    order(core, step, &container_id);
+}
+
+/// Orders a container that is known: an executor's own, or that of a group's task.
+pub(crate) fn order(core: &mut AgentCore, step: &mut Step<'_>, container: &ContainerId) {
+    let Some(owner) = core.containers.get(container).cloned() else { return };
+    let Owner { framework_id, executor_id, task_id } = &owner;
+    let own = core.executor(framework_id, executor_id).is_some_and(|e| e.container_id == *container);
+    let spec = match task_id {
+        Some(task) if !own => specs::of_group_task(core, framework_id, executor_id, task, container.clone()),
+        _ => specs::of_executor(core, framework_id, executor_id),
+    };
+    let Some(spec) = spec else { return };
+    if let Some(executor) = core.executor(framework_id, executor_id).filter(|_| own) {
+        executor.volumes.clone_from(&spec.volumes);
+        executor.allowed = Some(Allowance { resources: spec.resources.clone(), limits: spec.limits });
     }
+    step.out.push(Output::LaunchContainer(Box::new(spec)));
 }
 
 /// The container of a task group's or a custom executor is up.

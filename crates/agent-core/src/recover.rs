@@ -1,9 +1,10 @@
 //! Frameworks that checkpoint, as an earlier life of the agent left them.
 //!
 //! What has been decided is taken up as it was: who was told what, which kills had begun, what waits. A container that is
-//! not there any more ends by an event, as any other. Custom executors have to subscribe again.
+//! not there any more ends by an event, as any other; one that was ordered and never started is ordered again. Custom
+//! executors have to subscribe again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{ContainerId, ExecutorId, FrameworkId, TaskId, Time};
 use tracing::info;
@@ -31,13 +32,14 @@ pub(crate) fn all(
     past: Vec<(u64, Past)>,
     found: &Containers,
 ) {
-    let mut up = Vec::new();
+    let (mut up, mut unstarted) = (Vec::new(), Vec::new());
     let mut here: Vec<(FrameworkId, Vec<ExecutorId>)> = Vec::new();
     for RecoveredFramework { info, terminating, executors } in recovered {
         let id = info.id.clone();
         frameworks::ensure(core, &info).terminating = terminating;
         let ids: Vec<ExecutorId> = executors.iter().map(|e| e.record.info.executor_id.clone()).collect();
         for executor in executors {
+            unstarted.extend(not_started(&executor, found));
             self::executor(core, step, &id, executor, found, &mut up);
         }
         info!(framework = %id, executors = ids.len(), "recovered a framework");
@@ -54,6 +56,19 @@ pub(crate) fn all(
     for (container, pid) in up {
         containers::event(core, step, &container, ContainerEvent::Launched { pid });
     }
+    for container in unstarted {
+        executors::order(core, step, &container);
+    }
+}
+
+/// Those of an executor's containers that never started.
+fn not_started(executor: &RecoveredExecutor, found: &Containers) -> Vec<ContainerId> {
+    let nested = executor.tasks.iter().filter_map(|(task, _)| match &task.place {
+        Place::Run { container_id, .. } => Some(container_id),
+        Place::Queued { .. } | Place::Sent => None,
+    });
+    let all: BTreeSet<&ContainerId> = nested.chain([&executor.record.container_id]).collect();
+    all.into_iter().filter(|id| found.get(*id) == Some(&Found::Unstarted)).cloned().collect()
 }
 
 fn executor(
@@ -186,7 +201,7 @@ fn task(
     {
         let here = found.get(&container_id).copied().unwrap_or(Found::Lost);
         let mut found_run = Run::new(container_id.clone(), group);
-        found_run.launched = here != Found::Lost;
+        found_run.launched = matches!(here, Found::Running(_) | Found::Ended);
         if let Found::Running(pid) = here {
             found_run.pid = pid;
         }

@@ -198,7 +198,11 @@ impl World {
             }
             _ => {}
         }
+        let mut started = BTreeSet::new();
         for id in self.containers.keys().cloned().collect::<Vec<_>>() {
+            if self.containers[&id] != Container::Launching {
+                started.insert(id.clone());
+            }
             let survives = self.surviving.contains(&id) && self.rng.below(4) != 0;
             let next = match self.containers[&id] {
                 Container::Running | Container::Launching if survives => Container::Running,
@@ -212,10 +216,11 @@ impl World {
         for known in &known {
             let found = match self.containers.get(&known.container_id) {
                 Some(Container::Running) => Found::Running((!known.group).then_some(7)),
+                _ if known.awaited && !started.contains(&known.container_id) => Found::Unstarted,
                 Some(_) if self.rng.below(2) == 0 => Found::Ended,
                 _ => Found::Lost,
             };
-            if !matches!(found, Found::Running(_)) {
+            if matches!(found, Found::Ended | Found::Lost) {
                 self.containers.insert(known.container_id.clone(), Container::Running);
                 self.ended.push(known.container_id.clone());
             }

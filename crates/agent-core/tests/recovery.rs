@@ -81,6 +81,74 @@ fn a_task_of_which_nothing_is_known_has_failed() {
     ]);
 }
 
+/// The agent was replaced between the order and the start: nothing has run, and nobody needs to know.
+#[test]
+fn what_never_started_is_started() {
+    let unstarted = |env: &AgentEnv| {
+        env.again(|known| {
+            assert!(known.awaited, "{known:?}");
+            Found::Unstarted
+        })
+    };
+    let f = checkpointing("f");
+    let mut env = AgentEnv::registered();
+    env.run(&f, command_task("t", "sleep 60"));
+    let mut env = unstarted(&env);
+    env.expect(&["launch c1 for t"]);
+    env.reregister();
+    env.expect(&["reregister [t:Staging]", "update agent"]);
+    env.launched("c1");
+    env.expect(&["t Starting"]);
+
+    let mut env = AgentEnv::registered();
+    env.run(&f, custom_task("t", &custom_executor("e")));
+    let mut env = unstarted(&env);
+    env.expect(&["launch c1 for e"]);
+    env.launched("c1");
+    env.reregister();
+    env.forget();
+    env.subscribe(&f, "e", 1);
+    env.expect(&["reply: ok", "stream 1: subscribed", "stream 1: launch t"]);
+}
+
+#[test]
+fn a_group_of_which_only_a_part_has_started_is_completed() {
+    let f = checkpointing("f");
+    let mut env = AgentEnv::registered();
+    env.run_group(&f, &default_executor("pod"), &["a", "b"]);
+    let mut env = env.again(|_| Found::Unstarted);
+    env.expect(&["launch c1 for pod"]);
+    env.launched("c1");
+    env.forget();
+    env.launched("c2");
+    let mut env = env.again(|known| if known.awaited { Found::Unstarted } else { still_running(known) });
+    env.expect(&["launch c3 in c1 for pod"]);
+    env.reregister();
+    env.forget();
+    env.launched("c3");
+    env.acknowledge_all();
+    assert!(env.memory.frameworks.len() == 1);
+}
+
+/// Where somebody was told that it runs, or wants its end, a container that is not there has ended.
+#[test]
+fn what_was_told_to_run_or_is_to_end_is_not_awaited() {
+    let f = checkpointing("f");
+    let no = |known: &agent_core::KnownContainer| {
+        assert!(!known.awaited, "{known:?}");
+        Found::Lost
+    };
+    let _ = command(&f, command_task("t", "sleep 60")).again(no);
+    let mut env = AgentEnv::registered();
+    env.run(&f, command_task("t", "sleep 60"));
+    env.kill(&f, "t");
+    let _ = env.again(no);
+    let mut env = AgentEnv::registered();
+    env.run(&f, command_task("t", "sleep 60"));
+    env.from_master(FromMaster::ShutdownFramework(f.id.clone()));
+    let _ = env.again(no);
+}
+
 #[test]
 fn frameworks_that_do_not_checkpoint_leave_nothing() {
     let env = command(&framework("f"), command_task("t", "sleep 60"));

@@ -174,10 +174,19 @@ impl Recovery {
         fates.extend(found.ended.into_iter().map(|(id, status)| (id, Fate::Ended(status))));
         let rebooted = self.rebooted;
         fates.extend(found.lost.into_iter().map(|id| (id, Fate::Lost { rebooted })));
+        for id in found.unstarted {
+            // What has no record after a start of the machine may have lost it then.
+            let awaited = known.iter().find(|known| known.container_id == id && known.awaited && !rebooted);
+            if let Some(known) = awaited {
+                begin_anew(&known.directory);
+            }
+            fates.insert(id, awaited.map_or(Fate::Lost { rebooted }, |_| Fate::Unstarted));
+        }
         let found = |fate: &Fate| match fate {
             Fate::Running(pid) => Found::Running(*pid),
             Fate::Ended(_) => Found::Ended,
             Fate::Lost { .. } => Found::Lost,
+            Fate::Unstarted => Found::Unstarted,
         };
         self.recovered.found = fates.iter().map(|(id, fate)| (id.clone(), found(fate))).collect();
         Leftovers { known, fates }
@@ -192,6 +201,17 @@ impl Recovery {
         let mut first = Vec::new();
         let core = AgentCore::recover(options, std::mem::take(&mut self.recovered), now, &mut first)?;
         Ok((core, first))
+    }
+}
+
+/// Removes what was fetched into the sandbox of a container that never started: it is all fetched again.
+fn begin_anew(sandbox: &str) {
+    tracing::info!(sandbox, "a container was ordered and never started; it is started now");
+    match std::fs::remove_dir_all(sandbox) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(sandbox, %error, "what was fetched before stays");
+        }
+        _ => {}
     }
 }
 

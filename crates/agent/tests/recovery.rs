@@ -139,6 +139,32 @@ async fn a_container_that_is_lost_without_a_start_of_the_machine_says_so() {
     scene.assert_ends(v1::TaskState::TaskFailed, ended).await;
 }
 
+/// Its agent was still fetching for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_never_started_is_started_by_the_next_agent() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut scene = Scene::start().await;
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let value = format!("http://{}/file", server.local_addr().expect("bound"));
+    let uri = v1::command_info::Uri { value, ..Default::default() };
+    let command = v1::CommandInfo { uris: vec![uri], ..shell("cat file") };
+    scene.master.run_for(true, v1::TaskInfo { command: Some(command), ..common::task("t") });
+    let (unanswered, _) = server.accept().await.expect("it fetches");
+    scene.process.kill();
+    drop(unanswered);
+
+    let message = scene.again().await;
+    assert_eq!((message.tasks.len(), message.tasks[0].state()), (1, v1::TaskState::TaskStaging));
+    let (mut asked, _) = server.accept().await.expect("it fetches again");
+    let _ = asked.read(&mut [0; 1024]).await.expect("a request");
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nfetched";
+    asked.write_all(answer).await.expect("answered");
+    drop(asked);
+    let statuses = [scene.master.status().await, scene.master.status().await, scene.master.status().await];
+    assert_eq!(states(&statuses), ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"], "{statuses:?}");
+    assert_eq!(std::fs::read_to_string(scene.sandbox("t").join("stdout")).expect("there"), "fetched");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_outlives_its_agent() {
     let mut scene = Scene::start().await;

@@ -89,8 +89,10 @@ pub struct Recovered {
     pub running: Vec<(ContainerId, u32)>,
     /// Those known that have ended, with how, as `wait(2)` reports it. They are to be destroyed.
     pub ended: Vec<(ContainerId, i32)>,
-    /// Those known of which nothing was found: they never ran, or the machine was started anew.
+    /// Those known of which nothing was found.
     pub lost: Vec<ContainerId>,
+    /// Those known that never started, unless the machine was started anew: nothing is left of them.
+    pub unstarted: Vec<ContainerId>,
     /// What nobody knew. It was removed.
     pub removed: Vec<String>,
 }

@@ -104,20 +104,23 @@ impl Containers {
     /// Takes up what an earlier agent has launched. What is not there any more ends now.
     pub(crate) fn adopt(&mut self, known: Vec<KnownContainer>, found: &BTreeMap<ContainerId, Fate>) {
         let mut ended = Vec::new();
-        for KnownContainer { container_id, parent, directory, group, resources, limits } in known {
+        for known in known {
+            let KnownContainer { container_id, parent, directory, group, resources, limits, .. } = known;
             let fate = found.get(&container_id).copied().unwrap_or(Fate::Lost { rebooted: false });
             let phase = match fate {
                 Fate::Running(_) if group => Phase::Group,
                 Fate::Running(_) => Phase::Process,
                 Fate::Ended(status) => Phase::Exited(status),
                 Fate::Lost { .. } => Phase::GroupEnding,
+                // The core orders it again.
+                Fate::Unstarted => continue,
             };
             if let Some(parent) = parent.as_ref().and_then(|parent| self.live.get_mut(parent)) {
                 parent.nested.insert(container_id.clone());
             }
             let limitation = match fate {
                 Fate::Lost { rebooted } => Some(lost(rebooted)),
-                Fate::Running(_) | Fate::Ended(_) => None,
+                Fate::Running(_) | Fate::Ended(_) | Fate::Unstarted => None,
             };
             let live = Live {
                 phase,
@@ -431,6 +434,8 @@ pub(crate) enum Fate {
         /// Because the machine was started anew.
         rebooted: bool,
     },
+    /// It never started, and is still to.
+    Unstarted,
 }
 
 /// Why a container has ended of which nothing was found.

@@ -127,7 +127,9 @@ impl Book {
             let again = status.state() == record.state && (uuid.is_empty() || uuid == *end);
             if !again && !record.is_void() {
                 self.wrong.push(format!("{id} has ended, and then: {status:?}"));
-            } else if status.state() == TaskState::TaskRunning || status.state() == TaskState::TaskFinished && record.is_void() {
+            } else if status.state() == TaskState::TaskRunning
+                || status.state() == TaskState::TaskFinished && record.is_void()
+            {
                 self.wrong.push(format!("{id} was told as never run, and runs: {status:?}"));
             }
             return;

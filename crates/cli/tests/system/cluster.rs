@@ -53,7 +53,8 @@ pub(crate) struct Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let servers = self.masters.iter().map(|s| ("master", s)).chain(self.agents.iter().map(|s| ("agent", s)));
+            let servers =
+                self.masters.iter().map(|s| ("master", s)).chain(self.agents.iter().map(|s| ("agent", s)));
             for (kind, server) in servers {
                 let said = server.process.said();
                 let from = said.char_indices().nth_back(12_000).map_or(0, |(at, _)| at);

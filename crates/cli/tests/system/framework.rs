@@ -51,7 +51,9 @@ impl Instance {
     /// Waits for an instance that the master sends away; what it was told.
     pub(crate) async fn sent_away(mut self, cluster: &Cluster) -> String {
         let thread = self.thread.take().expect("it runs");
-        cluster.eventually("the old instance is sent away", async || thread.is_finished().then_some(())).await;
+        cluster
+            .eventually("the old instance is sent away", async || thread.is_finished().then_some(()))
+            .await;
         thread.join().expect("no panic").expect("it has not stopped by itself")
     }
 }

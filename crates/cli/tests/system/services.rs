@@ -73,7 +73,8 @@ fn zookeeper(host: &Host, home: &Path) -> Vec<String> {
     std::fs::write(&file, configuration).expect("written");
     let jars = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-nop.jar";
     // A small machine that starts quickly: the tests have few processors.
-    let java = ["java", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", jars];
+    let java =
+        ["java", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", jars];
     let main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
     java.into_iter().chain([main]).map(str::to_owned).chain([file.display().to_string()]).collect()
 }

@@ -60,7 +60,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let directory = tempfile::Builder::new().prefix("meseta-system-").tempdir().expect("a directory").keep();
+        let directory =
+            tempfile::Builder::new().prefix("meseta-system-").tempdir().expect("a directory").keep();
         let groups = groups_of(&directory);
         let custodian = Command::new("setsid")
             .args(["sh", "-c", CUSTODIAN, "custodian", &groups])
@@ -97,7 +98,8 @@ impl World {
             path_of(&host.namespace)
         );
         self.on_router(&["ip", "-batch", "-"], &wire);
-        let own = format!("address add {address}/24 dev eth0\nlink set eth0 up\nroute add default via {gateway}\n");
+        let own =
+            format!("address add {address}/24 dev eth0\nlink set eth0 up\nroute add default via {gateway}\n");
         run_in(&host.namespace, &["ip", "-batch", "-"], &own);
         host
     }

@@ -43,7 +43,7 @@ impl Shared {
             _ if is_group && group.exists() => Phase::Group,
             Found::Nothing => {
                 self.remove_leftover(&container_id);
-                return recovered.lost.push(container_id);
+                return recovered.unstarted.push(container_id);
             }
             Found::Running(first) => match hold(&first) {
                 Some(process) => Phase::Running(process),

@@ -109,7 +109,7 @@ fn what_nobody_knows_is_removed_and_named() {
         fixture.restart();
         let recovered = fixture.launcher().recover(vec![known(&fixture, "known"), known(&fixture, "never")]);
         assert_eq!(recovered.removed, ["left"]);
-        assert_eq!(recovered.lost, [ContainerId::from("never")]);
+        assert_eq!(recovered.unstarted, [ContainerId::from("never")]);
         assert_eq!(recovered.running.len(), 1);
         assert!(processes_with(marker).is_empty());
         assert!(fixture.groups().iter().all(|path| !path.ends_with("left")));

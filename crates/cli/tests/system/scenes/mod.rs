@@ -41,7 +41,8 @@ impl Scene {
         cluster.leader(None).await;
         let (book, evidence) = (SharedBook::new(), Evidence::new(cluster.world.directory()));
         let instance = Instance::start(&cluster, 0, &book, &evidence);
-        let mut scene = Self { instance: Some(instance), book, evidence, processes: BTreeMap::new(), cluster };
+        let mut scene =
+            Self { instance: Some(instance), book, evidence, processes: BTreeMap::new(), cluster };
         scene.settled().await;
         scene.processes = scene.evidence.processes();
         assert_eq!(scene.processes.len(), TASKS, "a process for each task");
@@ -50,7 +51,10 @@ impl Scene {
 
     /// Waits until the framework and the leader agree that everything runs.
     pub(crate) async fn settled(&self) {
-        self.look("the framework knows that its tasks run", |scene| scene.book.open().long_running() == TASKS).await;
+        self.look("the framework knows that its tasks run", |scene| {
+            scene.book.open().long_running() == TASKS
+        })
+        .await;
         self.cluster.whole().await;
     }
 

@@ -43,7 +43,8 @@ async fn the_leader_is_alone(scene: &mut Scene) {
     }
     scene
         .look("all tasks are unreachable", |scene| {
-            scene.book.open().unreachable.is_some_and(|count| count >= TASKS) && scene.book.open().long_running() == 0
+            scene.book.open().unreachable.is_some_and(|count| count >= TASKS)
+                && scene.book.open().long_running() == 0
         })
         .await;
     eprintln!("all tasks are unreachable {:?} after the cut", cut.elapsed());

@@ -1,10 +1,11 @@
-//! While short tasks are launched all the time, the framework is killed and taken over, and every server is ended and
-//! started again, one after the other, as for an upgrade.
+//! While short tasks are launched all the time, the framework is killed and taken over, and every server is ended or killed
+//! and started again, one after the other, as for an upgrade.
 
 use std::time::Instant;
 
 use super::{Scene, play};
 use crate::framework::Instance;
+use crate::process::Process;
 use crate::services::Kind;
 
 pub(crate) fn replace_all(kind: Kind) {
@@ -12,20 +13,28 @@ pub(crate) fn replace_all(kind: Kind) {
         scene.book.open().load = true;
         the_framework_is_killed_and_taken_over(scene).await;
         for master in 0..scene.cluster.masters.len() {
-            scene.cluster.masters[master].process.end();
-            scene.cluster.masters[master].process.start();
+            replace(&mut scene.cluster.masters[master].process, master);
             scene.cluster.answers(&scene.cluster.masters[master]).await;
             work_goes_on(scene, &format!("master {master} was replaced")).await;
         }
         for agent in 0..scene.cluster.agents.len() {
-            scene.cluster.agents[agent].process.end();
-            scene.cluster.agents[agent].process.start();
+            replace(&mut scene.cluster.agents[agent].process, agent);
             work_goes_on(scene, &format!("agent {agent} was replaced")).await;
         }
         let done = scene.book.open().short_done();
         eprintln!("{done} short tasks were run meanwhile");
         scene.book.open().load = false;
     });
+}
+
+/// Every other one has no time to prepare itself.
+fn replace(process: &mut Process, number: usize) {
+    if number % 2 == 0 {
+        process.end();
+    } else {
+        process.kill();
+    }
+    process.start();
 }
 
 async fn the_framework_is_killed_and_taken_over(scene: &mut Scene) {

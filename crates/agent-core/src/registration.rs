@@ -125,9 +125,8 @@ pub(crate) fn attempt(core: &mut AgentCore, step: &mut Step<'_>) {
         return;
     }
     let checkpointed = core.total.checkpointed();
-    let resource_version = core.resource_version;
     let message = match core.registration.agent_id.clone() {
-        None => ToMaster::Register { checkpointed, resource_version },
+        None => ToMaster::Register { checkpointed, resource_version: core.resource_version },
         Some(id) => ToMaster::Reregister(Box::new(reregister(core, id, checkpointed))),
     };
     step.out.push(Output::Send { to: master, message });
@@ -288,7 +287,11 @@ fn await_ping(core: &mut AgentCore, now: Time) {
     core.registration.ping = Some(core.timers.set(now + core.registration.ping_timeout, Timer::PingTimeout));
 }
 
-fn reregister(core: &AgentCore, agent_id: AgentId, checkpointed: resources::Resources) -> Reregister {
+/// What the agent tells of itself. Each time its resources get another version: the master takes what is told here for all
+/// that is there, and may have given up what it had sent before. What it sent before and comes late names an earlier version,
+/// and is dropped.
+fn reregister(core: &mut AgentCore, agent_id: AgentId, checkpointed: resources::Resources) -> Reregister {
+    core.resource_version = core.rng.uuid();
     let living = || core.frameworks.iter().filter(|(_, framework)| !framework.terminating);
     let executors = living().flat_map(|(id, framework)| {
         let alive = |e: &&Executor| e.kind() != ExecutorKind::Command && e.state != ExecutorState::Terminated;

@@ -1,8 +1,10 @@
 //! Finding, losing and finding again a master.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use agent_core::{FromMaster, Input, Output, Reconciliation, ToMaster};
+use agent_core::{FromMaster, Input, Output, Reason, Reconciliation, RunTask, ToMaster};
+use base::Uuid;
 use testkit::agent::{
     AgentEnv, command_task, custom_executor, custom_task, default_executor, framework, options,
 };
@@ -65,6 +67,59 @@ fn pings_are_answered_to_the_observer() {
         .map(|o| matches!(o, Output::Send { message: ToMaster::Reregister(_), .. }))
         .collect();
     assert_eq!(&sent[..2], [false, true], "a pong, then a reregistration");
+}
+
+/// The version of its resources that the agent told last.
+fn version(env: &AgentEnv) -> Uuid {
+    let told = env.outputs.iter().rev().find_map(|output| match output {
+        Output::Send { message: ToMaster::Reregister(message), .. } => Some(message.resource_version),
+        Output::Send { message: ToMaster::UpdateAgent { resource_version, .. }, .. } => {
+            Some(*resource_version)
+        }
+        _ => None,
+    });
+    told.expect("the agent has registered")
+}
+
+fn run(version: Uuid, task: &str) -> FromMaster {
+    FromMaster::RunTask(Box::new(RunTask {
+        framework: Arc::new(framework("f")),
+        task: Arc::new(command_task(task, "true")),
+        resource_version: Some(version),
+        launch_executor: Some(true),
+    }))
+}
+
+/// The agent reaches the master, which does not reach the agent: the master takes it in, launches, gives up what does not
+/// answer, and does so again. Then all of that arrives. Only what follows the last that the agent has told is not given up.
+#[test]
+fn launches_that_answer_an_earlier_reregistration_are_dropped() {
+    let mut env = AgentEnv::registered();
+    let mut versions = Vec::new();
+    env.advance(Duration::from_secs(76));
+    for _ in 0..3 {
+        versions.push(version(&env));
+        env.advance(Duration::from_secs(60));
+    }
+    versions.push(version(&env));
+    env.forget();
+    for (number, version) in versions.iter().enumerate() {
+        env.from_master(reregistered());
+        env.from_master(run(*version, &format!("t{number}")));
+    }
+    let launched: Vec<&str> = env
+        .outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::LaunchContainer(spec) => spec.task_id.as_ref().map(|id| id.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(launched, ["t3"]);
+    let dropped: Vec<_> =
+        env.updates.iter().map(|update| (update.status.task_id.as_str(), update.status.reason)).collect();
+    let outdated = Some(Reason::InvalidOffers);
+    assert_eq!(dropped[..3], [("t0", outdated), ("t1", outdated), ("t2", outdated)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ::sim::{Lines, Options as Drawn, Outcome};
 use anyhow::Result;
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::failure::FAILED;
 use crate::view;
@@ -25,7 +25,7 @@ Examples:
 
 Exit codes: 0 all held, 1 something was broken, 2 wrong usage. A run that fails prints a line that repeats it."
 )]
-#[group(required = true, multiple = false, id = "which")]
+#[command(group = ArgGroup::new("which").required(true).multiple(false))]
 pub(crate) struct Options {
     /// Run these seeds; the end is not among them
     #[arg(long, value_name = "A..B", value_parser = range, group = "which")]
@@ -146,7 +146,35 @@ fn summary(sum: &Sum, took: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn what_the_help_shows_is_understood() {
+        let parse = |line: &str| Line::try_parse_from(["sim"].into_iter().chain(line.split_whitespace()));
+        for line in [
+            "--seeds 0..200",
+            "--seeds 0..200 --keep-going",
+            "--seed 17",
+            "--seed 17 --trace",
+            "--random",
+            "--random --minutes 60 --keep-going",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        assert_eq!(parse("--random --minutes 60").ok().map(|line| line.options.minutes), Some(60));
+        for line in ["", "--keep-going", "--seed 1 --random", "--seeds 0..2 --trace", "--seed 1 --minutes 2"]
+        {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
 
     #[test]
     fn ranges_are_read() {

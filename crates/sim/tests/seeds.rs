@@ -18,6 +18,17 @@ const FOUND: &[(u64, &str)] = &[
     (179, "a task that had ended, of which a master that struck its agent off told nobody"),
     (214, "the same as 179, seen by a checker that expected a dismissed agent to remember"),
     (228, "the end of an executor that was not told, because the agent was just registering"),
+    (
+        229,
+        "launches that the master had given up, and that came after a healed partition, and were started beside what others had got",
+    ),
+    (37, "the same as 229"),
+    (170, "the same as 229"),
+    (
+        104,
+        "a task that had ended and that its agent forgot, of whose end the master told only its scheduler, which was away",
+    ),
+    (39, "the same as 104"),
     (50, "a task whose end was acknowledged, and that was declared lost by a question that was overtaken"),
 ];
 

@@ -370,7 +370,12 @@ fn lose_task(
 }
 
 /// Tells a scheduler and those who watch how a task has ended of which only the master still knows.
-fn tell_end(core: &MasterCore, framework_id: &FrameworkId, status: Arc<TaskStatus>, out: &mut Vec<Output>) {
+pub(super) fn tell_end(
+    core: &MasterCore,
+    framework_id: &FrameworkId,
+    status: Arc<TaskStatus>,
+    out: &mut Vec<Output>,
+) {
     if let Some(framework) = core.frameworks.get(framework_id) {
         send(framework, SchedulerEvent::Update(Arc::clone(&status)), out);
     }

@@ -315,7 +315,7 @@ fn settle_ended_tasks(
         let message = "Reconciliation: Latest task state".to_owned();
         let mut status = tasks::master_status(task, now, task.state, message, Reason::RECONCILIATION);
         status.repeats = task.statuses.last().cloned();
-        send(framework, SchedulerEvent::Update(Arc::new(status)), out);
+        lost::tell_end(core, &framework_id, Arc::new(status), out);
         tasks::remove_task(core, &framework_id, &task_id, false);
     }
 }

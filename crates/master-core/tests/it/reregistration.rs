@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use base::AgentId;
 use master_core::{
-    AgentInfo, FromAgent, Input, OperatorCall, Pid, Reason, ReregisterAgent, SchedulerCall, SchedulerEvent,
-    Task, TaskState, ToAgent,
+    AgentInfo, FromAgent, Input, Observation, OperatorCall, Pid, Reason, ReregisterAgent, SchedulerCall,
+    SchedulerEvent, Task, TaskState, ToAgent,
 };
 use testkit::master::{
-    Master, Scheduler, executor, framework_info, launch, register, resources, running, task,
+    Master, Scheduler, executor, framework_info, launch, register, resources, running, status, task,
     task_with_executor,
 };
 
@@ -337,6 +337,33 @@ fn a_task_that_a_lost_agent_does_not_bring_back_has_ended() {
         });
         let expected = if partition_aware { TaskState::Gone } else { TaskState::Lost };
         assert_eq!(states.collect::<Vec<_>>(), [(expected, Some(Reason::AGENT_REREGISTERED))]);
+    }
+}
+
+/// The agent's machine lost its power after it had said, beside an earlier status, how the task had ended. Whoever listens hears
+/// of that now, for nobody will say it again: the scheduler, and operators, also when there is no scheduler.
+#[test]
+fn how_a_task_ended_that_its_agent_forgot_is_told_by_the_master() {
+    for away in [false, true] {
+        let mut s = scene(true);
+        let mut update = status(&s.scheduler.id, &s.agent, &"t".into(), TaskState::Starting, 1);
+        update.latest_state = Some(TaskState::Finished);
+        s.master.from_agent(&s.pid, FromAgent::StatusUpdate(update));
+        s.master.expect_status(&s.scheduler, TaskState::Starting);
+        if away {
+            s.master.input(Input::SchedulerGone(s.scheduler.connection));
+        }
+        s.master.observations.clear();
+        s.master.from_agent(&s.pid, back(reregister(&s.agent, &s.scheduler, Vec::new())));
+        if !away {
+            let status = s.master.expect_status(&s.scheduler, TaskState::Finished);
+            assert_eq!(status.reason, Some(Reason::RECONCILIATION));
+        }
+        let told = s.master.observations.iter().filter_map(|observation| match observation {
+            Observation::TaskUpdated { status, .. } => Some(status.state),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [TaskState::Finished], "away: {away}");
     }
 }
 

@@ -248,7 +248,13 @@ pub(crate) fn acknowledge(
         warn!(%framework, %task, ?uuid, "ignoring an acknowledgement that is not for the update that was sent");
         return;
     }
-    let terminal = stream.pending.pop_front().is_some_and(|status| status.state.is_terminal());
+    let terminal = stream.pending.front().is_some_and(|status| status.state.is_terminal());
+    if terminal && !core.registration.registered {
+        // It was sent before the master takes the agent in again, and with it the task, of which the agent is just telling.
+        // The end is repeated then; forgotten now, it would never be acknowledged to that master.
+        return info!(%framework, %task, "ignoring an acknowledgement that came before the registration");
+    }
+    stream.pending.pop_front();
     stream.pause = FIRST_RETRY;
     stream.sent = false;
     core.timers.cancel(&mut stream.timer);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent_core::{FromMaster, TaskState};
+use agent_core::{FromMaster, Input, Output, TaskState, ToMaster};
 use base::Uuid;
 use testkit::agent::{AgentEnv, command_task, custom_executor, custom_task, framework};
 
@@ -72,4 +72,33 @@ fn repeated_updates_and_updates_after_the_end_are_dropped_and_acknowledged_to_th
     env.expect(&["t Finished"]);
     env.acknowledge();
     env.expect(&[]);
+}
+
+/// The agent tells the master of a task's end while it registers anew. An acknowledgement that comes before it is taken in was
+/// sent before the master took that up: it would keep the task for ever if the end were not repeated.
+#[test]
+fn an_end_is_not_acknowledged_before_the_agent_is_registered_again() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), command_task("t", "sleep 60"));
+    env.launched("c1");
+    env.acknowledge_all();
+    env.exited("c1", 0);
+    let ended = env.updates[0].clone();
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.acknowledge();
+    env.advance(Duration::from_secs(1));
+    let told = env.outputs.iter().rev().find_map(|output| match output {
+        Output::Send { message: ToMaster::Reregister(message), .. } => Some(message.tasks.len()),
+        _ => None,
+    });
+    assert_eq!(told, Some(1));
+    env.from_master(FromMaster::Reregistered {
+        agent_id: "S0".into(),
+        total_ping_timeout: None,
+        reconciliations: Vec::new(),
+    });
+    assert_eq!(env.updates.len(), 1, "it is repeated");
+    assert_eq!(env.updates[0].status.uuid, ended.status.uuid);
+    env.acknowledge();
+    assert!(!env.core.knows_task(&"f".into(), &"t".into()));
 }

@@ -29,6 +29,11 @@ const FOUND: &[(u64, &str)] = &[
         "a task that had ended and that its agent forgot, of whose end the master told only its scheduler, which was away",
     ),
     (39, "the same as 104"),
+    (
+        244,
+        "a task that stayed with the master for ever, because its end was acknowledged while its agent told of it",
+    ),
+    (261, "the same as 244"),
     (50, "a task whose end was acknowledged, and that was declared lost by a question that was overtaken"),
 ];
 

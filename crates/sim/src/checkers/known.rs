@@ -88,15 +88,21 @@ impl Checker for AlwaysKnown {
             let known = if accepted.written && agent.is_some() && !dismissed {
                 on_disk
             } else {
-                accepted.told
+                // One that was dismissed may not have heard of it yet. If the master that did so is no more either, the
+                // scheduler asks the next.
+                on_disk
+                    || (dismissed && !lives)
+                    || accepted.told
                     || process.is_some_and(|process| process.core.knows_task(framework_id, task_id))
                     || knows(cluster, framework_id, task_id)
                     || under_way(cluster, framework_id, task_id)
             };
             if !known {
-                let on = &accepted.agent_id;
+                let Accepted { agent_id, written, told, .. } = accepted;
+                let on = agent.map_or_else(|| "nobody".to_owned(), |agent| agent.node().to_string());
                 return Err(format!(
-                    "nobody knows of {task_id} of {framework_id} any more, which was sent to {on}"
+                    "nobody knows of {task_id} of {framework_id} any more, which was sent to {agent_id}, which is {on}: \
+                     written {written}, end told {told}"
                 ));
             }
         }

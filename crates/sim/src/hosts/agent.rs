@@ -145,6 +145,7 @@ impl AgentHost {
         let Some(mut process) = self.process.take() else { return };
         fabric.note(self.node(), if reboot { "loses power" } else { "is killed" }, "");
         if let Some(writes) = process.pending.committing.take() {
+            fabric.show(Node::Agent(self.index), || format!("was just writing {writes:?}"));
             self.disk.torn(writes);
         }
         fabric.net.died(&mut fabric.queue, fabric.now, Node::Agent(self.index), reboot);

@@ -293,6 +293,12 @@ fn shown(observation: &Observation) -> String {
         Observation::OperationRefused { framework_id, message, .. } => {
             format!("refuses an operation of {framework_id}: {message}")
         }
+        Observation::TaskUpdated { framework_id, state, status } => {
+            format!(
+                "says {} of {framework_id} is {state} now, by a status of {}",
+                status.task_id, status.state
+            )
+        }
         _ => String::new(),
     }
 }

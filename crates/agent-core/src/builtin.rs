@@ -4,6 +4,7 @@
 //! follows from its container's events.
 
 use base::{ContainerId, ExecutorId, FrameworkId, TaskId};
+use resources::Resources;
 
 use crate::checkpoint::KillCause;
 use crate::checks::Orders;
@@ -143,6 +144,7 @@ pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, ta
     }
     last.reason = outcome.reason;
     last.message = Some(outcome.message.into());
+    last.limitation = outcome.limitation;
     if outcome.with_container {
         last.container_status = Some(ContainerStatus {
             container_id: run.container_id.clone(),
@@ -207,6 +209,7 @@ struct Outcome {
     reason: Option<Reason>,
     message: String,
     with_container: bool,
+    limitation: Resources,
 }
 
 fn outcome(command: bool, run: &Run, end: End) -> Outcome {
@@ -216,6 +219,7 @@ fn outcome(command: bool, run: &Run, end: End) -> Outcome {
         reason: Some(reason),
         message,
         with_container: false,
+        limitation: Resources::default(),
     };
     let cause = run.kill.as_ref().map(|Kill { cause, .. }| *cause);
     if command && !run.launched && cause.is_some() {
@@ -235,7 +239,8 @@ fn outcome(command: bool, run: &Run, end: End) -> Outcome {
             return if command { failed } else { Outcome { source: StatusSource::Executor, ..failed } };
         }
         End::Exited { limitation: Some(limitation), .. } => {
-            return agent(TaskState::Failed, limitation.reason, limitation.message);
+            let failed = agent(TaskState::Failed, limitation.reason, limitation.message);
+            return Outcome { limitation: limitation.resources, ..failed };
         }
         End::Exited { status, .. } => status,
     };
@@ -252,6 +257,7 @@ fn outcome(command: bool, run: &Run, end: End) -> Outcome {
         reason,
         message: format!("Command {message}"),
         with_container: true,
+        limitation: Resources::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What custom executors ask and report, and what is passed on to them.
 
 use base::{ContainerId, ExecutorId, FrameworkId, Payload, TaskId};
+use resources::Resources;
 use tracing::{info, warn};
 
 use crate::core::{AgentCore, Step};
@@ -103,7 +104,8 @@ fn drop_unknown(
         .map(|(id, _)| id.clone())
         .collect();
     for task_id in unseen {
-        let end = (state, Reason::AgentRestarted, "Task was sent to the executor but is unknown to it");
+        let message = "Task was sent to the executor but is unknown to it";
+        let end = status::Ending { state, reason: Reason::AgentRestarted, message, limitation: None };
         status::report_by_agent(core, step, framework_id, &task_id, executor_id, end);
     }
 }
@@ -168,6 +170,7 @@ fn take_update(
         container_status: Some(container_status),
         healthy: None,
         check_status: None,
+        limitation: Resources::default(),
         body: update.body.clone(),
     };
     let is_news = !is_not_its(core, framework_id, executor_id, &update.task_id)

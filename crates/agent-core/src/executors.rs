@@ -118,6 +118,10 @@ pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, en
         step.out.push(Output::CloseExecutorStream(stream));
     }
     let (state, reason, message) = why(executor, end);
+    let limitation = match end {
+        End::Exited { limitation: Some(limitation), .. } => Some(&limitation.resources),
+        _ => None,
+    };
     let lost: Vec<TaskId> = executor
         .tasks
         .values()
@@ -132,7 +136,7 @@ pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, en
     remember::executor(core, step, framework_id, executor_id);
     tell_exit(core, step, framework_id, executor_id, raw);
     for task_id in lost {
-        let end = (state, reason, &*message);
+        let end = status::Ending { state, reason, message: &message, limitation };
         status::report_by_agent(core, step, framework_id, &task_id, executor_id, end);
     }
     settle(core, step, framework_id, executor_id);

@@ -100,6 +100,8 @@ pub struct Limitation {
     pub reason: Reason,
     /// In words.
     pub message: String,
+    /// The resources that it went beyond; none where it is not about any.
+    pub resources: Resources,
 }
 
 /// Messages of a master, and of its agent observer.

@@ -138,7 +138,8 @@ fn kill_queued(
         && !executor.ever_sent_task
         && executor.queued.is_empty();
     for task in &queued.tasks {
-        let end = (TaskState::Killed, Reason::TaskKilledDuringLaunch, message);
+        let (state, reason) = (TaskState::Killed, Reason::TaskKilledDuringLaunch);
+        let end = status::Ending { state, reason, message, limitation: None };
         status::report_by_agent(core, step, framework_id, &task.task_id, executor_id, end);
     }
     if needless {

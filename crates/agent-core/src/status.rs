@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base::{ExecutorId, FrameworkId, Payload, TaskId};
+use resources::Resources;
 use tracing::{debug, info};
 
 use crate::core::{AgentCore, Step};
@@ -32,8 +33,18 @@ pub(crate) fn new(
         container_status: None,
         healthy: None,
         check_status: None,
+        limitation: Resources::default(),
         body: Payload::default(),
     }
+}
+
+/// How a task ended, in the agent's own words.
+pub(crate) struct Ending<'a> {
+    pub(crate) state: TaskState,
+    pub(crate) reason: Reason,
+    pub(crate) message: &'a str,
+    /// What it went beyond, if that is why.
+    pub(crate) limitation: Option<&'a Resources>,
 }
 
 /// The agent says, in its own name, that a task has ended.
@@ -43,12 +54,13 @@ pub(crate) fn report_by_agent(
     framework_id: &FrameworkId,
     task_id: &TaskId,
     executor_id: &ExecutorId,
-    end: (TaskState, Reason, &str),
+    end: Ending<'_>,
 ) {
-    let (state, reason, message) = end;
-    let mut status = new(core, step, task_id.clone(), Some(executor_id.clone()), state, StatusSource::Agent);
-    status.reason = Some(reason);
-    status.message = Some(message.into());
+    let executor_id = Some(executor_id.clone());
+    let mut status = new(core, step, task_id.clone(), executor_id, end.state, StatusSource::Agent);
+    status.reason = Some(end.reason);
+    status.message = Some(end.message.into());
+    status.limitation = end.limitation.cloned().unwrap_or_default();
     report(core, step, framework_id, status);
 }
 

@@ -113,8 +113,14 @@ async fn a_group_that_holds_too_much_ends_as_one_and_says_why() {
         assert_eq!(end.state(), v1::TaskState::TaskFailed, "{end:?}");
         assert_eq!(end.reason(), v1::task_status::Reason::ContainerLimitationDisk, "{end:?}");
         assert!(end.message().contains("exceeds quota (2MB)"), "{end:?}");
+        assert_eq!(beyond(&end), [scalar("disk", 2.0)]);
     }
     agent.shutdown().await;
+}
+
+/// What a task that was ended for it went beyond.
+fn beyond(end: &v1::TaskStatus) -> Vec<v1::Resource> {
+    end.limitation.clone().expect("it says what it went beyond").resources
 }
 
 fn sandbox(work_dir: &std::path::Path, container: &str) -> std::path::PathBuf {
@@ -187,6 +193,7 @@ async fn a_recovered_container_keeps_its_limits() {
         "{}",
         last.message()
     );
+    assert_eq!(beyond(&last), [v1::Resource { allocation_info: None, ..port(foreign) }]);
     agent.shutdown().await;
 }
 

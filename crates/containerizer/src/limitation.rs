@@ -1,6 +1,7 @@
 //! Why a container was ended: it went beyond something.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// What a container was ended for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum LimitationKind {
     Disk {
         /// What it used when it was looked, in bytes.
         used: u64,
+        /// The volume that holds too much; without, the sandbox does.
+        volume: Option<PathBuf>,
     },
     /// Processes and threads (`REASON_CONTAINER_LIMITATION`).
     Pids,

@@ -82,7 +82,7 @@ macro_rules! structs {
 }
 
 structs! {
-    Spec { record, dies_with_parent, owns_pids, steps, outputs, task }
+    Spec { record, dies_with_parent, owns_pids, steps, holds, outputs, task }
     Outputs { stdout, stderr }
     Rotation { max_size, keep }
     Namespaces { mount, ipc, pid, network, uts }

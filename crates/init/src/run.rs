@@ -103,6 +103,11 @@ fn contain(ready: &mut File) -> Result<ExitCode, Failure> {
     for step in &spec.steps {
         steps::take(step)?;
     }
+    if spec.holds {
+        drop((spec, input));
+        close_own(ready.as_fd());
+        wait::for_ever();
+    }
     let owns_pids = spec.owns_pids;
     let mut streams = output::divert(&spec).trying(|| "cannot take the task's output")?;
     let task = task::start(&spec.task, ready)?;

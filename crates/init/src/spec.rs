@@ -17,6 +17,8 @@ pub struct Spec {
     pub owns_pids: bool,
     /// What is done before the task starts, by the init itself with all its rights.
     pub steps: Vec<Step>,
+    /// Whether there is no task: it stays for others to be born into its pid namespace, and reaps whom they lose.
+    pub holds: bool,
     /// How the task's output is kept. Without it the task writes to the init's own standard output and error.
     pub outputs: Option<Outputs>,
     /// What is run at last.

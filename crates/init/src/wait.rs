@@ -26,6 +26,16 @@ pub(crate) fn release_signals() -> nix::Result<()> {
     SigSet::empty().thread_set_mask()
 }
 
+/// Stays until it is killed. Of whom it inherits nobody is left, since the kernel reaps for who ignores the end of children.
+#[expect(unsafe_code, reason = "what a signal does is changed by number")]
+pub(crate) fn for_ever() -> ! {
+    // SAFETY: no handler is set, and none was.
+    unsafe { nix::libc::signal(nix::libc::SIGCHLD, nix::libc::SIG_IGN) };
+    loop {
+        nix::unistd::pause();
+    }
+}
+
 impl Waiting {
     /// Waits until the task ended. Returns its wait status as `wait(2)` gives it.
     pub(crate) fn until_ended(&self, streams: &mut Streams) -> Result<i32, Failure> {

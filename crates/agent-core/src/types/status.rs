@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base::{AgentId, ContainerId, ExecutorId, FrameworkId, Payload, TaskId, Time, Uuid};
+use resources::Resources;
 
 use super::{CheckStatus, TaskState};
 
@@ -84,6 +85,8 @@ pub struct TaskStatus {
     pub healthy: Option<bool>,
     /// What its check found (`check_status`).
     pub check_status: Option<CheckStatus>,
+    /// What its container went beyond (`limitation.resources`); mostly nothing.
+    pub limitation: Resources,
     /// What the task's own executor sent, encoded; empty if the agent or a built-in executor made the status.
     pub body: Payload,
 }

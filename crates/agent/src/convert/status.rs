@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use agent_core::{Reason, StatusSource, StatusUpdate, TaskState, TaskStatus};
 use base::{ContainerId, Payload, Time, Uuid};
 use proto::{internal, v1};
+use resources::Resources;
 
 use super::check::{check_status_from_proto, check_status_to_proto};
 use super::info::decoded;
@@ -113,6 +114,10 @@ pub(crate) fn status_to_proto(status: &TaskStatus, own: IpAddr) -> v1::TaskStatu
     if let Some(found) = status.check_status {
         wire.check_status = Some(check_status_to_proto(found));
     }
+    if !status.limitation.is_empty() {
+        let resources = ::wire::resources_to_proto(&status.limitation);
+        wire.limitation = Some(v1::TaskResourceLimitation { resources });
+    }
     if let Some(known) = &status.container_status {
         let container = wire.container_status.get_or_insert_default();
         container.container_id = Some(container_id_to_proto(&known.container_id));
@@ -144,6 +149,7 @@ pub(crate) fn status_from_proto(status: &v1::TaskStatus) -> Result<TaskStatus, S
         container_status: None,
         healthy: status.healthy,
         check_status: status.check_status.as_ref().and_then(check_status_from_proto),
+        limitation: Resources::default(),
         body: Payload::from(proto::encode(status)),
     })
 }

@@ -12,13 +12,14 @@ use agent_core::{
 };
 use base::ContainerId;
 use containerizer::{
-    Command, FetchRequest, Fetcher, GroupSpec, Isolation, LaunchSpec, Launcher, LimitationKind, Limits,
-    Outputs, Signal, Uri, Wishes,
+    Command, FetchRequest, Fetcher, GroupSpec, Isolation, LaunchSpec, Launcher, Limits, Outputs, Signal, Uri,
+    Wishes,
 };
 use resources::Resources;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use super::limitation;
 use super::work::{CoreHandle, Work};
 use crate::convert;
 use crate::launchers::Chosen;
@@ -52,7 +53,8 @@ struct Live {
     volumes: Vec<VolumeLink>,
     /// Beyond what it went, if that is why it ends.
     limitation: Option<Limitation>,
-    /// What it may use.
+    /// What it was given, and what of that it may use.
+    resources: Resources,
     limits: Limits,
     /// What else it is launched with.
     wishes: Wishes,
@@ -132,6 +134,7 @@ impl Containers {
                 volumes: Vec::new(),
                 limitation,
                 limits: convert::limits(&resources, limits, &self.work_dir),
+                resources,
                 wishes: Wishes::default(),
             };
             self.live.insert(container_id.clone(), live);
@@ -174,6 +177,7 @@ impl Containers {
     ) {
         let Some(live) = self.live.get_mut(container_id) else { return };
         live.limits = convert::limits(resources, limits, &self.work_dir);
+        live.resources.clone_from(resources);
         if let Phase::Preparing { launch, .. } = &mut live.phase {
             if let Some(launch) = launch {
                 launch.limits.clone_from(&live.limits);
@@ -185,7 +189,7 @@ impl Containers {
             tracing::error!(container = %container_id, error, "the limits of a container cannot be changed");
             let reason = Reason::ContainerUpdateFailed;
             let message = format!("Failed to update resources for container: {error}");
-            self.limited(container_id, &Limitation { reason, message });
+            self.limited(container_id, &Limitation { reason, message, resources: Resources::default() });
             self.destroy(container_id);
         }
     }
@@ -256,6 +260,7 @@ impl Containers {
             directory: spec.directory,
             volumes: spec.volumes,
             limitation: None,
+            resources: spec.resources,
             limits,
             wishes,
         };
@@ -333,7 +338,9 @@ impl Containers {
                 self.tell(container_id, ContainerEvent::LaunchFailed { message: crate::report(&error) });
             }
             Event::Limited { container_id, limitation } => {
-                self.limited(&container_id, &self::limitation(limitation));
+                let held = self.live.get(&container_id).map(|live| live.resources.clone());
+                let limitation = limitation::told(limitation, &held.unwrap_or_default(), &self.work_dir);
+                self.limited(&container_id, &limitation);
                 // One without a process of its own ends with those in it.
                 if self.live.get(&container_id).is_some_and(|live| matches!(live.phase, Phase::Group)) {
                     self.destroy(&container_id);
@@ -445,16 +452,8 @@ fn lost(rebooted: bool) -> Limitation {
     } else {
         "The container ended together with the agent that had launched it"
     };
-    Limitation { reason: Reason::ExecutorTerminated, message: message.to_owned() }
-}
-
-fn limitation(limitation: containerizer::Limitation) -> Limitation {
-    let reason = match limitation.kind {
-        LimitationKind::Memory { .. } => Reason::ContainerLimitationMemory,
-        LimitationKind::Disk { .. } => Reason::ContainerLimitationDisk,
-        LimitationKind::Pids | LimitationKind::Ports(_) => Reason::ContainerLimitation,
-    };
-    Limitation { reason, message: limitation.message }
+    let resources = Resources::default();
+    Limitation { reason: Reason::ExecutorTerminated, message: message.to_owned(), resources }
 }
 
 /// What the launcher is told of a container in which `command` runs.

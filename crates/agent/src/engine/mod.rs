@@ -7,6 +7,7 @@ mod clock;
 mod containers;
 mod execute;
 mod garbage;
+mod limitation;
 mod run;
 mod streams;
 mod work;

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::group::inherit_cpuset;
-use super::{CgroupError, Controller, Group, make};
+use super::{CgroupError, Controller, Group, Version, make};
 
 /// What the names of annexes begin with.
 const PREFIX: &str = "visit-";
+
+/// Where a group's own process is.
+const INNER: &str = "inner";
 
 /// How long what an earlier agent left may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,6 +33,18 @@ impl Group {
         make(&directory)?;
         inherit_cpuset(&directory)?;
         Ok(self.with_annex(&directory))
+    }
+
+    /// The files through which a process joins that belongs to the group itself and not to one nested in it. In version 2 a
+    /// group with others in it has no processes itself, so that there is one more below it.
+    pub(crate) fn inner_doors(&self) -> Result<Vec<PathBuf>, CgroupError> {
+        if self.version() == Version::V1 {
+            return Ok(self.doors());
+        }
+        let directory = self.main().join(INNER);
+        make(&directory)?;
+        inherit_cpuset(&directory)?;
+        Ok(vec![directory.join("cgroup.procs")])
     }
 
     fn with_annex(&self, directory: &Path) -> Annex {

@@ -55,7 +55,7 @@ pub(super) fn look(shared: &Shared) {
         let volumes = bounded.filter_map(|volume| {
             volumes.get(&volume.path).map(|used| (volume.path.clone(), *used, volume.bytes))
         });
-        let all = limits.disk.map(|limit| (sandbox, used, limit)).into_iter().chain(volumes);
+        let all = limits.disk.map(|limit| (sandbox.clone(), used, limit)).into_iter().chain(volumes);
         if let Some((path, used, limit)) = all.into_iter().find(|(_, used, limit)| used > limit) {
             let message = format!(
                 "Disk usage ({}) exceeds quota ({}) in '{}'",
@@ -63,7 +63,8 @@ pub(super) fn look(shared: &Shared) {
                 Bytes(limit),
                 path.display()
             );
-            if shared.limit(&container_id, Limitation { kind: LimitationKind::Disk { used }, message }) {
+            let kind = LimitationKind::Disk { used, volume: Some(path).filter(|path| *path != sandbox) };
+            if shared.limit(&container_id, Limitation { kind, message }) {
                 shared.kill(&container_id);
             }
         }

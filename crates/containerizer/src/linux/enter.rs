@@ -121,6 +121,7 @@ impl Shared {
         let given = Given {
             image: &self.image,
             new_pids: false,
+            pids: None,
             output: errors.as_fd(),
             errors: errors.as_fd(),
             sandbox: None,
@@ -139,7 +140,7 @@ fn refused(container: &Process, error: &dyn std::error::Error) -> VisitEnd {
     if is_ending(container) { VisitEnd::Gone } else { VisitEnd::Unable(chain(error)) }
 }
 
-fn words(ready: &OwnedFd) -> String {
+pub(super) fn words(ready: &OwnedFd) -> String {
     let mut said = Vec::new();
     if let Ok(copy) = ready.try_clone() {
         // The pipe does not block: what is there is read, the rest is of no interest.

@@ -51,9 +51,12 @@ impl Shared {
         let stdout = output::open(&spec.sandbox, "stdout", user.as_ref())?;
         let stderr = output::open(&spec.sandbox, "stderr", user.as_ref())?;
         let sandbox = spec.outputs.map(|_| output::directory(&spec.sandbox)).transpose()?;
+        let around = parent(container_id).filter(|_| plan.joins_pids);
+        let pids = around.map(|group| self.pids_of(&group, spec.survives)).transpose()?;
         let given = Given {
             image: &self.image,
             new_pids: plan.new_pids,
+            pids: pids.as_ref().map(|first| first.as_fd()),
             output: stdout.as_fd(),
             errors: stderr.as_fd(),
             sandbox: sandbox.as_ref().map(AsFd::as_fd),

@@ -21,6 +21,7 @@ mod kernel_log;
 mod launch;
 mod look;
 mod options;
+mod pids;
 mod ports;
 mod queue;
 mod record;
@@ -100,6 +101,8 @@ pub(super) struct Shared {
     queue: Queue,
     watch: Watch,
     log: Mutex<KernelLog>,
+    /// Held while a group gets a process.
+    making: Mutex<()>,
     sink: EventSink,
 }
 
@@ -146,6 +149,7 @@ impl LinuxLauncher {
             queue: Queue::default(),
             watch: Watch::new()?,
             log: Mutex::new(KernelLog::open()),
+            making: Mutex::new(()),
             sink,
             options,
         });

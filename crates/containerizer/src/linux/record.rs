@@ -5,6 +5,7 @@
 //!   process     one line: boot id, pid, start time, whether the pid namespace is its own; written before the init
 //!               is told anything, so that without it nothing has run
 //!   status      how the task ended; the init writes it (see `init::record`)
+//!   holder      as `process`, of the first process of the pid namespace that those in a group share
 //! ```
 
 use std::fs;
@@ -18,6 +19,7 @@ use crate::launcher::LaunchError;
 use crate::procs;
 
 const PROCESS: &str = "process";
+const HOLDER: &str = "holder";
 
 /// All records.
 #[derive(Debug)]
@@ -70,7 +72,22 @@ impl Records {
     }
 
     pub(super) fn write(&self, container_id: &ContainerId, first: &First) -> Result<(), LaunchError> {
-        let path = self.of(container_id).join(PROCESS);
+        self.note(container_id, PROCESS, first)
+    }
+
+    /// Writes down who keeps the pid namespace of a group.
+    pub(super) fn write_holder(&self, group: &ContainerId, first: &First) -> Result<(), LaunchError> {
+        self.note(group, HOLDER, first)
+    }
+
+    /// Who keeps the pid namespace of a group, if there is one.
+    pub(super) fn holder(&self, group: &ContainerId) -> Option<First> {
+        let line = fs::read_to_string(self.of(group).join(HOLDER)).ok()?;
+        parse(&line).filter(|(boot, _)| *boot == self.boot).map(|(_, first)| first)
+    }
+
+    fn note(&self, container_id: &ContainerId, name: &str, first: &First) -> Result<(), LaunchError> {
+        let path = self.of(container_id).join(name);
         let line = format!("{} {} {} {}\n", self.boot, first.pid, first.started, u8::from(first.owns_pids));
         fs::write(&path, line).map_err(|source| LaunchError::Record { path, source })
     }

@@ -61,6 +61,10 @@ impl Shared {
             let mut containers = self.table.lock();
             let container = containers.insert(&container_id, phase, sandbox, limits);
             container.group = Some(group.clone());
+            if is_group {
+                let holder = self.records.holder(&container_id).and_then(|first| hold(&first));
+                container.pids = holder.map(|process| process.handle);
+            }
             if process.is_some() && group.has(Controller::Memory) {
                 container.memory_notice = group.out_of_memory_notice().ok().flatten().map(Arc::new);
                 if let Some(notice) = &container.memory_notice {

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process, pidfd_send_signal};
 use super::Shared;
 use super::queue::Job;
 use super::shared;
+use super::spawn;
 use super::table::{Phase, Process};
 use crate::cgroups::Group;
 use crate::launcher::ContainerEvent;
@@ -16,6 +17,9 @@ use crate::launcher::ContainerEvent;
 /// Pauses between attempts: most groups are empty at once, and who hangs in the kernel needs no haste.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether who was killed has ended that is in no group any more.
+const PATIENT_TRIES: u32 = 12;
 
 /// How long an init may take to say how its task ended.
 const INIT_PATIENCE: Duration = Duration::from_secs(1);
@@ -79,14 +83,17 @@ impl Shared {
 
     /// Removes what is left of a container whose init is gone.
     pub(super) fn remove(&self, container_id: &ContainerId, tries: u32) {
-        let (group, holds_others) = {
+        let (group, holds_others, first) = {
             let containers = self.table.lock();
             let Some(container) = containers.by_id.get(container_id) else { return };
-            (container.group.clone(), matches!(container.phase, Phase::Group))
+            (container.group.clone(), matches!(container.phase, Phase::Group), container.pids.clone())
         };
-        if let Some(group) = group
-            && let Err(reason) = end_group(&group, tries)
-        {
+        let ended = group.map_or(Ok(()), |group| end_group(&group, tries)).and_then(|()| {
+            // It ends last in its namespace: when the parents of all others there have heard of their ends.
+            let waits = first.is_some_and(|first| tries < PATIENT_TRIES && !spawn::has_ended(&first));
+            if waits { Err("who keeps its pid namespace does not end".to_owned()) } else { Ok(()) }
+        });
+        if let Err(reason) = ended {
             let wait = FIRST_WAIT.saturating_mul(1 << tries.min(9)).min(LONGEST_WAIT);
             if self.options.destroy_timeout < LONGEST_WAIT * tries && tries.is_multiple_of(64) {
                 tracing::error!(%container_id, reason, "a container cannot be removed; still trying");

@@ -18,6 +18,9 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, pidfd_open, pidfd_send_signal, waitid,
     waitpid,
 };
+use rustix::thread::{
+    LinkNameSpaceType, ThreadNameSpaceType, move_into_link_name_space, move_into_thread_name_spaces,
+};
 
 use super::image::Image;
 
@@ -39,6 +42,8 @@ pub(super) struct Child {
 pub(super) struct Given<'a> {
     pub(super) image: &'a Image,
     pub(super) new_pids: bool,
+    /// The first process of a pid namespace that it is to be born into.
+    pub(super) pids: Option<BorrowedFd<'a>>,
     pub(super) output: BorrowedFd<'a>,
     pub(super) errors: BorrowedFd<'a>,
     /// Where both lie, if they are to be rotated.
@@ -82,6 +87,12 @@ pub(super) fn end(handle: &OwnedFd) {
     let _ = waitid(WaitId::PidFd(handle.as_fd()), WaitIdOptions::EXITED);
 }
 
+/// Whether a child has ended, which is then waited for; or is none of ours.
+pub(super) fn has_ended(handle: &OwnedFd) -> bool {
+    let waited = waitid(WaitId::PidFd(handle.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    !matches!(waited, Ok(None))
+}
+
 fn execute(given: &Given<'_>, streams: &[(RawFd, RawFd)]) -> io::Result<i32> {
     let image = given.image.as_fd().as_raw_fd();
     let label = CString::new(given.label).unwrap_or_default();
@@ -98,18 +109,43 @@ fn execute(given: &Given<'_>, streams: &[(RawFd, RawFd)]) -> io::Result<i32> {
     // No handler of ours may run in the child, which has our memory. It keeps signals back, and so does the init.
     let mut before = SigSet::empty();
     nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), Some(&mut before))?;
+    let elsewhere = given.pids.map(Elsewhere::enter).transpose();
     #[expect(unsafe_code, reason = "a child that borrows our memory")]
     // SAFETY: the child runs on a stack of its own while this thread waits for it to execute or end, so that everything
     // it refers to stays as it is. It makes system calls only: no lock, no allocation.
-    let cloned = unsafe { clone(body, &mut stack, flags, Some(libc::SIGCHLD)) };
+    let cloned = elsewhere.map(|_entered| unsafe { clone(body, &mut stack, flags, Some(libc::SIGCHLD)) });
     nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
-    let pid = cloned?;
+    let pid = cloned??;
     if failure != 0 {
         // It could not execute, and has ended.
         let _ = waitpid(Pid::from_raw(pid.as_raw()), WaitOptions::empty());
         return Err(io::Error::from_raw_os_error(failure));
     }
     Ok(pid.as_raw())
+}
+
+/// While this is there, what the thread forks is born into another pid namespace.
+struct Elsewhere {
+    own: File,
+}
+
+impl Elsewhere {
+    fn enter(first: BorrowedFd<'_>) -> io::Result<Self> {
+        let own = File::open("/proc/thread-self/ns/pid")?;
+        move_into_thread_name_spaces(first, ThreadNameSpaceType::PROCESS_ID)?;
+        Ok(Self { own })
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        // What can be missing is memory, for a moment. To go on without would start strangers in a group's namespace.
+        while let Err(error) = move_into_link_name_space(self.own.as_fd(), Some(LinkNameSpaceType::ProcessID))
+        {
+            tracing::error!(%error, "cannot leave a pid namespace; trying again");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
 }
 
 /// Runs in the child. Returns the error's number if it could not execute.

@@ -56,6 +56,8 @@ pub(super) struct Container {
     /// Whether it has no limits of its own within the container that it is nested in.
     pub(super) shares_limits: bool,
     pub(super) group: Option<Group>,
+    /// Of one without a task: the first process of the pid namespace that those in it share.
+    pub(super) pids: Option<Arc<OwnedFd>>,
     /// It is to end.
     pub(super) doomed: bool,
     /// Why there will be no task, as its init said.
@@ -85,6 +87,7 @@ impl Container {
             limits,
             shares_limits: false,
             group: None,
+            pids: None,
             doomed: false,
             failure: None,
             refused: None,

@@ -1,5 +1,7 @@
 //! What a container may use: memory, processors, processes, disk, ports; and what is said when it wants more.
 
+use std::fs::File;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use containerizer::{Launcher, Limit, LimitationKind, Limits, LinuxOptions, VolumeLimit};
@@ -125,7 +127,7 @@ fn too_much_in_the_sandbox_is_found_out() {
     let line = "head -c 4194304 /dev/urandom > big; sync big; sleep 100";
     let ended = fixture.run("c", with(line, limits));
     let limitation = ended.limitation.expect("it holds too much");
-    let LimitationKind::Disk { used } = limitation.kind else { panic!("{limitation:?}") };
+    let LimitationKind::Disk { used, volume: None } = limitation.kind else { panic!("{limitation:?}") };
     assert!(used > 2 << 20);
     assert!(limitation.message.contains("exceeds quota (2MB)"), "{}", limitation.message);
 }
@@ -155,7 +157,8 @@ fn too_much_in_a_volume_is_found_out_unless_it_is_a_disk_of_its_own() {
     std::fs::remove_file(&path).expect("it is there");
     let ended = fixture.run("directory", with(&line, limits(false)));
     let limitation = ended.limitation.expect("it holds too much");
-    assert!(matches!(limitation.kind, LimitationKind::Disk { .. }), "{limitation:?}");
+    let LimitationKind::Disk { volume: Some(place), .. } = &limitation.kind else { panic!("{limitation:?}") };
+    assert_eq!(place, volume.path());
     assert!(limitation.message.contains(&volume.path().display().to_string()), "{}", limitation.message);
 }
 
@@ -205,12 +208,33 @@ fn a_container_has_a_group_of_its_own_of_every_controller() {
     assert_eq!(output.lines().last(), Some(&*processors));
 }
 
+/// A launcher that looks at ports all the time, and at disks as often.
+fn port_watcher(change: impl FnOnce(&mut LinuxOptions)) -> Fixture {
+    Fixture::with("network/ports,disk/du,filesystem/linux,namespaces/pid", |options| {
+        options.ports_interval = Duration::from_millis(20);
+        options.disk_interval = Duration::from_millis(20);
+        options.enforce_ports = true;
+        change(options);
+    })
+}
+
+/// Waits until ports were looked at. One thread looks at ports and disks in turn, and between three looks at disks there is
+/// one at ports at least.
+fn until_ports_were_looked_at(fixture: &Fixture, name: &str) {
+    for megabytes in 1..=3_u64 {
+        let mut file = File::create(fixture.sandbox(name).join("grows")).expect("writable");
+        file.write_all(&vec![1; usize::try_from(megabytes << 20).expect("small")]).expect("writable");
+        file.sync_all().expect("writable");
+        let used = || {
+            fixture.launcher().usage().get(&base::ContainerId::from(name)).and_then(|usage| usage.disk_used)
+        };
+        wait_for(|| used().is_some_and(|used| used >= megabytes << 20));
+    }
+}
+
 #[test]
 fn listening_on_a_port_of_somebody_else_is_found_out() {
-    let fixture = Fixture::with("network/ports,filesystem/linux,namespaces/pid", |options| {
-        options.ports_interval = Duration::from_millis(20);
-        options.enforce_ports = true;
-    });
+    let fixture = port_watcher(|_| {});
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|socket| socket.local_addr())
         .expect("a port")
@@ -222,25 +246,21 @@ fn listening_on_a_port_of_somebody_else_is_found_out() {
     let container_id = fixture.launch("own", with(&line, own));
     fixture.launched();
     fixture.line("own", "up");
-    std::thread::sleep(Duration::from_millis(100));
+    until_ports_were_looked_at(&fixture, "own");
     assert!(fixture.launcher().status(&container_id).pid.is_some(), "it may");
     fixture.launcher().destroy(&container_id);
-    fixture.ended();
+    assert_eq!(fixture.ended().limitation, None);
     fixture.destroyed();
     // Neither is anybody ended whose port nobody looks after, nor where nobody is to be ended.
     for change in [
         (|options: &mut LinuxOptions| options.isolated_ports = Some(vec![(1, 2)])) as fn(&mut LinuxOptions),
         |options| options.enforce_ports = false,
     ] {
-        let lenient = Fixture::with("network/ports,filesystem/linux,namespaces/pid", |options| {
-            options.ports_interval = Duration::from_millis(20);
-            options.enforce_ports = true;
-            change(options);
-        });
+        let lenient = port_watcher(change);
         let container_id = lenient.launch("foreign", with(&line, Limits::default()));
         lenient.launched();
         lenient.line("foreign", "up");
-        std::thread::sleep(Duration::from_millis(100));
+        until_ports_were_looked_at(&lenient, "foreign");
         lenient.launcher().destroy(&container_id);
         assert_eq!(lenient.ended().limitation, None);
         lenient.destroyed();

@@ -7,6 +7,7 @@ mod isolation;
 mod life;
 mod limits;
 mod logs;
+mod pids;
 mod recovery;
 mod rights;
 mod support;

@@ -49,6 +49,8 @@ impl Subject<'_> {
 pub(super) struct Plan {
     /// Whether its init is the first of a new pid namespace.
     pub(super) new_pids: bool,
+    /// Whether its init is born into the pid namespace of the group that it is in.
+    pub(super) joins_pids: bool,
     /// Namespaces of others that it enters.
     enters: Vec<Step>,
     namespaces: Namespaces,
@@ -81,6 +83,7 @@ impl Plan {
             dies_with_parent: !launch.survives,
             owns_pids: self.new_pids,
             steps,
+            holds: false,
             outputs: launch.outputs,
             task: self.task,
         }

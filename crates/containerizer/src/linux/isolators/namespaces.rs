@@ -23,16 +23,20 @@ fn prepare_pids(subject: &Subject<'_>, plan: &mut Plan) -> Result<(), LaunchErro
             None => may_share_pids(subject.options),
             // What is around it shares them, too, and was allowed to.
             Some(around) if around.shares_pids => Ok(()),
-            // There is no process that could hold such a namespace. To let it see the machine's would be no answer.
-            Some(_) => Err(refuse(
-                "a pid namespace that the tasks of a group share is not supported; the executor of the group may share the \
-                 agent's (share_pid_namespace)",
-            )),
+            Some(_) => {
+                plan.joins_pids = true;
+                own_proc(plan);
+                Ok(())
+            }
         };
     }
     plan.new_pids = true;
-    plan.mounts.push(Step::Mount(Mount { kind: "proc".into(), target: "/proc".into(), ..Mount::default() }));
+    own_proc(plan);
     Ok(())
+}
+
+fn own_proc(plan: &mut Plan) {
+    plan.mounts.push(Step::Mount(Mount { kind: "proc".into(), target: "/proc".into(), ..Mount::default() }));
 }
 
 fn may_share_pids(options: &LinuxOptions) -> Result<(), LaunchError> {

@@ -182,6 +182,16 @@ fn another_leader_is_told_as_well() {
     env.expect(&[]);
 }
 
+/// After `FaultToleranceTest.SlaveReregisterOnZKExpiration`: a session that was lost and made anew shows the same leader again.
+#[test]
+fn the_same_leader_is_told_again_when_it_is_found_again() {
+    let mut env = AgentEnv::registered();
+    env.input(Input::MasterDetected(Some(AgentEnv::master())));
+    env.advance(Duration::from_secs(1));
+    let told = |output: &&Output| matches!(output, Output::Send { message: ToMaster::Reregister(_), .. });
+    assert!(env.outputs.iter().any(|output| told(&output)), "{:?}", env.outputs);
+}
+
 #[test]
 fn tasks_that_only_the_master_knows_are_lost() {
     let mut env = AgentEnv::registered();

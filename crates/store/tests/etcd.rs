@@ -8,7 +8,10 @@ mod suite;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leaders::{a_leader_is_cut_off, a_leader_stands_still, elected, sees, sees_nothing, write};
+use leaders::{
+    a_leader_is_cut_off, a_leader_is_lost_in_the_middle_of_a_write, a_leader_stands_still,
+    a_majority_is_lost, an_answer_to_a_write_is_lost, elected, sees, sees_nothing, write,
+};
 use services::etcd::{Certificates, Etcd};
 use services::proxy::Proxy;
 use store::kv::{EtcdStore, KeyValue, KvError, Options, Standing};
@@ -49,6 +52,31 @@ async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
     let proxy = Proxy::to(server.address()).await;
     let (far, near) = (client(&proxy.address().to_string()), client(&server.address().to_string()));
     a_leader_is_cut_off(far, near, proxy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_in_the_middle_of_which_the_leader_is_lost_is_done_wholly_or_not_at_all() {
+    let server = Etcd::start();
+    let scene = async |prefix: &str| {
+        let proxy = Proxy::to(server.address()).await;
+        let at = |address: std::net::SocketAddr| open(&format!("etcd://{address}/{prefix}"));
+        (at(proxy.address()), at(server.address()), proxy)
+    };
+    let (far, near, proxy) = scene("half").await;
+    let (deaf, hearing, one_way) = scene("unanswered").await;
+    tokio::join!(
+        a_leader_is_lost_in_the_middle_of_a_write(far, near, proxy),
+        an_answer_to_a_write_is_lost(deaf, hearing, one_way)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_without_a_majority_keeps_nobody_waiting_and_forgets_nothing() {
+    let servers = std::cell::RefCell::new(Etcd::cluster(3));
+    let all: Vec<String> = servers.borrow().iter().map(|server| server.address().to_string()).collect();
+    let fail = || servers.borrow_mut()[..2].iter_mut().for_each(|server| server.process.kill());
+    let heal = || servers.borrow_mut()[0].restart();
+    a_majority_is_lost(client(&all.join(",")), fail, heal).await;
 }
 
 #[tokio::test]

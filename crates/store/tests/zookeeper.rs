@@ -8,10 +8,13 @@ mod suite;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leaders::{a_leader_is_cut_off, a_leader_stands_still, elected, sees, sees_nothing, write};
+use leaders::{
+    a_leader_is_cut_off, a_leader_is_lost_in_the_middle_of_a_write, a_leader_stands_still,
+    a_majority_is_lost, an_answer_to_a_write_is_lost, elected, sees, sees_nothing, write,
+};
 use services::proxy::Proxy;
 use services::zookeeper::ZooKeeper;
-use store::kv::{KeyValue, KvError, Options, Standing, ZooKeeperStore};
+use store::kv::{Expect, KeyValue, KvError, Options, Standing, Transaction, ZooKeeperStore};
 use suite::{Service, play, soon};
 
 /// Short, so that a test need not wait long for a session's end.
@@ -54,6 +57,55 @@ async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
     let proxy = Proxy::to(server.address()).await;
     let (far, near) = (client(&proxy.address().to_string(), "m"), alone(&server, "m"));
     a_leader_is_cut_off(far, near, proxy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_in_the_middle_of_which_the_leader_is_lost_is_done_wholly_or_not_at_all() {
+    let server = ZooKeeper::start();
+    let scene = async |path: &str| {
+        let proxy = Proxy::to(server.address()).await;
+        (client(&proxy.address().to_string(), path), alone(&server, path), proxy)
+    };
+    let (far, near, proxy) = scene("half").await;
+    let (deaf, hearing, one_way) = scene("unanswered").await;
+    tokio::join!(
+        a_leader_is_lost_in_the_middle_of_a_write(far, near, proxy),
+        an_answer_to_a_write_is_lost(deaf, hearing, one_way)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ensemble_without_a_majority_keeps_nobody_waiting_and_forgets_nothing() {
+    let mut servers = ZooKeeper::ensemble(3);
+    servers.iter_mut().for_each(ZooKeeper::begin);
+    servers.iter_mut().for_each(ZooKeeper::ready);
+    let all: Vec<String> = servers.iter().map(|server| server.address().to_string()).collect();
+    let store = client(&all.join(","), "m");
+    let servers = std::cell::RefCell::new(servers);
+    let fail = || servers.borrow_mut()[..2].iter_mut().for_each(|server| server.process.kill());
+    let heal = || {
+        servers.borrow_mut()[0].begin();
+        servers.borrow_mut()[0].ready();
+    };
+    a_majority_is_lost(store, fail, heal).await;
+}
+
+/// A key for each agent: a large cluster is not one large value.
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_thousand_agents_fit() {
+    const AGENTS: usize = 50_000;
+    let server = ZooKeeper::start();
+    let url = format!("zk://{}/m", server.address()).parse().expect("a URL");
+    let patience = Duration::from_secs(60);
+    let options = Options { session_timeout: patience, answer_timeout: patience };
+    let store: Arc<dyn KeyValue> = Arc::new(ZooKeeperStore::new(&url, options));
+    let key = |number| format!("agents/0123456789ab-0123-0123-0123-0123456789ab-S{number}");
+    let put = |number| Transaction::new().put(key(number), vec![1; 400], Expect::Anything);
+    let all: Vec<Transaction> = (0..AGENTS).map(put).collect();
+    store.commit_all(&all, None).await.expect("all written");
+    let listed = store.list("agents/").await.expect("a list");
+    assert_eq!(listed.len(), AGENTS);
+    assert!(listed.iter().all(|entry| entry.value.len() == 400));
 }
 
 #[tokio::test]

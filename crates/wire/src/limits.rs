@@ -2,9 +2,9 @@
 //! master busy for minutes. Each is far above what anybody has been seen to need, and what is over it is told so in one
 //! line.
 
-use proto::MapEntry;
 use proto::v1::scheduler::OfferConstraints;
 use proto::v1::{FrameworkInfo, Resource};
+use proto::{MapEntry, Message};
 use resources::{Resources, Scalar};
 
 use crate::Invalid;
@@ -26,6 +26,12 @@ const MAX_ROLES: usize = 1_024;
 /// Conditions of a framework's offer constraints, or alternatives of its offer filters, over all its roles: they are
 /// looked at for each agent.
 const MAX_CONDITIONS: usize = 1_024;
+
+/// What an operator sets for one role, in bytes: some stores take half a megabyte for all that is written at once.
+const MAX_KEPT: usize = 64 << 10;
+
+/// A machine's host name, in bytes: DNS knows no longer one.
+const MAX_HOSTNAME: usize = 255;
 
 /// Of `mem` and `disk`, in megabytes.
 const EXABYTE: i64 = 1_099_511_627_776;
@@ -55,6 +61,19 @@ pub(crate) fn check_condition_count(constraints: &OfferConstraints) -> Checked {
     let groups = roles.flat_map(|role| &role.groups);
     let conditions = groups.map(|group| group.attribute_constraints.len()).sum();
     at_most(MAX_CONDITIONS, conditions, "attribute constraints in offer constraints")
+}
+
+/// What the registry is to keep must not be too large for its store.
+pub(crate) fn check_kept_size(message: &impl Message) -> Checked {
+    let size = message.encoded_len();
+    if size <= MAX_KEPT {
+        return Ok(());
+    }
+    invalid(format!("It takes {size} bytes, more than the {MAX_KEPT} that the registry takes"))
+}
+
+pub(crate) fn check_hostname_length(hostname: &str) -> Checked {
+    at_most(MAX_HOSTNAME, hostname.len(), "bytes in a host name")
 }
 
 fn at_most(most: usize, given: usize, what: &str) -> Checked {

@@ -7,6 +7,7 @@ use proto::v1::MachineId;
 use proto::v1::maintenance::Schedule;
 
 use crate::invalid::{Checked, invalid};
+use crate::limits::check_hostname_length;
 
 /// Checks a maintenance schedule.
 ///
@@ -44,6 +45,7 @@ fn validate_each(machines: &[MachineId], known: &mut BTreeSet<(Option<String>, O
         if hostname.is_empty() && ip.is_empty() {
             return invalid("Both 'hostname' and 'ip' for a machine are empty");
         }
+        check_hostname_length(hostname)?;
         if !ip.is_empty() && ip.parse::<Ipv4Addr>().is_err() {
             return invalid(format!("Failed to parse IPv4: {ip}"));
         }
@@ -90,6 +92,8 @@ mod tests {
         check(vec![window(vec![machine("a", "")], -10)], "Unavailability 'duration' is negative");
         let empty = "Both 'hostname' and 'ip' for a machine are empty";
         check(vec![window(vec![machine("", "")], 10)], empty);
+        let long = "At most 255 bytes in a host name are supported, not 256";
+        check(vec![window(vec![machine(&"a".repeat(256), "")], 10)], long);
         check(vec![window(vec![machine("a", "1.2.3")], 10)], "Failed to parse IPv4: 1.2.3");
         let twice = r#"Machine '{"hostname":"A"}' appears more than once in the schedule"#;
         check(vec![window(vec![machine("a", "")], 10), window(vec![machine("A", "")], 10)], twice);

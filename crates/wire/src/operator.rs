@@ -10,7 +10,7 @@ use resources::{Scalar as Amount, validate_role};
 
 use crate::Invalid;
 use crate::invalid::{Checked, check_amount, ensure, general, invalid};
-use crate::limits::check_not_too_large;
+use crate::limits::{check_kept_size, check_not_too_large};
 use crate::resource::resource_from_proto;
 
 /// Whether a role may be used. Where there are `roles`, there are no others but the default one.
@@ -24,6 +24,7 @@ fn may_be_used(role: &str, roles: &[String]) -> bool {
 /// The whole answer, of one line.
 pub fn validate_weight(weight: &WeightInfo, roles: &[String]) -> Result<(), Invalid> {
     let prefix = "Failed to validate update weights request JSON";
+    check_kept_size(weight).map_err(|error| error.within(prefix))?;
     let role = weight.role().trim();
     if let Err(error) = validate_role(role) {
         return invalid(format!("{prefix}: Invalid role '{role}': {error}"));
@@ -45,6 +46,7 @@ pub fn validate_weight(weight: &WeightInfo, roles: &[String]) -> Result<(), Inva
 /// # Errors
 /// The first rule that is broken.
 pub fn validate_quota_config(config: &QuotaConfig, roles: &[String]) -> Result<(), Invalid> {
+    check_kept_size(config)?;
     if !may_be_used(&config.role, roles) {
         return invalid(format!("'{}' is not on the roles whitelist", config.role));
     }
@@ -90,6 +92,7 @@ pub fn validate_quota_request(request: &QuotaRequest, roles: &[String]) -> Resul
 }
 
 fn quota_request(request: &QuotaRequest, roles: &[String]) -> Checked {
+    check_kept_size(request)?;
     let Some(role) = request.role.as_deref() else { return invalid("QuotaInfo must specify a role") };
     validate_role(role)
         .map_err(|error| Invalid::new(error.to_string()).within("QuotaInfo with invalid role"))?;
@@ -160,6 +163,9 @@ mod tests {
         let text = "Failed to validate update weights request JSON: Unknown role 'b'";
         assert_eq!(check("b", 1.0), Err(text.to_owned()));
         assert_eq!(check("*", 1.0), Ok(()));
+        let text = "Failed to validate update weights request JSON: It takes 70013 bytes, more than the 65536 that the \
+                    registry takes";
+        assert_eq!(check(&"a".repeat(70_000), 1.0), Err(text.to_owned()));
     }
 
     #[test]
@@ -241,6 +247,11 @@ mod tests {
         assert_eq!(
             validate_quota_config(&config, &[]).unwrap_err().reason(),
             "Invalid 'QuotaConfig.role': Role 'a//b' cannot contain two adjacent slashes"
+        );
+        let config = QuotaConfig { role: "a".repeat(70_000), ..QuotaConfig::default() };
+        assert_eq!(
+            validate_quota_config(&config, &[]).unwrap_err().reason(),
+            "It takes 70004 bytes, more than the 65536 that the registry takes"
         );
     }
 }

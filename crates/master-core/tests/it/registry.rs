@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base::{AgentId, Time};
+use base::{AgentId, Time, Uuid};
 use master_core::{
     AgentRecord, DrainConfig, DrainState, FromAgent, FromRegistry, Input, OperatorCall, OperatorError,
-    Options, Pid, Quota, RegistryOperation, ReregisterAgent, SchedulerEvent, TaskState, ToAgent,
+    Options, Pid, Quota, RegistryOperation, ReregisterAgent, SchedulerEvent, TaskState, ToAgent, UpdateAgent,
 };
 use resources::{Name, Scalar};
 use testkit::master::{Master, Scheduler, framework_info, launch, register, task};
@@ -152,6 +152,43 @@ fn what_an_agent_says_of_itself_is_written_before_it_counts() {
     assert!(matches!(master.messages_to(&pid)[0], ToAgent::Reregistered { .. }));
     let total = master.core.snapshot(master.now).agents[0].total.to_string();
     assert!(total.contains("cpus:2"), "{total}");
+}
+
+/// After `MasterSlaveReconciliationTest.SlaveReregistrationRace_MESOS_7187`: what comes while the registry is written is not
+/// answered twice, and the version of its resources that the agent told last counts.
+#[test]
+fn an_agent_that_asks_twice_is_known_by_its_newest_version_mesos_7187() {
+    let mut master = Master::default();
+    let (agent, pid) = master.agent("h", "cpus:1;mem:64");
+    master.messages_to(&pid);
+    master.hold_registry = true;
+    let version = |mark| Some(Uuid::from_bytes([mark; 16]));
+    let come = |mark| {
+        let mut agent_info = register("h", "cpus:2;mem:64");
+        agent_info.resource_version = version(mark);
+        FromAgent::Reregister(Box::new(ReregisterAgent {
+            agent: agent_info,
+            agent_id: agent.clone(),
+            frameworks: Vec::new(),
+            executors: Vec::new(),
+            tasks: Vec::new(),
+            completed_frameworks: Vec::new(),
+        }))
+    };
+    master.from_agent(&pid, come(1));
+    master.from_agent(&pid, come(2));
+    master.write_registry();
+    assert!(master.registry_writes.is_empty());
+    let answers = master.messages_to(&pid);
+    assert!(matches!(&answers[..], [ToAgent::Reregistered { .. }]), "{answers:?}");
+    let update = UpdateAgent {
+        agent_id: agent.clone(),
+        oversubscribed: None,
+        resource_version: version(2),
+        operations: None,
+    };
+    master.from_agent(&pid, FromAgent::Update(Box::new(update)));
+    assert_eq!(master.core.agent(&agent).unwrap().resource_version, version(2));
 }
 
 #[test]

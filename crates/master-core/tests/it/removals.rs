@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use base::AgentId;
 use master_core::{
-    AgentRecord, FromAgent, OperatorCall, Options, Pid, Reason, SchedulerCall, SchedulerEvent, TaskState,
+    AgentRecord, FromAgent, Input, OperatorCall, Options, Pid, Reason, SchedulerCall, SchedulerEvent,
+    TaskState,
 };
-use testkit::master::{Master, framework_info, register};
+use testkit::master::{Master, framework_info, register, status};
 
 use crate::registry::{back, silent};
 
@@ -184,6 +185,56 @@ fn lose(agents: usize, options: Options) -> (Master, Vec<AgentId>) {
         master.advance(Duration::from_secs(3600));
     }
     (master, lost)
+}
+
+/// After `PartitionTest.DisconnectedFramework`.
+#[test]
+fn a_scheduler_that_was_away_when_its_agent_was_lost_hears_of_it_when_it_asks() {
+    let (mut master, scheduler, agents) = silent(1, true, options());
+    let mut info = framework_info("f");
+    info.capabilities.partition_aware = true;
+    info.failover_timeout = Duration::from_secs(3600);
+    let scheduler = master.subscribe_as(Some(&scheduler.id), info.clone());
+    master.input(Input::SchedulerGone(scheduler.connection));
+    let left = master.now;
+    master.advance(Duration::from_secs(600));
+    assert!(master.core.agent(&agents[0].0).is_none());
+    let scheduler = master.subscribe_as(Some(&scheduler.id), info);
+    assert!(matches!(master.next_event(&scheduler), Some(SchedulerEvent::Subscribed(_))));
+    master.expect_silence(&scheduler);
+    let ask = |agent: Option<&AgentId>| SchedulerCall::Reconcile(vec![("t0".into(), agent.cloned())]);
+    master.call(&scheduler, ask(Some(&agents[0].0)));
+    let status = master.expect_status(&scheduler, TaskState::Unreachable);
+    assert!(status.unreachable_time.is_some_and(|at| at > left), "{status:?}");
+    // As in Mesos, who does not say where the task was is told no more, and of all tasks those are told that may run.
+    master.call(&scheduler, ask(None));
+    master.expect_status(&scheduler, TaskState::Unknown);
+    master.call(&scheduler, SchedulerCall::Reconcile(Vec::new()));
+    master.expect_silence(&scheduler);
+}
+
+/// After `PartitionTest.PartitionedSlaveStatusUpdates` and `PartitionedSlaveExitedExecutor`.
+#[test]
+fn what_a_lost_agent_still_says_is_dropped_until_it_reregisters() {
+    let (mut master, scheduler, agents) = silent(1, true, options());
+    let (agent, pid) = &agents[0];
+    master.advance(Duration::from_secs(75));
+    master.expect_status(&scheduler, TaskState::Unreachable);
+    master.events_of(&scheduler);
+    master.messages_to(pid);
+    let update = status(&scheduler.id, agent, &"t0".into(), TaskState::Finished, 1);
+    master.from_agent(pid, FromAgent::StatusUpdate(update));
+    let exited = FromAgent::ExitedExecutor {
+        agent_id: agent.clone(),
+        framework_id: scheduler.id.clone(),
+        executor_id: "e".into(),
+        status: 0,
+    };
+    master.from_agent(pid, exited);
+    master.expect_silence(&scheduler);
+    assert!(master.messages_to(pid).is_empty(), "no acknowledgement: it tells the end again when it is back");
+    assert_eq!(master.core.framework(&scheduler.id).unwrap().unreachable_tasks.len(), 1);
+    assert_eq!(master.core.metrics().invalid_status_updates, 1);
 }
 
 #[test]

@@ -107,6 +107,30 @@ fn a_new_master_learns_everything_from_agents_and_schedulers() {
     assert!(matches!(master.messages_to(&s.pid).as_slice(), [ToAgent::KillTask { .. }]));
 }
 
+/// After `PartitionTest.PartitionedSlaveReregistrationMasterFailover`.
+#[test]
+fn an_agent_that_was_lost_comes_to_the_next_master_with_its_tasks() {
+    for partition_aware in [true, false] {
+        let mut s = scene(partition_aware);
+        s.master.advance(Duration::from_secs(75));
+        let mut next = s.master.successor("next");
+        assert_eq!(next.core.snapshot(next.now).unreachable[0].0, s.agent);
+        let mut info = framework_info("f");
+        info.capabilities.partition_aware = partition_aware;
+        let scheduler = next.subscribe_as(Some(&s.scheduler.id), info);
+        next.events_of(&scheduler);
+        next.from_agent(&s.pid, back(reregister(&s.agent, &s.scheduler, vec![s.task.clone()])));
+        let status = next.expect_status(&scheduler, TaskState::Running);
+        assert_eq!(status.reason, Some(Reason::AGENT_REREGISTERED));
+        let messages = next.messages_to(&s.pid);
+        let killed = |message: &ToAgent| {
+            matches!(message, ToAgent::KillTask { .. } | ToAgent::ShutdownFramework(_) | ToAgent::Shutdown(_))
+        };
+        assert!(!messages.iter().any(killed), "{messages:?}");
+        assert_eq!(next.core.framework(&scheduler.id).unwrap().tasks.len(), 1);
+    }
+}
+
 #[test]
 fn a_framework_that_does_not_come_to_the_new_master_ends_after_its_time() {
     let Scene { master, scheduler, agent, pid, task: running, .. } = scene(true);

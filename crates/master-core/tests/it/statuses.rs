@@ -2,7 +2,7 @@
 
 use base::{AgentId, Payload, TaskId, Uuid};
 use master_core::{FromAgent, Input, Pid, SchedulerCall, SchedulerEvent, TaskState, ToAgent};
-use testkit::master::{Master, Scheduler, launch, status, task};
+use testkit::master::{Master, Scheduler, framework_info, launch, status, task};
 
 struct Scene {
     master: Master,
@@ -181,6 +181,31 @@ fn a_kill_of_an_unknown_task_is_answered_with_how_it_stands() {
     let status = s.master.expect_status(&s.scheduler, TaskState::Lost);
     assert_eq!(status.message.as_deref(), Some("Reconciliation: Task is unknown"));
     assert_eq!(status.agent_id, None);
+}
+
+/// After `FaultToleranceTest.SchedulerFailoverExecutorToFrameworkMessage` and `SchedulerFailoverFrameworkToExecutorMessage`.
+#[test]
+fn messages_are_those_of_the_scheduler_that_took_over() {
+    let mut s = scene();
+    let next = s.master.subscribe_as(Some(&s.scheduler.id), framework_info("f"));
+    s.master.events_of(&next);
+    s.master.events_of(&s.scheduler.clone());
+    s.master.messages_to(&s.pid);
+    let data = Payload::from(vec![1, 2]);
+    let from = FromAgent::ExecutorMessage {
+        agent_id: s.agent.clone(),
+        framework_id: s.scheduler.id.clone(),
+        executor_id: "e".into(),
+        data: data.clone(),
+    };
+    s.master.from_agent(&s.pid.clone(), from);
+    let event = s.master.next_event(&next);
+    assert!(matches!(event, Some(SchedulerEvent::Message { data: received, .. }) if received == data));
+    let call = SchedulerCall::Message { agent_id: s.agent.clone(), executor_id: "e".into(), data };
+    s.master.call(&s.scheduler.clone(), call.clone());
+    assert!(s.master.messages_to(&s.pid).is_empty(), "of the former one nothing is passed on");
+    s.master.call(&next, call);
+    assert!(matches!(s.master.messages_to(&s.pid).as_slice(), [ToAgent::Message { .. }]));
 }
 
 #[test]

@@ -18,8 +18,9 @@ use super::task::{carried, executor_info, recovered};
 use super::{framework_info, payload};
 use crate::pb::{self, Writer};
 
-/// The longest description of an agent, in bytes.
-const LARGEST: usize = 512 << 10;
+/// The longest description of an agent, in bytes. With its key and how it is to be treated it is a little longer, and some
+/// stores take no more than half a megabyte at once.
+const LARGEST: usize = 500 << 10;
 
 /// Why a message makes no sense although it is well formed.
 #[derive(Debug, thiserror::Error)]

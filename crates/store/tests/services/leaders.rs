@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::kv::{Candidacy, Expect, Fence, KeyValue, KvError, Observed, Observer};
+use store::kv::{Candidacy, Expect, Fence, KeyValue, KvError, Observed, Observer, Transaction};
 
 use crate::services::proxy::Proxy;
 use crate::suite::soon;
@@ -70,4 +70,105 @@ pub(crate) async fn a_leader_stands_still(store: Arc<dyn KeyValue>, longer: Dura
     for candidacy in &mut candidacies {
         assert_eq!(soon("the leader knows", candidacy.lost()).await, "the session is over");
     }
+}
+
+/// Many keys, together almost as large as a write may be.
+fn large(expect: Expect) -> Transaction {
+    let puts = (0..100).map(|number| format!("t/large-{number:03}"));
+    puts.fold(Transaction::new(), |all, key| all.put(key, vec![7; 3_000], expect))
+}
+
+async fn keys(store: &dyn KeyValue) -> Vec<String> {
+    store.list("t/").await.expect("a list").into_iter().map(|entry| entry.key).collect()
+}
+
+/// A leader loses its session while a half of its write is with the service. The next leader finds nothing of it, and what
+/// arrives of it later, or is tried again, does nothing.
+pub(crate) async fn a_leader_is_lost_in_the_middle_of_a_write(
+    far: Arc<dyn KeyValue>,
+    near: Arc<dyn KeyValue>,
+    proxy: Proxy,
+) {
+    let mut first = far.campaign(ELECTION, b"far".to_vec());
+    let old = elected(&mut first).await;
+    let mut second = near.campaign(ELECTION, b"near".to_vec());
+    write(&*far, "far", Some(&old)).await.expect("a leader's write");
+    proxy.cut_after(100_000);
+    let (writer, fence) = (Arc::clone(&far), old.clone());
+    let writing = tokio::spawn(async move { writer.commit(&large(Expect::Anything), Some(&fence)).await });
+    soon("the leader knows by itself", first.lost()).await;
+    assert!(proxy.is_cut(), "the write was larger than what was let through");
+    let new = elected(&mut second).await;
+    assert_eq!(keys(&*near).await, ["t/a"], "nothing of it is there");
+    write(&*near, "near", Some(&new)).await.expect("the new leader's write");
+
+    proxy.mend();
+    soon("an end of the write", writing).await.expect("no panic").expect_err("it leads no more");
+    let fenced = KvError::Fenced { election: ELECTION.to_owned(), epoch: old.epoch() };
+    let again = soon("an answer", async {
+        loop {
+            match far.commit(&large(Expect::Anything), Some(&old)).await {
+                Err(error) if error.is_transient() => {}
+                answer => return answer,
+            }
+        }
+    });
+    assert_eq!(again.await, Err(fenced));
+    let left = near.list("t/").await.expect("a list");
+    assert_eq!(left.len(), 1, "still nothing");
+    assert_eq!(left[0].value, b"near");
+}
+
+/// A leader that does not hear what became of its write cannot know. The next one finds all of it.
+pub(crate) async fn an_answer_to_a_write_is_lost(
+    far: Arc<dyn KeyValue>,
+    near: Arc<dyn KeyValue>,
+    proxy: Proxy,
+) {
+    let mut first = far.campaign(ELECTION, b"far".to_vec());
+    let old = elected(&mut first).await;
+    let mut second = near.campaign(ELECTION, b"near".to_vec());
+    write(&*far, "far", Some(&old)).await.expect("a leader's write");
+    proxy.cut_answers();
+    // What demands nothing of a key is two steps for some services, and the second would not be made.
+    let writes = large(Expect::Absent);
+    let unknown = soon("an end", far.commit(&writes, Some(&old))).await.expect_err("nobody answers");
+    assert!(unknown.is_transient(), "{unknown}");
+    soon("the leader knows by itself", first.lost()).await;
+    proxy.cut();
+    let new = elected(&mut second).await;
+    assert_eq!(keys(&*near).await.len(), 101, "all of it is there");
+    // Whoever says the same again changes nothing.
+    near.commit(&large(Expect::Anything), Some(&new)).await.expect("the new leader's write");
+    assert_eq!(keys(&*near).await.len(), 101);
+}
+
+/// Without a majority of its members a service takes no writes, and says so in good time; its leader gives up by itself. With
+/// a majority all is as it was. `fail` ends most members, `heal` brings one of them back.
+pub(crate) async fn a_majority_is_lost(store: Arc<dyn KeyValue>, fail: impl FnOnce(), heal: impl FnOnce()) {
+    let mut first = store.campaign(ELECTION, b"first".to_vec());
+    let old = elected(&mut first).await;
+    write(&*store, "1", Some(&old)).await.expect("written");
+    let mut observer = store.observe(ELECTION);
+    sees(&mut observer, "first").await;
+    fail();
+    let refused = soon("an answer", write(&*store, "2", Some(&old))).await.expect_err("no majority");
+    assert!(refused.is_transient(), "{refused}");
+    soon("the leader gives up by itself", first.lost()).await;
+    sees_nothing(&mut observer).await;
+    heal();
+    let mut second = store.campaign(ELECTION, b"second".to_vec());
+    let new = elected(&mut second).await;
+    sees(&mut observer, "second").await;
+    // What was refused may have been kept by a member that was alone with it, but nothing else.
+    let kept = soon("an entry", async {
+        loop {
+            if let Ok(entry) = store.get("t/a").await {
+                return entry.expect("an entry").value;
+            }
+        }
+    });
+    assert!([b"1".to_vec(), b"2".to_vec()].contains(&kept.await));
+    soon("a write", async { while write(&*store, "3", Some(&new)).await.is_err() {} }).await;
+    assert_eq!(store.get("t/a").await.expect("an answer").expect("an entry").value, b"3");
 }

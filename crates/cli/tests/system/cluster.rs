@@ -65,13 +65,13 @@ impl Drop for Cluster {
 }
 
 impl Cluster {
-    /// Starts all servers; `master_flags` are those of every master beside its own. This thread is on the network from now on.
-    pub(crate) fn start(kind: Kind, master_flags: &[&str]) -> Self {
+    /// Starts all servers, of the service as many as are said; `master_flags` are those of every master beside its own. This
+    /// thread is on the network from now on.
+    pub(crate) fn start(kind: Kind, members: usize, master_flags: &[&str]) -> Self {
         let deadline = Instant::now() + PATIENCE;
         let mut world = World::new();
         world.host().enter();
-        let mut service = Service::new(kind, world.host(), world.directory());
-        service.start();
+        let service = Service::start(kind, members, &mut world);
         let url = service.url();
         let masters = (0..MASTERS).map(|number| master(&mut world, number, &url, master_flags)).collect();
         let agents = (0..AGENTS).map(|number| agent(&mut world, number, &url)).collect();

@@ -46,3 +46,13 @@ fn everything_is_replaced_under_load_on_zookeeper() {
 fn everything_is_replaced_under_load_on_etcd() {
     scenes::upgrade::replace_all(Etcd);
 }
+
+#[test]
+fn the_service_fails_on_zookeeper() {
+    scenes::outages::fail(ZooKeeper);
+}
+
+#[test]
+fn the_service_fails_on_etcd() {
+    scenes::outages::fail(Etcd);
+}

@@ -6,7 +6,7 @@ use super::{Scene, play};
 use crate::services::Kind;
 
 pub(crate) fn fail(kind: Kind) {
-    play(kind, &[], async |scene| {
+    play(kind, 1, &[], async |scene| {
         killed(scene).await;
         stopped(scene).await;
         cut_off_from_the_service(scene).await;
@@ -38,11 +38,11 @@ async fn stopped(scene: &mut Scene) {
 async fn cut_off_from_the_service(scene: &mut Scene) {
     let (leader, id) = (scene.cluster.leader(None).await, scene.leader_id().await);
     let cut = Instant::now();
-    scene.cluster.world.cut(&scene.cluster.masters[leader].host, &scene.cluster.service.host);
+    scene.cluster.world.cut(&scene.cluster.masters[leader].host, &scene.cluster.service.members[0].host);
     let took = scene.moved(&id, cut).await;
     eprintln!("the leader cannot reach the service: the next makes its first offer after {took:?}");
     scene.settled().await;
-    scene.cluster.world.mend(&scene.cluster.masters[leader].host, &scene.cluster.service.host);
+    scene.cluster.world.mend(&scene.cluster.masters[leader].host, &scene.cluster.service.members[0].host);
     comes_back_as_a_standby(scene, leader).await;
 }
 

@@ -1,6 +1,7 @@
 //! What happens to a cluster.
 
 pub(crate) mod leaders;
+pub(crate) mod outages;
 pub(crate) mod splits;
 pub(crate) mod upgrade;
 
@@ -22,10 +23,11 @@ pub(crate) struct Scene {
     pub(crate) cluster: Cluster,
 }
 
-/// Runs a scene on a cluster of its own, and looks at the end whether every task is what it was.
-pub(crate) fn play(kind: Kind, master_flags: &[&str], scene: impl AsyncFnOnce(&mut Scene)) {
+/// Runs a scene on a cluster of its own, with so many servers of the service, and looks at the end whether every task is
+/// what it was.
+pub(crate) fn play(kind: Kind, members: usize, master_flags: &[&str], scene: impl AsyncFnOnce(&mut Scene)) {
     let started = Instant::now();
-    let cluster = Cluster::start(kind, master_flags);
+    let cluster = Cluster::start(kind, members, master_flags);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut all = Scene::begin(cluster).await;

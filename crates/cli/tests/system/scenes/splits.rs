@@ -10,7 +10,7 @@ use crate::services::Kind;
 const PINGS: [&str; 2] = ["--agent_ping_timeout=3secs", "--max_agent_ping_timeouts=3"];
 
 pub(crate) fn split(kind: Kind) {
-    play(kind, &PINGS, async |scene| {
+    play(kind, 1, &PINGS, async |scene| {
         agents_are_killed_while_the_scheduler_is_away(scene).await;
         the_leader_is_alone(scene).await;
     });

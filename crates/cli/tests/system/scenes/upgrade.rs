@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::services::Kind;
 
 pub(crate) fn replace_all(kind: Kind) {
-    play(kind, &[], async |scene| {
+    play(kind, 1, &[], async |scene| {
         scene.book.open().load = true;
         the_framework_is_killed_and_taken_over(scene).await;
         for master in 0..scene.cluster.masters.len() {

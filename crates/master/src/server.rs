@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base::{Rng, Time, Uuid};
 use http_api::{ApiError, Logging, ServeOptions, serve_behind};
 use master_core::{FromRegistry, Input, MasterCore, Options, RegistryContent, Snapshot};
+use proto::v1::MasterInfo;
 use resources::Name;
 use store::kv::{KeyValue, LocalStore};
 use tokio::net::{TcpListener, TcpSocket};
@@ -21,7 +22,7 @@ use crate::agents::{AgentInbox, Domains, MASTER};
 use crate::answers::Answers;
 use crate::context::Identity;
 use crate::directory::Directory;
-use crate::election::{Candidate, Leadership, Term};
+use crate::election::{Candidate, Leadership, Term, describe};
 use crate::engine::{Allocations, CoreHandle, Engine, EngineOptions, Work};
 use crate::options::{MasterOptions, RegistryKind};
 use crate::registry::{self, RegistryError, RegistryFigures, RegistryQueue};
@@ -147,7 +148,7 @@ type CoreThread = Mutex<Option<JoinHandle<()>>>;
 /// Why a master has ended by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It led and does so no more, for this reason. Started again it is a standby.
+    /// It led or stood for election and does so no more, for this reason. Started again it is a standby.
     Deposed(String),
     /// It cannot be elected, for this reason.
     Refused(String),
@@ -161,6 +162,15 @@ impl MasterServer {
     /// # Errors
     /// Fails when it cannot listen on its address, or cannot read the registry.
     pub async fn start(options: MasterOptions) -> Result<Self, StartError> {
+        let election = options.election.clone();
+        Self::start_as(options, |own| election.and_then(|election| Candidate::stand(&election, own))).await
+    }
+
+    /// As [`start`](Self::start); `stand` makes the candidate, if there is an election.
+    pub(crate) async fn start_as(
+        options: MasterOptions,
+        stand: impl FnOnce(MasterInfo) -> Option<Candidate>,
+    ) -> Result<Self, StartError> {
         let wanted = SocketAddr::new(options.ip, options.port);
         let listen = |source| StartError::Listen { address: wanted, source };
         let listener = listener(wanted).map_err(listen)?;
@@ -188,7 +198,14 @@ impl MasterServer {
             registry: None,
         };
         let (stop, stopped) = watch::channel(false);
-        let start = CoreStart { options: core_options, engine: engine_options, work, stop: stop.clone() };
+        let (tell_resigned, resigned) = mpsc::unbounded_channel();
+        let start = CoreStart {
+            options: core_options,
+            engine: engine_options,
+            work,
+            stop: stop.clone(),
+            resigned: tell_resigned,
+        };
         let id = identity.id.clone();
         tracing::info!("master {id} listens on {bound} and is known as {}", identity.upid);
         let logging = Logging::new(options.set_logging_level);
@@ -212,17 +229,16 @@ impl MasterServer {
         });
         let thread = Arc::new(CoreThread::default());
         let (tell_end, end) = watch::channel(End::Broken);
-        let own = shared.identity.master_info();
-        let candidate = shared.options.election.as_ref().and_then(|election| Candidate::stand(election, own));
-        let standing = match candidate {
+        let standing = match stand(shared.identity.master_info()) {
             None => {
+                let registry = open_registry(&shared, None).await?;
                 *thread.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(lead(&shared, start, None).await?);
+                    Some(lead(&shared, start, registry).await?);
                 None
             }
             Some(candidate) => {
                 let (shared, thread) = (Arc::clone(&shared), Arc::clone(&thread));
-                Some(tokio::spawn(stand(candidate, shared, start, thread, tell_end)))
+                Some(tokio::spawn(run_for_office(candidate, shared, start, resigned, thread, tell_end)))
             }
         };
         let (router, limit) = (crate::routes::router(&shared), shared.options.max_request_bytes);
@@ -383,20 +399,17 @@ struct CoreStart {
     engine: EngineOptions,
     work: mpsc::Receiver<Work>,
     stop: watch::Sender<bool>,
+    /// Where the core says why it does not want to lead any more.
+    resigned: mpsc::UnboundedSender<String>,
 }
 
-/// Begins to lead: the core's thread starts, and requests are let through to it. `term` is what an election has given; none
-/// for a master that is alone.
+/// Begins to lead: the core's thread starts, and requests are let through to it.
 async fn lead(
     master: &Master,
     mut start: CoreStart,
-    term: Option<Term>,
+    (registry, content): (Option<RegistryQueue>, RegistryContent),
 ) -> Result<JoinHandle<()>, StartError> {
-    if let Some(term) = &term {
-        tracing::info!("elected as the leading master, in epoch {} of {:?}", term.fence.epoch(), term.store);
-    }
     let stopped = start.stop.subscribe();
-    let (registry, content) = open_registry(master, term).await?;
     start.engine.registry = registry;
     let thread = spawn_core(start)?;
     if !content.weights.is_empty() && !master.options.weights.is_empty() {
@@ -414,10 +427,11 @@ async fn lead(
 }
 
 /// A master among several: waits until it is elected, leads, and ends when it leads no more.
-async fn stand(
+async fn run_for_office(
     mut candidate: Candidate,
     master: Master,
     start: CoreStart,
+    mut resigned: mpsc::UnboundedReceiver<String>,
     thread: Arc<CoreThread>,
     tell: watch::Sender<End>,
 ) {
@@ -426,16 +440,35 @@ async fn stand(
     let leading = async {
         let term = match candidate.elected(&master.leadership).await {
             Ok(term) => term,
-            Err(reason) => return End::Refused(reason),
+            Err(end) => return end,
         };
-        match lead(&master, start, Some(term)).await {
+        tracing::info!("elected as the leading master, in epoch {} of {:?}", term.fence.epoch(), term.store);
+        // Reading may take long, and this may not be the leader any more by then.
+        let registry = tokio::select! {
+            biased;
+            reason = candidate.deposed() => return End::Deposed(reason),
+            opened = open_registry(&master, Some(term)) => opened,
+        };
+        let led = match registry {
+            Ok(registry) => lead(&master, start, registry).await,
+            // The next one may reach it, and this one later.
+            Err(StartError::Registry(RegistryError::Store(error))) if error.is_transient() => {
+                return End::Deposed(format!("cannot read the registry: {error}"));
+            }
+            Err(error) => Err(error),
+        };
+        match led {
             Ok(started) => *thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(started),
             Err(error) => {
-                tracing::error!("cannot lead: {error}");
+                tracing::error!("cannot lead: {}", describe(&error));
                 return End::Broken;
             }
         }
-        End::Deposed(candidate.deposed().await)
+        tokio::select! {
+            biased;
+            reason = candidate.deposed() => End::Deposed(reason),
+            Some(reason) = resigned.recv() => End::Deposed(reason),
+        }
     };
     let stopping = async move {
         // Without a sender it is over as well.
@@ -455,7 +488,7 @@ async fn stand(
 }
 
 fn spawn_core(start: CoreStart) -> Result<JoinHandle<()>, StartError> {
-    let CoreStart { options, engine, work, stop } = start;
+    let CoreStart { options, engine, work, stop, resigned } = start;
     // A runtime of its own, so that the core's thread sleeps and wakes by its own timers only.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(StartError::Thread)?;
@@ -463,22 +496,29 @@ fn spawn_core(start: CoreStart) -> Result<JoinHandle<()>, StartError> {
         .name("master-core".to_owned())
         .spawn(move || {
             // Without its core the server is of no use, whatever ended it.
-            let _last = StopAtEnd(stop);
+            let mut last = StopAtEnd(Some(stop));
             let engine = Engine::new(MasterCore::new(options), engine);
-            runtime.block_on(engine.run(work));
+            // Among several masters it goes on as one that stands by.
+            if let Some(why) = runtime.block_on(engine.run(work))
+                && resigned.send(why).is_ok()
+            {
+                last.0 = None;
+            }
         })
         .map_err(StartError::Thread)
 }
 
 /// Stops the server when it is dropped, also by a panic.
-struct StopAtEnd(watch::Sender<bool>);
+struct StopAtEnd(Option<watch::Sender<bool>>);
 
 impl Drop for StopAtEnd {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!("the master's core has failed; the master ends");
         }
-        self.0.send_replace(true);
+        if let Some(stop) = &self.0 {
+            stop.send_replace(true);
+        }
     }
 }
 

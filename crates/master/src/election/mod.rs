@@ -5,18 +5,22 @@
 //! starts it again, as a standby that knows nothing.
 
 mod gate;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use proto::v1::MasterInfo;
-use store::kv::{Candidacy, Fence, KeyValue, Options};
+use store::kv::{Candidacy, CandidacyError, Fence, KeyValue, Options};
 use store::masters::{self, Detected, Detector};
 use store::url::MasterUrl;
 use tokio::sync::watch;
 
 pub(crate) use gate::{gate, redirect};
+
+use crate::server::End;
 
 /// Where several masters find each other.
 #[derive(Clone, Debug)]
@@ -100,20 +104,28 @@ impl Candidate {
     /// Stands for election; `None` if the masters are named one by one, for then nobody elects.
     pub(crate) fn stand(options: &ElectionOptions, own: MasterInfo) -> Option<Self> {
         let session = Options { session_timeout: options.session_timeout, ..Options::default() };
-        let store = masters::open(&options.url, session)?;
-        let candidacy = masters::contend(&*store, &own);
-        Some(Self { detector: Detector::new(Arc::clone(&store)), store, candidacy, own })
+        Some(Self::stand_in(masters::open(&options.url, session)?, own))
     }
 
-    /// Follows whoever leads until this master is elected. The error is why it never will be.
-    pub(crate) async fn elected(&mut self, leadership: &Leadership) -> Result<Term, String> {
+    /// Stands for election where this store is.
+    fn stand_in(store: Arc<dyn KeyValue>, own: MasterInfo) -> Self {
+        let candidacy = masters::contend(&*store, &own);
+        Self { detector: Detector::new(Arc::clone(&store)), store, candidacy, own }
+    }
+
+    /// Follows whoever leads until this master is elected. The error is how it ends otherwise.
+    pub(crate) async fn elected(&mut self, leadership: &Leadership) -> Result<Term, End> {
         let Self { store, candidacy, detector, own } = self;
         loop {
             tokio::select! {
                 elected = candidacy.elected() => {
                     // Whoever led before does no longer, and may never answer again.
                     leadership.follow(None);
-                    let fence = elected.map_err(|error| describe(&error))?;
+                    let fence = elected.map_err(|error| match error {
+                        // Somebody has removed what it stood with.
+                        CandidacyError::Lost { .. } => End::Deposed(describe(&error)),
+                        CandidacyError::Refused(_) => End::Refused(describe(&error)),
+                    })?;
                     return Ok(Term { store: Arc::clone(store), fence });
                 }
                 detected = detector.next() => follow(leadership, own, detected),
@@ -151,7 +163,7 @@ fn follow(leadership: &Leadership, own: &MasterInfo, detected: Detected) {
 }
 
 /// An error and what caused it, on one line.
-fn describe(error: &dyn std::error::Error) -> String {
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

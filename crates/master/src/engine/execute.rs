@@ -41,8 +41,8 @@ impl Engine {
             Output::SetTimer { at, timer } => self.timers.set(at, timer),
             Output::Registry(write) => self.write_registry(write),
             Output::Resign(why) => {
-                tracing::error!("the master ends: {why}");
-                self.resigned = true;
+                tracing::error!("this master leads no more: {why}");
+                self.resigned = Some(why);
             }
             Output::Reply { request, result } => {
                 if let Some(reply) = self.requests.remove(&request) {

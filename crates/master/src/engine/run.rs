@@ -66,8 +66,8 @@ pub(crate) struct Engine {
     pub(super) follow_ups: Vec<Input>,
     pub(super) total_ping_timeout_secs: f64,
     pub(super) registry: Option<RegistryQueue>,
-    /// The core does nothing any more.
-    pub(super) resigned: bool,
+    /// The core does nothing any more, for this reason.
+    pub(super) resigned: Option<String>,
     allocations: Arc<Allocations>,
     peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     outputs: Vec<Output>,
@@ -115,7 +115,7 @@ impl Engine {
             follow_ups: Vec::new(),
             total_ping_timeout_secs: options.total_ping_timeout.as_secs_f64(),
             registry: options.registry,
-            resigned: false,
+            resigned: None,
             allocations: options.allocations,
             peer_events: options.peer_events,
             outputs: Vec::new(),
@@ -127,8 +127,8 @@ impl Engine {
         }
     }
 
-    /// Works until the queue is closed, [`Work::Stop`] comes, or the master does not lead any more.
-    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Work>) {
+    /// Works until the queue is closed, [`Work::Stop`] comes, or the core does not lead any more: it says why.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Work>) -> Option<String> {
         let mut batch = Vec::with_capacity(BATCH);
         let now = self.clock.now();
         // Changes are watched by the log at least.
@@ -139,7 +139,7 @@ impl Engine {
             let deadline = self.timers.next().map(|at| self.clock.instant_of(at));
             tokio::select! {
                 biased;
-                count = queue.recv_many(&mut batch, BATCH) => if count == 0 { return },
+                count = queue.recv_many(&mut batch, BATCH) => if count == 0 { return None },
                 Some(event) = self.peer_events.recv() => self.peer_event(event),
                 () = sleep_until(deadline) => {}
             }
@@ -156,13 +156,13 @@ impl Engine {
             }
             for work in batch.drain(..) {
                 if matches!(work, Work::Stop) {
-                    return;
+                    return None;
                 }
                 self.take(now, work);
             }
             self.settle(now);
-            if self.resigned {
-                return;
+            if self.resigned.is_some() {
+                return self.resigned;
             }
         }
     }

@@ -102,9 +102,14 @@ impl Drop for Process {
 
 /// What a server answers to this on a connection of its own.
 pub(crate) fn ask(address: SocketAddr, question: &[u8]) -> io::Result<String> {
+    ask_within(Duration::from_secs(2), address, question)
+}
+
+/// The same; the server may be silent for so long.
+pub(crate) fn ask_within(silence: Duration, address: SocketAddr, question: &[u8]) -> io::Result<String> {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.set_read_timeout(Some(silence))?;
     stream.write_all(question)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

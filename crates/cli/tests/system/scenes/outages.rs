@@ -1,21 +1,25 @@
 //! Servers of the service fail: one, then most of them; and what a leader has there is removed by hand.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
 use super::{Scene, play};
-use crate::cluster::get;
-use crate::process::ask;
+use crate::cluster::{MASTERS, get};
+use crate::process::{ask, ask_within};
 use crate::services::Kind;
+
+/// By then a leader that cannot write has done so, or leads no more.
+const DECISION: Duration = Duration::from_secs(60);
 
 pub(crate) fn fail(kind: Kind) {
     play(kind, 3, &[], async |scene| {
         one_server_fails(scene).await;
         most_servers_fail(scene).await;
-        the_leaders_place_is_removed(scene).await;
+        places_are_removed(scene).await;
     });
 }
 
@@ -32,9 +36,13 @@ async fn one_server_fails(scene: &mut Scene) {
 /// Nobody leads, and says so; the tasks run. Afterwards all goes on by itself.
 async fn most_servers_fail(scene: &mut Scene) {
     let failed = Instant::now();
+    let leader = scene.cluster.masters[scene.cluster.leader(None).await].address();
     for member in &mut scene.cluster.service.members[1..] {
         member.process.kill();
     }
+    // What would have to be written down is not done, and the one who asked hears that, or nothing.
+    let status = change_weights(leader).await;
+    assert!(matches!(status.as_deref(), None | Some("503")), "{status:?}");
     for number in 0..scene.cluster.masters.len() {
         let address = scene.cluster.masters[number].address();
         scene.cluster.eventually("nobody leads", async || nobody_leads(address).await.then_some(())).await;
@@ -47,7 +55,18 @@ async fn most_servers_fail(scene: &mut Scene) {
     }
     scene.look("the framework is back", |scene| scene.book.open().leader.is_some()).await;
     scene.settled().await;
+    let leader = scene.cluster.masters[scene.cluster.leader(None).await].address();
+    assert_eq!(change_weights(leader).await.as_deref(), Some("200"), "now it is written down");
     eprintln!("all is whole {:?} after the service's servers were started again", whole.elapsed());
+}
+
+/// The status of the answer, if there is one.
+async fn change_weights(master: SocketAddr) -> Option<String> {
+    let body = r#"[{"role":"other","weight":2.5}]"#;
+    let question = format!("PUT /weights HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let asked = tokio::task::spawn_blocking(move || ask_within(DECISION, master, question.as_bytes()));
+    let answer = asked.await.expect("no panic").ok()?;
+    answer.split(' ').nth(1).map(str::to_owned)
 }
 
 async fn nobody_leads(master: SocketAddr) -> bool {
@@ -60,40 +79,59 @@ async fn nobody_leads(master: SocketAddr) -> bool {
         && status("/redirect").await.is_some_and(|status| status == "503")
 }
 
-/// As by an operator's hand: the leader ends its term, and the next one begins.
-async fn the_leaders_place_is_removed(scene: &mut Scene) {
-    let id = scene.leader_id().await;
-    let removed = Instant::now();
-    let address = scene.cluster.service.members[0].address();
-    match scene.cluster.service.kind {
-        Kind::ZooKeeper => remove_first_node(address).await,
-        Kind::Etcd => remove_first_key(address),
+/// As by an operator's hand: the leader ends its term, and the next one begins; the same if those that wait lose theirs, too.
+async fn places_are_removed(scene: &mut Scene) {
+    for (all, whose) in [(false, "the leader's place"), (true, "every master's place")] {
+        let id = scene.leader_id().await;
+        let removed = Instant::now();
+        let address = scene.cluster.service.members[0].address();
+        match scene.cluster.service.kind {
+            Kind::ZooKeeper => remove_nodes(scene, address, all).await,
+            Kind::Etcd => remove_keys(scene, address, all).await,
+        }
+        let took = scene.moved(&id, removed).await;
+        eprintln!("{whose} is removed: the next leader makes its first offer after {took:?}");
+        scene.settled().await;
+        for master in &scene.cluster.masters {
+            scene.cluster.answers(master).await;
+        }
     }
-    let took = scene.moved(&id, removed).await;
-    eprintln!("the leader's place is removed: the next makes its first offer after {took:?}");
 }
 
-async fn remove_first_node(address: SocketAddr) {
+/// Removes that of the leader, or all, when each master has one.
+async fn remove_nodes(scene: &Scene, address: SocketAddr, all: bool) {
     let client = zookeeper_client::Client::connect(&address.to_string()).await.expect("a session");
-    let children = client.list_children("/mesos").await.expect("they are open");
-    let first = children.iter().filter(|child| child.starts_with("json.info_")).min().expect("a leader");
-    client.delete(&format!("/mesos/{first}"), None).await.expect("deleted");
+    let look = async || {
+        let mut places = client.list_children("/mesos").await.ok()?;
+        places.retain(|child| child.starts_with("json.info_"));
+        (places.len() == MASTERS).then_some(places)
+    };
+    let mut places = scene.cluster.eventually("each master has a node", look).await;
+    places.sort();
+    for place in &places[..if all { MASTERS } else { 1 }] {
+        client.delete(&format!("/mesos/{place}"), None).await.expect("deleted");
+    }
 }
 
-fn remove_first_key(address: SocketAddr) {
-    let call = |what: &str, body: serde_json::Value| -> serde_json::Value {
-        let body = body.to_string();
-        let head = format!("POST /v3/kv/{what} HTTP/1.0\r\nContent-Length: {}\r\n\r\n", body.len());
-        let answer = ask(address, (head + &body).as_bytes()).expect("an answer");
-        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-        serde_json::from_str(body).expect("JSON")
-    };
+async fn remove_keys(scene: &Scene, address: SocketAddr, all: bool) {
     let [key, range_end] = ["/mesos/json.info/", "/mesos/json.info0"].map(|text| STANDARD.encode(text));
-    let ordered = serde_json::json!({
-        "key": key, "range_end": range_end, "limit": 1, "sort_target": "CREATE", "sort_order": "ASCEND"
-    });
-    let first = call("range", ordered)["kvs"][0]["key"].clone();
-    assert!(first.is_string(), "a leader has a key");
-    let deleted = call("deleterange", serde_json::json!({ "key": first }));
-    assert_eq!(deleted["deleted"], "1");
+    let ordered =
+        json!({ "key": key, "range_end": range_end, "sort_target": "CREATE", "sort_order": "ASCEND" });
+    let look = async || {
+        let places = ask_etcd(address, "range", &ordered)["kvs"].as_array()?.clone();
+        (places.len() == MASTERS).then_some(places)
+    };
+    let places = scene.cluster.eventually("each master has a key", look).await;
+    for place in &places[..if all { MASTERS } else { 1 }] {
+        let deleted = ask_etcd(address, "deleterange", &json!({ "key": place["key"] }));
+        assert_eq!(deleted["deleted"], "1");
+    }
+}
+
+fn ask_etcd(address: SocketAddr, what: &str, body: &Value) -> Value {
+    let body = body.to_string();
+    let head = format!("POST /v3/kv/{what} HTTP/1.0\r\nContent-Length: {}\r\n\r\n", body.len());
+    let answer = ask(address, (head + &body).as_bytes()).expect("an answer");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    serde_json::from_str(body).expect("JSON")
 }

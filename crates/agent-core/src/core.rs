@@ -191,6 +191,13 @@ pub(crate) fn from_master(core: &mut AgentCore, step: &mut Step<'_>, from: &Pid,
         warn!(%from, "ignoring a message that came before the registration");
         return;
     }
+    let ends = matches!(message, FromMaster::ShutdownFramework(_) | FromMaster::ShutdownExecutor { .. });
+    if ends && !core.registration.registered {
+        // The master is just being told of what this would end, perhaps another one than the one that ordered it. It orders
+        // again what it wants ended when it takes the agent in.
+        warn!(%from, "ignoring the end of a framework or an executor: the agent is not registered");
+        return;
+    }
     if operations::defer(core, step, from, &message) {
         return;
     }

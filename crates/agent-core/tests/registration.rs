@@ -122,6 +122,33 @@ fn launches_that_answer_an_earlier_reregistration_are_dropped() {
     assert_eq!(dropped[..3], [("t0", outdated), ("t1", outdated), ("t2", outdated)]);
 }
 
+/// An order of the master that led before, or of this one before it was told what the agent has: what the agent has just told of
+/// would be gone without a word. The master repeats what it still wants.
+#[test]
+fn nothing_is_ended_on_orders_that_came_before_the_registration() {
+    let mut env = AgentEnv::registered();
+    let e = custom_executor("e");
+    env.run(&framework("f"), custom_task("t", &e));
+    env.launched("c1");
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.forget();
+    let orders = || {
+        let executor = FromMaster::ShutdownExecutor { framework_id: "f".into(), executor_id: "e".into() };
+        [executor, FromMaster::ShutdownFramework("f".into())]
+    };
+    for order in orders() {
+        env.from_master(order);
+    }
+    env.expect(&[]);
+    assert!(env.core.knows_task(&"f".into(), &"t".into()));
+    env.from_master(reregistered());
+    for order in orders() {
+        env.from_master(order);
+    }
+    env.exited("c1", 9);
+    assert!(!env.core.knows_task(&"f".into(), &"t".into()));
+}
+
 #[test]
 fn a_master_that_does_not_ping_is_lost() {
     let mut env = AgentEnv::registered();

@@ -15,6 +15,7 @@ use crate::node::Node;
 use crate::options::Options;
 use crate::queue::{Due, Event};
 use crate::scheduler::Scheduler;
+use crate::service::{Answer, Ask, Leader};
 use crate::trace::Lines;
 use crate::workloads;
 
@@ -41,7 +42,8 @@ impl Cluster {
         let schedulers =
             (0..fabric.options.schedulers).map(|index| Scheduler::new(&mut fabric, index)).collect();
         let rng = fabric.seeds.child("cluster");
-        Self { masters: vec![MasterHost::new(0)], agents, schedulers, paused: BTreeMap::new(), rng, fabric }
+        let masters = (0..fabric.options.masters).map(MasterHost::new).collect();
+        Self { masters, agents, schedulers, paused: BTreeMap::new(), rng, fabric }
     }
 
     /// Everybody.
@@ -60,14 +62,76 @@ impl Cluster {
         let fabric = &mut self.fabric;
         match node {
             Node::Master(index) => self.masters[index].start(fabric, clock),
-            Node::Agent(index) => {
-                self.agents[index].start(fabric, clock)?;
-                self.agents[index].detect(fabric, Some(Node::Master(0)));
-                Ok(())
+            Node::Agent(index) => self.agents[index].start(fabric, clock)?,
+            Node::Scheduler(index) => self.schedulers[index].start(fabric),
+            Node::Service => {}
+        }
+        self.look(node);
+        Ok(())
+    }
+
+    /// A process looks who leads, and does so again when it has to.
+    fn look(&mut self, node: Node) {
+        let fabric = &mut self.fabric;
+        let Some(life) = fabric.net.life(node).filter(|_| !matches!(node, Node::Master(_))) else { return };
+        let sees = fabric.service.alone
+            || (fabric.service.is_up(fabric.now) && fabric.net.reach_each_other(node, Node::Service));
+        if !sees {
+            fabric.after(Duration::from_secs(1), Event::Looks { node, life });
+        }
+        let leader = if sees { fabric.service.leader() } else { None };
+        if !sees && !self.rng.chance(1, 5) {
+            // Who leads may still be so.
+            return;
+        }
+        match node {
+            Node::Agent(index) => self.agents[index].follow(fabric, leader),
+            Node::Scheduler(index) => self.schedulers[index].follow(fabric, leader),
+            Node::Master(_) | Node::Service => {}
+        }
+    }
+
+    /// A master's question comes to the service.
+    fn asks(&mut self, (master, life): (usize, u64), asked: Time, ask: Ask) {
+        let node = Node::Master(master);
+        let fabric = &mut self.fabric;
+        let alone = fabric.service.alone;
+        // What a process has handed to its own kernel is written, though it died.
+        let reaches = alone || !fabric.net.is_blocked(node, Node::Service);
+        if !fabric.service.is_up(fabric.now) || !reaches {
+            return;
+        }
+        let led = fabric.service.leader();
+        fabric.service.expire(fabric.now);
+        let answer = fabric.service.hear(fabric.now, (master, life), ask, fabric.settling);
+        self.leader_may_be_another(led);
+        let fabric = &mut self.fabric;
+        if let Some(answer) = answer {
+            let until = fabric.options.session;
+            if matches!(answer, Answer::Stands { .. }) {
+                fabric.after(until, Event::Expires);
             }
-            Node::Scheduler(index) => {
-                self.schedulers[index].start(fabric);
-                Ok(())
+            let way = fabric.service.way();
+            fabric.after(way, Event::Answers { master, life, asked, answer: Box::new(answer) });
+        }
+    }
+
+    /// Everybody hears sooner or later who leads.
+    fn leader_may_be_another(&mut self, led: Option<Leader>) {
+        let leads = self.fabric.service.leader();
+        if leads == led {
+            return;
+        }
+        let about = leads.map_or_else(|| "nobody".to_owned(), |(_, master)| Node::Master(master).to_string());
+        self.fabric.note(Node::Service, "has another leader:", &about);
+        for node in self.nodes() {
+            if let Some(life) = self.fabric.net.life(node) {
+                let pause = self.fabric.service.news();
+                let event = match node {
+                    Node::Master(master) => Event::MasterNews { master, life },
+                    node => Event::Looks { node, life },
+                };
+                self.fabric.after(pause, event);
             }
         }
     }
@@ -82,12 +146,19 @@ impl Cluster {
         self.fabric.after(pause, Event::Resume(node));
     }
 
+    /// Whether a process stands still.
+    pub(crate) fn is_paused(&self, node: Node) -> bool {
+        self.paused.get(&node).is_some_and(|until| *until > self.fabric.now)
+    }
+
     /// All processes run, and nothing stands still.
     pub(crate) fn mend(&mut self) -> Result<(), String> {
         self.paused.clear();
         self.fabric.settling = true;
         self.fabric.net.calm();
         self.fabric.net.unblock_all(&mut self.fabric.queue, self.fabric.now);
+        self.fabric.service.down_until = Time::EPOCH;
+        self.fabric.service.slowness = 1;
         for agent in &mut self.agents {
             agent.disk.slowness = 1;
             agent.disk.stuck_until = Time::EPOCH;
@@ -103,7 +174,12 @@ impl Cluster {
         match event {
             Event::Arrive(link) => self.fabric.net.link(*link).map(|link| link.to),
             Event::Lost { node, .. } => Some(*node),
-            Event::MasterTimer { master, .. } => Some(Node::Master(*master)),
+            Event::MasterTimer { master, .. }
+            | Event::MasterTick { master, .. }
+            | Event::MasterNews { master, .. }
+            | Event::LeaseEnds { master, .. }
+            | Event::Answers { master, .. } => Some(Node::Master(*master)),
+            Event::Looks { node, .. } => Some(*node),
             Event::AgentTimer { agent, .. }
             | Event::Committed { agent, .. }
             | Event::Volumes { agent, .. }
@@ -153,6 +229,29 @@ impl Cluster {
                     return host.timer(fabric, *timer);
                 }
             }
+            Event::MasterTick { master, life } if fabric.net.life(Node::Master(master)) == Some(life) => {
+                return self.masters[master].tick(fabric);
+            }
+            Event::MasterNews { master, life } if fabric.net.life(Node::Master(master)) == Some(life) => {
+                self.masters[master].renew(fabric);
+            }
+            Event::LeaseEnds { master, life } if fabric.net.life(Node::Master(master)) == Some(life) => {
+                self.masters[master].lease(fabric);
+            }
+            Event::Asks { master, life, asked, ask } => self.asks((master, life), asked, *ask),
+            Event::Answers { master, life, asked, answer }
+                if fabric.net.life(Node::Master(master)) == Some(life)
+                    && (fabric.service.alone
+                        || !fabric.net.is_blocked(Node::Service, Node::Master(master))) =>
+            {
+                return self.masters[master].answered(fabric, asked, *answer);
+            }
+            Event::Expires => {
+                let led = fabric.service.leader();
+                fabric.service.expire(fabric.now);
+                self.leader_may_be_another(led);
+            }
+            Event::Looks { node, life } if fabric.net.life(node) == Some(life) => self.look(node),
             Event::AgentTimer { agent, life, at } if self.agents[agent].life == life => {
                 self.agents[agent].timer(fabric, at);
             }
@@ -198,7 +297,7 @@ impl Cluster {
                 self.schedulers[index].receive(fabric, link, packet);
                 Ok(())
             }
-            (Node::Agent(_), _) => Ok(()),
+            (Node::Agent(_) | Node::Service, _) => Ok(()),
         }
     }
 
@@ -214,6 +313,7 @@ impl Cluster {
                 self.schedulers[index].lost(fabric, link);
                 Ok(())
             }
+            Node::Service => Ok(()),
         }
     }
 
@@ -241,7 +341,7 @@ impl Cluster {
         if scheduler.away > 0 && !fabric.settling {
             scheduler.away -= 1;
         } else if scheduler.session.is_none() {
-            scheduler.subscribe(fabric, Node::Master(0));
+            scheduler.subscribe(fabric);
         } else if fabric.settling {
             scheduler.settle(fabric);
         } else {

@@ -11,6 +11,7 @@ use crate::net::{LinkId, Network, Packet};
 use crate::node::Node;
 use crate::options::Options;
 use crate::queue::{Event, Queue};
+use crate::service::Service;
 use crate::trace::{Lines, Trace};
 
 /// What all processes share.
@@ -20,6 +21,7 @@ pub(crate) struct Fabric {
     pub(crate) now: Time,
     pub(crate) queue: Queue,
     pub(crate) net: Network,
+    pub(crate) service: Service,
     pub(crate) bodies: Bodies,
     pub(crate) trace: Trace,
     /// What happened in this step, for the checkers.
@@ -39,6 +41,12 @@ impl Fabric {
             now: Time::from_secs_f64(1_000.0),
             queue: Queue::default(),
             net: Network::new(seeds.child("network"), options.latency),
+            service: Service::new(
+                seeds.child("service"),
+                options.masters == 1,
+                options.session,
+                options.store,
+            ),
             bodies: Bodies::default(),
             trace: Trace::new(lines),
             happened: Vec::new(),

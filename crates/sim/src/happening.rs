@@ -1,7 +1,7 @@
 //! What checkers are told of a step.
 
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId, Uuid};
-use master_core::TaskState;
+use master_core::{OperatorCall, TaskState};
 
 /// Something that happened in a step.
 #[derive(Clone, Debug)]
@@ -81,19 +81,16 @@ pub(crate) enum Happening {
     Offered(FrameworkId, OfferId),
     /// A framework is over, or will never be heard of again.
     FrameworkOver(FrameworkId),
-    /// An operator was told that an agent is marked gone.
-    MarkedGone {
-        /// By which master, and which life of it.
-        master: (usize, u64),
-        /// Which agent.
-        agent_id: AgentId,
-    },
+    /// An operator asked for something.
+    Asked(OperatorCall),
+    /// An operator was told that what it asked for is done.
+    Granted(OperatorCall),
     /// A master told an agent to end for good.
     Dismissed(usize),
     /// A master took an agent in.
     Admitted {
-        /// Which master, and which life of it.
-        master: (usize, u64),
+        /// In which session of the service it leads.
+        session: Option<u64>,
         /// Which agent.
         agent_id: AgentId,
     },

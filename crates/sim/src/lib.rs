@@ -6,6 +6,7 @@
 //!  queue     what is going to happen, by time          trace    what happened: a number, and lines
 //!  hosts     master, agent, machine, executor: what the servers do around the cores
 //!  border    one core's outputs as the other's inputs   bodies   what opaque payloads stand for
+//!  service   who leads, and the registry: what outlives masters
 //!  net       links that keep order, break, stall        faults   what goes wrong, one object each
 //!  scheduler what every scheduler does                  workloads  what it does on purpose, one habit each
 //!  checkers  what must hold at every step, one promise each
@@ -42,6 +43,7 @@ mod options;
 mod queue;
 mod run;
 mod scheduler;
+mod service;
 mod trace;
 mod workloads;
 

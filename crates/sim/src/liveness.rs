@@ -43,9 +43,13 @@ impl Cluster {
 
     /// The first thing that is not in order, in one line.
     pub(crate) fn pending(&self) -> Option<String> {
-        let core = match self.masters.iter().find_map(|master| master.process.as_ref()) {
+        let leader = self
+            .masters
+            .iter()
+            .find(|master| master.session().is_some_and(|session| self.fabric.service.leads(session)));
+        let core = match leader.and_then(|master| master.process.as_ref()) {
             Some(process) => &process.core,
-            None => return Some("no master runs".to_owned()),
+            None => return Some("no master leads".to_owned()),
         };
         let agents = (0..self.agents.len()).find_map(|index| self.agent_pending(core, index));
         agents

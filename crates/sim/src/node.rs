@@ -11,6 +11,8 @@ pub(crate) enum Node {
     Agent(usize),
     /// A framework's scheduler.
     Scheduler(usize),
+    /// The service that elects masters and keeps the registry.
+    Service,
 }
 
 impl Node {
@@ -20,15 +22,17 @@ impl Node {
             Self::Master(index) => format!("10.0.0.{}:5050", index + 1),
             Self::Agent(index) => format!("10.0.1.{}:5051", index + 1),
             Self::Scheduler(index) => format!("10.0.2.{}:9090", index + 1),
+            Self::Service => "10.0.3.1:2181".to_owned(),
         }
     }
 
-    /// Its libprocess address; schedulers have none that anybody would use.
+    /// Its libprocess address; schedulers and the service have none that anybody would use.
     pub(crate) fn pid(self) -> String {
         let name = match self {
             Self::Master(_) => "master",
             Self::Agent(_) => "slave(1)",
             Self::Scheduler(_) => "scheduler",
+            Self::Service => "service",
         };
         format!("{name}@{}", self.address())
     }
@@ -53,6 +57,7 @@ impl Node {
             Self::Master(index) => (0, index),
             Self::Agent(index) => (1, index),
             Self::Scheduler(index) => (2, index),
+            Self::Service => (3, 0),
         };
         (kind << 32) | index as u64
     }
@@ -64,6 +69,7 @@ impl fmt::Display for Node {
             Self::Master(index) => write!(f, "master-{index}"),
             Self::Agent(index) => write!(f, "agent-{index}"),
             Self::Scheduler(index) => write!(f, "scheduler-{index}"),
+            Self::Service => f.pad("service"),
         }
     }
 }

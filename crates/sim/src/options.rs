@@ -38,6 +38,14 @@ pub struct Options {
     pub idle: Duration,
     /// How far a process' clock may be ahead.
     pub clock_jump: Duration,
+    /// How many masters there are. One that is alone leads without asking anybody.
+    pub masters: usize,
+    /// How long a master may be silent before another one leads.
+    pub session: Duration,
+    /// How long the way to the registry and back takes, on average.
+    pub store: Duration,
+    /// How long a write to the registry may take.
+    pub store_timeout: Duration,
     /// The master's own options.
     pub master: master_core::Options,
     pub(crate) faults: Vec<(FaultKind, Duration)>,
@@ -49,6 +57,7 @@ impl Options {
     #[must_use]
     pub fn draw(seed: u64) -> Self {
         let mut rng = Rng::new(seed).child("options");
+        let mut several = rng.child("masters");
         let agents = rng.between(1, 5);
         let resources =
             ["cpus:4;mem:2048;disk:4096;ports:[31000-31019]", "cpus:2;mem:1024;disk:1024", "cpus:8;mem:512"];
@@ -72,6 +81,10 @@ impl Options {
             } else {
                 Duration::from_secs(rng.between(1, 60))
             },
+            masters: [1, 1, 2, 3][several.index(4)],
+            session: several.duration(Duration::from_secs(2), Duration::from_secs(20)),
+            store: several.around(Duration::from_millis(20)),
+            store_timeout: several.duration(Duration::from_secs(2), Duration::from_secs(40)),
             master: master(&mut rng),
             faults: FaultKind::draw(&mut rng),
             habits: HabitKind::draw(&mut rng),
@@ -111,6 +124,11 @@ impl fmt::Display for Options {
             master.max_agent_ping_timeouts,
             master.agent_reregister_timeout,
             master.offer_timeout
+        )?;
+        writeln!(
+            f,
+            "masters       {}, session {:?}, registry {:?}, at most {:?}",
+            self.masters, self.session, self.store, self.store_timeout
         )?;
         for (fault, every) in &self.faults {
             writeln!(f, "fault         {fault:?} about every {every:?}")?;

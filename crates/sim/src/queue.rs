@@ -7,6 +7,7 @@ use base::{ContainerId, Time};
 
 use crate::net::LinkId;
 use crate::node::Node;
+use crate::service::{Answer, Ask};
 
 /// Something that is going to happen.
 #[derive(Clone, Debug)]
@@ -24,6 +25,20 @@ pub(crate) enum Event {
     },
     /// A master's timer fires.
     MasterTimer { master: usize, life: u64, timer: Box<master_core::Timer> },
+    /// A master renews its session.
+    MasterTick { master: usize, life: u64 },
+    /// A master hears that another one leads.
+    MasterNews { master: usize, life: u64 },
+    /// A master's session may be over, by its own clock.
+    LeaseEnds { master: usize, life: u64 },
+    /// A master's question comes to the service.
+    Asks { master: usize, life: u64, asked: Time, ask: Box<Ask> },
+    /// An answer of the service comes to a master.
+    Answers { master: usize, life: u64, asked: Time, answer: Box<Answer> },
+    /// The service looks whose session is over.
+    Expires,
+    /// A process looks who leads.
+    Looks { node: Node, life: u64 },
     /// An agent's one timer fires, if it is still set to that.
     AgentTimer { agent: usize, life: u64, at: Time },
     /// An agent's commit is on the disk.

@@ -34,6 +34,10 @@ const FOUND: &[(u64, &str)] = &[
         "a task that stayed with the master for ever, because its end was acknowledged while its agent told of it",
     ),
     (261, "the same as 244"),
+    (
+        301,
+        "a framework that ended on an order of the master before, while its agent told the next one of its tasks",
+    ),
     (50, "a task whose end was acknowledged, and that was declared lost by a question that was overtaken"),
 ];
 

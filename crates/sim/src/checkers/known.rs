@@ -31,8 +31,10 @@ struct Accepted {
 pub(super) struct AlwaysKnown {
     tasks: BTreeMap<(FrameworkId, TaskId), Accepted>,
     over: BTreeSet<FrameworkId>,
-    /// Agents that were told to end for good: they forget everything.
+    /// Agents that were told to end for good: they forget everything, and come again as others.
     dismissed: BTreeSet<usize>,
+    /// Which machine each agent is on.
+    machines: BTreeMap<AgentId, usize>,
 }
 
 impl Checker for AlwaysKnown {
@@ -74,6 +76,11 @@ impl Checker for AlwaysKnown {
         if matches!(touched, Node::Scheduler(_)) {
             return Ok(());
         }
+        for agent in &cluster.agents {
+            if let Some(id) = agent.id().filter(|id| !self.machines.contains_key(*id)) {
+                self.machines.insert(id.clone(), agent.index);
+            }
+        }
         for ((framework_id, task_id), accepted) in &mut self.tasks {
             let agent = cluster.agents.iter().find(|agent| agent.id() == Some(&accepted.agent_id));
             let on_disk = agent.is_some_and(|agent| agent.has_written(framework_id, task_id));
@@ -84,7 +91,8 @@ impl Checker for AlwaysKnown {
                 continue;
             }
             let process = agent.and_then(|agent| agent.process.as_ref());
-            let dismissed = agent.is_some_and(|agent| self.dismissed.contains(&agent.index));
+            let machine = self.machines.get(&accepted.agent_id);
+            let dismissed = machine.is_some_and(|machine| self.dismissed.contains(machine));
             let known = if accepted.written && agent.is_some() && !dismissed {
                 on_disk
             } else {

@@ -2,7 +2,9 @@
 
 mod books;
 mod gone;
+mod kept;
 mod known;
+mod leaders;
 mod offers;
 mod once;
 mod order;
@@ -41,6 +43,8 @@ pub(crate) fn all() -> Vec<Box<dyn Checker>> {
         Box::new(order::Order::default()),
         Box::new(once::Once::default()),
         Box::new(gone::Gone::default()),
+        Box::new(kept::Kept::default()),
+        Box::new(leaders::Leaders),
         Box::new(offers::Offers::default()),
         Box::new(known::AlwaysKnown::default()),
         Box::new(books::Books::default()),

@@ -8,6 +8,7 @@ mod executor;
 mod loss;
 mod partition;
 mod pause;
+mod service;
 
 use std::fmt;
 use std::time::Duration;
@@ -80,10 +81,14 @@ pub(crate) enum FaultKind {
     Executor,
     /// Operators do what operators do.
     Operator,
+    /// The service that outlives masters is slow, or takes nothing for a while.
+    Service,
+    /// Leaders make room for others.
+    LeaderChange,
 }
 
 impl FaultKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Breaks,
         Self::Delay,
         Self::Loss,
@@ -96,6 +101,8 @@ impl FaultKind {
         Self::Disk,
         Self::Executor,
         Self::Operator,
+        Self::Service,
+        Self::LeaderChange,
     ];
 
     /// Draws the faults of a run, and about how often each strikes. One run in twelve has none.
@@ -134,6 +141,8 @@ impl FaultKind {
             Self::Disk => Some(Box::new(disk::BadDisk)),
             Self::Executor => Some(Box::new(executor::BadExecutor)),
             Self::Operator => Some(Box::new(Operator)),
+            Self::Service => Some(Box::new(service::BadService)),
+            Self::LeaderChange => Some(Box::new(service::LeaderChange)),
         }
     }
 }

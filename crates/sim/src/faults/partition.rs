@@ -18,7 +18,10 @@ pub(super) struct Partition {
 
 impl Fault for Partition {
     fn strike(&mut self, cluster: &mut Cluster, rng: &mut Rng) -> Result<(), String> {
-        let nodes = cluster.nodes();
+        let mut nodes = cluster.nodes();
+        if !cluster.fabric.service.alone {
+            nodes.push(Node::Service);
+        }
         let one = rng.chance(1, 2).then(|| rng.index(nodes.len()));
         let (mut left, mut right) = (Vec::new(), Vec::new());
         for (index, node) in nodes.iter().enumerate() {

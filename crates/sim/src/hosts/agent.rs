@@ -21,6 +21,7 @@ use crate::happening::Happening;
 use crate::net::{LinkId, Packet};
 use crate::node::Node;
 use crate::queue::Event;
+use crate::service::Leader;
 
 const WORK_DIR: &str = "/var/lib/agent";
 
@@ -34,6 +35,8 @@ pub(crate) struct AgentHost {
     /// Of the process; each has another number.
     pub(crate) life: u64,
     pub(crate) clock: Clock,
+    /// Who leads, as far as the process has seen.
+    leader: Option<Leader>,
     resources: Resources,
     own: SelfDescription,
     rng: Rng,
@@ -73,6 +76,7 @@ impl AgentHost {
             machine: Machine::new(index, rng.child("machine")),
             life: 0,
             clock: Clock::default(),
+            leader: None,
             resources,
             own: SelfDescription { info: Arc::new(info) },
             rng,
@@ -103,6 +107,7 @@ impl AgentHost {
     pub(crate) fn start(&mut self, fabric: &mut Fabric, clock: Clock) -> Result<(), String> {
         self.life += 1;
         self.clock = clock;
+        self.leader = None;
         fabric.net.born(self.node(), self.life);
         fabric.note(self.node(), "starts", "");
         let seed = self.rng.child(&format!("life {}", self.life)).next_u64();
@@ -156,9 +161,13 @@ impl AgentHost {
         }
     }
 
-    /// The master that leads is known.
-    pub(crate) fn detect(&mut self, fabric: &mut Fabric, master: Option<Node>) {
-        self.input(fabric, Input::MasterDetected(master.map(|master| master.pid().into())));
+    /// It is seen which master leads. The same one that leads anew is another leader.
+    pub(crate) fn follow(&mut self, fabric: &mut Fabric, leader: Option<Leader>) {
+        if self.leader != leader {
+            self.leader = leader;
+            let master = leader.map(|(_, master)| Node::Master(master).pid().into());
+            self.input(fabric, Input::MasterDetected(master));
+        }
     }
 
     /// A message came.

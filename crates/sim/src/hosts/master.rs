@@ -1,13 +1,14 @@
-//! A master: its core with the server's part around it. It has nothing that would outlive it.
+//! A master: its core with the server's part around it. What outlives it is in the service; see `standing`.
 
 use std::collections::BTreeMap;
 
 use master_core::{
     ConnectionId, FromRegistry, Input, MasterCore, Observation, OperatorCall, Options, Output, Pid,
-    RequestId, Timer, ToAgent,
+    RegistryContent, RequestId, Timer, ToAgent,
 };
 
 use super::clock::Clock;
+use super::standing::{Standing, Writing};
 use crate::border::to_agent;
 use crate::fabric::Fabric;
 use crate::happening::Happening;
@@ -19,12 +20,15 @@ use crate::queue::Event;
 #[derive(Debug)]
 pub(crate) struct MasterHost {
     pub(crate) index: usize,
+    /// Its time as the leader.
     pub(crate) process: Option<Process>,
+    /// Where it stands with the service, while it runs.
+    pub(super) standing: Option<Standing>,
     pub(crate) life: u64,
     pub(crate) clock: Clock,
 }
 
-/// A running master.
+/// A master that leads.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) core: MasterCore,
@@ -36,23 +40,38 @@ pub(crate) struct Process {
     requests: BTreeMap<RequestId, OperatorCall>,
     follow_ups: Vec<Input>,
     next_request: u64,
+    pub(super) writing: Writing,
+    resigned: Option<String>,
+}
+
+impl Process {
+    /// Whether the registry holds all that the core wants it to.
+    pub(crate) fn writes_nothing(&self) -> bool {
+        self.writing.is_idle()
+    }
 }
 
 impl MasterHost {
     pub(crate) fn new(index: usize) -> Self {
-        Self { index, process: None, life: 0, clock: Clock::default() }
+        Self { index, process: None, standing: None, life: 0, clock: Clock::default() }
     }
 
     pub(crate) fn node(&self) -> Node {
         Node::Master(self.index)
     }
 
-    /// Starts the process. It knows of nobody.
-    pub(crate) fn start(&mut self, fabric: &mut Fabric, clock: Clock) -> Result<(), String> {
+    /// Starts the process. It knows of nobody, and stands for election.
+    pub(crate) fn start(&mut self, fabric: &mut Fabric, clock: Clock) {
         self.life += 1;
         self.clock = clock;
         fabric.net.born(self.node(), self.life);
         fabric.note(self.node(), "starts", "");
+        self.stand(fabric);
+    }
+
+    /// It leads, and this is what the registry holds.
+    pub(super) fn lead(&mut self, fabric: &mut Fabric, content: RegistryContent) -> Result<(), String> {
+        fabric.note(self.node(), "leads", "");
         let name = format!("master {} life {}", self.index, self.life);
         let seed = fabric.seeds.child(&name).next_u64();
         let given = &fabric.options.master;
@@ -64,21 +83,24 @@ impl MasterHost {
             requests: BTreeMap::new(),
             follow_ups: Vec::new(),
             next_request: 0,
+            writing: Writing::default(),
+            resigned: None,
         });
         let mut out = Vec::new();
         if let Some(process) = &mut self.process {
             process.core.watch(true);
-            let now = clock.shows(fabric.now);
+            let now = self.clock.shows(fabric.now);
             process.core.start(now, &mut out);
-            let empty = FromRegistry::Recovered(Box::default());
-            process.core.handle(now, Input::Registry(empty), &mut out);
+            let content = FromRegistry::Recovered(Box::new(content));
+            process.core.handle(now, Input::Registry(content), &mut out);
         }
         self.settle(fabric, out)
     }
 
     /// The process is killed.
     pub(crate) fn kill(&mut self, fabric: &mut Fabric, silent: bool) {
-        if self.process.take().is_some() {
+        self.process = None;
+        if self.standing.take().is_some() {
             fabric.note(self.node(), "is killed", "");
             fabric.net.died(&mut fabric.queue, fabric.now, self.node(), silent);
         }
@@ -86,7 +108,13 @@ impl MasterHost {
 
     /// Something arrived over a link.
     pub(crate) fn receive(&mut self, fabric: &mut Fabric, from: Node, packet: Packet) -> Result<(), String> {
-        let Some(process) = &mut self.process else { return Ok(()) };
+        let Some(process) = &mut self.process else {
+            if let Packet::Subscribe { events, .. } = packet {
+                // A standby sends schedulers away.
+                fabric.send_over(events, Packet::End);
+            }
+            return Ok(());
+        };
         let input = match packet {
             Packet::ToMaster(message) => Input::Agent { from: from.pid().into(), message },
             Packet::Subscribe { connection, events, stream, framework_id, info } => {
@@ -127,6 +155,7 @@ impl MasterHost {
         process.next_request += 1;
         let request = RequestId(process.next_request);
         process.requests.insert(request, call.clone());
+        fabric.tell(Happening::Asked(call.clone()));
         self.input(fabric, Input::Operator { request, call })
     }
 
@@ -155,6 +184,10 @@ impl MasterHost {
                 self.execute(fabric, output);
             }
             let Some(process) = &mut self.process else { return Ok(()) };
+            if let Some(why) = process.resigned.take() {
+                self.step_down(fabric, &why);
+                return Ok(());
+            }
             if process.follow_ups.is_empty() {
                 return Ok(());
             }
@@ -190,11 +223,8 @@ impl MasterHost {
                     fabric.net.retire(node, agent);
                 }
             }
-            // Its registry is in memory: written at once, and gone with it.
-            Output::Registry(write) => {
-                process.follow_ups.push(Input::Registry(FromRegistry::Written(write.number)));
-            }
-            Output::Resign(why) => fabric.note(node, "leads no more", &why),
+            Output::Registry(write) => self.write(fabric, write),
+            Output::Resign(why) => process.resigned = Some(why),
             Output::SetTimer { at, timer } => {
                 let at = self.clock.when(at).max(fabric.now);
                 let (master, life) = (self.index, self.life);
@@ -203,8 +233,8 @@ impl MasterHost {
             Output::Reply { request, result } => {
                 let Some(call) = process.requests.remove(&request) else { return };
                 fabric.show(node, || format!("answers {call:?}: {result:?}"));
-                if let (OperatorCall::MarkAgentGone(agent_id), Ok(())) = (call, result) {
-                    fabric.tell(Happening::MarkedGone { master: (self.index, self.life), agent_id });
+                if result.is_ok() {
+                    fabric.tell(Happening::Granted(call));
                 }
             }
             Output::Directory(_) => {}
@@ -236,7 +266,7 @@ impl MasterHost {
                 }
             }
             ToAgent::Registered(agent_id) | ToAgent::Reregistered { agent_id, .. } => {
-                fabric.tell(Happening::Admitted { master, agent_id: agent_id.clone() });
+                fabric.tell(Happening::Admitted { session: self.session(), agent_id: agent_id.clone() });
             }
             ToAgent::Shutdown(_) => {
                 if let Node::Agent(index) = agent {

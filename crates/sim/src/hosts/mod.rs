@@ -6,6 +6,7 @@ mod containers;
 mod disk;
 mod executor;
 mod master;
+mod standing;
 
 pub(crate) use agent::AgentHost;
 pub(crate) use clock::Clock;

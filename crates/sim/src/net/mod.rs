@@ -270,6 +270,16 @@ impl Network {
         self.blocked.insert((from, to));
     }
 
+    /// Whether nothing arrives from one process at another.
+    pub(crate) fn is_blocked(&self, from: Node, to: Node) -> bool {
+        self.blocked.contains(&(from, to))
+    }
+
+    /// Whether two processes can talk with each other.
+    pub(crate) fn reach_each_other(&self, one: Node, other: Node) -> bool {
+        !self.is_blocked(one, other) && !self.is_blocked(other, one)
+    }
+
     /// Opens ways again. What waited arrives now.
     pub(crate) fn unblock(&mut self, queue: &mut Queue, now: Time, ways: &[(Node, Node)]) {
         for way in ways {

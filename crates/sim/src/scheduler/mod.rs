@@ -21,6 +21,7 @@ use crate::happening::Happening;
 use crate::net::{LinkId, Packet};
 use crate::node::Node;
 use crate::queue::Event;
+use crate::service::Leader;
 
 pub(crate) use tasks::Known;
 
@@ -62,6 +63,8 @@ pub(crate) struct Scheduler {
     /// It has ended its framework and waits for that.
     pub(crate) ending: bool,
     revived: bool,
+    /// Who leads, as far as the process has seen.
+    leader: Option<Leader>,
 }
 
 impl Scheduler {
@@ -88,6 +91,7 @@ impl Scheduler {
             names: 0,
             ending: false,
             revived: false,
+            leader: None,
         }
     }
 
@@ -104,6 +108,7 @@ impl Scheduler {
     pub(crate) fn start(&mut self, fabric: &mut Fabric) {
         self.life += 1;
         self.running = true;
+        self.leader = None;
         fabric.net.born(self.node(), self.life);
         fabric.note(self.node(), "starts", "");
         fabric.after(Duration::ZERO, Event::Scheduler { scheduler: self.index, life: self.life });
@@ -125,8 +130,18 @@ impl Scheduler {
         self.offers.clear();
     }
 
+    /// It is seen which master leads: the subscription with another one is worth nothing.
+    pub(crate) fn follow(&mut self, fabric: &mut Fabric, leader: Option<Leader>) {
+        if self.leader != leader {
+            self.leader = leader;
+            self.disconnect(fabric);
+        }
+    }
+
     /// Subscribes with the master that leads.
-    pub(crate) fn subscribe(&mut self, fabric: &mut Fabric, master: Node) {
+    pub(crate) fn subscribe(&mut self, fabric: &mut Fabric) {
+        let Some((_, master)) = self.leader else { return };
+        let master = Node::Master(master);
         let (calls, events) = fabric.net.open_session(self.node(), master);
         let connection = ConnectionId(fabric.new_connection());
         let stream = self.rng.uuid();

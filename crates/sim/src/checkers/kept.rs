@@ -1,0 +1,97 @@
+//! What the registry acknowledged stays: what an operator was told to be done is in the registry, whichever master leads, until
+//! an operator wants it otherwise; an agent is told that it belongs to the cluster only when the registry says so; and the leader
+//! knows what the registry holds.
+
+use std::collections::BTreeMap;
+
+use base::AgentId;
+use master_core::{AgentRecord, OperatorCall, RegistryContent};
+use resources::Role;
+
+use super::Checker;
+use crate::cluster::Cluster;
+use crate::happening::Happening;
+use crate::node::Node;
+
+/// See above.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    gone: Vec<AgentId>,
+    /// The weight of a role that was acknowledged last, and those that were asked for since.
+    weights: BTreeMap<Role, Vec<f64>>,
+    /// Agents that were taken in, and in which session of a master.
+    admitted: Vec<(AgentId, Option<u64>)>,
+}
+
+impl Checker for Kept {
+    fn promise(&self) -> &'static str {
+        "what the registry acknowledged stays"
+    }
+
+    fn notice(&mut self, happening: &Happening) -> Result<(), String> {
+        match happening {
+            Happening::Granted(OperatorCall::MarkAgentGone(id)) => self.gone.push(id.clone()),
+            Happening::Asked(OperatorCall::UpdateWeights(weights)) => {
+                for (role, weight) in weights {
+                    self.weights.entry(role.clone()).or_default().push(*weight);
+                }
+            }
+            Happening::Granted(OperatorCall::UpdateWeights(weights)) => {
+                for (role, weight) in weights {
+                    let asked = self.weights.entry(role.clone()).or_default();
+                    let at = asked.iter().position(|asked| asked == weight).unwrap_or(0);
+                    asked.drain(..at);
+                }
+            }
+            Happening::Admitted { agent_id, session } => self.admitted.push((agent_id.clone(), *session)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, cluster: &Cluster, touched: Node) -> Result<(), String> {
+        let Node::Master(index) = touched else { return Ok(()) };
+        let service = &cluster.fabric.service;
+        self.written(&service.content)?;
+        for (agent_id, session) in std::mem::take(&mut self.admitted) {
+            let says = service.content.agents.get(&agent_id);
+            // One that was stopped may go on for an instant as if it led; agents that know better do not listen to it.
+            let leads = session.is_some_and(|session| service.leads(session));
+            if leads && !matches!(says, Some(AgentRecord::Admitted { .. })) {
+                return Err(format!("{agent_id} was taken in, and the registry says {says:?}"));
+            }
+        }
+        let host = &cluster.masters[index];
+        let Some(process) = host.process.as_ref().filter(|process| process.writes_nothing()) else {
+            return Ok(());
+        };
+        let leads = host.session().is_some_and(|session| service.leads(session));
+        if leads && *process.core.registry() != service.content {
+            return Err(format!(
+                "{touched} takes the registry for {:?}, which is {:?}",
+                process.core.registry(),
+                service.content
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Kept {
+    fn written(&self, content: &RegistryContent) -> Result<(), String> {
+        for id in &self.gone {
+            let says = content.agents.get(id);
+            if !matches!(says, Some(AgentRecord::Gone { .. })) {
+                return Err(format!("{id} was marked gone, and the registry says {says:?}"));
+            }
+        }
+        for (role, weights) in &self.weights {
+            if let Some(weight) = content.weights.get(role)
+                && !weights.contains(weight)
+            {
+                return Err(format!("{role} has the weight {weight}, and should have one of {weights:?}"));
+            }
+        }
+        Ok(())
+    }
+}

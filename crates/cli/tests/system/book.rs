@@ -104,7 +104,7 @@ impl Book {
 
     /// How many short tasks have done what they were to do.
     pub(crate) fn short_done(&self) -> usize {
-        self.tasks.values().filter(|r| !r.is_long() && r.state == TaskState::TaskFinished).count()
+        self.tasks.values().filter(|r| !r.is_long() && r.end.is_some() && !r.is_void()).count()
     }
 
     /// Whether nothing is under way but what runs for ever.
@@ -123,14 +123,13 @@ impl Book {
         };
         let uuid = status.uuid.as_ref().map(|uuid| uuid.to_vec()).unwrap_or_default();
         if let Some(end) = &record.end {
-            // Told again because the acknowledgement was lost, or on demand.
-            let again = status.state() == record.state && (uuid.is_empty() || uuid == *end);
-            if !again && !record.is_void() {
+            if record.is_void() {
+                if matches!(status.state(), TaskState::TaskRunning | TaskState::TaskFinished) {
+                    self.wrong.push(format!("{id} was told as never run, and runs: {status:?}"));
+                }
+            } else if !uuid.is_empty() && uuid != *end {
+                // The same is told again if its acknowledgement was lost; and what is told on demand may be late.
                 self.wrong.push(format!("{id} has ended, and then: {status:?}"));
-            } else if status.state() == TaskState::TaskRunning
-                || status.state() == TaskState::TaskFinished && record.is_void()
-            {
-                self.wrong.push(format!("{id} was told as never run, and runs: {status:?}"));
             }
             return;
         }
@@ -138,6 +137,8 @@ impl Book {
         match status.state() {
             TaskState::TaskStaging => {}
             TaskState::TaskStarting | TaskState::TaskRunning => record.ran = true,
+            // What is only told on demand comes once more, behind what came before it, and that is acknowledged.
+            TaskState::TaskFinished if !record.is_long() && uuid.is_empty() => record.ran = true,
             TaskState::TaskFinished if !record.is_long() => record.end = Some(uuid),
             TaskState::TaskUnreachable if self.unreachable.is_some() => {
                 self.unreachable = self.unreachable.map(|count| count + 1);

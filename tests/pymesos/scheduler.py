@@ -87,10 +87,10 @@ class Tasks(Scheduler):
         }
 
 
-def run(scheduler, master, name, seconds=100):
+def run(scheduler, master, name, seconds=100, failover_timeout=0):
     """Runs a scheduler to its end and prints its report."""
     logging.basicConfig(stream=sys.stderr)
-    framework = {'user': 'root', 'name': name, 'hostname': 'localhost', 'failover_timeout': 0}
+    framework = {'user': 'root', 'name': name, 'hostname': 'localhost', 'failover_timeout': failover_timeout}
     driver = MesosSchedulerDriver(scheduler, framework, master)
     driver.start()
     in_time = scheduler.done.wait(seconds)

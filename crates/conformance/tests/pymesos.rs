@@ -4,12 +4,15 @@
 mod services;
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-use conformance::cluster::Cluster;
+use conformance::cluster::{Cluster, Server, agent, kill_all_in};
+use conformance::ports;
 use serde_json::Value;
 use services::zookeeper::ZooKeeper;
+use tempfile::TempDir;
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/pymesos").canonicalize().unwrap()
@@ -45,7 +48,7 @@ fn counts(report: &Value, field: &str) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn a_pymesos_scheduler_runs_a_thousand_command_tasks_on_two_agents() {
+fn a_pymesos_scheduler_runs_a_thousand_command_tasks_on_twoagents() {
     let cluster = Cluster::start(2).unwrap();
     let report = run("scheduler.py", &cluster, 1000);
     assert_eq!(counts(&report, "states"), BTreeMap::from([("TASK_FINISHED".to_owned(), 1000)]));
@@ -63,6 +66,71 @@ fn a_pymesos_scheduler_finds_the_master_in_zookeeper() {
     let report = run_at(&url, "scheduler.py", &cluster, 20);
     assert_eq!(counts(&report, "states"), BTreeMap::from([("TASK_FINISHED".to_owned(), 20)]));
     assert_eq!(cluster.leftovers(), []);
+}
+
+/// Its leader is killed: the next one takes the framework back, with its tasks, and new ones run.
+#[test]
+fn a_pymesos_scheduler_goes_on_under_the_next_leader() {
+    const TASKS: u64 = 10;
+    let zookeeper = ZooKeeper::start();
+    let url = format!("zk://{}/mesos", zookeeper.address());
+    let mut pair = Pair::start(&url);
+    // It must not outlive a test that fails.
+    let mut client = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", &interpreter()])
+        .arg(scripts().join("failover.py"))
+        .args([&url, &TASKS.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
+    let first = lines.next().map(Result::unwrap);
+    assert_eq!(first.as_deref(), Some("running"), "{}", pair.leader.log());
+    pair.leader.kill();
+    let report = lines.map(Result::unwrap).find(|line| line != "running").unwrap_or_default();
+    assert!(client.wait().unwrap().success(), "{report}\n{}", pair.standby.log());
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let expected = [("TASK_FINISHED", TASKS), ("TASK_RUNNING", TASKS)];
+    let expected = expected.map(|(state, count)| (state.to_owned(), count));
+    assert_eq!(counts(&report, "states"), BTreeMap::from(expected), "{report}");
+    assert_eq!(report["error"], Value::Null);
+}
+
+/// Two masters, of which the first leads, and an agent that finds the leader in ZooKeeper.
+struct Pair {
+    leader: Server,
+    standby: Server,
+    agent: Server,
+    directory: TempDir,
+}
+
+impl Pair {
+    fn start(url: &str) -> Self {
+        let directory = TempDir::with_prefix("meseta-pymesos-").unwrap();
+        let flags = [format!("--zk={url}"), "--zk_session_timeout=2secs".to_owned()];
+        let master = |name: &str| {
+            let log = directory.path().join(format!("{name}.log"));
+            Server::start("master", ports::free().unwrap(), &flags, log).unwrap()
+        };
+        let mut leader = master("first");
+        leader.wait_until("the leading master", |master| master.get("/state").is_ok()).unwrap();
+        let mut standby = master("second");
+        standby.wait_until_healthy().unwrap();
+        let agent = agent(url, directory.path(), 0, &["--registration_backoff_factor=100ms"]).unwrap();
+        leader
+            .wait_until("joined by its agent", |master| {
+                master.get("/slaves").is_ok_and(|answer| answer["slaves"][0]["active"] == true)
+            })
+            .unwrap();
+        Self { leader, standby, agent: agent, directory }
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.agent.kill();
+        kill_all_in(self.directory.path());
+    }
 }
 
 #[test]

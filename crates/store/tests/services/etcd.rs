@@ -35,6 +35,16 @@ impl Etcd {
         ])
     }
 
+    /// A server whose tokens are signed, hold for so many seconds, and do not outlive a change of anybody's rights.
+    pub(crate) fn start_signing(certificates: &Certificates, seconds: u64) -> Self {
+        certificates.openssl("genrsa -out sign.key 2048");
+        certificates.openssl("rsa -in sign.key -pubout -out sign.pub");
+        let [public, private] =
+            ["sign.pub", "sign.key"].map(|name| certificates.file(name).display().to_string());
+        let token = format!("jwt,pub-key={public},priv-key={private},sign-method=RS256,ttl={seconds}s");
+        Self::start_with(&[format!("--auth-token={token}")])
+    }
+
     fn start_with(flags: &[String]) -> Self {
         let ports = [free_port(), free_port()];
         let mut server = Self::new(0, ports, &member(0, ports), flags);
@@ -59,7 +69,8 @@ impl Etcd {
 
     fn new(number: usize, [port, peers]: [u16; 2], members: &str, flags: &[String]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let scheme = if flags.is_empty() { "http" } else { "https" };
+        let encrypted = flags.iter().any(|flag| flag.starts_with("--cert-file"));
+        let scheme = if encrypted { "https" } else { "http" };
         let health = free_port();
         let mut arguments: Vec<String> = [
             "etcd".to_owned(),

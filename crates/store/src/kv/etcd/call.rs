@@ -108,6 +108,7 @@ impl Calls {
     ) -> Result<A, KvError> {
         let body =
             Bytes::from(serde_json::to_vec(question).map_err(|error| self.unavailable(error.to_string()))?);
+        let mut renewed = false;
         loop {
             let answer = timeout(ONE, self.one::<A>(path, body.clone())).await;
             let late = || KvError::Timeout { store: self.name.clone(), after: ONE };
@@ -118,6 +119,10 @@ impl Calls {
                 }
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Unauthenticated) => {
+                    // A new token that is refused as well is not asked for again and again without a rest.
+                    if std::mem::replace(&mut renewed, true) {
+                        sleep(PAUSE).await;
+                    }
                     self.authenticate().await?;
                     continue;
                 }
@@ -184,6 +189,8 @@ impl Calls {
         let denied = |reason| KvError::Denied { store: self.name.clone(), reason };
         match said.code {
             16 if self.credentials.is_some() => Failure::Unauthenticated,
+            // Somebody's rights have changed since the token was signed. Nothing was done.
+            3 if reason.contains("auth store is old") => Failure::Unauthenticated,
             // Invalid argument, denied, not authenticated.
             3 if reason.contains("user name is empty") => Failure::Unauthenticated,
             3 | 7 | 16 => Failure::Final(denied(reason)),

@@ -141,6 +141,8 @@ pub struct AgentOptions {
     pub max_request_bytes: usize,
     /// How many events may wait for one executor before it is disconnected for reading too slowly.
     pub event_queue: usize,
+    /// How long the disk of a volume may take to make or remove it, before the operation fails.
+    pub volume_timeout: Duration,
     /// Whether orphans of tasks become children of this process, so that they cannot hide. Only for a process that has
     /// no other children than an agent's tasks.
     pub adopt_orphans: bool,
@@ -191,6 +193,7 @@ impl Default for AgentOptions {
             http_heartbeat_interval: Duration::from_secs(30),
             max_request_bytes: 64 << 20,
             event_queue: 16 << 10,
+            volume_timeout: Duration::from_secs(30),
             adopt_orphans: false,
             seed: None,
             set_logging_level: None,

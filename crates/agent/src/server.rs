@@ -26,7 +26,8 @@ use crate::convert::SelfDescription;
 use crate::detect::{self, DescriptionError};
 use crate::detector;
 use crate::engine::{
-    Clock, Containers, CoreHandle, Ended, Engine, EngineOptions, Garbage, GarbageOptions, Work, leftovers,
+    Clock, Containers, CoreHandle, Disks, Ended, Engine, EngineOptions, Garbage, GarbageOptions, Work,
+    leftovers,
 };
 use crate::launchers::{self, LauncherError};
 use crate::libprocess::{Inbox, PROCESS};
@@ -203,6 +204,7 @@ impl AgentServer {
             container_events,
             checks,
             garbage,
+            disks: Disks::new(options.volume_timeout),
             runtime,
         };
         let (end, ended) = watch::channel(None);

@@ -119,9 +119,42 @@ fn empty_mount(root: &Path, removed: &Path, name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Where what these volumes held is, once they are removed.
-pub(crate) fn places_of_removed(volumes: &[VolumeDirectory]) -> BTreeSet<PathBuf> {
-    volumes.iter().map(removed_of).collect()
+/// Where what these volumes hold is, once they are removed: one place for each disk.
+pub(crate) fn places<'a>(volumes: impl IntoIterator<Item = &'a VolumeDirectory>) -> BTreeSet<PathBuf> {
+    volumes.into_iter().map(removed_of).collect()
+}
+
+/// Puts volumes back where they were that [`change`] has removed under this name, after somebody was told that it had not.
+pub(crate) fn put_back(volumes: &[VolumeDirectory], name: &str) {
+    for (index, volume) in volumes.iter().enumerate() {
+        let path = Path::new(&*volume.path);
+        let removed = removed_of(volume).join(format!("{name}-{index}"));
+        let put = if volume.is_mount { refill_mount(path, &removed) } else { return_to(path, &removed) };
+        if let Err(error) = put {
+            let (path, removed) = (path.display(), removed.display());
+            tracing::error!(%path, %removed, %error, "what a volume held cannot be put back; it will be deleted");
+        }
+    }
+}
+
+/// What was made meanwhile in its place is empty, or else in the way.
+fn return_to(path: &Path, removed: &Path) -> io::Result<()> {
+    match fs::rename(removed, path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn refill_mount(root: &Path, removed: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(removed) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        fs::rename(entry.path(), root.join(entry.file_name()))?;
+    }
+    fs::remove_dir(removed)
 }
 
 /// Where an earlier life of an agent with these disks may have left what was removed.
@@ -284,7 +317,7 @@ mod tests {
         let removed = root.path().join("volumes/removed");
         assert_eq!(fs::read_dir(&removed).expect("there").count(), 1);
         change(&[], std::slice::from_ref(&volume), "4").expect("gone already");
-        delete_removed(&places_of_removed(&[volume]));
+        delete_removed(&places(&[volume]));
         assert_eq!(fs::read_dir(&removed).expect("there").count(), 0);
         let leftovers = places_of_leftovers(root.path(), &Resources::new());
         assert_eq!(leftovers, BTreeSet::from([removed]));
@@ -298,9 +331,14 @@ mod tests {
         fs::create_dir_all(root.path().join("data/deep")).expect("ours");
         fs::write(root.path().join("file"), "x").expect("ours");
         change(&[], std::slice::from_ref(&mount), "2").expect("emptied");
-        delete_removed(&places_of_removed(std::slice::from_ref(&mount)));
+        delete_removed(&places(std::slice::from_ref(&mount)));
         assert_eq!(fs::read_dir(root.path()).expect("it stays").count(), 1, "but for the place itself");
         assert_eq!(fs::read_dir(root.path().join(REMOVED_OF_MOUNT)).expect("there").count(), 0);
+        fs::write(root.path().join("again"), "y").expect("ours");
+        change(&[], std::slice::from_ref(&mount), "4").expect("emptied");
+        put_back(std::slice::from_ref(&mount), "4");
+        put_back(std::slice::from_ref(&mount), "5");
+        assert_eq!(fs::read_to_string(root.path().join("again")).expect("back"), "y");
         let missing =
             VolumeDirectory { path: root.path().join("no").display().to_string().into(), is_mount: true };
         let error = change(&[missing], &[], "3").expect_err("a disk that is not mounted");

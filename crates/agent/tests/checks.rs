@@ -309,3 +309,72 @@ async fn a_task_is_checked_by_the_next_agent_too() {
     assert_eq!(exit_code(&next), Some(2), "what was known is not told again: {next:?}");
     end(&mut master, agent, "t").await;
 }
+
+/// A server that speaks TLS, with a certificate that nobody has signed and that is for another name.
+const TLS_SERVER: &str = "
+import http.server, ssl
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(204 if self.path == '/fine' else 503)
+        self.end_headers()
+    def log_message(self, *_): pass
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('certificate', 'key')
+server.socket = context.wrap_socket(server.socket, server_side=True)
+open('port.new', 'w').write(str(server.server_address[1]))
+import os; os.rename('port.new', 'port')
+server.serve_forever()";
+
+/// Starts such a server in a directory; its port.
+async fn tls_server(directory: &std::path::Path) -> (std::process::Child, u16) {
+    let made = std::process::Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+        .args(["-subj", "/CN=somebody.else", "-days", "1", "-keyout", "key", "-out", "certificate"])
+        .current_dir(directory)
+        .output()
+        .expect("openssl is installed");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let server = std::process::Command::new("python3")
+        .args(["-c", TLS_SERVER])
+        .current_dir(directory)
+        .spawn()
+        .expect("python3 is installed");
+    until(|| directory.join("port").exists()).await;
+    let port = std::fs::read_to_string(directory.join("port")).expect("written");
+    (server, port.parse().expect("a number"))
+}
+
+/// The certificate is not looked at, as in Mesos; that TLS is spoken is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_speaks_tls_is_asked() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let (mut server, port) = tls_server(work_dir.path()).await;
+    let mut master = FakeMaster::start().await;
+    let agent = master.agent(options(master.address, &work_dir.path().join("agent"))).await;
+    let mut checked = command_task("t", "sleep 600");
+    checked.check = check(&format!(r#""type":"HTTP","http":{{"port":{port},"path":"/fine"}}"#));
+    let http = format!(
+        r#""type":"HTTP","http":{{"port":{port},"scheme":"https","path":"/fine"}},"consecutive_failures":0"#
+    );
+    checked.health_check = health_check(&http);
+    master.run(checked);
+    status_where(&mut master, |status| status.healthy == Some(true)).await;
+    // Whom nobody asks over TLS: the check has no scheme, and finds nobody who speaks plainly.
+    let last = end(&mut master, agent, "t").await;
+    assert!(last.iter().all(|status| status_code(status).is_none()), "{last:?}");
+
+    let agent = master.agent(options(master.address, &work_dir.path().join("other"))).await;
+    let mut checked = command_task("t", "sleep 600");
+    let sick = format!(
+        r#""type":"HTTP","http":{{"port":{port},"scheme":"https","path":"/sick"}},"consecutive_failures":1"#
+    );
+    checked.health_check = health_check(&sick);
+    master.run(checked);
+    let statuses = master.statuses().await;
+    assert_eq!(states(&statuses).last(), Some(&"TASK_KILLED"));
+    assert!(statuses.iter().any(|status| status.healthy == Some(false)), "{statuses:?}");
+    agent.shutdown().await;
+    server.kill().expect("ours");
+    server.wait().expect("ours");
+}

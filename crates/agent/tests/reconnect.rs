@@ -14,10 +14,10 @@ use proto::v1::{TaskState, TaskStatus, task_status};
 use proto::{internal, v1};
 
 struct Scene {
-    place: Place,
-    master: FakeMaster,
-    process: Process,
     executor: Stream,
+    process: Process,
+    master: FakeMaster,
+    place: Place,
 }
 
 impl Scene {

@@ -17,9 +17,10 @@ fn waits(status: u8) -> String {
 
 /// An agent that is registered.
 struct Scene {
-    place: Place,
-    master: FakeMaster,
     process: Process,
+    master: FakeMaster,
+    // Last, since what is left there is looked at when the agent has gone.
+    place: Place,
 }
 
 impl Scene {
@@ -102,7 +103,7 @@ async fn the_end_of_a_task_while_its_agent_is_away_is_told_as_it_was() {
 
 /// MESOS-7911: nothing of it goes on behind the back of its framework.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_checkpoint_ends_with_the_agent() {
+async fn what_does_not_checkpoint_ends_with_the_agent_mesos_7911() {
     let mut scene = Scene::start().await;
     let pid = scene.running(false, "t", "sleep 600").await;
     scene.process.kill();

@@ -19,14 +19,13 @@ use resources::Resources;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::limitation;
 use super::work::{CoreHandle, Work};
+use super::{disks, limitation};
 use crate::convert;
 use crate::launchers::Chosen;
 use crate::logger::ContainerLogger;
 use crate::metrics::Counters;
 use crate::options::AgentOptions;
-use crate::volumes;
 
 enum Phase {
     /// The sandbox is made and filled.
@@ -161,8 +160,7 @@ impl Containers {
     pub(crate) fn link(&mut self, container_id: &ContainerId, volumes: Vec<VolumeLink>) {
         // One whose sandbox is being made gets what it was ordered with, and one that is gone needs nothing.
         let Some(live) = self.live.get_mut(container_id) else { return };
-        if let Err(error) = volumes::link(Path::new(&*live.directory), &volumes, &live.volumes) {
-            let error = crate::report(&error);
+        if let Err(error) = disks::link(Path::new(&*live.directory), &volumes, &live.volumes) {
             tracing::warn!(container = %container_id, error, "a container does not have its volumes");
         }
         live.volumes = volumes;
@@ -241,7 +239,7 @@ impl Containers {
         let work = self.runtime.spawn(async move {
             let container_id = request.container_id.clone();
             let result = match asked {
-                Ok(_) => prepare(&fetcher, request, top_level, &volumes).await,
+                Ok(_) => prepare(&fetcher, request, top_level, volumes).await,
                 Err(missing) => Err(missing),
             };
             // Nobody is left to be told when the agent ends.
@@ -500,7 +498,7 @@ async fn prepare(
     fetcher: &Fetcher,
     request: FetchRequest,
     top_level: bool,
-    volumes: &[VolumeLink],
+    volumes: Vec<VolumeLink>,
 ) -> Result<(), String> {
     // A few calls of the file system, quicker than handing them to another thread.
     containerizer::create_sandbox(&request.sandbox, request.user.as_deref())
@@ -508,7 +506,7 @@ async fn prepare(
     if top_level && let Err(error) = link_latest(&request.sandbox) {
         tracing::warn!(sandbox = %request.sandbox.display(), %error, "cannot link the latest run");
     }
-    volumes::link(&request.sandbox, volumes, &[]).map_err(|error| crate::report(&error))?;
+    disks::link_new(request.sandbox.clone(), volumes).await?;
     fetcher.fetch(request).await.map_err(|error| crate::report(&error))
 }
 

@@ -1,6 +1,6 @@
 //! Carries out what the core wants done.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use agent_core::{Input, Output, Pid, StreamId, ToMaster, VolumeDirectory};
 use base::Uuid;
@@ -103,19 +103,16 @@ impl Engine {
 
     /// On a thread of the runtime: a disk may be slow.
     fn change_volumes(&self, operation: Uuid, make: Vec<VolumeDirectory>, remove: Vec<VolumeDirectory>) {
-        let core = self.containers.core();
+        let (core, disks) = (self.containers.core(), Arc::clone(&self.disks));
         self.runtime.spawn(async move {
-            let changing = tokio::task::spawn_blocking(move || {
-                let changed = volumes::change(&make, &remove, &operation.to_string());
-                (changed, volumes::places_of_removed(&remove))
-            });
-            let (result, removed) = match changing.await {
-                Ok((changed, removed)) => (changed.map_err(|error| crate::report(&error)), removed),
-                Err(error) => (Err(error.to_string()), BTreeSet::new()),
-            };
+            let removed = volumes::places(&remove);
+            let result = disks.change(operation, make, remove).await;
+            let done = result.is_ok();
             // Nobody is left to be told when the agent ends; its next life finds out.
             let _ = core.input(Input::VolumesChanged { operation, result }).await;
-            tokio::task::spawn_blocking(move || volumes::delete_removed(&removed));
+            if done && !removed.is_empty() {
+                tokio::task::spawn_blocking(move || volumes::delete_removed(&removed));
+            }
         });
     }
 

@@ -5,6 +5,7 @@
 
 mod clock;
 mod containers;
+mod disks;
 mod execute;
 mod garbage;
 mod limitation;
@@ -14,6 +15,7 @@ mod work;
 
 pub(crate) use clock::Clock;
 pub(crate) use containers::{Containers, Fate, launch_spec};
+pub(crate) use disks::Disks;
 pub(crate) use garbage::{Garbage, GarbageOptions, leftovers};
 pub(crate) use run::{Ended, Engine, EngineOptions};
 pub(crate) use streams::EventReceiver;

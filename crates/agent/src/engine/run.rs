@@ -16,6 +16,7 @@ use transport::{PeerEvent, Peers};
 
 use super::clock::Clock;
 use super::containers::Containers;
+use super::disks::Disks;
 use super::garbage::Garbage;
 use super::streams::Streams;
 use super::work::{AgentView, Work};
@@ -42,6 +43,7 @@ pub(crate) struct EngineOptions {
     pub(crate) container_events: mpsc::UnboundedReceiver<containerizer::ContainerEvent>,
     pub(crate) checks: Checks,
     pub(crate) garbage: Garbage,
+    pub(crate) disks: Disks,
     /// Commits what the core writes, and what it tells.
     pub(crate) writer: Writer<Write>,
     pub(crate) store_events: mpsc::UnboundedReceiver<store::Event>,
@@ -79,6 +81,7 @@ pub(crate) struct Engine {
     pub(super) containers: Containers,
     pub(super) checks: Checks,
     pub(super) garbage: Garbage,
+    pub(super) disks: Arc<Disks>,
     pub(super) requests: HashMap<RequestId, Waiting>,
     /// The one timer of the core.
     pub(super) timer: Option<Time>,
@@ -112,6 +115,7 @@ impl Engine {
             containers: options.containers,
             checks: options.checks,
             garbage: options.garbage,
+            disks: Arc::new(options.disks),
             requests: HashMap::new(),
             timer: None,
             follow_ups: Vec::new(),

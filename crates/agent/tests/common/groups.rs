@@ -1,11 +1,11 @@
 //! Agents whose containers have control groups of their own, which only root makes.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use agent::{AgentOptions, LauncherKind};
 
-use super::options;
+use super::{hierarchies, options};
 
 /// The control groups of a test, removed with it.
 pub struct Groups(String);
@@ -21,7 +21,7 @@ impl Groups {
 
     /// What a file of a container's group holds, in whichever hierarchy has it: the first name is that of version 1.
     pub fn read(&self, container: &str, names: [&str; 2]) -> Option<String> {
-        let files = hierarchies()
+        let files = hierarchies::hierarchies()
             .flat_map(|hierarchy| names.map(|name| hierarchy.join(&self.0).join(container).join(name)));
         files
             .into_iter()
@@ -32,21 +32,12 @@ impl Groups {
 
 impl Drop for Groups {
     fn drop(&mut self) {
-        for hierarchy in hierarchies() {
-            // Not there, or still in use by what a failed test has left.
-            let _ = std::fs::remove_dir(hierarchy.join(&self.0));
-        }
+        hierarchies::remove(&self.0);
     }
 }
 
 fn name(work_dir: &Path) -> String {
     format!("meseta-test{}", work_dir.file_name().unwrap_or_default().to_string_lossy())
-}
-
-fn hierarchies() -> impl Iterator<Item = PathBuf> {
-    let root = Path::new("/sys/fs/cgroup");
-    let below = std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
-    below.chain([root.to_owned()])
 }
 
 /// An agent with control groups of this test's own.

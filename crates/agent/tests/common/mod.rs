@@ -7,6 +7,12 @@ pub mod groups;
 
 pub mod executor;
 
+pub mod hang;
+
+pub mod hierarchies;
+
+pub mod volumes;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;

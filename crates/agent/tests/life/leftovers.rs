@@ -4,23 +4,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The directories of a control group of that name, in each hierarchy.
-fn groups(root: &str) -> Vec<PathBuf> {
-    let mounted = Path::new("/sys/fs/cgroup");
-    let hierarchies = std::fs::read_dir(mounted).into_iter().flatten().flatten().map(|entry| entry.path());
-    hierarchies.chain([mounted.to_owned()]).map(|path| path.join(root)).filter(|path| path.is_dir()).collect()
-}
+use crate::common::hierarchies::groups;
 
 fn below(path: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
-}
-
-/// Removes the groups of a test; what is left in them stays.
-pub(super) fn remove_groups(root: &str) {
-    for group in groups(root) {
-        // In use by what a failed test has left.
-        let _ = std::fs::remove_dir(group);
-    }
 }
 
 impl super::Place {

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::common::hierarchies;
 use agent::{AgentOptions, AgentServer, Isolation, LauncherKind};
 use failpoint::{Failing, Failpoint};
 use tempfile::TempDir;
@@ -120,7 +121,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.unmount();
-        leftovers::remove_groups(&groups_root(self.directory.path()));
+        hierarchies::remove(&groups_root(self.directory.path()));
     }
 }
 

@@ -42,9 +42,9 @@ pub enum Kind {
 }
 
 pub struct Scene {
-    pub place: Place,
-    pub master: MasterServer,
     pub agent: Process,
+    pub master: MasterServer,
+    pub place: Place,
     /// Where the next life of the agent is to end.
     pub next: Option<Failpoint>,
     pub deaths: u32,

@@ -20,6 +20,9 @@ const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(75);
 /// An attempt that comes while the resources are being changed waits so long.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
+/// The shortest first bound on the pause between attempts: with none an agent would do nothing else.
+const MIN_BACKOFF: Duration = Duration::from_millis(10);
+
 /// The pause between attempts never gets longer than that.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
@@ -269,11 +272,11 @@ fn disconnect(core: &mut AgentCore) {
 /// The first registration is tried at once. A reregistration waits a little, each agent another time: when a master
 /// fails over, all agents come at once.
 fn begin(core: &mut AgentCore, step: &mut Step<'_>) {
-    core.registration.backoff = core.options.registration_backoff;
+    core.registration.backoff = core.options.registration_backoff.max(MIN_BACKOFF);
     if core.registration.agent_id.is_none() {
         attempt(core, step);
     } else {
-        let pause = jitter(core, core.registration.backoff);
+        let pause = jitter(core, core.options.registration_backoff);
         core.registration.retry = Some(core.timers.set(step.now + pause, Timer::Register));
     }
 }

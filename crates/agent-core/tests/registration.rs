@@ -37,6 +37,53 @@ fn the_first_attempt_is_made_at_once_and_repeated_until_it_is_answered() {
     env.expect(&[]);
 }
 
+/// When an agent that has lost its master asks again, counted from the loss.
+fn attempts(seed: u64, factor: Duration, count: usize) -> Vec<Duration> {
+    const STEP: Duration = Duration::from_millis(1);
+    let mut env = AgentEnv::new(agent_core::Options { registration_backoff: factor, ..options(seed) });
+    env.input(Input::MasterDetected(Some(AgentEnv::master())));
+    env.from_master(registered_as("S0"));
+    env.forget();
+    env.input(Input::PeerLost(AgentEnv::master()));
+    let (mut at, mut since) = (Vec::new(), Duration::ZERO);
+    while at.len() < count {
+        env.advance(STEP);
+        since += STEP;
+        let asks = |o: &&Output| matches!(o, Output::Send { message: ToMaster::Reregister(_), .. });
+        at.extend(std::iter::repeat_n(since, env.outputs.iter().filter(asks).count()));
+        env.outputs.clear();
+    }
+    at
+}
+
+/// When a master fails over all agents come; so they do not come at once, and who is not answered comes less and less often.
+#[test]
+fn reregistrations_are_spread_and_become_rarer() {
+    let factor = Duration::from_secs(1);
+    let all: Vec<Vec<Duration>> = (0..40).map(|seed| attempts(seed, factor, 9)).collect();
+    let first: Vec<Duration> = all.iter().map(|attempts| attempts[0]).collect();
+    let tenths = |at: &Duration| at.as_millis() / 100;
+    let used: std::collections::BTreeSet<u128> = first.iter().map(tenths).collect();
+    assert!(used.len() >= 8 && *used.last().expect("some") <= 10, "over the whole first second: {first:?}");
+    for attempts in &all {
+        let mut bound = factor;
+        for pair in attempts.windows(2) {
+            let pause = pair[1] - pair[0];
+            assert!(pause >= bound / 2 - Duration::from_millis(2), "{pause:?} of {bound:?}");
+            assert!(pause <= bound + Duration::from_millis(2), "{pause:?} of {bound:?}");
+            bound = (bound * 2).min(Duration::from_secs(60));
+        }
+    }
+    let pauses = |at: usize| all.iter().map(|a| a[at + 1] - a[at]).collect::<std::collections::BTreeSet<_>>();
+    assert!(pauses(0).len() > 20 && pauses(7).len() > 20, "retries are spread as well");
+}
+
+#[test]
+fn an_agent_without_a_backoff_rests_all_the_same() {
+    let attempts = attempts(1, Duration::ZERO, 12);
+    assert!(attempts[11] > Duration::from_secs(5), "{attempts:?}");
+}
+
 #[test]
 fn what_comes_before_the_registration_or_from_another_master_is_ignored() {
     let mut env = AgentEnv::new(options(1));

@@ -302,3 +302,24 @@ async fn an_agent_that_leaves_is_followed_by_the_next_and_cleanup_ends_all() {
     assert_eq!(master.take_in().await.slave.id, None, "it is a new one");
     agent.shutdown().await;
 }
+
+/// Of 100 ms: the bounds are 100, 200, 400 ... ms, and no pause is shorter than half of its bound.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_does_not_answer_is_asked_less_and_less_often() {
+    let factor = std::time::Duration::from_millis(100);
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let options = AgentOptions {
+        registration_backoff_factor: factor,
+        ..common::options(master.address, work_dir.path())
+    };
+    let started = std::time::Instant::now();
+    let agent = AgentServer::start(options).await.expect("an agent");
+    let mut earliest = std::time::Duration::ZERO;
+    for attempt in 0..6 {
+        let _: internal::RegisterSlaveMessage = master.hear_of().await;
+        assert!(started.elapsed() >= earliest, "attempt {attempt} after {:?}", started.elapsed());
+        earliest += factor / 2 * 2_u32.pow(attempt);
+    }
+    agent.shutdown().await;
+}

@@ -131,6 +131,11 @@ fn bad_input_is_named() {
     refused(&["master", "--weights=a=-1"], 2, &["the weight -1 of a is not positive"]);
     refused(&["agent"], 2, &["--master"]);
     refused(
+        &["agent", "--master=x:1", "--registration_backoff_factor=61secs"],
+        2,
+        &["--registration_backoff_factor", "not more than 1mins"],
+    );
+    refused(
         &["agent", "--master=etcd://a:2379/m?what=x", "--ip=127.0.0.1", "--port=0"],
         2,
         &["--master", "unknown option 'what=x'", "ca=FILE"],

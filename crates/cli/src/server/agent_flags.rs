@@ -99,8 +99,9 @@ pub(crate) struct AgentFlags {
     #[arg(long, value_name = "DIRECTORY", help_heading = "Fetcher")]
     hadoop_home: Option<PathBuf>,
 
-    /// Longest pause before the first attempt to register again
-    #[arg(long, default_value = "1secs", value_name = "DURATION", help_heading = "Recovery")]
+    /// Longest pause before the first attempt to register again; 1mins at most
+    #[arg(long, default_value = "1secs", value_name = "DURATION", value_parser = parse_backoff)]
+    #[arg(help_heading = "Recovery")]
     registration_backoff_factor: Duration,
     /// What is done with the tasks of an earlier agent: go on with them (reconnect), or end them and exit (cleanup)
     #[arg(long, default_value = "reconnect", value_name = "HOW", value_parser = parse_recover)]
@@ -161,6 +162,16 @@ fn parse_reregistration_timeout(text: &str) -> Result<Duration, String> {
         return Err("Expected `--executor_reregistration_timeout` to be not more than 15secs".to_owned());
     }
     Ok(timeout)
+}
+
+/// As Mesos: no attempt waits longer.
+fn parse_backoff(text: &str) -> Result<Duration, String> {
+    const LONGEST: std::time::Duration = std::time::Duration::from_secs(60);
+    let factor: Duration = text.parse()?;
+    if factor.0 > LONGEST {
+        return Err("Expected `--registration_backoff_factor` to be not more than 1mins".to_owned());
+    }
+    Ok(factor)
 }
 
 /// Takes what may name a master; whether a host does is found out by resolving it. What a file says is read by the agent.

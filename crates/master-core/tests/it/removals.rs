@@ -129,7 +129,7 @@ fn agents_are_marked_unreachable_at_the_limited_rate() {
 
 /// MESOS-7721.
 #[test]
-fn the_removal_limit_does_not_hold_back_unreachability() {
+fn the_removal_limit_does_not_hold_back_unreachability_mesos_7721() {
     let slow = Options { agent_removal_pause: Duration::from_secs(7 * 24 * 3600), ..options() };
     let (mut master, scheduler, agents) = silent(2, true, slow);
     master.advance(Duration::from_secs(15 * 5));

@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{Fence, KvError};
+use super::{Fence, KvError, entry};
 
 /// How a candidate stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +97,48 @@ impl Candidacy {
         let came = self.standing.wait_for(wanted).await.map(|standing| standing.clone());
         came.unwrap_or_else(|_| self.standing())
     }
+}
+
+/// What a store does so that somebody is a candidate.
+pub(crate) trait Candidate: Send + Sized {
+    /// Stands, session after session until it has led; how that ended.
+    fn run(&mut self, value: &[u8], tell: &watch::Sender<Standing>) -> impl Future<Output = Standing> + Send;
+
+    /// Takes away what it stands with, or waits for the session's end, which does that too.
+    fn withdraw(self) -> impl Future<Output = ()> + Send;
+}
+
+/// A candidacy from its beginning to its end.
+pub(crate) async fn stand(
+    mut candidate: impl Candidate,
+    election: String,
+    value: Vec<u8>,
+    tell: watch::Sender<Standing>,
+    mut stop: Stop,
+) {
+    if !entry::is_word(&election) {
+        tell.send_replace(Standing::Refused(KvError::Key { key: election }));
+        return;
+    }
+    tokio::select! {
+        end = candidate.run(&value, &tell) => { tell.send_replace(end); }
+        () = stop.stopped() => {}
+    }
+    candidate.withdraw().await;
+}
+
+/// Whether a candidate leads.
+pub(crate) fn leads(tell: &watch::Sender<Standing>) -> bool {
+    matches!(&*tell.borrow(), Standing::Leading(_))
+}
+
+/// The session of a candidate is over: the end for one that led. The others stand again.
+pub(crate) fn after_session(election: &str, tell: &watch::Sender<Standing>) -> Option<Standing> {
+    if leads(tell) {
+        return Some(Standing::Lost { reason: "the session is over".to_owned() });
+    }
+    tracing::info!("a candidate for {election} lost its session while it waited, and stands again");
+    None
 }
 
 /// Resolves when the owner of a candidacy has withdrawn it.

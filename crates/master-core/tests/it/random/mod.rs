@@ -4,6 +4,7 @@
 //! never is more than the agent has. A failing run names its seed.
 
 mod machine;
+mod maintenance;
 mod operations;
 mod world;
 
@@ -89,6 +90,26 @@ fn run(seed: u64) -> World {
         world.step();
     }
     world
+}
+
+#[test]
+fn machines_are_maintained_whatever_else_happens() {
+    let (mut taken_down, mut answered) = (0, 0);
+    for seed in 0..SEEDS / 2 {
+        let result = std::panic::catch_unwind(|| {
+            let mut world = World::new(seed);
+            world.maintained = true;
+            for _ in 0..STEPS {
+                world.step();
+            }
+            compare_in_the_end(&mut world);
+            (world.taken_down, world.answered)
+        });
+        let Ok((down, answers)) = result else { panic!("seed {seed} breaks it") };
+        taken_down += down;
+        answered += answers;
+    }
+    assert!(taken_down > 50 && answered > 100, "{taken_down} machines went down, {answered} answers");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use testkit::master::{
     task_with_executor,
 };
 
-const HOSTS: [(&str, &str); 3] = [
+pub(super) const HOSTS: [(&str, &str); 3] = [
     ("h1", "cpus:4;mem:4096;disk:1000;ports:[31000-31009]"),
     ("h2", "cpus:2;mem:1024;disk:200"),
     ("h3", "cpus:8;mem:512;disk:100"),
@@ -33,6 +33,10 @@ pub(super) struct World {
     pub(super) offers: BTreeMap<OfferId, Arc<Offer>>,
     infos: BTreeMap<FrameworkId, Arc<FrameworkInfo>>,
     pub(super) next: u64,
+    /// Whether machines are maintained; how many were taken down, and how many inverse offers answered.
+    pub(super) maintained: bool,
+    pub(super) taken_down: usize,
+    pub(super) answered: usize,
 }
 
 pub(super) fn pid(host: usize) -> Pid {
@@ -54,6 +58,9 @@ impl World {
             offers: BTreeMap::new(),
             infos: BTreeMap::new(),
             next: 0,
+            maintained: false,
+            taken_down: 0,
+            answered: 0,
         }
     }
 
@@ -91,6 +98,9 @@ impl World {
                 let seconds = if self.below(8) == 0 { 80 } else { 1 };
                 self.master.advance(Duration::from_secs(seconds));
             }
+        }
+        if self.maintained {
+            self.maintain();
         }
         if self.below(3) > 0 {
             self.master.settle();

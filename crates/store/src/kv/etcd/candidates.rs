@@ -9,38 +9,19 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::Shared;
 use super::call::{Kind, PAUSE};
 use super::wire::{Range, RangeAnswer, Txn, TxnAnswer, encode, end_of};
-use crate::kv::campaign::Stop;
-use crate::kv::{Fence, KvError, Leader, Observed, Standing, entry};
+use crate::kv::campaign::{self, after_session, leads};
+use crate::kv::{Fence, KvError, Leader, Observed, Standing};
 
 /// How long news is waited for before it is looked again anyway.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// A candidacy from its beginning to its end. It outlives leases until it has led.
-pub(super) async fn stand(
-    shared: Arc<Shared>,
-    election: String,
-    value: Vec<u8>,
-    tell: watch::Sender<Standing>,
-    mut stop: Stop,
-) {
-    if !entry::is_word(&election) {
-        tell.send_replace(Standing::Refused(KvError::Key { key: election }));
-        return;
-    }
-    let mut candidate = Candidate { shared, election, place: None };
-    tokio::select! {
-        end = candidate.run(&value, &tell) => { tell.send_replace(end); }
-        () = stop.stopped() => {}
-    }
-    candidate.withdraw().await;
-}
-
-struct Candidate {
+/// A candidate. It outlives leases until it has led.
+pub(super) struct Candidate {
     shared: Arc<Shared>,
     election: String,
     /// The key, and its lease.
@@ -48,30 +29,8 @@ struct Candidate {
 }
 
 impl Candidate {
-    async fn run(&mut self, value: &[u8], tell: &watch::Sender<Standing>) -> Standing {
-        loop {
-            let lease = match self.shared.lease.get().await {
-                Ok(lease) => lease,
-                Err(error) => return Standing::Refused(error),
-            };
-            // A name of its own, so that a put that is repeated is no second candidate.
-            let number = self.shared.candidates.fetch_add(1, Ordering::Relaxed);
-            let name = format!("{}/{}/{lease}-{number}", self.shared.prefix, self.election);
-            self.place = Some((name.clone(), lease.clone()));
-            // Whatever fails or is waited for under a lease: when it is over, so is what was won by it.
-            let end = tokio::select! {
-                biased;
-                () = self.shared.lease.over(&lease) => None,
-                end = self.persist(&name, &lease, value, tell) => Some(end),
-            };
-            match end {
-                Some(end) => return end,
-                None if leads(tell) => {
-                    return Standing::Lost { reason: "the session is over".to_owned() };
-                }
-                None => info!("{} lost its lease while it waited, and stands again", self.election),
-            }
-        }
+    pub(super) fn new(shared: Arc<Shared>, election: &str) -> Self {
+        Self { shared, election: election.to_owned(), place: None }
     }
 
     /// Stands under one lease, through all trouble that may pass while it lasts.
@@ -132,6 +91,30 @@ impl Candidate {
         };
         self.shared.calls.call::<_, TxnAnswer>("kv/txn", &txn, Kind::Read).await.map(drop)
     }
+}
+
+impl campaign::Candidate for Candidate {
+    async fn run(&mut self, value: &[u8], tell: &watch::Sender<Standing>) -> Standing {
+        loop {
+            let lease = match self.shared.lease.get().await {
+                Ok(lease) => lease,
+                Err(error) => return Standing::Refused(error),
+            };
+            // A name of its own, so that a put that is repeated is no second candidate.
+            let number = self.shared.candidates.fetch_add(1, Ordering::Relaxed);
+            let name = format!("{}/{}/{lease}-{number}", self.shared.prefix, self.election);
+            self.place = Some((name.clone(), lease.clone()));
+            // Whatever fails or is waited for under a lease: when it is over, so is what was won by it.
+            let end = tokio::select! {
+                biased;
+                () = self.shared.lease.over(&lease) => None,
+                end = self.persist(&name, &lease, value, tell) => Some(end),
+            };
+            if let Some(end) = end.or_else(|| after_session(&self.election, tell)) {
+                return end;
+            }
+        }
+    }
 
     /// Removes the key, or waits for the lease's end, which does that too.
     async fn withdraw(self) {
@@ -143,10 +126,6 @@ impl Candidate {
             () = self.shared.lease.over(&lease) => {}
         }
     }
-}
-
-fn leads(tell: &watch::Sender<Standing>) -> bool {
-    matches!(&*tell.borrow(), Standing::Leading(_))
 }
 
 enum Trouble {

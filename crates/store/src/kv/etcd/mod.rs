@@ -23,7 +23,7 @@ use self::wire::{KeyValue as Pair, Range, RangeAnswer, encode, end_of};
 use super::watch::BACKLOG;
 use super::{
     Answer, Candidacy, Change, Entry, Fence, KeyValue, KvError, Limits, Observed, Observer, Options,
-    Transaction, Version, Watch, entry,
+    Transaction, Version, Watch, campaign, entry,
 };
 use crate::url::EtcdUrl;
 
@@ -161,8 +161,9 @@ impl KeyValue for EtcdStore {
     }
 
     fn campaign(&self, election: &str, value: Vec<u8>) -> Candidacy {
-        let (shared, election) = (Arc::clone(&self.shared), election.to_owned());
-        Candidacy::start(move |tell, stop| candidates::stand(shared, election, value, tell, stop))
+        let candidate = candidates::Candidate::new(Arc::clone(&self.shared), election);
+        let election = election.to_owned();
+        Candidacy::start(move |tell, stop| campaign::stand(candidate, election, value, tell, stop))
     }
 
     fn observe(&self, election: &str) -> Observer {

@@ -7,37 +7,18 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{info, warn};
+use tracing::warn;
 use zookeeper_client::{Client, CreateMode, Error, OneshotWatcher};
 
 use super::{Shared, nodes};
-use crate::kv::campaign::Stop;
-use crate::kv::{Fence, KvError, Leader, Observed, Standing, entry};
+use crate::kv::campaign::{self, after_session, leads};
+use crate::kv::{Fence, KvError, Leader, Observed, Standing};
 
 /// Pause after something failed.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A candidacy from its beginning to its end. It outlives sessions until it has led.
-pub(super) async fn stand(
-    shared: Arc<Shared>,
-    election: String,
-    value: Vec<u8>,
-    tell: watch::Sender<Standing>,
-    mut stop: Stop,
-) {
-    if !entry::is_word(&election) {
-        tell.send_replace(Standing::Refused(KvError::Key { key: election }));
-        return;
-    }
-    let mut candidate = Candidate { shared, election, node: None, session: 0 };
-    tokio::select! {
-        end = candidate.run(&value, &tell) => { tell.send_replace(end); }
-        () = stop.stopped() => {}
-    }
-    candidate.withdraw().await;
-}
-
-struct Candidate {
+/// A candidate. It outlives sessions until it has led.
+pub(super) struct Candidate {
     shared: Arc<Shared>,
     election: String,
     /// The node's name, once it is known.
@@ -47,25 +28,8 @@ struct Candidate {
 }
 
 impl Candidate {
-    async fn run(&mut self, value: &[u8], tell: &watch::Sender<Standing>) -> Standing {
-        loop {
-            let session = self.shared.session.connected().await.1;
-            (self.session, self.node) = (session, None);
-            let shared = Arc::clone(&self.shared);
-            // Whatever fails or is waited for in a session: when it is over, so is what was won in it.
-            let end = tokio::select! {
-                biased;
-                () = shared.session.over(session) => None,
-                end = self.persist(session, value, tell) => Some(end),
-            };
-            match end {
-                Some(end) => return end,
-                None if leads(tell) => {
-                    return Standing::Lost { reason: "the session is over".to_owned() };
-                }
-                None => info!("{} lost its session while it waited, and stands again", self.election),
-            }
-        }
+    pub(super) fn new(shared: Arc<Shared>, election: &str) -> Self {
+        Self { shared, election: election.to_owned(), node: None, session: 0 }
     }
 
     /// Stands in one session, through all trouble that may pass while it lasts.
@@ -140,6 +104,25 @@ impl Candidate {
         self.shared.take(&name);
         Ok(name)
     }
+}
+
+impl campaign::Candidate for Candidate {
+    async fn run(&mut self, value: &[u8], tell: &watch::Sender<Standing>) -> Standing {
+        loop {
+            let session = self.shared.session.connected().await.1;
+            (self.session, self.node) = (session, None);
+            let shared = Arc::clone(&self.shared);
+            // Whatever fails or is waited for in a session: when it is over, so is what was won in it.
+            let end = tokio::select! {
+                biased;
+                () = shared.session.over(session) => None,
+                end = self.persist(session, value, tell) => Some(end),
+            };
+            if let Some(end) = end.or_else(|| after_session(&self.election, tell)) {
+                return end;
+            }
+        }
+    }
 
     /// Removes the node, or waits for the session's end, which does that too.
     async fn withdraw(mut self) {
@@ -161,10 +144,6 @@ impl Candidate {
             }
         }
     }
-}
-
-fn leads(tell: &watch::Sender<Standing>) -> bool {
-    matches!(&*tell.borrow(), Standing::Leading(_))
 }
 
 enum Trouble {

@@ -21,7 +21,7 @@ use self::session::Session;
 use super::watch::BACKLOG;
 use super::{
     Answer, Candidacy, Entry, Fence, KeyValue, KvError, Limits, Observed, Observer, Options, Transaction,
-    Version, Watch, entry,
+    Version, Watch, campaign, entry,
 };
 use crate::url::ZooKeeperUrl;
 
@@ -163,8 +163,9 @@ impl KeyValue for ZooKeeperStore {
     }
 
     fn campaign(&self, election: &str, value: Vec<u8>) -> Candidacy {
-        let (shared, election) = (Arc::clone(&self.shared), election.to_owned());
-        Candidacy::start(move |tell, stop| candidates::stand(shared, election, value, tell, stop))
+        let candidate = candidates::Candidate::new(Arc::clone(&self.shared), election);
+        let election = election.to_owned();
+        Candidacy::start(move |tell, stop| campaign::stand(candidate, election, value, tell, stop))
     }
 
     fn observe(&self, election: &str) -> Observer {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -103,7 +102,7 @@ impl Shared {
             allocation_run_latency: self.allocations.latency.statistics(now),
             registry_fetch: self.registry.fetch.statistics(now),
             registry_store: self.registry.store.statistics(now),
-            registry_bytes: self.registry.bytes.load(Ordering::Relaxed),
+            registry_bytes: self.registry.bytes(),
         };
         self.blocking(move || metrics(&snapshot, &sharing, &figures)).await
     }

@@ -92,9 +92,13 @@ async fn a_write_waits_for_the_end_of_an_outage(service: Service) {
     proxy.mend();
     assert_eq!(soon("an answer", setting).await.expect("no panic").status, 200);
     assert_eq!(count(&leads(&master).await), ROLES);
+    let sized = get(address, "/metrics/snapshot").await.json()["registrar/registry_size_bytes"].clone();
+    assert!(sized.as_f64() > Some(0.0), "{sized}");
     master.shutdown().await;
     let next = service.master("outage", service.address, long, |_| ()).await;
     assert_eq!(count(&leads(&next).await), ROLES);
+    let metrics = get(next.address(), "/metrics/snapshot").await.json();
+    assert_eq!(metrics["registrar/registry_size_bytes"], sized, "as it was counted while it was written");
     next.shutdown().await;
 }
 

@@ -1,6 +1,5 @@
 //! Reading all of the registry, when a master begins to lead.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use master_core::RegistryContent;
@@ -38,7 +37,7 @@ pub(crate) async fn fetch(
     let mut content = RegistryContent::default();
     for table in [keys::AGENTS, keys::QUOTAS, keys::WEIGHTS, keys::WINDOWS] {
         for entry in list(store, table, started + limit).await? {
-            figures.bytes.fetch_add(entry.value.len(), Ordering::Relaxed);
+            figures.read(&entry.key, entry.value.len());
             values::decode(&entry.key, &entry.value, &mut content)
                 .map_err(|why: ValueError| RegistryError::Value { key: entry.key, why: why.to_string() })?;
         }

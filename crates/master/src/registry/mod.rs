@@ -11,27 +11,14 @@
 //! tables are left alone.
 
 mod fetch;
+mod figures;
 mod keys;
 mod values;
 mod whole;
 mod writer;
 
-use std::sync::atomic::AtomicUsize;
-
 pub use fetch::RegistryError;
 pub(crate) use fetch::fetch;
+pub(crate) use figures::RegistryFigures;
 pub(crate) use whole::whole;
 pub(crate) use writer::{RegistryQueue, Store, write_all};
-
-use crate::timings::Timings;
-
-/// How the registry is doing, as metrics show it.
-#[derive(Debug, Default)]
-pub(crate) struct RegistryFigures {
-    /// How long reading it took.
-    pub(crate) fetch: Timings,
-    /// How long writes took.
-    pub(crate) store: Timings,
-    /// Its values, in bytes, as far as this master has read and written them.
-    pub(crate) bytes: AtomicUsize,
-}

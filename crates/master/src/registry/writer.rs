@@ -42,7 +42,8 @@ pub(crate) async fn write_all(
     while queue.recv_many(&mut writes, BATCH).await > 0 {
         let started = Instant::now();
         let message = match store.write(&writes).await {
-            Ok(()) => {
+            Ok(done) => {
+                figures.written(&done);
                 figures.store.add(Instant::now().into_std(), started.elapsed());
                 FromRegistry::Written(writes.last().map_or(0, |write| write.number))
             }
@@ -58,8 +59,8 @@ pub(crate) async fn write_all(
 }
 
 impl Store {
-    /// Makes writes durable, or says in one line why that is impossible.
-    async fn write(&self, writes: &[RegistryWrite]) -> Result<(), String> {
+    /// Makes writes durable and gives what was written, or says in one line why that is impossible.
+    async fn write(&self, writes: &[RegistryWrite]) -> Result<Vec<Transaction>, String> {
         let limits = self.store.limits();
         let transactions: Vec<Transaction> =
             writes.iter().flat_map(|write| transactions(write, limits)).collect();
@@ -68,7 +69,7 @@ impl Store {
         loop {
             let commit = self.store.commit_all(rest, self.fence.as_ref());
             let failed = match tokio::time::timeout_at(deadline, commit).await {
-                Ok(Ok(())) => return Ok(()),
+                Ok(Ok(())) => return Ok(transactions),
                 Ok(Err(failed)) => failed,
                 Err(_) => return Err(format!("the registry was not written within {:?}", self.timeout)),
             };

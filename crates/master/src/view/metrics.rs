@@ -34,7 +34,7 @@ pub(crate) struct ServerFigures {
     pub(crate) registry_fetch: Statistics,
     /// How long writes to the registry took.
     pub(crate) registry_store: Statistics,
-    /// How large the registry was when it was read, in bytes.
+    /// How large the values of the registry are, in bytes.
     pub(crate) registry_bytes: usize,
 }
 

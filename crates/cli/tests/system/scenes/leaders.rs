@@ -7,9 +7,11 @@ use crate::services::Kind;
 
 pub(crate) fn fail(kind: Kind) {
     play(kind, 1, &[], async |scene| {
+        scene.book.open().load = true;
         killed(scene).await;
         stopped(scene).await;
         cut_off_from_the_service(scene).await;
+        scene.book.open().load = false;
     });
 }
 

@@ -17,9 +17,11 @@ const DECISION: Duration = Duration::from_secs(60);
 
 pub(crate) fn fail(kind: Kind) {
     play(kind, 3, &[], async |scene| {
+        scene.book.open().load = true;
         one_server_fails(scene).await;
         most_servers_fail(scene).await;
         places_are_removed(scene).await;
+        scene.book.open().load = false;
     });
 }
 

@@ -11,8 +11,10 @@ const PINGS: [&str; 2] = ["--agent_ping_timeout=3secs", "--max_agent_ping_timeou
 
 pub(crate) fn split(kind: Kind) {
     play(kind, 1, &PINGS, async |scene| {
+        scene.book.open().load = true;
         agents_are_killed_while_the_scheduler_is_away(scene).await;
         the_leader_is_alone(scene).await;
+        scene.book.open().load = false;
     });
 }
 

@@ -238,6 +238,57 @@ fn put(store: &std::path::Path, key: &str, value: &[u8]) {
     store::Backend::commit(&mut store, &batch).expect("it is written");
 }
 
+/// The most memory that a process has held so far, in bytes.
+fn peak(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel tells");
+    line.trim().strip_suffix(" kB").and_then(|number| number.parse::<u64>().ok()).expect("a number") << 10
+}
+
+/// MESOS-6285: agents that found too many tasks and executors when they recovered ran out of memory. Far more are written down
+/// here than an agent leaves; it takes up what it keeps, forgets the others for good, and needs little memory for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_much_history_does_not_exhaust_memory_mesos_6285() {
+    const TASKS: u64 = 20_000;
+    let mut scene = Scene::start().await;
+    scene.running(true, "t", "sleep 600").await;
+    scene.master.run_for(true, command_task("over", "exit 3"));
+    assert_eq!(scene.master.statuses().await.len(), 3);
+    scene.master.until_written().await;
+    scene.process.kill();
+    scene.again().await;
+    let usual = peak(scene.process.id());
+    scene.process.kill();
+    let path = scene.place.work_dir().join("meta/agent.redb");
+    let store::Opened { mut store, records, .. } = store::Embedded::open(&path).expect("a store");
+    let past: Vec<_> = records.iter().filter(|(key, _)| key.starts_with("past/")).collect();
+    assert_eq!(past.len(), 2, "a task and its executor");
+    let mut batch = store::Batch::new();
+    for number in 0..TASKS {
+        batch.put(&format!("past/{:020}", 1000 + number), past[usize::from(number % 2 == 1)].1.clone());
+    }
+    store::Backend::commit(&mut store, &batch).expect("it is written");
+    drop(store);
+    assert_eq!(scene.again().await.tasks.len(), 1);
+    let more = peak(scene.process.id()).saturating_sub(usual);
+    assert!(more < 96 << 20, "{} MB more for {TASKS} records", more >> 20);
+    let state = json(scene.place.agent(), "/state").await;
+    let shown = state["frameworks"][0]["completed_executors"].as_array().expect("a list").len();
+    assert!(shown <= 150, "{shown}");
+    // With what is over next all that is too much is forgotten.
+    scene.master.run_for(true, command_task("next", "true"));
+    assert_eq!(scene.master.statuses().await.len(), 3);
+    scene.master.until_written().await;
+    scene.process.kill();
+    let store::Opened { records, .. } = store::Embedded::open(&path).expect("a store");
+    let left = records.iter().filter(|(key, _)| key.starts_with("past/")).count();
+    assert!(left <= 2_000, "{left} are still written down");
+    println!("{} MB for {TASKS} records beyond {} MB", more >> 20, usual >> 20);
+    scene.again().await;
+    scene.place.kill_containers();
+    assert_eq!(scene.master.statuses().await.pop().expect("its end").state(), v1::TaskState::TaskFailed);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_record_costs_itself_only() {
     let (mut scene, tasks, [_, lost]) =

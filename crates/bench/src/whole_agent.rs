@@ -5,13 +5,15 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use conformance::cluster::Server;
+use conformance::http::{self, Request};
 use conformance::ports;
 use proto::v1::{Offer, TaskState, TaskStatus};
 use sdk::Masters;
 use sdk::build::{Framework, Task};
 use sdk::scheduler::{Event, Scheduler};
+use serde_json::json;
 
 use crate::report::{self, figure};
 
@@ -19,6 +21,8 @@ use crate::report::{self, figure};
 const PATIENCE: Duration = Duration::from_secs(120);
 const CPUS: f64 = 0.01;
 const MEGABYTES: f64 = 32.0;
+/// How often the statistics of all are asked for.
+const POLLS: u32 = 10;
 
 /// Runs `count` tasks with `isolation`; the agent's control groups are below `groups`.
 pub(crate) async fn run(count: usize, isolation: &str, groups: &str, directory: &Path) -> Result<()> {
@@ -38,13 +42,35 @@ pub(crate) async fn run(count: usize, isolation: &str, groups: &str, directory: 
     ];
     let agent = Server::start("agent", ports::free()?, &flags, directory.join("agent.log"))?;
     let mut run = Run::subscribe(&master.address)?;
-    let measured = run.all(count).await;
-    let (launched, killed) =
-        measured.with_context(|| format!("master:\n{}\nagent:\n{}", master.log(), agent.log()))?;
-    figure(&format!("{count} tasks on an agent running in"), report::seconds(launched));
-    figure(&format!("{count} tasks on an agent killed in"), report::seconds(killed));
+    let measured = run.all(count, &agent).await;
+    measured.with_context(|| format!("master:\n{}\nagent:\n{}", master.log(), agent.log()))?;
     report::memory("that agent", agent.pid());
     run.scheduler.teardown().await?;
+    Ok(())
+}
+
+/// What somebody costs who asks the agent for the statistics of all its containers, over HTTP, each second.
+fn polls(count: usize, agent: &Server) -> Result<()> {
+    let call = json!({"type": "GET_CONTAINERS", "get_containers": {"show_nested": true}});
+    for (name, request) in [
+        ("/monitor/statistics", Request::get("/monitor/statistics")),
+        ("GET_CONTAINERS", Request::json("/api/v1", &call)),
+    ] {
+        let own = report::processor_time(agent.pid());
+        let mut times = Vec::new();
+        for _ in 0..POLLS {
+            let begin = Instant::now();
+            let answer = http::send(&agent.address, &request, PATIENCE)?;
+            times.push(begin.elapsed());
+            let told: serde_json::Value = serde_json::from_str(&answer.text())?;
+            let list = if told.is_array() { &told } else { &told["get_containers"]["containers"] };
+            let found = list.as_array().map_or(0, Vec::len);
+            ensure!(found == count, "{name} tells of {found} containers of {count}");
+        }
+        let share = (report::processor_time(agent.pid()) - own).as_secs_f64() / f64::from(POLLS);
+        report::times(&format!("{name} of all"), &mut times);
+        figure("of a processor, polled each second", format!("{:.1} %", 100.0 * share));
+    }
     Ok(())
 }
 
@@ -60,8 +86,8 @@ impl Run {
         Ok(Self { scheduler, offers: Vec::new() })
     }
 
-    /// How long it took to launch all, and to kill all.
-    async fn all(&mut self, count: usize) -> Result<(Duration, Duration)> {
+    /// Launches all, looks at all again and again, and kills all.
+    async fn all(&mut self, count: usize, agent: &Server) -> Result<()> {
         while self.offers.is_empty() {
             self.event().await?;
         }
@@ -76,13 +102,15 @@ impl Run {
         let begin = Instant::now();
         calls.launch(&offers, tasks, Some(3600.0)).await?;
         self.until(count, TaskState::TaskRunning).await?;
-        let launched = begin.elapsed();
+        figure(&format!("{count} tasks on an agent running in"), report::seconds(begin.elapsed()));
+        tokio::task::block_in_place(|| polls(count, agent))?;
         let begin = Instant::now();
         for id in ids {
             calls.kill(id, None, None).await?;
         }
         self.until(count, TaskState::TaskKilled).await?;
-        Ok((launched, begin.elapsed()))
+        figure(&format!("{count} tasks on an agent killed in"), report::seconds(begin.elapsed()));
+        Ok(())
     }
 
     /// Waits until so many tasks have been in a state.

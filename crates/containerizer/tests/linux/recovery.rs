@@ -97,6 +97,28 @@ fn a_container_of_an_agent_with_fewer_isolators_goes_on() {
     fixture.destroyed();
 }
 
+/// Whatever the next launcher does about pids, a container that it finds is measured and ended whole.
+#[test]
+fn a_container_goes_on_whoever_has_pids_of_their_own() {
+    let (with, without) = ("cgroups/cpu,filesystem/linux,namespaces/pid", "cgroups/cpu,filesystem/linux");
+    for (before, after, marker) in [(with, without, "77793"), (without, with, "77794")] {
+        let mut fixture = Fixture::new(before);
+        let container_id =
+            fixture.launch("c", surviving(&format!("setsid sleep {marker} & exec sleep {marker}")));
+        fixture.launched();
+        wait_for(|| processes_with(marker).len() == 2);
+        fixture.options.isolation = Isolation::parse(after).expect("known isolators");
+        fixture.restart();
+        assert_eq!(fixture.launcher().recover(vec![known(&fixture, "c")]).running.len(), 1);
+        let usage = fixture.launcher().usage().remove(&container_id).expect("it runs");
+        assert!(usage.processes >= 3 && usage.memory_rss > 0, "{usage:?}");
+        fixture.launcher().destroy(&container_id);
+        fixture.ended();
+        fixture.destroyed();
+        wait_for(|| processes_with(marker).is_empty());
+    }
+}
+
 #[test]
 fn what_nobody_knows_is_removed_and_named() {
     for (isolation, marker) in [(FULL, "77791"), ("cgroups/mem", "77792")] {

@@ -262,7 +262,10 @@ fn start_over(core: &mut AgentCore, step: &mut Step<'_>) {
     }
 }
 
+/// From now on launches and operations that are still under way are dropped: they name the version that the resources had by
+/// now. The master will be told what there is, and orders to end something are not followed meanwhile.
 fn disconnect(core: &mut AgentCore) {
+    core.resource_version = core.rng.uuid();
     core.operations.forget_deferred();
     core.registration.registered = false;
     core.timers.cancel(&mut core.registration.retry);

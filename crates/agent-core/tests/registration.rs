@@ -174,10 +174,18 @@ fn launches_that_answer_an_earlier_reregistration_are_dropped() {
 #[test]
 fn nothing_is_ended_on_orders_that_came_before_the_registration() {
     let mut env = AgentEnv::registered();
+    env.advance(Duration::from_secs(76));
+    env.from_master(reregistered());
+    let former = version(&env);
+    env.from_master(run(former, "timely"));
     let e = custom_executor("e");
     env.run(&framework("f"), custom_task("t", &e));
-    env.launched("c1");
+    env.launched("c2");
     env.input(Input::PeerLost(AgentEnv::master()));
+    env.forget();
+    // What would take the place of what is not ended is not begun.
+    env.from_master(run(former, "late"));
+    assert_eq!(env.specs.len(), 2);
     env.forget();
     let orders = || {
         let executor = FromMaster::ShutdownExecutor { framework_id: "f".into(), executor_id: "e".into() };
@@ -192,6 +200,7 @@ fn nothing_is_ended_on_orders_that_came_before_the_registration() {
     for order in orders() {
         env.from_master(order);
     }
+    env.exited("c2", 9);
     env.exited("c1", 9);
     assert!(!env.core.knows_task(&"f".into(), &"t".into()));
 }

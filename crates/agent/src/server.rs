@@ -17,7 +17,7 @@ use http_api::{Logging, ServeOptions, serve_behind};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use transport::{Peers, PeersOptions, serve_messages};
+use transport::{Peers, PeersOptions, Senders, serve_messages};
 
 use crate::checks::Checks;
 use crate::compatibility::IncompatibleError;
@@ -224,7 +224,10 @@ impl AgentServer {
         let (stop, stopped) = watch::channel(false);
         let (router, limit) = (crate::v0::router(&shared), shared.options.max_request_bytes);
         let messages = core.clone();
-        let front = move |stream, peer| serve_messages(stream, peer, limit, Inbox::new(messages.clone()));
+        let senders = Arc::new(Senders::default());
+        let front = move |stream, peer| {
+            serve_messages(stream, peer, limit, Arc::clone(&senders), Inbox::new(messages.clone()))
+        };
         let accepting = tokio::spawn(serve_behind(listener, router, ServeOptions::default(), stopped, front));
         Ok(Self { address, stop, core, ended, thread: Some(thread), accepting, watching })
     }

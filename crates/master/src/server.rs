@@ -15,7 +15,7 @@ use store::kv::{KeyValue, LocalStore};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use transport::{Peers, PeersOptions, Upid, serve_messages};
+use transport::{Peers, PeersOptions, Senders, Upid, serve_messages};
 
 use crate::agents::{AgentInbox, Domains, MASTER};
 use crate::answers::Answers;
@@ -244,7 +244,9 @@ impl MasterServer {
         let domains =
             Domains { known: shared.options.domain.is_some(), required: shared.options.require_agent_domain };
         let inbox = AgentInbox::new(core.clone(), Arc::clone(&shared.leadership), domains);
-        let front = move |stream, peer| serve_messages(stream, peer, limit, inbox.clone());
+        let senders = Arc::new(Senders::default());
+        let front =
+            move |stream, peer| serve_messages(stream, peer, limit, Arc::clone(&senders), inbox.clone());
         let accepting = tokio::spawn(serve_behind(listener, router, ServeOptions::default(), stopped, front));
         Ok(Self { address, port: bound.port(), id, stop, core, thread, accepting, end, standing })
     }

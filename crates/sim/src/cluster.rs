@@ -96,8 +96,12 @@ impl Cluster {
         let node = Node::Master(master);
         let fabric = &mut self.fabric;
         let alone = fabric.service.alone;
-        // What a process has handed to its own kernel is written, though it died.
-        let reaches = alone || !fabric.net.is_blocked(node, Node::Service);
+        // What a process was just writing to its own disk when it died is not there; a service may hear of it later.
+        let reaches = if alone {
+            fabric.net.life(node) == Some(life)
+        } else {
+            !fabric.net.is_blocked(node, Node::Service)
+        };
         if !fabric.service.is_up(fabric.now) || !reaches {
             return;
         }

@@ -38,6 +38,10 @@ const FOUND: &[(u64, &str)] = &[
         301,
         "a framework that ended on an order of the master before, while its agent told the next one of its tasks",
     ),
+    (
+        60_099,
+        "a framework's end that was ignored while its agent registered, and what came after it that was not",
+    ),
     (50, "a task whose end was acknowledged, and that was declared lost by a question that was overtaken"),
 ];
 

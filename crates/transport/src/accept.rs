@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -10,7 +11,8 @@ use tokio::time::timeout;
 
 use crate::head::{self, HeadError};
 use crate::receive::MAX_HEAD;
-use crate::{Ended, MessageConnection, Prefixed, Receiver};
+use crate::senders::InOrder;
+use crate::{Ended, MessageConnection, Prefixed, Receiver, Senders};
 
 /// How long a new connection may say nothing at all.
 const FIRST_BYTE: Duration = Duration::from_secs(600);
@@ -54,28 +56,50 @@ async fn first_head<S: AsyncRead + Unpin>(mut buffer: BytesMut, mut stream: S) -
 }
 
 /// Serves a connection of a server for as long as it carries messages, and gives it on when it (or what is left of it) is
-/// for an HTTP server. How a message connection ends badly is logged.
-pub async fn serve_messages<S>(
+/// for an HTTP server. How a message connection ends badly is logged. To be called in the order in which connections were
+/// accepted: a later one of a sender counts, see [`Senders`].
+pub fn serve_messages<S>(
     stream: S,
     peer: SocketAddr,
     max_body: usize,
+    senders: Arc<Senders>,
     receiver: impl Receiver,
+) -> impl Future<Output = Option<Prefixed<S>>> + Send
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    serve(stream, peer, max_body, InOrder::new(senders, receiver))
+}
+
+async fn serve<S>(
+    stream: S,
+    peer: SocketAddr,
+    max_body: usize,
+    receiver: InOrder<impl Receiver>,
 ) -> Option<Prefixed<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    match accept(stream).await {
-        Ok(Accepted::Http(stream)) => Some(stream),
-        Ok(Accepted::Messages(messages)) => match messages.serve(max_body, &receiver).await {
-            Ok(Ended::Http(stream)) => Some(stream),
-            Ok(Ended::Closed) => None,
-            Err(error) => {
-                tracing::debug!(%peer, %error, "the message connection ended");
-                None
-            }
-        },
+    let messages = match accept(stream).await {
+        Ok(Accepted::Http(stream)) => return Some(stream),
+        Ok(Accepted::Messages(messages)) => messages,
         Err(error) => {
             tracing::debug!(%peer, %error, "the connection ended");
+            return None;
+        }
+    };
+    let ended = tokio::select! {
+        ended = messages.serve(max_body, &receiver) => ended,
+        () = receiver.superseded() => {
+            tracing::debug!(%peer, "closing a message connection: its sender uses a newer one");
+            return None;
+        }
+    };
+    match ended {
+        Ok(Ended::Http(stream)) => Some(stream),
+        Ok(Ended::Closed) => None,
+        Err(error) => {
+            tracing::debug!(%peer, %error, "the message connection ended");
             None
         }
     }

@@ -8,7 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use transport::{
-    Accepted, Ended, Message, Outgoing, PeerEvent, Peers, PeersOptions, Receiver, SendError, accept,
+    Accepted, Ended, Message, Outgoing, PeerEvent, Peers, PeersOptions, Receiver, SendError, Senders, accept,
+    serve_messages,
 };
 
 struct Numbered(u64);
@@ -195,6 +196,43 @@ impl Receiver for Count {
         self.0.lock().unwrap().push(format!("{} {}", message.from, message.to));
         message.to != "nobody"
     }
+}
+
+/// What a sender left in a connection that it took for lost does not come behind what it has sent over the next.
+#[tokio::test]
+async fn what_is_left_in_a_former_connection_is_not_taken() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let count = Count::default();
+    let taken = Arc::clone(&count.0);
+    tokio::spawn(async move {
+        let senders = Arc::new(Senders::default());
+        loop {
+            let (stream, peer) = listener.accept().await.unwrap();
+            tokio::spawn(serve_messages(stream, peer, 16, Arc::clone(&senders), count.clone()));
+        }
+    });
+    // Sends a message, and says whether it was answered.
+    async fn say(stream: &mut TcpStream, from: &str, to: &str) -> bool {
+        let message = format!("POST /{to}/mesos.X HTTP/1.1\r\nLibprocess-From: {from}@1.2.3.4:5\r\n\r\n");
+        let mut answer = [0; 256];
+        stream.write_all(message.as_bytes()).await.unwrap();
+        let read = tokio::time::timeout(std::time::Duration::from_secs(60), stream.read(&mut answer)).await;
+        read.expect("neither answered nor closed").is_ok_and(|length| length > 0)
+    }
+    let mut former = TcpStream::connect(address).await.unwrap();
+    assert!(say(&mut former, "master", "one").await);
+    assert!(say(&mut former, "observer", "two").await);
+    let mut next = TcpStream::connect(address).await.unwrap();
+    assert!(say(&mut former, "master", "three").await, "the next one carries nothing yet");
+    assert!(say(&mut next, "master", "four").await);
+    assert!(say(&mut former, "observer", "five").await, "another process, which did not change over");
+    assert!(!say(&mut former, "master", "six").await);
+    assert!(say(&mut next, "master", "seven").await);
+    assert!(say(&mut next, "observer", "eight").await);
+    let taken: Vec<String> = taken.lock().unwrap().clone();
+    let taken: Vec<&str> = taken.iter().filter_map(|text| text.split(' ').nth(1)).collect();
+    assert_eq!(taken, ["one", "two", "three", "four", "five", "seven", "eight"]);
 }
 
 async fn exchange(request: &str) -> (Vec<String>, String, Option<String>) {

@@ -10,8 +10,9 @@ use crate::happening::Happening;
 /// The statuses of one task.
 #[derive(Debug, Default)]
 struct History {
-    /// As the agent sent them first.
-    sent: Vec<Uuid>,
+    /// As the agent sent them first, and whether that was in a life of which it knows nothing any more: then they may be under
+    /// way, or lost for ever.
+    sent: Vec<(Uuid, bool)>,
     /// The agent that sent the last, and its life.
     by: Option<(usize, u64)>,
     /// How many of them the scheduler has seen.
@@ -37,24 +38,26 @@ impl Checker for Order {
                 let history = self.tasks.entry((framework_id.clone(), task_id.clone())).or_default();
                 if history.by.replace(*agent).is_some_and(|by| by != *agent) && !written {
                     // An agent that was started anew knows nothing of what frameworks without checkpoints had.
-                    history.sent.truncate(history.seen);
+                    for (_, forgotten) in &mut history.sent {
+                        *forgotten = true;
+                    }
                 }
-                if !history.sent.contains(uuid) {
-                    history.sent.push(*uuid);
+                if !history.sent.iter().any(|(sent, _)| sent == uuid) {
+                    history.sent.push((*uuid, false));
                 }
             }
             Happening::StatusSeen { framework_id, task_id, uuid: Some(uuid), state } => {
                 let history = self.tasks.entry((framework_id.clone(), task_id.clone())).or_default();
-                let Some(place) = history.sent.iter().position(|sent| sent == uuid) else {
+                let Some(place) = history.sent.iter().position(|(sent, _)| sent == uuid) else {
                     return Err(format!("{task_id} of {framework_id}: nobody sent {state} ({uuid})"));
                 };
-                if place > history.seen {
-                    let missed = history.sent[history.seen];
+                let mut passed = history.sent.iter().take(place).skip(history.seen);
+                if let Some((missed, _)) = passed.find(|(_, forgotten)| !forgotten) {
                     return Err(format!(
                         "{task_id} of {framework_id}: {state} ({uuid}) came before {missed}"
                     ));
                 }
-                if place == history.seen && history.end.is_some() {
+                if place >= history.seen && history.end.is_some() {
                     return Err(format!("{task_id} of {framework_id}: {state} ({uuid}) came after its end"));
                 }
                 history.seen = history.seen.max(place + 1);

@@ -124,6 +124,7 @@ impl AgentHost {
         if !forgotten.is_empty() {
             return Err(format!("what was written down is not whole: {forgotten:?}"));
         }
+        fabric.show(Node::Agent(self.index), || self.disk.shown());
         let known = recovered.containers(&options);
         recovered.found = self.machine.find(&known);
         let mut out = Vec::new();

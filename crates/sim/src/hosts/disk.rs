@@ -42,6 +42,29 @@ impl Disk {
         }
     }
 
+    /// What is on it, for the trace.
+    pub(crate) fn shown(&self) -> String {
+        use std::fmt::Write as _;
+        let memory = &self.memory;
+        let mut text = "remembers".to_owned();
+        // Writing to a string cannot fail.
+        for (id, (_, terminating)) in &memory.frameworks {
+            let _ = write!(text, " {id}{}", if *terminating { " (ends)" } else { "" });
+        }
+        for ((_, id), executor) in &memory.executors {
+            let _ = write!(text, "; {id} {:?} {}", executor.state, executor.info.resources);
+        }
+        for (key, task) in &memory.tasks {
+            let state = memory.progress.get(key).map(|progress| {
+                (progress.statuses.last().map(|status| status.state), progress.kill.is_some())
+            });
+            let _ = write!(text, "; {} in {}: {state:?} {}", key.1, task.executor_id, task.info.resources);
+        }
+        let total = memory.resources.as_ref().map(|(total, _)| total.to_string());
+        let _ = write!(text, "; {}", total.unwrap_or_default());
+        text
+    }
+
     /// Writes are on the disk.
     pub(crate) fn write(&mut self, writes: Vec<Write>) {
         for write in writes {

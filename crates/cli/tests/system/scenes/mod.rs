@@ -51,6 +51,13 @@ impl Scene {
         scene
     }
 
+    /// The framework's instance is gone, and another one on that desk goes on.
+    pub(crate) fn take_over(&mut self, desk: usize) {
+        self.instance = None;
+        self.book.open().leader = None;
+        self.instance = Some(Instance::start(&self.cluster, desk, &self.book, &self.evidence));
+    }
+
     /// Waits until the framework and the leader agree that everything runs.
     pub(crate) async fn settled(&self) {
         self.look("the framework knows that its tasks run", |scene| {

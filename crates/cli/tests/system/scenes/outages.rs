@@ -19,6 +19,7 @@ pub(crate) fn fail(kind: Kind) {
     play(kind, 3, &[], async |scene| {
         scene.book.open().load = true;
         one_server_fails(scene).await;
+        newcomers_reach_one_server_only(scene).await;
         most_servers_fail(scene).await;
         places_are_removed(scene).await;
         scene.book.open().load = false;
@@ -33,6 +34,34 @@ async fn one_server_fails(scene: &mut Scene) {
     scene.cluster.service.members[0].process.start();
     scene.cluster.service.members[0].ready();
     assert_eq!(scene.leader_id().await, leader, "the leader stays");
+}
+
+/// A master, an agent and a scheduler that start with two addresses of three from which nothing comes back.
+async fn newcomers_reach_one_server_only(scene: &mut Scene) {
+    let started = Instant::now();
+    let standby = (scene.cluster.leader(None).await + 1) % MASTERS;
+    let cluster = &mut scene.cluster;
+    for host in [&cluster.masters[standby].host, &cluster.agents[0].host, &cluster.desks[1]] {
+        for member in &cluster.service.members[..2] {
+            cluster.world.cut(host, &member.host);
+        }
+    }
+    cluster.masters[standby].process.start();
+    cluster.agents[0].process.start();
+    scene.take_over(1);
+    scene.leader_id().await;
+    eprintln!("the scheduler is subscribed after {:?}", started.elapsed());
+    scene.cluster.answers(&scene.cluster.masters[standby]).await;
+    scene.settled().await;
+    let leader = scene.cluster.leader(None).await;
+    assert_ne!(leader, standby, "it knows who leads");
+    eprintln!("those who reach one server of three are there after {:?}", started.elapsed());
+    let cluster = &scene.cluster;
+    for host in [&cluster.masters[standby].host, &cluster.agents[0].host, &cluster.desks[1]] {
+        for member in &cluster.service.members[..2] {
+            cluster.world.mend(host, &member.host);
+        }
+    }
 }
 
 /// Nobody leads, and says so; the tasks run. Afterwards all goes on by itself.

@@ -39,9 +39,7 @@ fn replace(process: &mut Process, number: usize) {
 
 async fn the_framework_is_killed_and_taken_over(scene: &mut Scene) {
     let start = |scene: &Scene, desk| Instance::start(&scene.cluster, desk, &scene.book, &scene.evidence);
-    scene.instance = None;
-    scene.book.open().leader = None;
-    scene.instance = Some(start(scene, 1));
+    scene.take_over(1);
     work_goes_on(scene, "the framework was killed").await;
     let old = scene.instance.replace(start(scene, 0)).expect("an instance");
     let told = old.sent_away(&scene.cluster).await;

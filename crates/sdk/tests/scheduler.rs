@@ -174,6 +174,29 @@ async fn acknowledging_can_be_left_to_the_framework() {
 }
 
 #[tokio::test]
+async fn inverse_offers_are_handed_on_and_answered() {
+    let (mut server, mut streams) = master(Encoding::Json, |_| accepted()).await;
+    let mut scheduler = client(&server.address).encoding(Encoding::Json).start().unwrap();
+    server.request().await;
+    let stream = streams.recv().await.unwrap();
+    assert!(matches!(next(&mut scheduler).await, Event::Subscribed(_)));
+    let event = br#"{"type":"INVERSE_OFFERS","inverse_offers":{"inverse_offers":[{"id":{"value":"o"},
+        "framework_id":{"value":"f-0"},"unavailability":{"start":{"nanoseconds":7}}}]}}"#;
+    stream.send(event.to_vec()).unwrap();
+    let Event::InverseOffers(offers) = next(&mut scheduler).await else {
+        panic!("inverse offers are expected")
+    };
+    assert_eq!(offers[0].unavailability.start.nanoseconds, 7);
+    let calls = scheduler.calls();
+    calls.answer_inverse_offers(vec![offers[0].id.clone()], true, None).await.unwrap();
+    let accept = server.request().await.message::<Call>().accept_inverse_offers.unwrap();
+    assert_eq!((accept.inverse_offer_ids[0].value.as_str(), accept.filters), ("o", None));
+    calls.answer_inverse_offers(vec![offers[0].id.clone()], false, Some(60.0)).await.unwrap();
+    let decline = server.request().await.message::<Call>().decline_inverse_offers.unwrap();
+    assert_eq!(decline.filters.unwrap().refuse_seconds, Some(60.0));
+}
+
+#[tokio::test]
 async fn many_calls_go_down_one_connection_in_order() {
     let (mut server, _streams) = master(Encoding::Protobuf, |_| accepted()).await;
     let mut scheduler = client(&server.address).start().unwrap();

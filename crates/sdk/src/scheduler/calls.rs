@@ -200,6 +200,29 @@ impl Calls {
         self.send(Call { decline: Some(decline), ..of(call::Type::Decline) }).await
     }
 
+    /// Says whether the framework will leave agents that are to be maintained, in answer to inverse offers. Operators see it;
+    /// nothing else follows. Where the agents are still in use it is asked again after `refuse_seconds`, or the master's
+    /// default of 5 seconds.
+    ///
+    /// # Errors
+    /// When the framework is not subscribed.
+    pub async fn answer_inverse_offers(
+        &self,
+        inverse_offer_ids: Vec<OfferId>,
+        accept: bool,
+        refuse_seconds: Option<f64>,
+    ) -> Result<(), CallError> {
+        let filters = filters(refuse_seconds);
+        let call = if accept {
+            let accept = call::AcceptInverseOffers { inverse_offer_ids, filters };
+            Call { accept_inverse_offers: Some(accept), ..of(call::Type::AcceptInverseOffers) }
+        } else {
+            let decline = call::DeclineInverseOffers { inverse_offer_ids, filters };
+            Call { decline_inverse_offers: Some(decline), ..of(call::Type::DeclineInverseOffers) }
+        };
+        self.send(call).await
+    }
+
     /// Asks for offers again: lifts all filters and suppression, of all roles when none is named.
     ///
     /// # Errors

@@ -280,7 +280,7 @@ fn recover_completed(core: &mut MasterCore, completed: Vec<ArchivedFramework>) {
     for archived in completed {
         let Some(framework) = core.frameworks.get_mut(&archived.id) else { continue };
         for task in archived.tasks {
-            if !framework.completed_tasks.iter().any(|known| known.task_id == task.task_id) {
+            if !framework.completed_tasks.contains(&task.task_id) {
                 framework.completed_tasks.push(task);
             }
         }

@@ -10,7 +10,7 @@ use crate::input::Timer;
 use crate::operations;
 use crate::options::Options;
 use crate::output::{Directory, FrameworkRef, Observation, Output};
-use crate::types::{ConnectionId, Framework, FrameworkInfo};
+use crate::types::{CompletedTasks, ConnectionId, Framework, FrameworkInfo};
 
 /// The frameworks that the master knows.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub(crate) fn new_framework(
         tasks: BTreeMap::new(),
         unreachable_tasks: BTreeMap::new(),
         unreachable_order: VecDeque::new(),
-        completed_tasks: Ring::new(core.options.max_completed_tasks_per_framework),
+        completed_tasks: CompletedTasks::new(core.options.max_completed_tasks_per_framework),
         operations: BTreeMap::new(),
         operation_ids: BTreeMap::new(),
         offers: BTreeMap::new(),

@@ -55,9 +55,10 @@ pub(crate) fn recover_task(
 ) {
     let Some(framework) = core.frameworks.get_mut(&task.framework_id) else { return };
     // The master may have counted it as ended while the agent was away.
-    framework.completed_tasks.retain(|ended| ended.task_id != task.task_id);
-    framework.unreachable_tasks.remove(&task.task_id);
-    framework.unreachable_order.retain(|kept| *kept != task.task_id);
+    framework.completed_tasks.remove(&task.task_id);
+    if framework.unreachable_tasks.remove(&task.task_id).is_some() {
+        framework.unreachable_order.retain(|kept| *kept != task.task_id);
+    }
     let entered = Arc::make_mut(&mut task);
     entered.agent_id = agent.id.clone();
     entered.resources.allocate(&entered.role);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allocator::Constraints;
-use base::{AgentId, FrameworkId, OfferId, OperationId, Payload, Ring, TaskId, Time, Uuid};
+use base::{AgentId, FrameworkId, OfferId, OperationId, Payload, TaskId, Time, Uuid};
 use resources::{Quantities, Role};
 
-use crate::types::{ConnectionId, InverseOffer, Offer, StreamId, Task};
+use crate::types::{CompletedTasks, ConnectionId, InverseOffer, Offer, StreamId, Task};
 
 /// What a framework can handle.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -97,7 +97,7 @@ pub struct Framework {
     /// The ids of those tasks, newest last; the oldest is forgotten when they become too many.
     pub unreachable_order: VecDeque<TaskId>,
     /// Its tasks that ended, newest last.
-    pub completed_tasks: Ring<Arc<Task>>,
+    pub completed_tasks: CompletedTasks,
     /// Its operations, and on which agents: there they are whole.
     pub operations: BTreeMap<Uuid, AgentId>,
     /// Those of them that have a name of its own.

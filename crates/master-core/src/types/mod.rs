@@ -4,6 +4,7 @@
 mod agent;
 mod call;
 mod framework;
+mod history;
 mod ids;
 mod maintenance;
 mod message;
@@ -17,6 +18,7 @@ mod task;
 pub use agent::{Agent, AgentCapabilities, AgentInfo, Drain, DrainConfig, DrainState};
 pub use call::{AcceptOperation, OperatorCall, OperatorError, RefusedTask, SchedulerCall};
 pub use framework::{Framework, FrameworkCapabilities, FrameworkInfo, OfferConstraints};
+pub use history::CompletedTasks;
 pub use ids::{ConnectionId, Pid, RequestId, StreamId};
 pub use maintenance::{
     InverseOffer, InverseOfferAnswer, MachineId, MachineMode, MaintenanceStatus, Unavailability, Window,

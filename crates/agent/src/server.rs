@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use agent_core::{AgentCore, Input, KnownContainer, Options, Pid, RecoveryError};
 use base::Time;
 use containerizer::{FetchLimits, Fetcher, Hadoop, Launcher};
-use http_api::{Logging, ServeOptions, serve_behind};
+use http_api::{Admitted, Logging, ServeOptions, serve_behind};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -226,7 +226,9 @@ impl AgentServer {
         let messages = core.clone();
         let senders = Arc::new(Senders::default());
         let front = move |stream, peer| {
-            serve_messages(stream, peer, limit, Arc::clone(&senders), Inbox::new(messages.clone()))
+            let inbox = Inbox::new(messages.clone());
+            let messages = serve_messages(stream, peer, limit, Arc::clone(&senders), inbox);
+            async move { messages.await.map(|stream| Admitted { stream, runtime: None }) }
         };
         let accepting = tokio::spawn(serve_behind(listener, router, ServeOptions::default(), stopped, front));
         Ok(Self { address, stop, core, ended, thread: Some(thread), accepting, watching })

@@ -34,6 +34,7 @@ mod body;
 mod call;
 mod error;
 mod form;
+mod gather;
 mod logging;
 mod media;
 mod pieces;
@@ -52,6 +53,6 @@ pub use media::{
 };
 pub use pieces::{Answer, Piece, Pieces};
 pub use reply::{accepted, json_text, message, ok, typed_json, with_jsonp};
-pub use server::{HangUp, Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
+pub use server::{Admitted, HangUp, Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
 pub use stream::{EventStream, MESOS_STREAM_ID};
 pub use version::{MESOS_VERSION, VERSION, Version};

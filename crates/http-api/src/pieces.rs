@@ -15,6 +15,10 @@ use hyper::body::{Frame, SizeHint};
 /// What is shorter than this is copied beside its neighbours: a piece of its own would cost more.
 const SHORT: usize = 4 << 10;
 
+/// After so many bytes of a long answer other connections get their turn: who reads as quickly as we write would otherwise be
+/// written to for milliseconds, and a hundred of them before somebody who asks something short.
+const TURN: usize = 256 << 10;
+
 /// A piece that is kept and used again, with a number that no other content has in this process.
 #[derive(Clone, Debug)]
 pub struct Piece {
@@ -117,7 +121,7 @@ impl Answer {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         } else {
-            let body = Sending { pieces: Arc::clone(&self.pieces), next: 0, left: self.length };
+            let body = Sending { pieces: Arc::clone(&self.pieces), next: 0, left: self.length, turn: 0 };
             let mut response = Response::new(Body::new(body));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
             response
@@ -139,6 +143,8 @@ struct Sending {
     pieces: Arc<[Bytes]>,
     next: usize,
     left: u64,
+    /// How much was given out in this turn.
+    turn: usize,
 }
 
 impl hyper::body::Body for Sending {
@@ -147,9 +153,15 @@ impl hyper::body::Body for Sending {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let Some(piece) = self.pieces.get(self.next).cloned() else { return Poll::Ready(None) };
+        if self.turn >= TURN {
+            self.turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.turn += piece.len();
         self.next += 1;
         self.left -= piece.len() as u64;
         Poll::Ready(Some(Ok(Frame::data(piece))))

@@ -3,7 +3,9 @@
 use std::future::{self, Future};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,9 +17,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
+
+use crate::gather::{self, gather};
 
 /// The other end of the connection, among the extensions of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +70,17 @@ pub type Shutdown = watch::Receiver<bool>;
 
 /// Serves connections until told to stop, and then until they are done or the time for that is over.
 pub async fn serve(listener: TcpListener, router: Router, options: ServeOptions, shutdown: Shutdown) {
-    serve_behind(listener, router, options, shutdown, |stream, _| future::ready(Some(stream))).await;
+    let front = |stream, _| future::ready(Some(Admitted { stream, runtime: None }));
+    serve_behind(listener, router, options, shutdown, front).await;
+}
+
+/// A connection that HTTP is to serve.
+#[derive(Debug)]
+pub struct Admitted<S> {
+    /// The connection.
+    pub stream: S,
+    /// Where it is served, if not on the runtime of the server.
+    pub runtime: Option<Handle>,
 }
 
 /// As [`serve`], with a look at each connection before HTTP gets it: `front` gives the stream on, with nothing of it lost,
@@ -78,12 +93,22 @@ pub async fn serve_behind<F, R, S>(
     front: F,
 ) where
     F: Fn(TcpStream, SocketAddr) -> R,
-    R: Future<Output = Option<S>> + Send + 'static,
+    R: Future<Output = Option<Admitted<S>>> + Send + 'static,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let places = Arc::new(Semaphore::new(options.max_connections));
     let mut connections = JoinSet::new();
+    let mut told = false;
     loop {
+        // Told once, and again when there was room for a while in between.
+        let room = places.available_permits();
+        if room == 0 && !told {
+            let limit = options.max_connections;
+            tracing::warn!(
+                "{limit} connections are open, as many as there may be: others wait to be accepted"
+            );
+        }
+        told = room == 0 || (told && room < options.max_connections / 10);
         let accepted = tokio::select! {
             biased;
             () = stopped(&mut shutdown) => break,
@@ -95,12 +120,18 @@ pub async fn serve_behind<F, R, S>(
                 let (router, options, mut shutdown) = (router.clone(), options.clone(), shutdown.clone());
                 let front = front(stream, peer);
                 connections.spawn(async move {
-                    let stream = tokio::select! {
-                        stream = front => stream,
+                    let admitted = tokio::select! {
+                        admitted = front => admitted,
                         () = stopped(&mut shutdown) => None,
                     };
-                    if let Some(stream) = stream {
-                        serve_connection(stream, peer, router, &options, shutdown).await;
+                    if let Some(Admitted { stream, runtime }) = admitted {
+                        let serving =
+                            async move { serve_connection(stream, peer, router, &options, shutdown).await };
+                        match runtime {
+                            // How it ended has been said; a runtime that is gone serves nobody.
+                            Some(runtime) => drop(runtime.spawn(serving).await),
+                            None => serving.await,
+                        }
                     }
                     drop(place);
                 });
@@ -147,6 +178,7 @@ pub async fn serve_connection<S>(
         request.extensions_mut().insert(hang_up.clone());
         router.clone().oneshot(request)
     });
+    let (stream, sender) = gather(stream);
     // `pipeline_flush` stays off: with it, hyper buffers a body without a bound, and a client that does not read its
     // stream of events would cost memory until it goes away.
     let connection = http1::Builder::new()
@@ -155,11 +187,12 @@ pub async fn serve_connection<S>(
         .max_header_size(options.head_bytes)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    let mut connection = Turns { connection, sender };
     let result = tokio::select! {
-        result = connection.as_mut() => result,
+        result = &mut connection => result,
         () = told.notified() => return,
         () = stopped(&mut shutdown) => {
-            connection.as_mut().graceful_shutdown();
+            connection.connection.as_mut().graceful_shutdown();
             match tokio::time::timeout(options.stop_timeout, connection).await {
                 Ok(result) => result,
                 Err(_) => return,
@@ -168,6 +201,39 @@ pub async fn serve_connection<S>(
     };
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "the connection ended");
+    }
+}
+
+/// How a connection came to a bad end.
+#[derive(Debug, thiserror::Error)]
+enum ConnectionError {
+    #[error(transparent)]
+    Http(hyper::Error),
+    #[error("the answers could not be written")]
+    Write(#[source] io::Error),
+}
+
+/// A connection that sends what it has gathered at the end of each turn.
+struct Turns<'a, C, S> {
+    connection: Pin<&'a mut C>,
+    sender: gather::Sender<S>,
+}
+
+impl<C, S> Future for Turns<'_, C, S>
+where
+    C: Future<Output = hyper::Result<()>>,
+    S: AsyncWrite + Unpin,
+{
+    type Output = Result<(), ConnectionError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Poll::Ready(result) = self.connection.as_mut().poll(context) {
+            return Poll::Ready(result.map_err(ConnectionError::Http));
+        }
+        match self.sender.poll_send(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(ConnectionError::Write(error))),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod offers;
 mod operator;
 mod options;
 mod pb;
+mod readers;
 mod registry;
 mod routes;
 mod scheduler;
@@ -28,7 +29,9 @@ mod view;
 mod watch;
 mod whitelist;
 
+pub use agents::{MessageError, decode_message, encode_message};
+pub use convert::ConvertError;
 pub use election::ElectionOptions;
 pub use options::{FaultDomain, MasterOptions, RegistryKind, RemovalRate};
-pub use registry::RegistryError;
+pub use registry::{RegistryError, Store as RegistryStore};
 pub use server::{End, MasterServer, StartError};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base::duration_text;
+use http_api::ServeOptions;
 use master_core::RegexLimits;
 use proto::v1::domain_info::fault_domain::{RegionInfo, ZoneInfo};
 use proto::v1::{DomainInfo, domain_info};
@@ -154,8 +155,12 @@ pub struct MasterOptions {
     pub event_queue: usize,
     /// How many bytes these may have, roughly.
     pub event_queue_bytes: usize,
+    /// How long an operator who watches may read nothing while events wait for it, before it is disconnected.
+    pub watcher_patience: Duration,
     /// Longest request body, in bytes.
     pub max_request_bytes: usize,
+    /// How many connections may be open to it; more wait to be accepted. Each agent has one, and the master one to each agent.
+    pub max_connections: usize,
     /// Makes the process' log follow `SET_LOGGING_LEVEL`: gets Mesos' level, 0 for the usual.
     pub set_logging_level: Option<fn(u32)>,
     /// Where several masters elect one of them; without this the master is alone.
@@ -211,7 +216,9 @@ impl Default for MasterOptions {
             http_heartbeat_interval: Duration::from_secs(15),
             event_queue: 256 << 10,
             event_queue_bytes: 256 << 20,
+            watcher_patience: Duration::from_mins(1),
             max_request_bytes: 64 << 20,
+            max_connections: ServeOptions::default().max_connections,
             set_logging_level: None,
             election: None,
             seed: None,

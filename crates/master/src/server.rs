@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -22,8 +23,9 @@ use crate::answers::Answers;
 use crate::context::Identity;
 use crate::directory::Directory;
 use crate::election::{Candidate, Leadership, Term, describe};
-use crate::engine::{Allocations, CoreHandle, Engine, EngineOptions, Work};
+use crate::engine::{CoreHandle, Engine, EngineFigures, EngineOptions, Work};
 use crate::options::{MasterOptions, RegistryKind};
+use crate::readers::{self, Readers};
 use crate::registry::{self, RegistryError, RegistryFigures, RegistryQueue};
 use crate::scheduler::EventContext;
 use crate::status::gone;
@@ -37,6 +39,10 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// How much work may wait for the core before whoever brings more has to wait.
 const QUEUE: usize = 16 << 10;
+
+/// How many connections may wait to be accepted, as far as the system allows it (`net.core.somaxconn`). After a failover all
+/// agents come at once, and each that finds no room tries again only after a second, then after two more, then four.
+const BACKLOG: u32 = 65_535;
 
 /// How long giving up a candidacy may take when the server ends; its session's end does it otherwise.
 const RESIGNATION: Duration = Duration::from_secs(3);
@@ -53,7 +59,7 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     pub(crate) logging: Logging,
     pub(crate) answers: Answers,
-    allocations: Arc<Allocations>,
+    figures: Arc<EngineFigures>,
     registry: Arc<RegistryFigures>,
     random: Mutex<Rng>,
 }
@@ -97,9 +103,11 @@ impl Shared {
             dropped: self.leadership.dropped(),
             uptime: self.started.elapsed(),
             watchers: self.watchers.count(),
+            watchers_given_up: self.watchers.given_up(),
+            schedulers_given_up: self.figures.schedulers_given_up.load(Ordering::Relaxed),
             queued: self.core.queued(),
-            allocation_run: self.allocations.run.statistics(now),
-            allocation_run_latency: self.allocations.latency.statistics(now),
+            allocation_run: self.figures.allocation_run.statistics(now),
+            allocation_run_latency: self.figures.allocation_latency.statistics(now),
             registry_fetch: self.registry.fetch.statistics(now),
             registry_store: self.registry.store.statistics(now),
             registry_bytes: self.registry.bytes(),
@@ -123,7 +131,7 @@ pub enum StartError {
     #[error("cannot recover the registry")]
     Registry(#[from] RegistryError),
     /// No thread could be made.
-    #[error("cannot start the core's thread")]
+    #[error("cannot start a thread")]
     Thread(#[source] io::Error),
 }
 
@@ -139,6 +147,7 @@ pub struct MasterServer {
     end: watch::Receiver<End>,
     /// Gives up the candidacy when it is asked to.
     standing: Option<tokio::task::JoinHandle<()>>,
+    _readers: Readers,
 }
 
 /// The core's thread, once there is one.
@@ -181,7 +190,7 @@ impl MasterServer {
         let identity = identity(&options, address, Rng::new(seed).child("master id").uuid());
         let directory = Arc::new(Directory::default());
         let watchers = Arc::new(Watchers::new(options.max_operator_event_stream_subscribers));
-        let allocations = Arc::new(Allocations::default());
+        let engine_figures = Arc::new(EngineFigures::default());
         let (queue, work) = mpsc::channel(QUEUE);
         let core = CoreHandle::new(queue);
         let core_options = core_options(&options, identity.id.clone(), seed);
@@ -193,7 +202,7 @@ impl MasterServer {
             directory: Arc::clone(&directory),
             watchers: Arc::clone(&watchers),
             total_ping_timeout: core_options.total_ping_timeout(),
-            allocations: Arc::clone(&allocations),
+            figures: Arc::clone(&engine_figures),
             registry: None,
         };
         let (stop, stopped) = watch::channel(false);
@@ -222,7 +231,7 @@ impl MasterServer {
             started: Instant::now(),
             logging,
             answers: Answers::default(),
-            allocations,
+            figures: engine_figures,
             registry: figures,
             random: Mutex::new(random),
         });
@@ -241,14 +250,32 @@ impl MasterServer {
             }
         };
         let (router, limit) = (crate::routes::router(&shared), shared.options.max_request_bytes);
+        let max_connections = shared.options.max_connections;
         let domains =
             Domains { known: shared.options.domain.is_some(), required: shared.options.require_agent_domain };
         let inbox = AgentInbox::new(core.clone(), Arc::clone(&shared.leadership), domains);
         let senders = Arc::new(Senders::default());
-        let front =
-            move |stream, peer| serve_messages(stream, peer, limit, Arc::clone(&senders), inbox.clone());
-        let accepting = tokio::spawn(serve_behind(listener, router, ServeOptions::default(), stopped, front));
-        Ok(Self { address, port: bound.port(), id, stop, core, thread, accepting, end, standing })
+        let readers = Readers::start().map_err(StartError::Thread)?;
+        let for_readers = readers.handle();
+        let front = move |stream, peer| {
+            let messages = serve_messages(stream, peer, limit, Arc::clone(&senders), inbox.clone());
+            let for_readers = for_readers.clone();
+            async move { messages.await.map(|stream| readers::admit(stream, for_readers.as_ref())) }
+        };
+        let serve_options = ServeOptions { max_connections, ..ServeOptions::default() };
+        let accepting = tokio::spawn(serve_behind(listener, router, serve_options, stopped, front));
+        Ok(Self {
+            address,
+            port: bound.port(),
+            id,
+            stop,
+            core,
+            thread,
+            accepting,
+            end,
+            standing,
+            _readers: readers,
+        })
     }
 
     /// The address under which it can be reached.
@@ -341,7 +368,7 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     // carries messages may be silent for as long as it likes.
     socket.set_keepalive(true)?;
     socket.bind(address)?;
-    socket.listen(1024)
+    socket.listen(BACKLOG)
 }
 
 fn identity(options: &MasterOptions, address: SocketAddr, id: Uuid) -> Identity {

@@ -1,6 +1,7 @@
 //! What changes, told to the log and to those who watch the operator API's events.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use master_core::Observation;
 use tokio::sync::broadcast;
@@ -13,31 +14,44 @@ pub(crate) type Watch = broadcast::Receiver<Arc<Observation>>;
 
 /// Those who watch.
 pub(crate) struct Watchers {
-    sender: broadcast::Sender<Arc<Observation>>,
+    /// Made for the first one: it has room for all that may wait.
+    sender: OnceLock<broadcast::Sender<Arc<Observation>>>,
     limit: usize,
+    given_up: AtomicU64,
 }
 
 impl Watchers {
     /// Nobody yet, and never more than `limit`.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { sender: broadcast::Sender::new(WAITING), limit }
+        Self { sender: OnceLock::new(), limit, given_up: AtomicU64::new(0) }
     }
 
     /// One more, who sees what happens from now on; `None` when there are too many.
     pub(crate) fn watch(&self) -> Option<Watch> {
-        (self.count() < self.limit).then(|| self.sender.subscribe())
+        let sender = || self.sender.get_or_init(|| broadcast::Sender::new(WAITING));
+        (self.count() < self.limit).then(|| sender().subscribe())
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.sender.receiver_count()
+        self.sender.get().map_or(0, broadcast::Sender::receiver_count)
+    }
+
+    /// One was disconnected because it read too slowly.
+    pub(crate) fn gave_up(&self) {
+        self.given_up.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were.
+    pub(crate) fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// Tells everybody.
     pub(crate) fn tell(&self, observation: Observation) {
-        if self.count() > 0 {
+        if let Some(sender) = self.sender.get().filter(|sender| sender.receiver_count() > 0) {
             // Fails only if the last one has gone away meanwhile.
-            let _ = self.sender.send(Arc::new(observation));
+            let _ = sender.send(Arc::new(observation));
         }
     }
 }

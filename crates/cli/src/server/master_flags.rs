@@ -246,25 +246,44 @@ fn filled(entries: &[String]) -> Vec<String> {
     entries.iter().filter(|entry| !entry.is_empty()).cloned().collect()
 }
 
-/// Takes as many open files as may be had: every agent holds two connections, and a shell usually grants 1024 at first.
-fn raise_open_files() {
+/// Open files that are no connections: the log, the registry, what the runtime has.
+const OTHER_FILES: u64 = 64;
+
+/// Takes as many open files as may be had, and returns how many connections may be accepted. Every agent needs two: its own
+/// and the master's to it. If all files went to those that come, nobody could be answered.
+fn raise_open_files() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!("cannot open more than {:?} files: {error}", limit.current);
-    }
+    let allowed = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::warn!("cannot open more than {:?} files: {error}", limit.current);
+            limit.current
+        }
+    };
+    acceptable(allowed)
 }
+
+/// How many connections may be accepted where so many files may be open; `None` is any number.
+fn acceptable(open_files: Option<u64>) -> usize {
+    let most = open_files.map_or(u64::MAX, |files| files.saturating_sub(OTHER_FILES).max(2) / 2);
+    // Nobody has more, and the semaphore that counts them has a limit of its own.
+    usize::try_from(most).unwrap_or(MOST_CONNECTIONS).min(MOST_CONNECTIONS)
+}
+
+/// More agents than this no master has.
+const MOST_CONNECTIONS: usize = 1 << 20;
 
 /// Serves until a signal ends it. One of several masters that has led and lost that begins anew, as a standby that knows
 /// nothing of what was: as if a supervisor had started its process again, which is what Mesos leaves to one.
 pub(crate) async fn run(flags: MasterFlags) -> Result<()> {
     flags.process.begin()?;
     let mut signals = EndSignals::listen()?;
-    raise_open_files();
+    let max_connections = raise_open_files();
     if flags.quorum.is_some() {
         tracing::info!("--quorum has no effect: the registry is not replicated by the masters");
     }
-    let mut options = flags.options();
+    let mut options = MasterOptions { max_connections, ..flags.options() };
     let mut announced = false;
     loop {
         let server = MasterServer::start(options.clone())

@@ -66,7 +66,7 @@ impl Receiver for AgentInbox {
             return true;
         }
         let from = message.from;
-        match decode(message.name, &message.body) {
+        match decode_message(message.name, &message.body) {
             Ok(Some(input)) => {
                 if let Some(why) = self.domains.refusal(&input) {
                     // It is told nothing, as in Mesos: its tasks go on, and it may come back with another domain.
@@ -97,22 +97,28 @@ impl Receiver for AgentInbox {
 
 /// Why a message was dropped.
 #[derive(Debug, thiserror::Error)]
-enum InboxError {
+pub enum MessageError {
+    /// It is no such message.
     #[error(transparent)]
     Decode(#[from] proto::DecodeError),
+    /// What it says makes no sense.
     #[error(transparent)]
     Convert(#[from] ConvertError),
+    /// Of a later version, most likely.
     #[error("the task's state is not known")]
     UnknownState,
 }
 
-/// What a message means to the core; `None` for one that it has no use for.
-fn decode(name: &str, body: &Bytes) -> Result<Option<FromAgent>, InboxError> {
+/// What a message means to the core; `None` for one that it has no use for. `name` is its full protobuf name.
+///
+/// # Errors
+/// Says why the message has to be dropped.
+pub fn decode_message(name: &str, body: &Bytes) -> Result<Option<FromAgent>, MessageError> {
     let Some(short) = name.strip_prefix("mesos.internal.") else { return Ok(None) };
     let message = match short {
         "StatusUpdateMessage" => {
             let message = proto::decode::<internal::StatusUpdateMessage>(body)?;
-            FromAgent::StatusUpdate(convert::status_update(message, body).ok_or(InboxError::UnknownState)?)
+            FromAgent::StatusUpdate(convert::status_update(message, body).ok_or(MessageError::UnknownState)?)
         }
         "PongSlaveMessage" => FromAgent::Pong,
         "RegisterSlaveMessage" => FromAgent::Register(Box::new(convert::register(proto::decode(body)?)?)),

@@ -5,7 +5,9 @@ mod old_drivers;
 mod outbox;
 
 pub(crate) use inbox::{AgentInbox, Domains};
+pub use inbox::{MessageError, decode_message};
 pub(crate) use outbox::ToAgentMessage;
+pub use outbox::encode_message;
 
 /// The master's own process id.
 pub(crate) const MASTER: &str = "master";

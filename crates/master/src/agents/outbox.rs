@@ -42,7 +42,7 @@ impl Outgoing for ToAgentMessage {
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
-        encode(&self.message, self.ping_timeout_secs, &mut Writer::new(out));
+        encode_message(&self.message, self.ping_timeout_secs, out);
     }
 }
 
@@ -67,6 +67,11 @@ pub(crate) fn name(message: &ToAgent) -> &'static str {
         ToAgent::Drain(_) => "mesos.internal.DrainSlaveMessage",
         ToAgent::Shutdown(_) => "mesos.internal.ShutdownMessage",
     }
+}
+
+/// Appends a message in protobuf. Agents are told to wait `ping_timeout_secs` for pings before they believe themselves cut off.
+pub fn encode_message(message: &ToAgent, ping_timeout_secs: f64, out: &mut Vec<u8>) {
+    encode(message, ping_timeout_secs, &mut Writer::new(out));
 }
 
 /// Writes a message; the numbers are its fields' in `mesos.internal`.

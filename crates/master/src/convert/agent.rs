@@ -24,7 +24,7 @@ const LARGEST: usize = 500 << 10;
 
 /// Why a message makes no sense although it is well formed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ConvertError {
+pub enum ConvertError {
     /// Resources that contradict themselves.
     #[error("invalid resources: {0}")]
     Resources(#[from] wire::ResourceError),

@@ -9,9 +9,8 @@ mod operation;
 mod status;
 mod task;
 
-pub(crate) use agent::{
-    ConvertError, agent_capabilities_to_proto, agent_info, agent_info_to_proto, register, reregister,
-};
+pub use agent::ConvertError;
+pub(crate) use agent::{agent_capabilities_to_proto, agent_info, agent_info_to_proto, register, reregister};
 pub(crate) use framework::framework_info;
 pub(crate) use maintenance::{
     machine_id, maintenance_status_to_proto, schedule_to_proto, unavailability_to_proto, window_key,

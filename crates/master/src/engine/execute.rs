@@ -1,5 +1,7 @@
 //! Carries out what the core wants done.
 
+use std::sync::atomic::Ordering;
+
 use master_core::{ConnectionId, Pid};
 use master_core::{FromRegistry, Input, RegistryWrite};
 use master_core::{Observation, Output, SchedulerEvent, ToAgent};
@@ -60,6 +62,7 @@ impl Engine {
             Ok(()) => {}
             Err(error) => {
                 if let StreamError::TooSlow(waiting) = error {
+                    self.figures.schedulers_given_up.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(
                         "disconnecting scheduler stream {}: it reads too slowly, {waiting} events wait for it",
                         connection.0

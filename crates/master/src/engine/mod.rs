@@ -11,6 +11,6 @@ mod streams;
 mod timers;
 mod work;
 
-pub(crate) use run::{Allocations, Engine, EngineOptions};
+pub(crate) use run::{Engine, EngineFigures, EngineOptions};
 pub(crate) use streams::{Backlog, EventSender, StreamEvent};
 pub(crate) use work::{CoreHandle, Gone, Work};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::Time;
@@ -37,19 +38,21 @@ pub(crate) struct EngineOptions {
     pub(crate) watchers: Arc<Watchers>,
     /// How long agents wait for pings before they believe themselves cut off.
     pub(crate) total_ping_timeout: Duration,
-    /// How long allocations take.
-    pub(crate) allocations: Arc<Allocations>,
+    /// What the thread measures and counts.
+    pub(crate) figures: Arc<EngineFigures>,
     /// Where the registry is written; `None` if it is only in memory.
     pub(crate) registry: Option<RegistryQueue>,
 }
 
-/// How long allocations take, and how long they are waited for.
+/// What the core's thread measures and counts for the metrics.
 #[derive(Debug, Default)]
-pub(crate) struct Allocations {
-    /// From the beginning to the end of one.
-    pub(crate) run: Timings,
-    /// From when the work was taken up that called for it to its beginning.
-    pub(crate) latency: Timings,
+pub(crate) struct EngineFigures {
+    /// How long allocations take.
+    pub(crate) allocation_run: Timings,
+    /// From when the work was taken up that called for one to its beginning.
+    pub(crate) allocation_latency: Timings,
+    /// Schedulers that were disconnected because they read too slowly.
+    pub(crate) schedulers_given_up: AtomicU64,
 }
 
 /// The core and everything around it that only its thread touches.
@@ -68,7 +71,7 @@ pub(crate) struct Engine {
     pub(super) registry: Option<RegistryQueue>,
     /// The core does nothing any more, for this reason.
     pub(super) resigned: Option<String>,
-    allocations: Arc<Allocations>,
+    pub(super) figures: Arc<EngineFigures>,
     peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     outputs: Vec<Output>,
     snapshots: Vec<oneshot::Sender<Snapshot>>,
@@ -116,7 +119,7 @@ impl Engine {
             total_ping_timeout_secs: options.total_ping_timeout.as_secs_f64(),
             registry: options.registry,
             resigned: None,
-            allocations: options.allocations,
+            figures: options.figures,
             peer_events: options.peer_events,
             outputs: Vec::new(),
             snapshots: Vec::new(),
@@ -136,6 +139,10 @@ impl Engine {
         self.core.start(now, &mut self.outputs);
         self.settle(now);
         loop {
+            if queue.is_empty() {
+                // Whoever is about to bring work does so now, and is spared to wake this thread; others lose nothing.
+                std::thread::yield_now();
+            }
             let deadline = self.timers.next().map(|at| self.clock.instant_of(at));
             tokio::select! {
                 biased;
@@ -213,9 +220,9 @@ impl Engine {
         let (before, started) = (self.core.metrics().allocation_runs, Instant::now());
         self.core.handle(now, input, &mut self.outputs);
         if self.core.metrics().allocation_runs != before {
-            self.allocations.run.add(started, started.elapsed());
-            self.allocations
-                .latency
+            self.figures.allocation_run.add(started, started.elapsed());
+            self.figures
+                .allocation_latency
                 .add(started, started.saturating_duration_since(self.clock.instant_of(now)));
         }
     }

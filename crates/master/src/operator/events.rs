@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
-use http_api::{ApiError, Encoding, EventStream};
+use http_api::{ApiError, Encoding, EventStream, HangUp};
 use master_core::{Framework, Observation};
 use proto::recordio;
 use proto::v1::master::Event;
@@ -25,11 +25,12 @@ use crate::watch::Watch;
 /// How many events wait in the connection, beside those that wait where all watchers share them.
 const WAITING: usize = 64;
 
-/// How long a connection may take nothing while that many events wait in it.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Opens a stream.
-pub(super) async fn subscribe(master: &Master, accept: Encoding) -> Result<Response, ApiError> {
+pub(super) async fn subscribe(
+    master: &Master,
+    accept: Encoding,
+    hang_up: HangUp,
+) -> Result<Response, ApiError> {
     let Some((snapshot, watch)) = master.core.watch().await.map_err(gone)? else {
         return Err(ApiError::unavailable("Too many operators are subscribed already"));
     };
@@ -44,7 +45,16 @@ pub(super) async fn subscribe(master: &Master, accept: Encoding) -> Result<Respo
         ..Default::default()
     };
     let (events, received) = mpsc::channel::<Event>(WAITING);
-    tokio::spawn(forward(subscribed, watch, interval, events));
+    let (watchers, patience) = (Arc::clone(&master.watchers), master.options.watcher_patience);
+    let times = Times { interval, patience };
+    tokio::spawn(async move {
+        if let Err(TooSlow(why)) = forward(subscribed, watch, times, events).await {
+            watchers.gave_up();
+            tracing::warn!("disconnecting a watching operator: it reads too slowly, {why}");
+            // Its end would not be seen: nobody asks for more of the stream while what was sent is not read.
+            hang_up.now();
+        }
+    });
     let encode = move |event: Event, out: &mut Vec<u8>| {
         let record = match accept {
             Encoding::Json => proto::json::to_vec(&event),
@@ -55,32 +65,43 @@ pub(super) async fn subscribe(master: &Master, accept: Encoding) -> Result<Respo
     Ok(EventStream::new(received, encode).into_response(accept, None))
 }
 
-/// Turns changes into events until the client is gone or too slow.
-async fn forward(subscribed: Event, mut watch: Watch, interval: Duration, events: mpsc::Sender<Event>) {
+/// How often a heartbeat comes, and how long a connection may take nothing while as many events wait in it as can.
+#[derive(Clone, Copy)]
+struct Times {
+    interval: Duration,
+    patience: Duration,
+}
+
+/// How a client shows that it reads too slowly.
+struct TooSlow(String);
+
+/// Turns changes into events until the client is gone, or too slow.
+async fn forward(
+    subscribed: Event,
+    mut watch: Watch,
+    Times { interval, patience }: Times,
+    events: mpsc::Sender<Event>,
+) -> Result<(), TooSlow> {
     if events.send(subscribed).await.is_err() {
-        return;
+        return Ok(());
     }
     let mut heartbeat = tokio::time::interval(interval);
     loop {
         let event = tokio::select! {
-            () = events.closed() => return,
+            () = events.closed() => return Ok(()),
             _ = heartbeat.tick() => Some(Event { r#type: Some(Type::Heartbeat.into()), ..Default::default() }),
             observed = watch.recv() => match observed {
                 Ok(observation) => event_of(&observation),
-                Err(RecvError::Lagged(missed)) => {
-                    tracing::warn!("disconnecting a watching operator: it reads too slowly and missed {missed} changes");
-                    return;
-                }
-                Err(RecvError::Closed) => return,
+                Err(RecvError::Lagged(missed)) => return Err(TooSlow(format!("{missed} changes passed it by"))),
+                Err(RecvError::Closed) => return Ok(()),
             },
         };
         let Some(event) = event else { continue };
-        match events.send_timeout(event, PATIENCE).await {
+        match events.send_timeout(event, patience).await {
             Ok(()) => {}
-            Err(SendTimeoutError::Closed(_)) => return,
+            Err(SendTimeoutError::Closed(_)) => return Ok(()),
             Err(SendTimeoutError::Timeout(_)) => {
-                tracing::warn!("disconnecting a watching operator: it has read nothing for {PATIENCE:?}");
-                return;
+                return Err(TooSlow(format!("it has read nothing for {patience:?}")));
             }
         }
     }
@@ -142,20 +163,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_nothing_is_given_up_and_who_reads_slowly_is_not() {
         let watchers = Watchers::new(2);
-        let interval = Duration::from_secs(15);
+        let times = Times { interval: Duration::from_secs(15), patience: Duration::from_secs(60) };
         let watching = || {
             let (events, received) = mpsc::channel(4);
             let watch = watchers.watch().unwrap();
-            (tokio::spawn(forward(Event::default(), watch, interval, events)), received)
+            (tokio::spawn(forward(Event::default(), watch, times, events)), received)
         };
         let ((deaf, _held), (slow, mut received)) = (watching(), watching());
         for _ in 0..20 {
-            tokio::time::sleep(PATIENCE - interval).await;
+            tokio::time::sleep(times.patience - times.interval).await;
             received.recv().await.unwrap();
         }
         assert!(deaf.is_finished() && !slow.is_finished());
         assert_eq!(watchers.count(), 1);
         drop(received);
-        slow.await.unwrap();
+        assert!(deaf.await.unwrap().is_err());
+        assert!(slow.await.unwrap().is_ok(), "it went away by itself");
     }
 }

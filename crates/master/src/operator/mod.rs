@@ -9,10 +9,10 @@ pub(crate) mod resources;
 pub(crate) mod weights;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use http_api::{ApiError, decode_call, read_body, request_encoding, response_encoding};
+use http_api::{ApiError, HangUp, decode_call, read_body, request_encoding, response_encoding};
 use proto::v1::master::Call;
 use proto::v1::master::call::Type;
 
@@ -21,6 +21,7 @@ use crate::server::Master;
 /// Takes one call and answers it.
 pub(crate) async fn call(
     State(master): State<Master>,
+    Extension(hang_up): Extension<HangUp>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -32,7 +33,7 @@ pub(crate) async fn call(
     let accept = response_encoding(&headers)?;
     let kind = call.r#type();
     match kind {
-        Type::Subscribe => events::subscribe(&master, accept).await,
+        Type::Subscribe => events::subscribe(&master, accept, hang_up).await,
         Type::SetLoggingLevel
         | Type::UpdateWeights
         | Type::UpdateQuota

@@ -21,4 +21,5 @@ pub use fetch::RegistryError;
 pub(crate) use fetch::fetch;
 pub(crate) use figures::RegistryFigures;
 pub(crate) use whole::whole;
-pub(crate) use writer::{RegistryQueue, Store, write_all};
+pub use writer::Store;
+pub(crate) use writer::{RegistryQueue, write_all};

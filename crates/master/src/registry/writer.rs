@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use master_core::{FromRegistry, Input, RegistryWrite};
+use master_core::{FromRegistry, Input, RegistryContent, RegistryWrite};
 use store::kv::{Expect, Fence, KeyValue, Limits, Transaction};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{RegistryFigures, keys, values};
+use super::{RegistryError, RegistryFigures, fetch, keys, values};
 use crate::engine::CoreHandle;
-
-/// Most writes that are handed to the store at once.
-const BATCH: usize = 4096;
 
 /// Pause before a write that failed is tried again; doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -22,13 +19,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) type RegistryQueue = mpsc::UnboundedSender<RegistryWrite>;
 
 /// Where the registry is.
-pub(crate) struct Store {
+#[derive(Debug)]
+pub struct Store {
     /// The store.
-    pub(crate) store: Arc<dyn KeyValue>,
+    pub store: Arc<dyn KeyValue>,
     /// Shows that this master leads, where several may.
-    pub(crate) fence: Option<Fence>,
+    pub fence: Option<Fence>,
     /// How long a write may take.
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// Writes what comes until the queue is closed, and tells the core; the first failure is the end.
@@ -39,7 +37,7 @@ pub(crate) async fn write_all(
     figures: Arc<RegistryFigures>,
 ) {
     let mut writes = Vec::new();
-    while queue.recv_many(&mut writes, BATCH).await > 0 {
+    while queue.recv_many(&mut writes, Store::BATCH).await > 0 {
         let started = Instant::now();
         let message = match store.write(&writes).await {
             Ok(done) => {
@@ -59,8 +57,22 @@ pub(crate) async fn write_all(
 }
 
 impl Store {
-    /// Makes writes durable and gives what was written, or says in one line why that is impossible.
-    async fn write(&self, writes: &[RegistryWrite]) -> Result<Vec<Transaction>, String> {
+    /// Most writes that a master hands over at once.
+    pub const BATCH: usize = 4096;
+
+    /// Reads all of it; what is out of reach is asked again until the time for a write is over.
+    ///
+    /// # Errors
+    /// Fails when the store does not answer, or has what makes no sense.
+    pub async fn read(&self) -> Result<RegistryContent, RegistryError> {
+        fetch(&*self.store, self.timeout, &RegistryFigures::default()).await
+    }
+
+    /// Makes writes durable and gives what was written.
+    ///
+    /// # Errors
+    /// Says in one line why that is impossible.
+    pub async fn write(&self, writes: &[RegistryWrite]) -> Result<Vec<Transaction>, String> {
         let limits = self.store.limits();
         let transactions: Vec<Transaction> =
             writes.iter().flat_map(|write| transactions(write, limits)).collect();

@@ -24,6 +24,10 @@ pub(crate) struct ServerFigures {
     pub(crate) uptime: Duration,
     /// Who watches the operator API's events.
     pub(crate) watchers: usize,
+    /// How many of those were disconnected because they read too slowly.
+    pub(crate) watchers_given_up: u64,
+    /// How many schedulers were.
+    pub(crate) schedulers_given_up: u64,
     /// Work that waits for the core.
     pub(crate) queued: usize,
     /// How long allocations took.
@@ -71,6 +75,9 @@ pub(crate) fn metrics(snapshot: &Snapshot, sharing: &Sharing, server: &ServerFig
         }
     }
     set("master/operator_event_stream_subscribers", number(server.watchers));
+    // These two are ours: Mesos keeps what a slow client does not read until its memory is full (MESOS-7748).
+    set("master/operator_event_streams_too_slow", server.watchers_given_up as f64);
+    set("master/scheduler_event_streams_too_slow", server.schedulers_given_up as f64);
     frameworks(snapshot, &mut metrics);
     agents(snapshot, &mut metrics);
     tasks(snapshot, &mut metrics);

@@ -1,68 +1,83 @@
-//! A crowd of agents that come back with their tasks after their master was lost: each has an address and connections of
-//! its own, answers pings, and does nothing else.
+//! A crowd of agents that come back with their tasks after their master was lost: they answer pings, ask again when they are
+//! not answered, and do nothing else.
+//!
+//! An agent of its own process has an address, and a connection in each direction, to itself. As many as that are more open
+//! files than some machines allow, so several agents may be in one process, as libprocess has it: `slave(1)`, `slave(2)` and
+//! so on at one address, over the same two connections.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use proto::internal::{ReregisterSlaveMessage, archive};
-use proto::v0;
-use proto::v1::{FrameworkInfo, Task, TaskState, TaskStatus, agent_info, task_status};
-use sdk::build::{Quantities, ranges};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use transport::{Accepted, Message, Peers, PeersOptions, Receiver};
 
 use crate::emulated::{MAX_BODY, Note};
+use crate::returning::Shape;
 
 /// How long nothing may happen before a run is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many agents, and what each of them has.
-#[derive(Clone, Copy)]
-pub(crate) struct Shape {
-    pub(crate) agents: u32,
-    /// Each agent has tasks of all of them.
-    pub(crate) frameworks: u32,
-    /// Running tasks of each framework on each agent.
-    pub(crate) tasks: u32,
-    /// Completed tasks of each framework on each agent.
-    pub(crate) completed: u32,
-}
+/// How long an agent waits for its answer before it asks again; twice as long each time. A real one asks after a second or
+/// two, and so often; here each question again is a fault that is reported.
+const FIRST_RETRY: Duration = Duration::from_secs(20);
+
+/// Most addresses: with two connections each, no process has more open files than it may have on a machine that allows 20,000.
+const MOST_ADDRESSES: u32 = 8_000;
+
+const REREGISTER: &str = "mesos.internal.ReregisterSlaveMessage";
 
 /// The agents, until this is dropped.
 pub(crate) struct Crowd {
     shape: Shape,
+    addresses: u32,
     counters: Arc<Counters>,
+    retrying: tokio::task::JoinHandle<()>,
 }
 
 #[derive(Default)]
 struct Counters {
     reregistered: AtomicU64,
+    asked_again: AtomicU64,
     progress: Notify,
+}
+
+/// One process with agents in it.
+struct Process {
+    master: SocketAddr,
+    peers: Mutex<Peers<Note>>,
+    agents: Vec<Agent>,
+    counters: Arc<Counters>,
 }
 
 /// One agent of the crowd.
 struct Agent {
-    master: SocketAddr,
-    peers: std::sync::Mutex<Peers<Note>>,
-    counters: Arc<Counters>,
+    /// Its process id.
+    id: Arc<str>,
+    /// What it says to come back.
+    message: Vec<u8>,
+    is_back: AtomicBool,
 }
 
-impl Receiver for Agent {
+impl Receiver for Process {
     async fn receive(&self, message: Message<'_>) -> bool {
+        let Some(agent) = number_of(message.to).and_then(|number| self.agents.get(number)) else {
+            return false;
+        };
         match message.name.rsplit('.').next().unwrap_or_default() {
             "PingSlaveMessage" => {
-                let pong = proto::internal::PongSlaveMessage::default();
-                self.send(message.from.id(), "mesos.internal.PongSlaveMessage", &pong);
+                self.send(agent, message.from.id(), "mesos.internal.PongSlaveMessage", Vec::new());
             }
             "SlaveReregisteredMessage" => {
-                self.counters.reregistered.fetch_add(1, Ordering::Relaxed);
-                self.counters.progress.notify_waiters();
+                if !agent.is_back.swap(true, Ordering::Relaxed) {
+                    self.counters.reregistered.fetch_add(1, Ordering::Relaxed);
+                    self.counters.progress.notify_waiters();
+                }
             }
             _ => {}
         }
@@ -70,49 +85,59 @@ impl Receiver for Agent {
     }
 }
 
-impl Agent {
-    fn send(&self, to: &str, name: &'static str, message: &impl proto::Message) {
-        let note = Note { to: to.into(), name, body: message.encode_to_vec() };
-        let mut peers = self.peers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+/// Which agent of its process has this id, from zero.
+fn number_of(id: &str) -> Option<usize> {
+    let number: usize = id.strip_prefix("slave(")?.strip_suffix(')')?.parse().ok()?;
+    number.checked_sub(1)
+}
+
+impl Process {
+    fn send(&self, agent: &Agent, to: &str, name: &'static str, body: Vec<u8>) {
+        let note = Note { from: Arc::clone(&agent.id), to: to.into(), name, body };
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         // A queue that is full is a master that does not read: the run does not end, and says so.
         let _ = peers.send(self.master, note);
+    }
+
+    /// All agents that are not back say that they are here; how many did.
+    fn reregister(&self) -> u64 {
+        let away = self.agents.iter().filter(|agent| !agent.is_back.load(Ordering::Relaxed));
+        away.map(|agent| self.send(agent, "master", REREGISTER, agent.message.clone())).count() as u64
     }
 }
 
 impl Crowd {
     /// Lets all agents come at once. Their messages are made before, so that the clock does not count that.
     pub(crate) async fn start(shape: Shape, master: SocketAddr) -> Result<(Self, Instant)> {
-        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
+        let listener = listen()?;
         let port = listener.local_addr()?.port();
         let counters = Arc::new(Counters::default());
-        let mut agents = std::collections::HashMap::new();
-        let mut messages = Vec::new();
-        for number in 0..shape.agents {
-            let own = SocketAddr::from((address(number), port));
-            let (events, _) = mpsc::unbounded_channel();
-            let peers = Peers::new(own, PeersOptions::default(), Handle::current(), events);
-            let agent = Arc::new(Agent { master, peers: peers.into(), counters: Arc::clone(&counters) });
-            messages.push((Arc::clone(&agent), shape.reregistration(number, port)));
-            agents.insert(own.ip(), agent);
-        }
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let Ok(own) = stream.local_addr() else { continue };
-                let Some(agent) = agents.get(&own.ip()).cloned() else { continue };
-                tokio::spawn(async move {
-                    let _ = stream.set_nodelay(true);
-                    if let Ok(Accepted::Messages(connection)) = transport::accept(stream).await {
-                        // The end of the connection is the end of the master, and with it of the run.
-                        let _ = connection.serve(MAX_BODY, &*agent).await;
-                    }
-                });
-            }
-        });
+        let addresses = shape.agents.min(MOST_ADDRESSES);
+        let processes: Vec<Arc<Process>> =
+            (0..addresses).map(|each| process(shape, each, addresses, port, master, &counters)).collect();
+        let by_address: HashMap<IpAddr, Arc<Process>> =
+            (0..addresses).map(|each| address(each).into()).zip(processes.iter().cloned()).collect();
+        tokio::spawn(accept(listener, by_address));
         let began = Instant::now();
-        for (agent, message) in messages {
-            agent.send("master", "mesos.internal.ReregisterSlaveMessage", &message);
+        for process in &processes {
+            process.reregister();
         }
-        Ok((Self { shape, counters }, began))
+        let retrying = tokio::spawn(ask_again(processes, Arc::clone(&counters)));
+        Ok((Self { shape, addresses, counters, retrying }, began))
+    }
+
+    /// How the agents are reached, in words.
+    pub(crate) fn connections(&self) -> String {
+        let Self { addresses, shape, .. } = self;
+        match shape.agents.div_ceil((*addresses).max(1)) {
+            1 => format!("{addresses} addresses, one agent and two connections each"),
+            each => format!("{addresses} addresses, up to {each} agents and two connections each"),
+        }
+    }
+
+    /// How often agents had to ask again.
+    pub(crate) fn asked_again(&self) -> u64 {
+        self.counters.asked_again.load(Ordering::Relaxed)
     }
 
     /// Waits until the master has taken all of them back.
@@ -130,107 +155,78 @@ impl Crowd {
     }
 }
 
-impl Shape {
-    /// An agent's message. Its frameworks and tasks have ids of some length, as real ones have.
-    fn reregistration(self, number: u32, port: u16) -> ReregisterSlaveMessage {
-        use agent_info::capability::Type;
-        let agent_id = format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-S{number}");
-        let per_agent = f64::from(self.frameworks * self.tasks);
-        let mut resources =
-            Quantities { cpus: per_agent + 1.0, mem: 64.0 * per_agent + 64.0, disk: 1024.0, gpus: 0.0 }
-                .to_resources();
-        resources.push(ranges("ports", &[(31000, 32000)]));
-        let kinds = [Type::MultiRole, Type::HierarchicalRole, Type::ReservationRefinement];
-        let frameworks: Vec<FrameworkInfo> = (0..self.frameworks).map(framework).collect();
-        let tasks = |count: u32, state: TaskState| {
-            frameworks.iter().flat_map(move |framework| {
-                let agent_id = format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-S{number}");
-                (0..count).map(move |index| task(framework, &agent_id, index, state))
-            })
-        };
-        let completed = tasks(self.completed, TaskState::TaskFinished);
-        let mut archived: Vec<archive::Framework> = frameworks
-            .iter()
-            .map(|info| archive::Framework { framework_info: info.clone(), ..Default::default() })
-            .collect();
-        for task in completed {
-            let of = archived
-                .iter_mut()
-                .find(|archive| archive.framework_info.id.as_ref() == Some(&task.framework_id));
-            if let Some(archive) = of {
-                archive.tasks.push(task);
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.retrying.abort();
+    }
+}
+
+/// The process at an address, with its agents.
+fn process(
+    shape: Shape,
+    number: u32,
+    of: u32,
+    port: u16,
+    master: SocketAddr,
+    counters: &Arc<Counters>,
+) -> Arc<Process> {
+    let own = SocketAddr::from((address(number), port));
+    let (events, _) = mpsc::unbounded_channel();
+    let peers = Peers::new(own, PeersOptions::default(), Handle::current(), events);
+    let numbers = (number..shape.agents).step_by(of as usize);
+    let agents = numbers.enumerate().map(|(index, number)| Agent {
+        id: format!("slave({})", index + 1).into(),
+        message: proto::encode(&shape.reregistration(number, port)),
+        is_back: AtomicBool::new(false),
+    });
+    let (agents, counters) = (agents.collect(), Arc::clone(counters));
+    Arc::new(Process { master, peers: peers.into(), agents, counters })
+}
+
+/// One listener for all addresses, with room for the master that connects to all of them at once.
+fn listen() -> Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::UNSPECIFIED, 0).into())?;
+    Ok(socket.listen(u32::from(u16::MAX))?)
+}
+
+async fn accept(listener: TcpListener, processes: HashMap<IpAddr, Arc<Process>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let Ok(own) = stream.local_addr() else { continue };
+        let Some(process) = processes.get(&own.ip()).cloned() else { continue };
+        tokio::spawn(async move {
+            let _ = stream.set_nodelay(true);
+            if let Ok(Accepted::Messages(connection)) = transport::accept(stream).await {
+                // The end of the connection is the end of the master, and with it of the run.
+                let _ = connection.serve(MAX_BODY, &*process).await;
             }
-        }
-        ReregisterSlaveMessage {
-            slave: v0::SlaveInfo {
-                id: Some(agent_id.as_str().into()),
-                hostname: format!("agent-{number}.example.com"),
-                port: Some(port.into()),
-                resources,
-                ..Default::default()
-            },
-            tasks: tasks(self.tasks, TaskState::TaskRunning).collect(),
-            completed_frameworks: if self.completed > 0 { archived } else { Vec::new() },
-            frameworks,
-            version: Some("1.12.0".into()),
-            agent_capabilities: kinds
-                .into_iter()
-                .map(|kind| agent_info::Capability { r#type: Some(kind.into()) })
-                .collect(),
-            ..Default::default()
+        });
+    }
+}
+
+async fn ask_again(processes: Vec<Arc<Process>>, counters: Arc<Counters>) {
+    let mut pause = FIRST_RETRY;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+        for process in &processes {
+            counters.asked_again.fetch_add(process.reregister(), Ordering::Relaxed);
         }
     }
 }
 
-/// The id of a framework of the crowd.
-pub(crate) fn framework_id(number: u32) -> String {
-    format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-{number:04}")
-}
-
-fn framework(number: u32) -> FrameworkInfo {
-    FrameworkInfo {
-        user: "root".into(),
-        name: format!("framework-{number}"),
-        id: Some(framework_id(number).as_str().into()),
-        failover_timeout: Some(86_400.0),
-        checkpoint: Some(true),
-        ..Default::default()
-    }
-}
-
-fn task(framework: &FrameworkInfo, agent_id: &str, index: u32, state: TaskState) -> Task {
-    let id = format!("{agent_id}.{}.{}-{index}", framework.name, state.as_str_name());
-    let mut resources = Quantities { cpus: 1.0, mem: 64.0, disk: 0.0, gpus: 0.0 }.to_resources();
-    for resource in &mut resources {
-        resource.allocation_info = Some(proto::v1::resource::AllocationInfo { role: Some("*".into()) });
-    }
-    let status = |state: TaskState| TaskStatus {
-        task_id: id.as_str().into(),
-        state: state.into(),
-        source: Some(task_status::Source::Executor.into()),
-        agent_id: Some(agent_id.into()),
-        timestamp: Some(1_700_000_000.25),
-        uuid: Some(vec![7, 7, 7, 7, 7, 7, 0x47, 7, 0x87, 7, 7, 7, 7, 7, 7, 7].into()),
-        ..Default::default()
-    };
-    let mut statuses = vec![status(TaskState::TaskRunning)];
-    if state != TaskState::TaskRunning {
-        statuses.push(status(state));
-    }
-    Task {
-        name: format!("task-{index}"),
-        task_id: id.as_str().into(),
-        framework_id: framework.id.clone().unwrap_or_default(),
-        agent_id: agent_id.into(),
-        state: state.into(),
-        resources,
-        status_update_state: Some(state.into()),
-        statuses,
-        ..Default::default()
-    }
-}
-
-/// An address of this machine for each agent: all of 127.0.0.0/8 is.
+/// An address of this machine for each process: all of 127.0.0.0/8 is.
 fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_of_a_process_are_told_apart() {
+        assert_eq!([number_of("slave(1)"), number_of("slave(12)")], [Some(0), Some(11)]);
+        assert_eq!([number_of("slave(0)"), number_of("slave"), number_of("master")], [None, None, None]);
+    }
 }

@@ -130,6 +130,8 @@ struct Task {
 
 /// A message on its way to the master.
 pub(crate) struct Note {
+    /// The process id of the agent that sends it.
+    pub(crate) from: Arc<str>,
     pub(crate) to: Box<str>,
     pub(crate) name: &'static str,
     pub(crate) body: Vec<u8>,
@@ -137,7 +139,7 @@ pub(crate) struct Note {
 
 impl Outgoing for Note {
     fn sender(&self) -> &str {
-        AGENT
+        &self.from
     }
 
     fn receiver(&self) -> &str {
@@ -178,7 +180,7 @@ impl Agent {
 
     fn send(&self, state: &mut State, to: &str, name: &'static str, message: &impl proto::Message) {
         self.counters.sent.fetch_add(1, Ordering::Relaxed);
-        let note = Note { to: to.into(), name, body: message.encode_to_vec() };
+        let note = Note { from: AGENT.into(), to: to.into(), name, body: message.encode_to_vec() };
         // A queue that is full is a master that does not read: the run does not end, and says so.
         let _ = state.peers.send(self.shape.master, note);
     }

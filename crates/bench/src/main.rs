@@ -9,8 +9,14 @@ mod crowd;
 mod emulated;
 mod failover;
 mod latency;
+mod registrar;
 mod report;
+mod reregister;
+mod returning;
+#[path = "../../store/tests/services/mod.rs"]
+mod services;
 mod state;
+mod stopwatch;
 mod throughput;
 mod whole_agent;
 
@@ -37,9 +43,17 @@ enum Benchmark {
     Containers(containers::Options),
     /// How long a master takes to show everything, and whether that holds schedulers up.
     State(state::Options),
+    /// How long a new master takes to have all agents back with their tasks, in process and over sockets.
+    Reregister(reregister::Options),
+    /// The registry on each of its stores: agents admitted, marked, recovered, removed.
+    Registrar(registrar::Options),
     /// From `kill -9` of the leading master to the first offer of the next, on a coordination service that runs already.
     Failover(failover::Options),
 }
+
+/// As in `meseta`, for what runs in this process.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
     let options = Options::parse();
@@ -54,6 +68,8 @@ fn main() -> Result<()> {
             }
             Benchmark::Containers(options) => containers::run(&options).await,
             Benchmark::State(options) => state::run(&options).await,
+            Benchmark::Reregister(options) => reregister::run(&options).await,
+            Benchmark::Registrar(options) => registrar::run(&options).await,
             Benchmark::Failover(options) => failover::run(&options).await,
         }
     })

@@ -10,6 +10,12 @@ pub(crate) fn figure(name: &str, value: impl std::fmt::Display) {
     println!("{name:<34}{value}");
 }
 
+/// How busy the machine is: its load averages.
+pub(crate) fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
 /// How many cores this program may use.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)

@@ -14,8 +14,9 @@ use sdk::{Encoding, Masters};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::crowd::{Crowd, Shape};
+use crate::crowd::Crowd;
 use crate::report::{self, cores, figure, times};
+use crate::returning::Shape;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -68,6 +69,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let (crowd, began) = Crowd::start(shape, address).await?;
     crowd.wait().await?;
     figure("all agents were taken back after", report::millis(began.elapsed()));
+    figure("  over", crowd.connections());
+    figure("load", report::load());
     for (name, request) in questions(address) {
         let mut all = Vec::new();
         let mut length = 0;
@@ -125,6 +128,38 @@ async fn ask(address: SocketAddr, request: &[u8]) -> Result<(Duration, usize)> {
     Ok((began.elapsed(), length))
 }
 
+/// Clients that poll `/state`, until it is time; how often they were answered. They have threads of their own that give way to
+/// the scheduler's, as if they were on other machines: what is measured is how long the master takes.
+fn poll(clients: usize, address: SocketAddr, until: Instant) -> Result<std::thread::JoinHandle<u32>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .on_thread_start(|| {
+            // Without it the scheduler waits for its own machine.
+            let _ = rustix::process::nice(19);
+        })
+        .enable_all()
+        .build()?;
+    Ok(std::thread::spawn(move || {
+        let polling = async move {
+            let request: std::sync::Arc<[u8]> = get_state(address).into();
+            let client = |request: std::sync::Arc<[u8]>| async move {
+                let mut polls = 0;
+                while Instant::now() < until && ask(address, &request).await.is_ok() {
+                    polls += 1;
+                }
+                polls
+            };
+            let clients: Vec<_> = (0..clients).map(|_| tokio::spawn(client(request.clone()))).collect();
+            let mut polls = 0;
+            for client in clients {
+                // One that failed has polled nothing.
+                polls += client.await.unwrap_or(0);
+            }
+            polls
+        };
+        runtime.block_on(polling)
+    }))
+}
+
 /// A scheduler asks how a task of its own stands, again and again, while others poll everything, or do not.
 async fn responsiveness(options: &Options, address: SocketAddr, polled: bool) -> Result<()> {
     let mut scheduler = Scheduler::builder(Framework::new("responsiveness").build())
@@ -134,18 +169,7 @@ async fn responsiveness(options: &Options, address: SocketAddr, polled: bool) ->
         .start()?;
     let calls = scheduler.calls();
     let until = Instant::now() + Duration::from_secs(options.seconds);
-    let pollers: Vec<_> = (0..if polled { options.clients } else { 0 })
-        .map(|_| {
-            tokio::spawn(async move {
-                let request = get_state(address);
-                let mut polls = 0_u32;
-                while Instant::now() < until && ask(address, &request).await.is_ok() {
-                    polls += 1;
-                }
-                polls
-            })
-        })
-        .collect();
+    let pollers = polled.then(|| poll(options.clients, address, until)).transpose()?;
     let mut all = Vec::new();
     let mut asked = None;
     while Instant::now() < until {
@@ -160,11 +184,8 @@ async fn responsiveness(options: &Options, address: SocketAddr, polled: bool) ->
         asked = Some(Instant::now());
         calls.reconcile(vec![("nobody's".into(), None)]).await?;
     }
-    let mut polls = 0;
-    for poller in pollers {
-        polls += poller.await?;
-    }
-    let name = if polled {
+    let name = if let Some(pollers) = pollers {
+        let polls = tokio::task::block_in_place(|| pollers.join()).unwrap_or(0);
         figure("answers to the polling clients", format!("{polls} in {} s", options.seconds));
         format!("RECONCILE beside {} clients", options.clients)
     } else {

@@ -6,8 +6,8 @@ use super::Size;
 use super::cluster::{Cluster, framework_id, unused};
 use super::parts::{AGENT, parse};
 use super::reference::timed;
-use super::stopwatch::Stopwatch;
 use crate::report::times;
+use crate::stopwatch::Stopwatch;
 
 pub(super) fn run(size: Size) {
     let mut cluster = Cluster::new();

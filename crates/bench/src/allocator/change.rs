@@ -14,8 +14,8 @@ use super::Size;
 use super::cluster::{Cluster, FOREVER, agent_id, alike, framework_id, spec};
 use super::parts::{AGENT, parse, revocable, used};
 use super::quota::quota;
-use super::stopwatch::Stopwatch;
 use crate::report::{figure, times};
+use crate::stopwatch::Stopwatch;
 
 /// One framework in so many wants offers.
 const WANTING: usize = 20;

@@ -6,7 +6,7 @@ use ::allocator::{AgentSpec, Allocator, Capabilities, FrameworkSpec, Offerable, 
 use base::{AgentId, FrameworkId, Rng, Time};
 use resources::{Resources, Role};
 
-use super::stopwatch::Stopwatch;
+use crate::stopwatch::Stopwatch;
 
 /// A framework, by its place among those of its cluster.
 pub(super) fn framework_id(i: usize) -> FrameworkId {

@@ -10,8 +10,8 @@ use super::Size;
 use super::cluster::{Cluster, FOREVER, Joining, agent_id, alike, framework_id, spec};
 use super::parts::{AGENT, fragmented_ports, labelled, parse, used};
 use super::reference::{Figure, compared, timed};
-use super::stopwatch::Stopwatch;
 use crate::report::{figure, memory, times};
+use crate::stopwatch::Stopwatch;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {

@@ -10,7 +10,7 @@ use super::cluster::{Cluster, unused};
 use super::parts::parse;
 use super::quota::quota;
 use super::reference::timed;
-use super::stopwatch::Stopwatch;
+use crate::stopwatch::Stopwatch;
 
 pub(super) fn run(size: Size) {
     let mut cluster = Cluster::new();

@@ -17,7 +17,6 @@ mod parts;
 mod profiles;
 mod quota;
 mod reference;
-mod stopwatch;
 mod suppress;
 mod volumes;
 

@@ -9,8 +9,8 @@ use resources::{Label, Labels, Ranges, Reservation, Resource, Resources, Role, V
 
 use super::cluster::{Cluster, agent_id, framework_id, spec};
 use super::parts::parse;
-use super::stopwatch::Stopwatch;
 use crate::report::{figure, times};
+use crate::stopwatch::Stopwatch;
 
 const REPETITIONS: usize = 20;
 

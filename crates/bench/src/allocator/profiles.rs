@@ -15,8 +15,8 @@ use std::collections::HashMap;
 use super::cluster::{Cluster, unused};
 use super::parts::parse;
 use super::reference::timed;
-use super::stopwatch::Stopwatch;
 use crate::report::{figure, times};
+use crate::stopwatch::Stopwatch;
 
 /// Frameworks that behave alike.
 struct Profile {

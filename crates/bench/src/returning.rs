@@ -1,0 +1,124 @@
+//! What an agent says that comes back with its tasks after its master was lost.
+
+use proto::internal::{ReregisterSlaveMessage, archive};
+use proto::v0;
+use proto::v1::{FrameworkInfo, Task, TaskState, TaskStatus, agent_info, task_status};
+use sdk::build::{Quantities, ranges};
+
+/// How many agents, and what each of them has.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) agents: u32,
+    /// Each agent has tasks of all of them.
+    pub(crate) frameworks: u32,
+    /// Running tasks of each framework on each agent.
+    pub(crate) tasks: u32,
+    /// Completed tasks of each framework on each agent.
+    pub(crate) completed: u32,
+}
+
+impl Shape {
+    /// How many tasks run on all agents together, and how many have ended.
+    pub(crate) fn tasks(self) -> (u64, u64) {
+        let each = u64::from(self.agents) * u64::from(self.frameworks);
+        (each * u64::from(self.tasks), each * u64::from(self.completed))
+    }
+
+    /// An agent's message. Its frameworks and tasks have ids of some length, as real ones have.
+    pub(crate) fn reregistration(self, number: u32, port: u16) -> ReregisterSlaveMessage {
+        use agent_info::capability::Type;
+        let agent_id = format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-S{number}");
+        let per_agent = f64::from(self.frameworks * self.tasks);
+        let mut resources =
+            Quantities { cpus: per_agent + 1.0, mem: 64.0 * per_agent + 64.0, disk: 1024.0, gpus: 0.0 }
+                .to_resources();
+        resources.push(ranges("ports", &[(31000, 32000)]));
+        let kinds = [Type::MultiRole, Type::HierarchicalRole, Type::ReservationRefinement];
+        let frameworks: Vec<FrameworkInfo> = (0..self.frameworks).map(framework).collect();
+        let tasks = |count: u32, state: TaskState| {
+            frameworks.iter().flat_map(move |framework| {
+                let agent_id = format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-S{number}");
+                (0..count).map(move |index| task(framework, &agent_id, index, state))
+            })
+        };
+        let completed = tasks(self.completed, TaskState::TaskFinished);
+        let mut archived: Vec<archive::Framework> = frameworks
+            .iter()
+            .map(|info| archive::Framework { framework_info: info.clone(), ..Default::default() })
+            .collect();
+        for task in completed {
+            let of = archived
+                .iter_mut()
+                .find(|archive| archive.framework_info.id.as_ref() == Some(&task.framework_id));
+            if let Some(archive) = of {
+                archive.tasks.push(task);
+            }
+        }
+        ReregisterSlaveMessage {
+            slave: v0::SlaveInfo {
+                id: Some(agent_id.as_str().into()),
+                hostname: format!("agent-{number}.example.com"),
+                port: Some(port.into()),
+                resources,
+                ..Default::default()
+            },
+            tasks: tasks(self.tasks, TaskState::TaskRunning).collect(),
+            completed_frameworks: if self.completed > 0 { archived } else { Vec::new() },
+            frameworks,
+            version: Some("1.12.0".into()),
+            agent_capabilities: kinds
+                .into_iter()
+                .map(|kind| agent_info::Capability { r#type: Some(kind.into()) })
+                .collect(),
+            ..Default::default()
+        }
+    }
+}
+
+/// The id of a framework of the crowd.
+pub(crate) fn framework_id(number: u32) -> String {
+    format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-{number:04}")
+}
+
+fn framework(number: u32) -> FrameworkInfo {
+    FrameworkInfo {
+        user: "root".into(),
+        name: format!("framework-{number}"),
+        id: Some(framework_id(number).as_str().into()),
+        failover_timeout: Some(86_400.0),
+        checkpoint: Some(true),
+        ..Default::default()
+    }
+}
+
+fn task(framework: &FrameworkInfo, agent_id: &str, index: u32, state: TaskState) -> Task {
+    let id = format!("{agent_id}.{}.{}-{index}", framework.name, state.as_str_name());
+    let mut resources = Quantities { cpus: 1.0, mem: 64.0, disk: 0.0, gpus: 0.0 }.to_resources();
+    for resource in &mut resources {
+        resource.allocation_info = Some(proto::v1::resource::AllocationInfo { role: Some("*".into()) });
+    }
+    let status = |state: TaskState| TaskStatus {
+        task_id: id.as_str().into(),
+        state: state.into(),
+        source: Some(task_status::Source::Executor.into()),
+        agent_id: Some(agent_id.into()),
+        timestamp: Some(1_700_000_000.25),
+        uuid: Some(vec![7, 7, 7, 7, 7, 7, 0x47, 7, 0x87, 7, 7, 7, 7, 7, 7, 7].into()),
+        ..Default::default()
+    };
+    let mut statuses = vec![status(TaskState::TaskRunning)];
+    if state != TaskState::TaskRunning {
+        statuses.push(status(state));
+    }
+    Task {
+        name: format!("task-{index}"),
+        task_id: id.as_str().into(),
+        framework_id: framework.id.clone().unwrap_or_default(),
+        agent_id: agent_id.into(),
+        state: state.into(),
+        resources,
+        status_update_state: Some(state.into()),
+        statuses,
+        ..Default::default()
+    }
+}

@@ -140,7 +140,7 @@ async fn measure(place: &Place, agents: u32) -> Result<()> {
 
     let half = agents.len() / 2;
     let forgotten = agents.iter().take(half).map(removed).collect();
-    write(&next, "half of them forgotten in one write", vec![forgotten]).await?;
+    write(&next, "half forgotten in one write", vec![forgotten]).await?;
     let rest: Vec<_> = agents.split_off(half);
     write(&next, "the others removed", one_by_one(&rest, removed)).await?;
     let left = next.read().await?.agents.len();

@@ -139,10 +139,6 @@ impl Engine {
         self.core.start(now, &mut self.outputs);
         self.settle(now);
         loop {
-            if queue.is_empty() {
-                // Whoever is about to bring work does so now, and is spared to wake this thread; others lose nothing.
-                std::thread::yield_now();
-            }
             let deadline = self.timers.next().map(|at| self.clock.instant_of(at));
             tokio::select! {
                 biased;

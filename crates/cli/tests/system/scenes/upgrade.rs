@@ -29,7 +29,7 @@ pub(crate) fn replace_all(kind: Kind) {
 
 /// Every other one has no time to prepare itself.
 fn replace(process: &mut Process, number: usize) {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         process.end();
     } else {
         process.kill();

@@ -155,3 +155,32 @@ async fn the_registry_is_shown_as_one_message() {
     assert_eq!(get(master.address(), "/master/registrar(1)/registry").await.status, 404);
     master.shutdown().await;
 }
+
+/// What a Mesos master answered when this window was in its schedule.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schedule_and_its_status_are_shown_as_recorded() {
+    let window = json!({
+        "machine_ids": [{ "hostname": "other", "ip": "10.0.0.9" }],
+        "unavailability": {
+            "duration": { "nanoseconds": 3_600_000_000_000_i64 },
+            "start": { "nanoseconds": 1_795_400_000_000_000_000_i64 },
+        },
+    });
+    let (windows, draining) = (json!({ "windows": [window] }), json!({ "id": window["machine_ids"][0] }));
+    let master = support::master().await;
+    let body = windows.to_string();
+    let set = request(master.address(), "POST", "/maintenance/schedule", &[], body.as_bytes()).await;
+    assert_eq!(set.status, 200);
+    let status = json!({ "draining_machines": [draining] });
+    assert_eq!(get(master.address(), "/master/maintenance/schedule").await.json(), windows);
+    assert_eq!(get(master.address(), "/maintenance/status").await.json(), status);
+    let v1 = call(&master, "GET_MAINTENANCE_STATUS", Value::Null).await.json();
+    assert_eq!(
+        v1,
+        json!({ "type": "GET_MAINTENANCE_STATUS", "get_maintenance_status": { "status": status } })
+    );
+    let v1 = call(&master, "GET_MAINTENANCE_SCHEDULE", Value::Null).await.json();
+    let shown = json!({ "schedule": windows });
+    assert_eq!(v1, json!({ "type": "GET_MAINTENANCE_SCHEDULE", "get_maintenance_schedule": shown }));
+    master.shutdown().await;
+}

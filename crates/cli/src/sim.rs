@@ -37,10 +37,10 @@ pub(crate) struct Options {
     #[arg(long, group = "which")]
     random: bool,
     /// Print everything that happens
-    #[arg(long, requires = "seed")]
+    #[arg(long, conflicts_with_all = ["seeds", "random"])]
     trace: bool,
     /// How long to run fresh seeds
-    #[arg(long, value_name = "N", default_value_t = 5, requires = "random")]
+    #[arg(long, value_name = "N", default_value_t = 5, conflicts_with_all = ["seeds", "seed"])]
     minutes: u64,
     /// Go on after a failure
     #[arg(long)]

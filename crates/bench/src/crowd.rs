@@ -102,7 +102,7 @@ impl Process {
     /// All agents that are not back say that they are here; how many did.
     fn reregister(&self) -> u64 {
         let away = self.agents.iter().filter(|agent| !agent.is_back.load(Ordering::Relaxed));
-        away.map(|agent| self.send(agent, "master", REREGISTER, agent.message.clone())).count() as u64
+        away.inspect(|agent| self.send(agent, "master", REREGISTER, agent.message.clone())).count() as u64
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     }
     let _agent = cluster::agent(&url, directory.path(), 0, &[&timeout_flag])?;
     figure("workload", format!("{} failovers of three masters, one agent, one scheduler", options.runs));
-    figure("service", &options.service.split('@').next_back().unwrap_or_default());
+    figure("service", options.service.split('@').next_back().unwrap_or_default());
     figure("session timeout", format!("{} s", options.session_timeout));
     figure("cores; load before", format!("{}; {}", cores(), report::load()));
 

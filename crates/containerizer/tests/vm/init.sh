@@ -14,6 +14,8 @@ import fcntl, socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x49))'
 # There is no disk here that could be read or written; and where all is emulated, the kernel's own work takes most of the time.
-MESETA_TEST_IN_VM=1 /test --skip version_2:: --skip what_is_read_and_written --skip time_of_the_task --test-threads=4
+# What containers see, write and start with has nothing to do with control groups.
+MESETA_TEST_IN_VM=1 /test --skip version_2:: --skip what_is_read_and_written --skip time_of_the_task \
+    --skip isolation:: --skip logs:: --skip life:: --test-threads=4
 echo "the tests ended with $?"
 # With its first program the machine ends.

@@ -26,4 +26,7 @@ pub use uuid::Uuid;
 
 // Used by `never!` in other crates, so that they need not name the logging library themselves.
 #[doc(hidden)]
+pub use never::__note_broken_assumption;
+pub use never::{Broken, broken_assumptions};
+#[doc(hidden)]
 pub use tracing as __tracing;

@@ -64,6 +64,8 @@ struct World {
     checkers: Vec<Box<dyn Checker>>,
     faults: Vec<Striking>,
     steps: u64,
+    /// What `never!` had found before.
+    broken: base::Broken,
 }
 
 /// Runs a seed.
@@ -124,7 +126,7 @@ impl World {
                 faults.push(Striking { fault, every, rng });
             }
         }
-        Self { cluster, checkers: checkers::all(), faults, steps: 0 }
+        Self { cluster, checkers: checkers::all(), faults, steps: 0, broken: base::broken_assumptions() }
     }
 
     /// Everybody starts, and things go wrong for a while.
@@ -196,6 +198,12 @@ impl World {
     }
 
     fn verify(&mut self, touched: Option<Node>) -> Result<(), Failure> {
+        // What a debug build stops on, others survive.
+        let found = base::broken_assumptions();
+        if found != self.broken {
+            let why = format!("an assumption is broken at {}:{}", found.file, found.line);
+            return Err(Failure { promise: SOUND.to_owned(), why });
+        }
         let happened = std::mem::take(&mut self.cluster.fabric.happened);
         for checker in &mut self.checkers {
             let promise = checker.promise();

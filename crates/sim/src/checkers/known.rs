@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{AgentId, FrameworkId, TaskId};
+use master_core::AgentRecord;
 
 use super::Checker;
 use crate::cluster::Cluster;
@@ -97,9 +98,10 @@ impl Checker for AlwaysKnown {
                 on_disk
             } else {
                 // One that was dismissed may not have heard of it yet. If the master that did so is no more either, the
-                // scheduler asks the next.
+                // scheduler asks the next. Who asks about a task on an agent that is gone is told so.
                 on_disk
                     || (dismissed && !lives)
+                    || is_gone(cluster, &accepted.agent_id)
                     || accepted.told
                     || process.is_some_and(|process| process.core.knows_task(framework_id, task_id))
                     || knows(cluster, framework_id, task_id)
@@ -116,6 +118,11 @@ impl Checker for AlwaysKnown {
         }
         Ok(())
     }
+}
+
+/// Whether the registry says that an agent is gone.
+fn is_gone(cluster: &Cluster, agent_id: &AgentId) -> bool {
+    matches!(cluster.fabric.service.content.agents.get(agent_id), Some(AgentRecord::Gone { .. }))
 }
 
 /// Whether a master knows the task.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_core::{FromMaster, Input, Output, Reason, Reconciliation, RunTask, ToMaster};
+use agent_core::{FromMaster, Input, Output, Reason, Reconciliation, RunTask, TaskState, ToMaster};
 use base::Uuid;
 use testkit::agent::{
     AgentEnv, command_task, custom_executor, custom_task, default_executor, framework, options,
@@ -114,6 +114,42 @@ fn pings_are_answered_to_the_observer() {
         .map(|o| matches!(o, Output::Send { message: ToMaster::Reregister(_), .. }))
         .collect();
     assert_eq!(&sent[..2], [false, true], "a pong, then a reregistration");
+}
+
+fn asking(id: &str, task: &str) -> FromMaster {
+    let asked =
+        Reconciliation { framework_id: id.into(), partition_aware: true, task_ids: vec![task.into()] };
+    FromMaster::Reregistered { agent_id: "S0".into(), total_ping_timeout: None, reconciliations: vec![asked] }
+}
+
+/// The master asked about a task whose launch was still under way.
+#[test]
+fn a_launch_that_comes_after_its_task_was_declared_lost_is_ignored() {
+    let mut env = AgentEnv::registered();
+    env.from_master(asking("f", "t"));
+    env.forget();
+    env.run(&framework("f"), command_task("t", "true"));
+    env.expect(&[]);
+    assert!(env.specs.is_empty());
+    let told: Vec<_> = env.updates.iter().map(|update| update.status.state).collect();
+    assert_eq!(told, [TaskState::Dropped]);
+}
+
+/// The acknowledgement of a task's end came by way of another master, or the question was overtaken by it.
+#[test]
+fn who_asks_about_a_task_whose_end_was_acknowledged_is_told_how_it_ended() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), command_task("other", "sleep 60"));
+    env.run(&framework("f"), command_task("t", "true"));
+    env.launched("c2");
+    env.acknowledge_all();
+    env.exited("c2", 0);
+    env.acknowledge_all();
+    assert!(!env.core.knows_task(&"f".into(), &"t".into()));
+    env.from_master(asking("f", "t"));
+    let told: Vec<_> =
+        env.updates.iter().map(|update| (update.status.task_id.as_str(), update.status.state)).collect();
+    assert_eq!(told, [("t", TaskState::Finished)]);
 }
 
 /// The version of its resources that the agent told last.

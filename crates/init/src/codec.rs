@@ -260,6 +260,7 @@ mod tests {
                 Step::Mount(Mount { kind: "proc".into(), target: "/proc".into(), ..Mount::default() }),
                 Step::Bind(Bind { source: Source::Host("/srv".into()), target: below, read_only: true }),
             ],
+            holds: true,
             outputs: Some(Outputs {
                 stdout: Rotation { max_size: 4096, keep: 1 },
                 stderr: Rotation { max_size: u64::MAX, keep: 0 },

@@ -42,6 +42,10 @@ const FOUND: &[(u64, &str)] = &[
         60_099,
         "a framework's end that was ignored while its agent registered, and what came after it that was not",
     ),
+    (
+        81_434,
+        "an end that was sent over a stream that broke, of an agent that was lost before it was acknowledged",
+    ),
     (50, "a task whose end was acknowledged, and that was declared lost by a question that was overtaken"),
 ];
 

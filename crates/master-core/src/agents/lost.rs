@@ -349,12 +349,10 @@ fn lose_task(
         return false;
     };
     if task.state.is_terminal() {
-        // What the agent would have told next.
-        if !task.status_update_state.is_some_and(TaskState::is_terminal) {
-            let message = loss.message.to_owned();
-            let status = Arc::new(tasks::master_status(task, now, task.state, message, loss.reason));
-            tell_end(core, framework_id, status, out);
-        }
+        // What the agent would have told next, or again: what was sent to the scheduler may be lost with its stream.
+        let message = loss.message.to_owned();
+        let status = Arc::new(tasks::master_status(task, now, task.state, message, loss.reason));
+        tell_end(core, framework_id, status, out);
         tasks::remove_task(core, framework_id, task_id, false);
         return false;
     }

@@ -364,6 +364,23 @@ fn a_task_that_a_lost_agent_does_not_bring_back_has_ended() {
     }
 }
 
+/// The end was sent to the scheduler and not acknowledged: it may have been lost with the scheduler's stream, and nobody is left
+/// to repeat it.
+#[test]
+fn an_end_that_was_not_acknowledged_is_told_again_when_its_agent_is_lost() {
+    let mut s = scene(true);
+    let ended = status(&s.scheduler.id, &s.agent, &"t".into(), TaskState::Finished, 1);
+    s.master.from_agent(&s.pid, FromAgent::StatusUpdate(ended));
+    s.master.expect_status(&s.scheduler, TaskState::Finished);
+    s.master.advance(Duration::from_secs(75));
+    let events = s.master.events_of(&s.scheduler);
+    let again = events.iter().filter_map(|event| match event {
+        SchedulerEvent::Update(status) => Some((status.state, status.uuid, status.reason)),
+        _ => None,
+    });
+    assert_eq!(again.collect::<Vec<_>>(), [(TaskState::Finished, None, Some(Reason::AGENT_REMOVED))]);
+}
+
 /// The agent's machine lost its power after it had said, beside an earlier status, how the task had ended. Whoever listens hears
 /// of that now, for nobody will say it again: the scheduler, and operators, also when there is no scheduler.
 #[test]

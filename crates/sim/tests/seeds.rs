@@ -46,6 +46,7 @@ const FOUND: &[(u64, &str)] = &[
         81_434,
         "an end that was sent over a stream that broke, of an agent that was lost before it was acknowledged",
     ),
+    (82_974, "an agent that had been drained one way when it was to be drained another way"),
     (50, "a task whose end was acknowledged, and that was declared lost by a question that was overtaken"),
 ];
 

@@ -140,7 +140,9 @@ pub(super) fn resume_drain(core: &mut MasterCore, now: Time, id: &AgentId, out: 
 pub(crate) fn check_drained(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
     let Some(drain) = core.agents.draining.get(id).copied() else { return };
     let written = core.registry.agent(id).and_then(|record| record.treatment().0);
-    if written.is_none_or(|written| written.state == DrainState::Drained)
+    // If something else is being written, such as another way to drain it, that is looked at when it is.
+    if written != Some(drain)
+        || drain.state == DrainState::Drained
         || core.registry.leaving.contains_key(id)
         || core
             .agents

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use base::Uuid;
 use master_core::{
-    DrainConfig, DrainState, FromAgent, OperatorCall, OperatorError, Quota, SchedulerCall, SchedulerEvent,
-    TaskState, ToAgent,
+    AgentRecord, DrainConfig, DrainState, FromAgent, OperatorCall, OperatorError, Quota, SchedulerCall,
+    SchedulerEvent, TaskState, ToAgent,
 };
 use testkit::master::{Master, framework_info, launch, register, resources, status, task};
 
@@ -83,6 +83,36 @@ fn drained(mark_gone: bool) -> (Master, testkit::master::Scheduler, base::AgentI
     };
     master.call(&scheduler, acknowledge);
     (master, scheduler, agent, pid)
+}
+
+/// An operator wants it marked gone after all. While that is being written its last task goes; what is written last counts.
+#[test]
+fn an_agent_that_is_drained_another_way_at_the_last_moment_is_drained_so() {
+    let mut master = Master::default();
+    let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
+    let scheduler = master.framework("f");
+    let offer = master.offer(&scheduler);
+    master.accept(&scheduler, &offer.id, [launch([task("t", &agent, "cpus:1;mem:32")])]);
+    let drain = |mark_gone| {
+        let config = DrainConfig { mark_gone, ..CONFIG };
+        OperatorCall::DrainAgent { agent_id: agent.clone(), config }
+    };
+    assert_eq!(master.operator(drain(false)), Ok(()));
+    master.hold_registry = true;
+    let request = master.ask(drain(true));
+    let killed = status(&scheduler.id, &agent, &"t".into(), TaskState::Killed, 1);
+    master.from_agent(&pid, FromAgent::StatusUpdate(killed));
+    let acknowledge = SchedulerCall::Acknowledge {
+        agent_id: agent.clone(),
+        task_id: "t".into(),
+        uuid: Uuid::from_bytes([1; 16]),
+    };
+    master.call(&scheduler, acknowledge);
+    while !master.registry_writes.is_empty() {
+        master.write_registry();
+    }
+    assert_eq!(master.answer(request), Some(Ok(())));
+    assert!(matches!(master.registry.agents[&agent], AgentRecord::Gone { .. }));
 }
 
 #[test]

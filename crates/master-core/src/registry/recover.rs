@@ -38,6 +38,10 @@ pub(crate) fn recovered(core: &mut MasterCore, now: Time, content: RegistryConte
     core.registry.phase = Phase::Leading;
     core.registry.agents_at_start = core.agents.recovered.len();
     if !weights.is_empty() {
+        // They are this master's own flag, and so hold from the start; a later master is to find them.
+        for (role, weight) in &weights {
+            core.allocation.set_weight(role, *weight);
+        }
         let operations =
             weights.iter().map(|(role, weight)| RegistryOperation::Weight(role.clone(), *weight)).collect();
         write(core, operations, Effect::Weights(weights, None), out);

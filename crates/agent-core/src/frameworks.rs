@@ -43,6 +43,7 @@ pub(crate) fn update(core: &mut AgentCore, step: &mut Step<'_>, info: Arc<Framew
             let id = info.id.clone();
             framework.info = Arc::new(FrameworkInfo { checkpoint, ..Arc::unwrap_or_clone(info) });
             remember::framework(core, step, &id);
+            updates::resend_of(core, step, &id);
         }
         None => info!(framework = %info.id, "ignoring an update of an unknown framework"),
     }

@@ -218,10 +218,19 @@ pub(crate) fn retry(core: &mut AgentCore, step: &mut Step<'_>, framework: &Frame
 
 /// A master is there (again): it hears the oldest update of every task.
 pub(crate) fn resend_all(core: &mut AgentCore, step: &mut Step<'_>) {
+    resend(core, step, |_| true);
+}
+
+/// A scheduler is there (again): it hears the oldest update of each of its tasks now, however long it was away.
+pub(crate) fn resend_of(core: &mut AgentCore, step: &mut Step<'_>, framework: &FrameworkId) {
+    resend(core, step, |of| of == framework);
+}
+
+fn resend(core: &mut AgentCore, step: &mut Step<'_>, wanted: impl Fn(&FrameworkId) -> bool) {
     let waiting: Vec<_> = core
         .updates
         .iter()
-        .filter(|(_, _, stream)| !stream.pending.is_empty())
+        .filter(|(framework, _, stream)| wanted(framework) && !stream.pending.is_empty())
         .map(|(framework, task, _)| (framework.clone(), task.clone()))
         .collect();
     for (framework, task) in waiting {

@@ -25,6 +25,31 @@ fn an_update_is_repeated_with_growing_pauses() {
     env.expect(&["t Running"]);
 }
 
+/// As Mesos' agent does it: the pause that has grown while nobody was there is not waited for.
+#[test]
+fn a_scheduler_that_is_back_hears_of_the_oldest_update_at_once() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    env.run(&f, command_task("t", "sleep 60"));
+    env.launched("c1");
+    for _ in 0..60 {
+        env.advance(Duration::from_secs(60));
+        env.from_master(FromMaster::Ping { connected: true });
+    }
+    let sent = |env: &AgentEnv| {
+        env.outputs.iter().filter(|output| format!("{output:?}").contains("StatusUpdate")).count()
+    };
+    for (framework, repeated) in [("other", 0), ("f", 1)] {
+        env.forget();
+        let back = agent_core::FrameworkInfo { id: framework.into(), ..f.clone() };
+        env.from_master(FromMaster::UpdateFramework(back.into()));
+        assert_eq!(sent(&env), repeated, "{framework}");
+    }
+    env.forget();
+    env.advance(Duration::from_secs(10));
+    assert_eq!(sent(&env), 1, "and again soon");
+}
+
 #[test]
 fn an_acknowledgement_of_something_else_changes_nothing() {
     let mut env = AgentEnv::registered();

@@ -106,12 +106,23 @@ impl Calls {
         question: &Q,
         kind: Kind,
     ) -> Result<A, KvError> {
+        self.call_each(path, question, kind, ONE).await
+    }
+
+    /// As [`Self::call`], with a bound of its own for each member.
+    pub(super) async fn call_each<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &Q,
+        kind: Kind,
+        each: Duration,
+    ) -> Result<A, KvError> {
         let body =
             Bytes::from(serde_json::to_vec(question).map_err(|error| self.unavailable(error.to_string()))?);
         let mut renewed = false;
         loop {
-            let answer = timeout(ONE, self.one::<A>(path, body.clone())).await;
-            let late = || KvError::Timeout { store: self.name.clone(), after: ONE };
+            let answer = timeout(each, self.one::<A>(path, body.clone())).await;
+            let late = || KvError::Timeout { store: self.name.clone(), after: each };
             let (error, again) = match answer.unwrap_or_else(|_| Err(Failure::Unknown(late()))) {
                 Ok(answer) => {
                     self.note(None);
@@ -123,8 +134,12 @@ impl Calls {
                     if std::mem::replace(&mut renewed, true) {
                         sleep(PAUSE).await;
                     }
-                    self.authenticate().await?;
-                    continue;
+                    match self.authenticate().await {
+                        Ok(()) => continue,
+                        Err(denied @ KvError::Denied { .. }) => return Err(denied),
+                        // A member without a leader cannot tell; another one may.
+                        Err(error) => (error, true),
+                    }
                 }
                 Err(Failure::NotSent(error)) => (error, true),
                 Err(Failure::Unknown(error)) => (error, kind == Kind::Read),

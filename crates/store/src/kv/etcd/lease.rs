@@ -100,7 +100,14 @@ impl Keeper {
                 return;
             }
             let question = json!({ "ID": id });
-            let call = self.calls.call::<_, Streamed<LeaseAnswer>>("lease/keepalive", &question, Kind::Read);
+            // Short for one member, so that several can be asked in what is left.
+            let each = (ttl / 6).clamp(Duration::from_millis(300), Duration::from_secs(3));
+            let call = self.calls.call_each::<_, Streamed<LeaseAnswer>>(
+                "lease/keepalive",
+                &question,
+                Kind::Read,
+                each,
+            );
             match tokio::time::timeout_at(over, call).await {
                 Ok(Ok(answer)) if answer.result.ttl > 0 && Instant::now() < over => since = asked,
                 Ok(Ok(_)) | Err(_) => return,

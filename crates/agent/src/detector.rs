@@ -55,8 +55,12 @@ pub(crate) async fn given(master: &str) -> io::Result<Source> {
     let (mut found, mut trouble) = (Vec::new(), None);
     for address in addresses {
         match tokio::net::lookup_host(&address).await {
-            Ok(mut resolved) => {
-                found.extend(resolved.next().map(|first| Pid::from(format!("master@{first}"))))
+            Ok(resolved) => {
+                // All of them: a master that listens for IPv4 only is often known by an IPv6 address too.
+                let mut all: Vec<SocketAddr> = resolved.collect();
+                all.sort_by_key(SocketAddr::is_ipv6);
+                all.dedup();
+                found.extend(all.iter().map(|one| Pid::from(format!("master@{one}"))));
             }
             Err(error) => trouble = Some(error),
         }
@@ -87,9 +91,9 @@ async fn ask_all(given: &[Pid]) -> Option<Pid> {
 }
 
 async fn ask(given: &Pid) -> Option<Pid> {
-    let mut address = given.as_str().parse::<Upid>().ok()?.address();
+    let mut address = given.as_str().parse::<Upid>().ok()?.address().to_string();
     for _ in 0..=MAX_REDIRECTS {
-        match tokio::time::timeout(TIMEOUT, ask_one(address)).await.ok()?.ok()?? {
+        match tokio::time::timeout(TIMEOUT, ask_one(&address)).await.ok()?.ok()?? {
             Answer::Leader(pid) => return Some(pid),
             Answer::Ask(other) => address = other,
         }
@@ -100,10 +104,11 @@ async fn ask(given: &Pid) -> Option<Pid> {
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
     Leader(Pid),
-    Ask(SocketAddr),
+    /// The one at this `host:port`.
+    Ask(String),
 }
 
-async fn ask_one(address: SocketAddr) -> io::Result<Option<Answer>> {
+async fn ask_one(address: &str) -> io::Result<Option<Answer>> {
     const BODY: &str = r#"{"type":"GET_MASTER"}"#;
     let mut stream = TcpStream::connect(address).await?;
     // Version 1.0, so that the answer comes in one piece and ends with the connection.
@@ -132,7 +137,7 @@ fn understand(answer: &str) -> Option<Answer> {
                 name.eq_ignore_ascii_case("location").then(|| value.trim())
             })?;
             let address = location.rsplit_once("//").map_or(location, |(_, address)| address);
-            address.split('/').next()?.parse().ok().map(Answer::Ask)
+            address.split('/').next().filter(|one| one.contains(':')).map(|one| Answer::Ask(one.to_owned()))
         }
         _ => None,
     }
@@ -211,9 +216,10 @@ mod tests {
         assert_eq!(understand(ok), Some(Answer::Leader(Pid::from("master@192.0.2.1:5050"))));
         for location in ["//192.0.2.1:5050", "http://192.0.2.1:5050/api/v1"] {
             let redirect = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\n\r\n");
-            let other = "192.0.2.1:5050".parse().expect("an address");
-            assert_eq!(understand(&redirect), Some(Answer::Ask(other)));
+            assert_eq!(understand(&redirect), Some(Answer::Ask("192.0.2.1:5050".to_owned())));
         }
+        let named = "HTTP/1.1 307 Temporary Redirect\r\nLocation: //master-2.example:5050/api/v1\r\n\r\n";
+        assert_eq!(understand(named), Some(Answer::Ask("master-2.example:5050".to_owned())));
         for nothing in ["", "HTTP/1.1 503 No\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n{}", "HTTP/1.1 307 No\r\n\r\n"]
         {
             assert_eq!(understand(nothing), None, "{nothing}");

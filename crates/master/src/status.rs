@@ -24,5 +24,8 @@ pub(crate) fn refused(error: OperatorError) -> ApiError {
 
 /// The master is on its way down.
 pub(crate) fn gone(gone: Gone) -> ApiError {
-    ApiError::unavailable(gone.to_string())
+    match gone {
+        Gone::Stopping => ApiError::unavailable(gone.to_string()),
+        Gone::Unfinished => ApiError::internal(gone.to_string()),
+    }
 }

@@ -77,14 +77,18 @@ pub(crate) fn readmitted(
         return;
     }
     core.registry.reregistering.remove(id);
-    if refuse_gone(core, &from, id, out) {
+    let id = id.clone();
+    if core.agents.gone.contains_key(&id) || core.registry.leaving.contains_key(&id) {
+        // The registry has forgotten whoever had its address all the same.
+        lost::clear_address(core, now, &from, &id, out);
+    }
+    if refuse_gone(core, &from, &id, out) {
         return;
     }
-    if let Some(leaving) = core.registry.leaving.get(id) {
+    if let Some(leaving) = core.registry.leaving.get(&id) {
         core.drop("ReregisterSlaveMessage", &from, leaving.as_str(), out);
         return;
     }
-    let id = id.clone();
     come_back(core, now, from, message, out);
     maintenance::leave_if_down(core, &id, out);
 }

@@ -102,7 +102,8 @@ pub(crate) fn unreachable_due(
 /// The limit lets another agent be marked unreachable.
 pub(crate) fn removal_due(core: &mut MasterCore, now: Time, out: &mut Vec<Output>) {
     if now < core.removals.next {
-        return;
+        // Another one was marked at this very moment: those that wait have their turn later, and are not forgotten.
+        return arm(core, out);
     }
     while let Some(id) = core.removals.queue.pop_front() {
         let Some((why, _)) = core.removals.waiting.remove(&id) else { continue };
@@ -110,6 +111,11 @@ pub(crate) fn removal_due(core: &mut MasterCore, now: Time, out: &mut Vec<Output
         mark(core, now, &id, why, out);
         break;
     }
+    arm(core, out);
+}
+
+/// Sets the time of the next one, if any is left.
+fn arm(core: &MasterCore, out: &mut Vec<Output>) {
     if !core.removals.queue.is_empty() {
         out.push(Output::SetTimer { at: core.removals.next, timer: Timer::Removal });
     }

@@ -37,6 +37,9 @@ pub enum ConvertError {
     /// An agent that reregisters has to say who it is.
     #[error("the agent's id is missing")]
     NoId,
+    /// Its id names a key of the registry, among others.
+    #[error("the agent's id is not valid: {0}")]
+    BadId(#[from] base::InvalidId),
     /// Every store of a registry has to take it.
     #[error("the description of the agent takes {0} bytes, more than the {LARGEST} that the registry takes")]
     TooLarge(usize),
@@ -58,7 +61,9 @@ pub(crate) fn register(message: internal::RegisterSlaveMessage) -> Result<Regist
 
 /// `ReregisterSlaveMessage`.
 pub(crate) fn reregister(message: internal::ReregisterSlaveMessage) -> Result<ReregisterAgent, ConvertError> {
-    let agent_id = message.slave.id.as_ref().map(|id| id.value.as_str().into()).ok_or(ConvertError::NoId)?;
+    let agent_id = message.slave.id.as_ref().ok_or(ConvertError::NoId)?;
+    base::validate_id(&agent_id.value)?;
+    let agent_id: AgentId = agent_id.value.as_str().into();
     let agent = described(
         message.slave,
         &message.checkpointed_resources,
@@ -103,10 +108,6 @@ fn framework(info: v1::FrameworkInfo) -> Option<(FrameworkId, Arc<FrameworkInfo>
 
 /// What an agent says of itself.
 pub(crate) fn agent_info(mut slave: v0::SlaveInfo) -> Result<AgentInfo, ConvertError> {
-    let size = slave.encoded_len();
-    if size > LARGEST {
-        return Err(ConvertError::TooLarge(size));
-    }
     slave.id = None;
     let resources = wire::resources_from_proto(&std::mem::take(&mut slave.resources))?;
     Ok(AgentInfo {
@@ -126,6 +127,18 @@ pub(crate) fn agent_info_to_proto(id: &AgentId, info: &AgentInfo) -> v0::SlaveIn
     slave
 }
 
+/// Whether the registry can take it, in the form in which it writes it; `came` is its size in that of the message. What the
+/// registry holds is never refused again: the next master has to be able to read it.
+fn fits(came: usize, info: &AgentInfo) -> Result<(), ConvertError> {
+    // The forms differ by little, and most are far from the limit.
+    if came <= LARGEST / 2 {
+        return Ok(());
+    }
+    let id = AgentId::from("0".repeat(255).as_str());
+    let size = agent_info_to_proto(&id, info).encoded_len();
+    if size > LARGEST { Err(ConvertError::TooLarge(size)) } else { Ok(()) }
+}
+
 fn described(
     slave: v0::SlaveInfo,
     checkpointed: &[v1::Resource],
@@ -133,7 +146,9 @@ fn described(
     capabilities: &[Capability],
     resource_version: Option<&v1::Uuid>,
 ) -> Result<RegisterAgent, ConvertError> {
+    let came = slave.encoded_len();
     let info = agent_info(slave)?;
+    fits(came, &info)?;
     wire::validate_agent_total(&info.resources)?;
     let total = info.resources.with_checkpointed(&wire::resources_from_proto(checkpointed)?)?;
     let mut capabilities_body = Vec::new();
@@ -209,4 +224,30 @@ pub(crate) fn agent_capabilities_to_proto(body: &Payload) -> Vec<Capability> {
         .filter(|(field, _)| *field == 1)
         .map(|(_, encoded)| carried(encoded))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_can_name_nothing_is_refused() {
+        for id in ["", "..", "a/b", "a\u{1}"] {
+            let slave =
+                v0::SlaveInfo { id: Some(id.into()), hostname: "h".to_owned(), ..v0::SlaveInfo::default() };
+            let message =
+                internal::ReregisterSlaveMessage { slave, ..internal::ReregisterSlaveMessage::default() };
+            assert!(matches!(reregister(message), Err(ConvertError::BadId(_))), "{id:?}");
+        }
+    }
+
+    /// What an agent says of itself grows a little when it is written down: that counts, and what is written is read again.
+    #[test]
+    fn the_registry_takes_what_it_can_read() {
+        let long = |bytes: usize| v0::SlaveInfo { hostname: "h".repeat(bytes), ..v0::SlaveInfo::default() };
+        let registered = |bytes| described(long(bytes), &[], None, &[], None);
+        assert!(registered(LARGEST - 1000).is_ok());
+        assert!(matches!(registered(LARGEST - 50), Err(ConvertError::TooLarge(_))));
+        assert!(agent_info(long(LARGEST + 1000)).is_ok());
+    }
 }

@@ -50,5 +50,6 @@ fn nobody() -> ApiError {
 /// `//host:port`: whoever asked goes on with the scheme that they came with.
 fn base(leader: &MasterInfo) -> String {
     let host = leader.hostname.clone().or_else(|| leader.address.as_ref()?.ip.clone()).unwrap_or_default();
-    format!("//{host}:{}", leader.port)
+    let brackets = host.contains(':') && !host.starts_with('[');
+    if brackets { format!("//[{host}]:{}", leader.port) } else { format!("//{host}:{}", leader.port) }
 }

@@ -48,10 +48,16 @@ pub(crate) enum Work {
 /// A question about the core, and what is done with its answer.
 pub(crate) type Question = Box<dyn FnOnce(&MasterCore, Time) + Send>;
 
-/// The server is on its way down and takes nothing any more.
+/// The server is on its way down.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the master is shutting down")]
-pub(crate) struct Gone;
+pub(crate) enum Gone {
+    /// It takes nothing any more.
+    #[error("the master is shutting down")]
+    Stopping,
+    /// It has taken it. Whoever asks the next master for the same may find it done already.
+    #[error("the master ended meanwhile: whether this was done shows at the next one")]
+    Unfinished,
+}
 
 /// The way to the core's thread. Senders wait where its queue is full.
 #[derive(Clone)]
@@ -75,8 +81,10 @@ impl CoreHandle {
         // Most of the time there is room, and then nobody needs to wait.
         match self.queue.try_send(work) {
             Ok(()) => Ok(()),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(Gone),
-            Err(mpsc::error::TrySendError::Full(work)) => self.queue.send(work).await.map_err(|_| Gone),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Gone::Stopping),
+            Err(mpsc::error::TrySendError::Full(work)) => {
+                self.queue.send(work).await.map_err(|_| Gone::Stopping)
+            }
         }
     }
 
@@ -89,7 +97,7 @@ impl CoreHandle {
     pub(crate) async fn operator(&self, call: OperatorCall) -> Result<Result<(), OperatorError>, Gone> {
         let (reply, answer) = oneshot::channel();
         self.send(Work::Operator(call, reply)).await?;
-        answer.await.map_err(|_| Gone)
+        answer.await.map_err(|_| Gone::Unfinished)
     }
 
     /// How much waits for the core's thread.
@@ -101,7 +109,7 @@ impl CoreHandle {
     pub(crate) async fn watch(&self) -> Result<Option<(Snapshot, Watch)>, Gone> {
         let (reply, answer) = oneshot::channel();
         self.send(Work::Watch(reply)).await?;
-        answer.await.map_err(|_| Gone)
+        answer.await.map_err(|_| Gone::Stopping)
     }
 
     /// Asks the core something, on its thread: nothing else is done there until it is answered.
@@ -115,13 +123,13 @@ impl CoreHandle {
             let _ = reply.send(question(core, now));
         });
         self.send(Work::Ask(question)).await?;
-        answer.await.map_err(|_| Gone)
+        answer.await.map_err(|_| Gone::Stopping)
     }
 
     /// All that the master knows.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, Gone> {
         let (reply, answer) = oneshot::channel();
         self.send(Work::Snapshot(reply)).await?;
-        answer.await.map_err(|_| Gone)
+        answer.await.map_err(|_| Gone::Stopping)
     }
 }

@@ -15,6 +15,9 @@ use crate::engine::CoreHandle;
 /// Pause before a write that failed is tried again; doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
+/// The longest one: a store that is back is noticed soon.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Where the core's writes go. It has no bound of its own: whoever causes a write waits for its end.
 pub(crate) type RegistryQueue = mpsc::UnboundedSender<RegistryWrite>;
 
@@ -87,12 +90,13 @@ impl Store {
             };
             // Doing one again that may have been done does no harm: it says what is to be, not what was.
             rest = rest.get(failed.done..).unwrap_or_default();
-            if !failed.error.is_transient() || Instant::now() + pause >= deadline {
+            let now = Instant::now();
+            if !failed.error.is_transient() || now >= deadline {
                 return Err(format!("cannot write the registry: {}", failed.error));
             }
             tracing::warn!("cannot write the registry, trying again: {}", failed.error);
-            tokio::time::sleep(pause).await;
-            pause *= 2;
+            tokio::time::sleep_until((now + pause).min(deadline)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }

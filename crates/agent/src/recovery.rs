@@ -1,8 +1,10 @@
 //! The start: what an earlier life of the agent has left, and how it goes on.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,9 @@ use crate::engine::Fate;
 use crate::options::{AgentOptions, Recover};
 use crate::server::StartError;
 use crate::volumes;
+
+/// What the agent keeps for itself in the work directory.
+const DIRECTORY: &str = "meta";
 
 /// In the work directory. Beside it is what was damaged, if anything ever was.
 const STORE: &str = "meta/agent.redb";
@@ -44,6 +49,15 @@ pub(crate) struct Recovery {
 
 /// Puts something around the store into which an agent writes.
 pub type WrapStore = Box<dyn FnOnce(Embedded) -> Box<dyn Backend> + Send>;
+
+/// Makes the directory in the work directory for what is remembered. Only we may look into it, also where an earlier
+/// version let everybody: there are secrets in what tasks are given.
+pub(crate) fn make_directory(work_dir: &Path) -> io::Result<PathBuf> {
+    let directory = work_dir.join(DIRECTORY);
+    std::fs::create_dir_all(&directory)?;
+    std::fs::set_permissions(&directory, Permissions::from_mode(0o700))?;
+    Ok(directory)
+}
 
 /// Reads what is remembered. What is damaged is set aside and reported.
 pub(crate) async fn read(work_dir: &Path, wrap: WrapStore) -> Result<Recovery, StartError> {

@@ -300,6 +300,7 @@ async fn work_dir(options: &AgentOptions) -> Result<(PathBuf, File), StartError>
     let prepared = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&path)?;
         let path = path.canonicalize()?;
+        recovery::make_directory(&path)?;
         let directory = File::open(&path)?;
         lock(&directory)?;
         Ok((path, directory))

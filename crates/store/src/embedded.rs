@@ -1,7 +1,9 @@
 //! The store in a file.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use redb::{
@@ -109,7 +111,10 @@ impl Embedded {
         let path = path.to_owned();
         // A check of everything: what is kept is small, and the engine trusts what it does not check.
         Self::opened_by(Box::new(move || {
-            salvage::caught(|| builder().set_check_integrity_on_open(true).create(&path))
+            salvage::caught(|| {
+                make_private(&path)?;
+                builder().set_check_integrity_on_open(true).create(&path)
+            })
         }))
     }
 
@@ -213,6 +218,15 @@ pub(crate) fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE);
     builder
+}
+
+/// Nobody else may read what is kept: there are secrets in what tasks are given. An earlier version let everybody, so that
+/// a file that is there is closed, too; its damaged copies get what it has.
+fn make_private(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => std::fs::set_permissions(path, Permissions::from_mode(0o600)),
+    }
 }
 
 /// Whether the file is not what it should be, rather than out of reach.

@@ -1,5 +1,6 @@
 //! A store in a real file: opened again, damaged, in use.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use store::{Backend, Batch, Damage, Embedded, Opened, StoreError};
@@ -45,6 +46,23 @@ fn nobody_else_opens_it_meanwhile() {
     assert!(matches!(Embedded::open(&path), Err(StoreError::InUse { .. })));
     drop(first);
     open(&path);
+}
+
+/// Also a file that an earlier version has let everybody read, and what is kept of a damaged one.
+#[test]
+fn nobody_else_can_read_what_is_kept() {
+    let mode = |path: &Path| std::fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    let (_directory, path) = file();
+    drop(open(&path));
+    assert_eq!(mode(&path), 0o600);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("ours");
+    drop(open(&path));
+    assert_eq!(mode(&path), 0o600);
+    std::fs::write(&path, vec![7; 8192]).expect("ours");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("ours");
+    let opened = open(&path);
+    let [Damage::File { kept_as, .. }] = &opened.damage[..] else { panic!("{:?}", opened.damage) };
+    assert_eq!((mode(&path), mode(kept_as)), (0o600, 0o600));
 }
 
 #[test]

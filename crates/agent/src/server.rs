@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -36,6 +37,9 @@ use crate::recovery::{self, WrapStore};
 
 /// How much work may wait for the core before whoever brings more has to wait.
 const QUEUE: usize = 16 << 10;
+
+/// Held by the agent that uses a work directory. Beside what it remembers, where nobody else can open it.
+const LOCK: &str = "lock";
 
 /// How long the work directory of an agent that was just killed may still seem to be in use.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -300,19 +304,20 @@ async fn work_dir(options: &AgentOptions) -> Result<(PathBuf, File), StartError>
     let prepared = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&path)?;
         let path = path.canonicalize()?;
-        recovery::make_directory(&path)?;
-        let directory = File::open(&path)?;
-        lock(&directory)?;
-        Ok((path, directory))
+        // Not the work directory itself: whoever can open it could lock us out.
+        let lock = recovery::make_directory(&path)?.join(LOCK);
+        let lock = File::options().write(true).create(true).truncate(false).mode(0o600).open(lock)?;
+        self::lock(&lock)?;
+        Ok((path, lock))
     });
     prepared.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
 }
 
 /// A process that an agent was just starting when it was killed has the lock, too, until it executes something.
-fn lock(directory: &File) -> io::Result<()> {
+fn lock(file: &File) -> io::Result<()> {
     let end = Instant::now() + LOCK_PATIENCE;
     loop {
-        match rustix::fs::flock(directory, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        match rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(()),
             Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < end => {
                 std::thread::sleep(Duration::from_millis(5));

@@ -310,6 +310,17 @@ async fn an_agent_that_goes_for_good_says_so() {
     agent.shutdown().await;
 }
 
+/// As a task may, whoever it runs as: the directory can be opened by everybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_locks_the_work_directory_does_not_keep_an_agent_out() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let opened = std::fs::File::open(work_dir.path()).expect("a directory");
+    opened.try_lock().expect("nobody has it");
+    let mut master = FakeMaster::start().await;
+    let agent = master.agent(options(master.address, work_dir.path())).await;
+    agent.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_agents_do_not_share_a_work_directory() {
     let work_dir = tempfile::tempdir().expect("a directory");

@@ -17,10 +17,12 @@ mod processes;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use base::ContainerId;
 use rustix::fd::OwnedFd;
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, chmod, flock, openat};
+use rustix::io::Errno;
 
 pub(crate) use annex::Annex;
 pub(crate) use find::Mounts;
@@ -29,6 +31,12 @@ pub(crate) use pressure::PressureGauge;
 
 /// The name between a container's group and those nested in it.
 const NESTED: &str = "mesos";
+
+/// How long the root may be locked by somebody who looks at what is below it.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two attempts to lock it.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Which of the kernel's two interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,14 +217,25 @@ impl Cgroups {
 
     /// Joins those who hold the root; if there are none, looks first at what they left.
     fn lock(&mut self) -> io::Result<()> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = openat(CWD, self.root(), flags, Mode::empty())?;
-        if flock(&directory, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        let file = lock_file(self.root(), self.version)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
             self.ownerless = Some(self.containers()?);
         }
-        // Waits only for somebody who looks at this moment.
-        flock(&directory, FlockOperation::LockShared)?;
-        self.lock = Some(directory);
+        // Who looks at this moment is soon done. A task that runs as root may hold it for ever, but not keep us waiting.
+        let end = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockShared) {
+                Ok(()) => break,
+                Err(Errno::WOULDBLOCK) if Instant::now() < end => std::thread::sleep(LOCK_PAUSE),
+                Err(Errno::WOULDBLOCK) => {
+                    tracing::error!(root = %self.root().display(), "somebody keeps the root group locked");
+                    self.ownerless = None;
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.lock = Some(file);
         Ok(())
     }
 
@@ -283,6 +302,16 @@ impl Cgroups {
         }
         Ok(())
     }
+}
+
+/// What is locked: a file of the root group that only its owner can open from here on. Anybody could lock the directory.
+fn lock_file(root: &Path, version: Version) -> io::Result<OwnedFd> {
+    let path = root.join(match version {
+        Version::V1 => "notify_on_release",
+        Version::V2 => "cgroup.max.depth",
+    });
+    chmod(&path, Mode::RUSR | Mode::WUSR)?;
+    Ok(openat(CWD, &path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 fn collect(directory: &Path, parent: Option<&ContainerId>, found: &mut Vec<ContainerId>) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use base::ContainerId;
 use containerizer::{Isolation, Known, Launcher, Limits};
 
-use crate::support::{Asked, FULL, Fixture, processes_with, shell, wait_for};
+use crate::support::{Asked, FULL, Fixture, processes_with, roots, shell, wait_for};
 
 pub(crate) fn known(fixture: &Fixture, name: &str) -> Known {
     let container_id = ContainerId::from(name);
@@ -147,6 +147,21 @@ fn groups_without_a_record_are_found_too() {
     fixture.restart();
     assert_eq!(fixture.launcher().recover(Vec::new()).removed, ["c"]);
     assert!(fixture.groups().is_empty());
+}
+
+/// As a task may, whoever it runs as: the directory can be opened by everybody.
+#[test]
+fn who_locks_the_root_group_stops_nobody() {
+    let mut fixture = Fixture::new(FULL);
+    let container_id = fixture.launch("c", surviving("sleep 100"));
+    fixture.launched();
+    fixture.launcher().forget(&container_id);
+    fixture.leave();
+    let opened = roots(&fixture.options.cgroups_root).into_iter().map(std::fs::File::open);
+    let opened: Vec<std::fs::File> = opened.collect::<Result<_, _>>().expect("directories");
+    opened.iter().for_each(|directory| directory.try_lock().expect("nobody has it"));
+    fixture.begin();
+    assert_eq!(fixture.launcher().recover(Vec::new()).removed, ["c"]);
 }
 
 #[test]

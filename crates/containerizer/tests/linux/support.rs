@@ -246,7 +246,7 @@ pub(crate) fn remove_roots(name: &str) {
 }
 
 /// The root group in every hierarchy that is mounted.
-fn roots(name: &str) -> Vec<PathBuf> {
+pub(crate) fn roots(name: &str) -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").expect("readable");
     mounts
         .lines()

@@ -16,6 +16,9 @@ use crate::user::User;
 const MAX_COMPLAINT: u64 = 4096;
 const BUFFER: usize = 64 << 10;
 
+/// How the names of variables begin that are settings of the agent; some are secrets.
+const OWN: [&str; 3] = ["MESETA_", "MESOS_", "LIBPROCESS_"];
+
 /// Why the client did not bring it.
 #[derive(Debug, thiserror::Error)]
 enum HadoopError {
@@ -63,6 +66,7 @@ impl Hadoop {
         let mut command = Command::new(&self.program);
         command.args(["fs", "-cat", uri]).current_dir("/").kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        withhold(&mut command, std::env::vars_os().map(|(name, _)| name));
         if let Some(home) = &self.home {
             command.env("HADOOP_HOME", home);
         }
@@ -77,6 +81,15 @@ impl Hadoop {
         let ((), complaint) = tokio::try_join!(copy(content.as_mut(), sink), complaints)?;
         let status = child.wait().await.map_err(HadoopError::Read)?;
         if status.success() { Ok(()) } else { Err(HadoopError::Failed(status, complaint)) }
+    }
+}
+
+/// The client runs as the task's user, who can read its environment: the agent's own settings are none of it.
+fn withhold(command: &mut Command, names: impl Iterator<Item = OsString>) {
+    for name in names {
+        if OWN.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
+            command.env_remove(name);
+        }
     }
 }
 
@@ -115,5 +128,24 @@ async fn all_of(complaint: Option<impl AsyncRead + Unpin>) -> String {
 impl Scheme for Hadoop {
     fn fetch<'a>(&'a self, uri: &'a str, user: Option<&'a User>, sink: &'a mut Sink<'_>) -> Fetching<'a> {
         Box::pin(async move { Ok(self.run(uri, user, sink).await?) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn the_client_does_not_see_the_agents_settings() {
+        let names =
+            ["HADOOP_HOME", "JAVA_HOME", "LIBPROCESS_IP", "MESETA_MASTER", "MESOS_CREDENTIAL", "PATH"];
+        let mut command = Command::new("hadoop");
+        withhold(&mut command, names.iter().map(OsString::from));
+        let withheld: Vec<_> = command.as_std().get_envs().collect();
+        let expected: [(&OsStr, Option<&OsStr>); 3] =
+            ["LIBPROCESS_IP", "MESETA_MASTER", "MESOS_CREDENTIAL"].map(|name| (OsStr::new(name), None));
+        assert_eq!(withheld, expected);
     }
 }

@@ -144,14 +144,18 @@ impl Shared {
         } else {
             None
         };
-        let number = {
+        let (number, doomed) = {
             let mut containers = self.table.lock();
             let Some(container) = containers.by_id.get_mut(container_id) else { return Ok(()) };
             let process = Process { first, handle: Arc::clone(&handle), own_child: true };
             container.phase = Phase::Starting { process: Some(process), ready: Some(Arc::clone(&ready)) };
             container.memory_notice.clone_from(&notice);
-            container.number
+            (container.number, container.doomed)
         };
+        if doomed {
+            // Who destroyed it before found nothing to kill.
+            self.queue.push(Job::KillInit(container_id.clone()));
+        }
         if let Some(notice) = &notice {
             self.watch.add(notice, number, Kind::Memory).map_err(LaunchError::Fork)?;
         }

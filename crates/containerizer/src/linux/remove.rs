@@ -38,7 +38,9 @@ impl Shared {
             }
             match container.phase {
                 // Its end, which is on its way, goes on with this; and so does its start.
-                Phase::Queued(_) | Phase::Starting { .. } | Phase::Ending => return,
+                Phase::Queued(_) | Phase::Starting { process: None, .. } | Phase::Ending => return,
+                // It may prepare for ever: whatever it waits for may not answer.
+                Phase::Starting { process: Some(_), .. } => Job::KillInit(container_id.clone()),
                 Phase::Running(_) => Job::Kill(container_id.clone()),
                 Phase::Ended | Phase::Group => Job::Remove(container_id.clone(), 0),
             }

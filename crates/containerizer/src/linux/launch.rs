@@ -159,7 +159,7 @@ impl Shared {
         if let Some(notice) = &notice {
             self.watch.add(notice, number, Kind::Memory).map_err(LaunchError::Fork)?;
         }
-        self.watch.add_group(group, number).map_err(LaunchError::Fork)?;
+        self.watch_memory(container_id, group, number);
         // Those who wait in the pipe's other end are few; what is written fits or is read while we write. If nobody reads
         // any more, the init has ended, of which we are told in a moment.
         let _ = spec.write_all(bytes);

@@ -78,8 +78,7 @@ impl Shared {
         }
         if let Some(process) = process {
             let pid = u32::try_from(process.first.pid).unwrap_or(0);
-            // A group whose files cannot be watched tells at its end what it has to tell.
-            let _ = self.watch.add_group(&group, number);
+            self.watch_memory(&container_id, &group, number);
             self.watch_or_warn(&process.handle, number, Kind::Process);
             recovered.running.push((container_id, pid));
         } else if ended {

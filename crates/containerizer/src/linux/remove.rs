@@ -105,7 +105,11 @@ impl Shared {
         if holds_others {
             shared::release(&self.records.of(container_id));
         }
-        let refused = self.table.remove(container_id).and_then(|container| container.refused);
+        let removed = self.table.remove(container_id);
+        if let Some(watch) = removed.as_ref().and_then(|container| container.memory_watch) {
+            self.watch.remove_group(watch);
+        }
+        let refused = removed.and_then(|container| container.refused);
         let container_id = container_id.clone();
         self.tell(match refused {
             Some(error) => {

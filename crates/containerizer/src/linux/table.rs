@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use base::ContainerId;
+use nix::sys::inotify::WatchDescriptor;
 
 use super::record::First;
 use crate::cgroups::{Group, PressureGauge};
@@ -68,6 +69,8 @@ pub(super) struct Container {
     pub(super) limited: bool,
     /// Tells that memory ran out.
     pub(super) memory_notice: Option<Arc<OwnedFd>>,
+    /// The same in version 2.
+    pub(super) memory_watch: Option<WatchDescriptor>,
     /// What its sandbox held when that was last looked.
     pub(super) disk_used: Option<u64>,
     /// The same of its volumes.
@@ -93,6 +96,7 @@ impl Container {
             refused: None,
             limited: false,
             memory_notice: None,
+            memory_watch: None,
             disk_used: None,
             volumes_used: BTreeMap::new(),
             pressure: None,

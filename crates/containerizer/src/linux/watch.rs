@@ -60,8 +60,8 @@ impl Watch {
         Ok(epoll::add(&self.queue, descriptor, data, EventFlags::IN | once)?)
     }
 
-    /// Watches the files of a group that tell that memory ran out. It ends with the group.
-    pub(super) fn add_group(&self, group: &Group, number: Number) -> io::Result<()> {
+    /// Watches the files of a group that tell that memory ran out; none in version 1. It does not end with the group.
+    fn add_group(&self, group: &Group, number: Number) -> io::Result<Option<WatchDescriptor>> {
         if group.version() == Version::V2
             && let Some(events) = group.file(Controller::Memory, "memory.events")
         {
@@ -69,8 +69,16 @@ impl Watch {
             let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
             let watch = self.files.add_watch(&events, AddWatchFlags::IN_MODIFY)?;
             watched.insert(watch, number);
+            return Ok(Some(watch));
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Ends what [`Shared::watch_memory`] began: the kernel keeps it although the file is gone, and has only so many.
+    pub(super) fn remove_group(&self, watch: WatchDescriptor) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).remove(&watch);
+        // Fails only if it has ended by itself.
+        let _ = self.files.rm_watch(watch);
     }
 
     pub(super) fn stop(&self) {
@@ -113,6 +121,20 @@ impl Shared {
             kind if kind == Kind::Ready as u64 => self.ready(&container_id),
             kind if kind == Kind::Process as u64 => self.ended(&container_id),
             _ => self.queue.push(Job::OutOfMemory(container_id)),
+        }
+    }
+
+    /// Has the kernel tell when memory runs out in a container. Of one that cannot be watched it is told when it ends.
+    pub(super) fn watch_memory(&self, container_id: &base::ContainerId, group: &Group, number: Number) {
+        match self.watch.add_group(group, number) {
+            Ok(watch) => {
+                if let Some(container) = self.table.lock().by_id.get_mut(container_id) {
+                    container.memory_watch = watch;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%container_id, %error, "it cannot be watched whether a container runs out of memory");
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use containerizer::{Launcher, Limit, LimitationKind, Limits, LinuxOptions, VolumeLimit};
@@ -293,4 +294,28 @@ fn a_group_of_containers_shares_its_limit() {
     assert!(ended.limitation.expect("it went beyond its own").message.contains("Requested: 32MB"));
     fixture.launcher().destroy(&group);
     fixture.destroyed();
+}
+
+/// The kernel does not end a watch with the group that it is on, and gives a user only so many.
+#[test]
+fn nothing_is_watched_any_more_when_a_container_is_gone() {
+    let fixture = Fixture::new("cgroups/mem");
+    let container_id = fixture.launch("c", shell("sleep 100"));
+    fixture.launched();
+    let groups = fixture.groups().into_iter().filter(|group| group.ends_with("c"));
+    let events = groups.map(|group| group.join("memory.events"));
+    let inodes: Vec<u64> = events.filter_map(|path| Some(std::fs::metadata(path).ok()?.ino())).collect();
+    assert_eq!(inodes.len(), usize::from(fixture.launcher().cgroups_version() == 2));
+    assert!(inodes.iter().all(|inode| is_watched(*inode)));
+    fixture.launcher().destroy(&container_id);
+    fixture.ended();
+    fixture.destroyed();
+    assert!(!inodes.iter().any(|inode| is_watched(*inode)));
+}
+
+/// Whether this process has the kernel tell of changes of a file.
+fn is_watched(inode: u64) -> bool {
+    let descriptors = std::fs::read_dir("/proc/self/fdinfo").expect("readable").flatten();
+    let mut lines = descriptors.map(|entry| std::fs::read_to_string(entry.path()).unwrap_or_default());
+    lines.any(|text| text.contains(&format!(" ino:{inode:x} ")))
 }

@@ -59,8 +59,10 @@ impl Shared {
     /// Memory ran out in a container, or its group is being removed: the kernel tells both alike.
     pub(super) fn out_of_memory(&self, container_id: &ContainerId) {
         let group = {
-            let containers = self.table.lock();
-            let Some(container) = containers.by_id.get(container_id) else { return };
+            let mut containers = self.table.lock();
+            let Some(container) = containers.by_id.get_mut(container_id) else { return };
+            // What happens from here on is looked at again.
+            container.memory_pending = false;
             if container.limited || container.doomed || container.process().is_none() {
                 return;
             }
@@ -113,6 +115,12 @@ impl Shared {
     /// In version 1 the notice comes before the kernel has killed; and also if nobody was killed here, but in a group
     /// beside this one.
     fn running_beyond_memory(&self, group: &Group) -> Option<Limitation> {
+        // In version 2 whatever happens at the limit is told: mostly that memory was found after all.
+        if group.version() == Version::V2
+            && group.entry(Controller::Memory, "memory.events", "oom_kill").unwrap_or(0) == 0
+        {
+            return None;
+        }
         let biggest = biggest(group);
         let end = Instant::now() + KERNEL_TIME;
         while group.version() == Version::V1 && group.out_of_memory().kills == 0 {

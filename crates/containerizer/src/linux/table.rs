@@ -71,6 +71,8 @@ pub(super) struct Container {
     pub(super) memory_notice: Option<Arc<OwnedFd>>,
     /// The same in version 2.
     pub(super) memory_watch: Option<WatchDescriptor>,
+    /// Somebody is about to look whether memory ran out.
+    pub(super) memory_pending: bool,
     /// What its sandbox held when that was last looked.
     pub(super) disk_used: Option<u64>,
     /// The same of its volumes.
@@ -97,6 +99,7 @@ impl Container {
             limited: false,
             memory_notice: None,
             memory_watch: None,
+            memory_pending: false,
             disk_used: None,
             volumes_used: BTreeMap::new(),
             pressure: None,

@@ -112,6 +112,9 @@ pub(super) fn start(shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
 
 impl Shared {
     fn happened(&self, number: Number, kind: u64) {
+        if kind == Kind::Memory as u64 {
+            return self.memory_changed(number);
+        }
         let container_id = {
             let mut containers = self.table.lock();
             let Some((container_id, _)) = containers.numbered(number) else { return };
@@ -120,8 +123,21 @@ impl Shared {
         match kind {
             kind if kind == Kind::Ready as u64 => self.ready(&container_id),
             kind if kind == Kind::Process as u64 => self.ended(&container_id),
-            _ => self.queue.push(Job::OutOfMemory(container_id)),
+            _ => {}
         }
+    }
+
+    /// Has somebody look whether memory ran out in a container. It can be at its limit thousands of times a second.
+    fn memory_changed(&self, number: Number) {
+        let container_id = {
+            let mut containers = self.table.lock();
+            let Some((container_id, container)) = containers.numbered(number) else { return };
+            if std::mem::replace(&mut container.memory_pending, true) {
+                return;
+            }
+            container_id
+        };
+        self.queue.push(Job::OutOfMemory(container_id));
     }
 
     /// Has the kernel tell when memory runs out in a container. Of one that cannot be watched it is told when it ends.
@@ -161,18 +177,10 @@ impl Shared {
         let Ok(events) = self.watch.files.read_events() else { return };
         let mut watched = self.watch.watched.lock().unwrap_or_else(PoisonError::into_inner);
         for event in events {
-            let number = if event.mask.contains(AddWatchFlags::IN_IGNORED) {
+            if event.mask.contains(AddWatchFlags::IN_IGNORED) {
                 watched.remove(&event.wd);
-                continue;
-            } else {
-                watched.get(&event.wd).copied()
-            };
-            let container_id = number.and_then(|number| {
-                let mut containers = self.table.lock();
-                containers.numbered(number).map(|(container_id, _)| container_id)
-            });
-            if let Some(container_id) = container_id {
-                self.queue.push(Job::OutOfMemory(container_id));
+            } else if let Some(number) = watched.get(&event.wd) {
+                self.memory_changed(*number);
             }
         }
     }

@@ -218,6 +218,10 @@ impl Containers {
     /// Starts a container; its sandbox first.
     pub(crate) fn launch(&mut self, spec: ContainerSpec) {
         let container_id = spec.container_id.clone();
+        if let Some(parent) = spec.parent.as_ref().filter(|parent| !self.is_open(parent)) {
+            let limitation = self.live.get(parent).and_then(|parent| parent.limitation.clone());
+            return self.tell(container_id, ContainerEvent::Exited { status: None, limitation });
+        }
         let sandbox = PathBuf::from(&*spec.directory);
         let user = Some(spec.user.to_string());
         let limits = convert::limits(&spec.resources, spec.limits, &self.work_dir);
@@ -263,6 +267,13 @@ impl Containers {
             wishes,
         };
         self.live.insert(container_id, live);
+    }
+
+    /// Whether something can be started in a container. Who is already being ended would miss it, and wait for it for ever.
+    fn is_open(&self, container_id: &ContainerId) -> bool {
+        self.live
+            .get(container_id)
+            .is_some_and(|live| !live.doomed && !matches!(live.phase, Phase::GroupEnding | Phase::Exited(_)))
     }
 
     /// What a container asks for, or why it cannot be given.

@@ -174,8 +174,11 @@ impl Shared {
         let record = self.records.create(&container_id)?;
         self.table.lock().insert(&container_id, Phase::Group, sandbox, limits.clone());
         let made = self
-            .group(&container_id, &limits, false)
-            .and_then(|_| shared::make(&record, &wishes, &self.options));
+            .records
+            .begin_group(&container_id)
+            .and_then(|()| self.group(&container_id, &limits, false))
+            .and_then(|_| shared::make(&record, &wishes, &self.options))
+            .and_then(|()| self.records.finish_group(&container_id));
         if made.is_err() {
             // Nobody has joined it: there is nothing in the way.
             let _ = self.cgroups.group(&container_id).remove();

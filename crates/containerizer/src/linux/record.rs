@@ -5,6 +5,7 @@
 //!   process     one line: boot id, pid, start time, whether the pid namespace is its own; written before the init
 //!               is told anything, so that without it nothing has run
 //!   status      how the task ended; the init writes it (see `init::record`)
+//!   unfinished  there while a group is being made; nothing has run in one that was left like that
 //!   holder      as `process`, of the first process of the pid namespace that those in a group share
 //! ```
 
@@ -20,6 +21,7 @@ use crate::procs;
 
 const PROCESS: &str = "process";
 const HOLDER: &str = "holder";
+const UNFINISHED: &str = "unfinished";
 
 /// All records.
 #[derive(Debug)]
@@ -73,6 +75,23 @@ impl Records {
 
     pub(super) fn write(&self, container_id: &ContainerId, first: &First) -> Result<(), LaunchError> {
         self.note(container_id, PROCESS, first)
+    }
+
+    /// Notes that a group is being made: its limits come after its directories.
+    pub(super) fn begin_group(&self, group: &ContainerId) -> Result<(), LaunchError> {
+        let path = self.of(group).join(UNFINISHED);
+        fs::write(&path, "").map_err(|source| LaunchError::Record { path, source })
+    }
+
+    /// Notes that a group is all that it is to be.
+    pub(super) fn finish_group(&self, group: &ContainerId) -> Result<(), LaunchError> {
+        let path = self.of(group).join(UNFINISHED);
+        fs::remove_file(&path).map_err(|source| LaunchError::Record { path, source })
+    }
+
+    /// Whether a group was not left unfinished.
+    pub(super) fn is_whole(&self, group: &ContainerId) -> bool {
+        !self.of(group).join(UNFINISHED).exists()
     }
 
     /// Writes down who keeps the pid namespace of a group.

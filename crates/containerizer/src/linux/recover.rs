@@ -40,7 +40,7 @@ impl Shared {
         let Known { container_id, sandbox, limits, group: is_group } = known;
         let group = self.cgroups.group(&container_id).existing();
         let phase = match self.records.read(&container_id) {
-            _ if is_group && group.exists() => Phase::Group,
+            _ if is_group && group.exists() && self.records.is_whole(&container_id) => Phase::Group,
             Found::Nothing => {
                 self.remove_leftover(&container_id);
                 return recovered.unstarted.push(container_id);

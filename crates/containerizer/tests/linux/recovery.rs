@@ -1,7 +1,7 @@
 //! The launcher ends, and another one finds what it started.
 
 use base::ContainerId;
-use containerizer::{Isolation, Known, Launcher, Limits};
+use containerizer::{GroupSpec, Isolation, Known, Launcher, Limits, Recovered};
 
 use crate::support::{Asked, FULL, Fixture, processes_with, roots, shell, wait_for};
 
@@ -147,6 +147,32 @@ fn groups_without_a_record_are_found_too() {
     fixture.restart();
     assert_eq!(fixture.launcher().recover(Vec::new()).removed, ["c"]);
     assert!(fixture.groups().is_empty());
+}
+
+/// Its limits may not have been set yet.
+#[test]
+fn a_group_that_was_not_finished_is_made_anew() {
+    let mut fixture = Fixture::new(FULL);
+    let of_group = Known { group: true, ..known(&fixture, "g") };
+    let spec = || GroupSpec {
+        container_id: of_group.container_id.clone(),
+        sandbox: of_group.sandbox.clone(),
+        limits: of_group.limits.clone(),
+        wishes: Default::default(),
+    };
+    fixture.launcher().launch_group(spec()).expect("a group");
+    fixture.leave();
+    let record = fixture.options.runtime_dir.join("containers/g");
+    std::fs::write(record.join("unfinished"), "").expect("writable");
+    fixture.begin();
+    let recovered = fixture.launcher().recover(vec![of_group.clone()]);
+    assert_eq!(recovered.unstarted, [of_group.container_id.clone()]);
+    assert!(fixture.groups().is_empty());
+    fixture.launcher().launch_group(spec()).expect("a group");
+    fixture.restart();
+    assert_eq!(fixture.launcher().recover(vec![of_group.clone()]), Recovered::default());
+    fixture.launcher().destroy(&of_group.container_id);
+    fixture.destroyed();
 }
 
 /// As a task may, whoever it runs as: the directory can be opened by everybody.

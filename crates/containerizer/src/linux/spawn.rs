@@ -15,8 +15,8 @@ use nix::libc;
 use nix::sched::{CloneFlags, clone};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, pidfd_open, pidfd_send_signal, waitid,
-    waitpid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, pidfd_open, pidfd_send_signal,
+    waitid, waitpid,
 };
 use rustix::thread::{
     LinkNameSpaceType, ThreadNameSpaceType, move_into_link_name_space, move_into_thread_name_spaces,
@@ -73,11 +73,30 @@ pub(super) fn start(given: &Given<'_>) -> io::Result<Child> {
     streams.extend(container.as_ref().map(|container| (container.as_raw_fd(), init::FD_CONTAINER)));
     let pid = execute(given, &streams)?;
     // It cannot be waited for by anybody before we do, so that the number is its own.
-    let handle = Pid::from_raw(pid)
+    let opened = Pid::from_raw(pid)
         .ok_or_else(|| io::Error::other("no pid"))
-        .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?))?;
-    rustix::io::ioctl_fionbio(&ready_reader, true)?;
+        .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?));
+    let handle = match opened {
+        Ok(handle) => handle,
+        Err(error) => {
+            end_without_handle(pid);
+            return Err(error);
+        }
+    };
+    if let Err(error) = rustix::io::ioctl_fionbio(&ready_reader, true) {
+        end(&handle);
+        return Err(error.into());
+    }
     Ok(Child { pid, handle: Arc::new(handle), ready: ready_reader, spec: File::from(spec_writer) })
+}
+
+/// Ends a child for which there is no descriptor: they are used up.
+fn end_without_handle(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        // Nobody else waits for it, so that the number is still its own.
+        let _ = kill_process(pid, Signal::KILL);
+        let _ = waitpid(Some(pid), WaitOptions::empty());
+    }
 }
 
 /// Ends a child that is not wanted after all.

@@ -231,8 +231,8 @@ pub trait Launcher: Send + Sync {
     /// What each of the containers that run uses, groups too. May read all of `/proc`: not for hot paths.
     fn usage(&self) -> BTreeMap<ContainerId, Usage>;
 
-    /// Destroys every container and ends the launcher's threads. Blocks until nothing is left; the last events are still
-    /// delivered.
+    /// Destroys every container and ends the launcher's threads. Blocks until nothing is left, or what is left has not
+    /// ended for a minute; the last events are still delivered.
     fn shutdown(&self);
 
     /// Ends the launcher's threads; containers that [survive](LaunchSpec::survives) go on.

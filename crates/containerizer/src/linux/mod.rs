@@ -303,7 +303,10 @@ impl Launcher for LinuxLauncher {
         for container_id in ids {
             self.shared.destroy(&container_id);
         }
-        self.shared.table.wait_until_empty();
+        if !self.shared.table.wait_until_empty(self.shared.options.destroy_timeout) {
+            let left: Vec<ContainerId> = self.shared.table.lock().by_id.keys().cloned().collect();
+            tracing::error!(?left, "containers do not end and are left behind");
+        }
         self.stop();
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use base::ContainerId;
 use nix::sys::inotify::WatchDescriptor;
@@ -173,10 +174,9 @@ impl Table {
         container
     }
 
-    pub(super) fn wait_until_empty(&self) {
-        let mut containers = self.lock();
-        while !containers.by_id.is_empty() {
-            containers = self.emptied.wait(containers).unwrap_or_else(PoisonError::into_inner);
-        }
+    /// Waits until there is none; whether it came to that in time.
+    pub(super) fn wait_until_empty(&self, patience: Duration) -> bool {
+        let waited = self.emptied.wait_timeout_while(self.lock(), patience, |left| !left.by_id.is_empty());
+        waited.unwrap_or_else(PoisonError::into_inner).0.by_id.is_empty()
     }
 }

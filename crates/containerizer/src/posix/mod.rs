@@ -24,6 +24,7 @@ use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use base::ContainerId;
 use rustix::process::Signal;
@@ -39,6 +40,9 @@ use logs::Logs;
 use reaper::Reaper;
 use sweep::Order;
 use table::Table;
+
+/// How long the end of the launcher waits for that of its containers: one that hangs in the kernel may never end.
+const DESTROY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How the launcher works.
 #[derive(Clone, Copy, Debug)]
@@ -220,11 +224,17 @@ impl Launcher for PosixLauncher {
         for container_id in self.table.ids() {
             self.destroy(&container_id);
         }
-        self.table.wait_until_empty();
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        // Without its threads nothing would come of waiting: it was given up before.
+        if !threads.is_empty() && !self.table.wait_until_empty_for(DESTROY_TIMEOUT) {
+            tracing::error!(left = ?self.table.ids(), "containers do not end and are left behind");
+            // The threads that try go on as long as this process.
+            return;
+        }
         drop(lock(&self.orders).take());
         self.reaper.stop();
         self.logs.stop();
-        for thread in std::mem::take(&mut *lock(&self.threads)) {
+        for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the launcher had panicked");
             }

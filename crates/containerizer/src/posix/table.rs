@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use base::ContainerId;
 
@@ -151,10 +152,18 @@ impl Table {
         lock(&self.entries).keys().cloned().collect()
     }
 
+    /// Waits until there is none.
     pub(super) fn wait_until_empty(&self) {
         let mut entries = lock(&self.entries);
         while !entries.is_empty() {
             entries = self.emptied.wait(entries).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The same, but not for ever; whether it came to that in time.
+    pub(super) fn wait_until_empty_for(&self, patience: Duration) -> bool {
+        let entries = lock(&self.entries);
+        let waited = self.emptied.wait_timeout_while(entries, patience, |left| !left.is_empty());
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_empty()
     }
 }

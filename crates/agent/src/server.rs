@@ -400,13 +400,13 @@ fn spawn_core(
         .spawn(move || {
             let engine = Engine::new(core, engine_options);
             let ended = runtime.block_on(engine.run(work));
-            match ended {
-                Ended::Left => launcher.leave(),
+            match &ended {
+                Ended::Left | Ended::Broken(_) => launcher.leave(),
                 // Whatever runs ends with the agent.
                 Ended::Stopped | Ended::Terminated(_) => launcher.shutdown(),
             }
             drop(lock);
-            if let Ended::Terminated(reason) = ended {
+            if let Ended::Terminated(reason) | Ended::Broken(reason) = ended {
                 tracing::info!("the agent ends: {reason}");
                 end.send_replace(Some(Terminated { reason }));
             }

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::{
@@ -318,6 +320,37 @@ async fn who_locks_the_work_directory_does_not_keep_an_agent_out() {
     opened.try_lock().expect("nobody has it");
     let mut master = FakeMaster::start().await;
     let agent = master.agent(options(master.address, work_dir.path())).await;
+    agent.shutdown().await;
+}
+
+/// A store with a fault of its own.
+struct Panicking {
+    store: store::Embedded,
+    panics: Arc<AtomicBool>,
+}
+
+impl store::Backend for Panicking {
+    fn commit(&mut self, batch: &store::Batch) -> Result<(), store::StoreError> {
+        assert!(!self.panics.load(Ordering::Relaxed), "as ordered");
+        self.store.commit(batch)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_can_never_write_again_ends() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let panics = Arc::new(AtomicBool::new(false));
+    let ordered = Arc::clone(&panics);
+    let wrap: agent::WrapStore = Box::new(move |store| Box::new(Panicking { store, panics: ordered }));
+    let options = options(master.address, work_dir.path());
+    let agent = agent::AgentServer::start_with_store(options, wrap).await.expect("an agent");
+    master.point_at(&agent);
+    let _: internal::RegisterSlaveMessage = master.hear_of().await;
+    panics.store(true, Ordering::Relaxed);
+    master.say(&internal::SlaveRegisteredMessage { slave_id: AGENT_ID.into(), connection: None });
+    let ended = tokio::time::timeout(common::PATIENCE, agent.terminated()).await.expect("it ends in time");
+    assert_eq!(ended.reason, "the thread that writes down what the agent does has panicked");
     agent.shutdown().await;
 }
 

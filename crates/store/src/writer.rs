@@ -95,7 +95,7 @@ impl<W: Send + 'static> Writer<W> {
     /// Hands over writes that belong together; [`Event::Committed`] follows. Not to be called again before that.
     pub fn commit(&self, writes: Vec<W>) {
         if let Some(queue) = &self.queue {
-            // The thread ends only with us.
+            // The thread ends only with us. If it has panicked, nothing is told any more, and what tells is gone.
             let _ = queue.send(writes);
         }
     }

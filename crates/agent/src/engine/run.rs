@@ -58,6 +58,9 @@ pub(crate) struct EngineOptions {
     pub(crate) runtime: Handle,
 }
 
+/// Why an agent ends that can write nothing any more.
+const STORE_ENDED: &str = "the thread that writes down what the agent does has panicked";
+
 /// How the loop ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -67,6 +70,8 @@ pub(crate) enum Ended {
     Stopped,
     /// It was stopped, and containers go on.
     Left,
+    /// It cannot go on, for this reason; containers do.
+    Broken(String),
 }
 
 /// Who waits for an answer, and the stream that it wants to open.
@@ -154,7 +159,11 @@ impl Engine {
             let deadline = self.deadline();
             tokio::select! {
                 biased;
-                Some(event) = self.store_events.recv() => self.store_event(event),
+                event = self.store_events.recv() => match event {
+                    Some(event) => self.store_event(event),
+                    // Nothing of what waits for it will ever happen. The next agent goes on from what was written.
+                    None => return Ended::Broken(STORE_ENDED.to_owned()),
+                },
                 Some(event) = self.container_events.recv() => self.containers.event(event, &mut self.counters),
                 count = queue.recv_many(&mut batch, BATCH) => if count == 0 { return Ended::Stopped },
                 Some(event) = self.peer_events.recv() => self.peer_event(event),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
@@ -20,6 +21,9 @@ use crate::operator::{blocking, resolve};
 
 /// How much of a file is read at a time for a download.
 const PIECE: usize = 64 << 10;
+
+/// How long a client may take none of a download before it is given up.
+const STALL: Duration = Duration::from_secs(300);
 
 pub(super) fn router() -> Router<Agent> {
     let mut router = Router::new();
@@ -105,19 +109,25 @@ async fn download(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Resu
     let (pieces, receiver) = mpsc::channel::<Vec<u8>>(4);
     // As long as the file was when it was opened: it may grow faster than it is read.
     let mut left = metadata.len();
-    tokio::task::spawn_blocking(move || {
+    tokio::spawn(async move {
         while left > 0 {
-            let mut piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
-            match file.read(&mut piece) {
-                Ok(count) if count > 0 => {
-                    piece.truncate(count);
-                    left -= count as u64;
-                    if pieces.blocking_send(piece).is_err() {
-                        return;
-                    }
-                }
+            let length = PIECE.min(usize::try_from(left).unwrap_or(PIECE));
+            // A thread is taken for the reading alone: a client that does not read keeps none.
+            let reading = tokio::task::spawn_blocking(move || {
+                let mut piece = vec![0; length];
+                let count = file.read(&mut piece).unwrap_or(0);
+                piece.truncate(count);
+                (file, piece)
+            });
+            let Ok((same, piece)) = reading.await else { return };
+            if piece.is_empty() {
                 // It was cut short; so is the answer.
-                _ => return,
+                return;
+            }
+            file = same;
+            left -= piece.len() as u64;
+            if !matches!(tokio::time::timeout(STALL, pieces.send(piece)).await, Ok(Ok(()))) {
+                return;
             }
         }
     });

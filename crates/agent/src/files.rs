@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use agent_core::Snapshot;
+use rustix::fs::OFlags;
 
 /// The most that is read at once: sixteen pages, as Mesos has it.
 pub(crate) const MAX_READ: u64 = 16 * 4096;
@@ -78,13 +79,7 @@ pub(crate) struct Chunk {
 ///
 /// The path is one that [`resolve`] found. If a link to elsewhere has been put into it since, nothing is opened.
 pub(crate) fn open(path: &Path) -> Result<(File, Metadata), FileError> {
-    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(|error| {
-        if error.kind() == io::ErrorKind::NotFound { FileError::NotFound } else { error.into() }
-    })?;
-    if fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))? != path {
-        return Err(FileError::NotFound);
-    }
+    let file = open_as(path, OFlags::NONBLOCK)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(FileError::Directory);
@@ -93,6 +88,23 @@ pub(crate) fn open(path: &Path) -> Result<(File, Metadata), FileError> {
         return Err(FileError::NotFound);
     }
     Ok((file, metadata))
+}
+
+/// Opens whatever is there, if the path still leads where it led.
+fn open_as(path: &Path, flags: OFlags) -> Result<File, FileError> {
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound { FileError::NotFound } else { error.into() }
+    })?;
+    if fs::read_link(place_of(&file))? != path {
+        return Err(FileError::NotFound);
+    }
+    Ok(file)
+}
+
+/// Leads to what is open, whatever becomes of its path.
+fn place_of(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 /// Reads at most `length` bytes from `offset`, and at most [`MAX_READ`]. Without an offset only the size is told.
@@ -155,14 +167,15 @@ fn name_of(database: &str, id: u32) -> String {
     name.unwrap_or(number)
 }
 
-/// What is in a directory, by name. A file is its own only entry.
+/// What is in a directory, by name. A file is its own only entry. The path is as for [`open`].
 pub(crate) fn list(path: &Path, virtual_path: &str) -> Result<Vec<Entry>, FileError> {
-    let metadata = fs::metadata(path).map_err(|_| FileError::NotFound)?;
+    let opened = open_as(path, OFlags::PATH).map_err(|_| FileError::NotFound)?;
+    let metadata = opened.metadata()?;
     if !metadata.is_dir() {
         return Ok(vec![Entry { path: virtual_path.to_owned(), metadata }]);
     }
     let mut entries = Vec::new();
-    for entry in fs::read_dir(path)?.flatten() {
+    for entry in fs::read_dir(place_of(&opened))?.flatten() {
         // One that was deleted meanwhile is not there.
         let Ok(metadata) = entry.metadata() else { continue };
         let name = entry.file_name();
@@ -233,6 +246,11 @@ mod tests {
         fs::remove_file(&path).expect("ours");
         std::os::unix::fs::symlink(root.path().join("secret"), &path).expect("ours");
         assert!(matches!(read(&path, Some(0), None), Err(FileError::NotFound)));
+        let path = resolve(&attached, "/virtual/latest/d").expect("there");
+        assert!(list(&path, "/virtual/latest/d").expect("a directory").is_empty());
+        fs::remove_dir(&path).expect("ours");
+        std::os::unix::fs::symlink(root.path(), &path).expect("ours");
+        assert!(matches!(list(&path, "/virtual/latest/d"), Err(FileError::NotFound)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, openat};
@@ -20,8 +21,16 @@ pub(crate) fn open(sandbox: &Path, name: &str, user: Option<&User>) -> Result<Fi
         let safely = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
         let file = File::from(openat(&directory, name, write | safely, mode)?);
-        if !file.metadata()?.is_file() {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        if metadata.nlink() > 1 && user.is_some_and(|user| user.uid() != metadata.uid()) {
+            // Who may make links to files that are not its own would be given them.
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "another user's file that has other names",
+            ));
         }
         give_to(&file, user)?;
         Ok(file)
@@ -32,4 +41,23 @@ pub(crate) fn open(sandbox: &Path, name: &str, user: Option<&User>) -> Result<Fi
 /// The directory that the files are in.
 pub(crate) fn directory(sandbox: &Path) -> Result<OwnedFd, LaunchError> {
     open_directory(sandbox).map_err(|source| LaunchError::Output { path: sandbox.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_to_a_file_of_somebody_else_is_not_given_away() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (theirs, sandbox) = (directory.path().join("theirs"), directory.path().join("sandbox"));
+        std::fs::write(&theirs, "x").expect("ours");
+        std::fs::create_dir(&sandbox).expect("ours");
+        std::fs::hard_link(&theirs, sandbox.join("stdout")).expect("ours");
+        let nobody = User::lookup("nobody").expect("a user");
+        let own = std::fs::metadata(&theirs).expect("a file").uid();
+        assert!(matches!(open(&sandbox, "stdout", Some(&nobody)), Err(LaunchError::Output { .. })));
+        assert_eq!(std::fs::metadata(&theirs).expect("a file").uid(), own);
+        assert!(open(&sandbox, "stdout", None).is_ok(), "nothing is given to anybody");
+    }
 }

@@ -40,7 +40,7 @@ pub use limitation::{Limitation, LimitationKind};
 pub use linux::{Isolation, IsolationError, Isolator, LinuxError, LinuxLauncher, LinuxOptions};
 pub use posix::{PosixLauncher, PosixOptions};
 pub use rustix::process::Signal;
-pub use sandbox::{SandboxError, create_sandbox, remove_sandbox};
+pub use sandbox::{SandboxError, create_sandbox, remove_sandbox, touch_sandbox};
 pub use usage::{Block, Memory, Pressure, Throttling, Transfers, Usage, VolumeUsage};
 pub use user::{User, UserError, own_user_name};
 pub use visits::{Visit, VisitDone, VisitEnd};

@@ -1,9 +1,11 @@
 //! A container's directory.
 
 use std::ffi::{CStr, OsStr};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::{
     AtFlags, CWD, Dir, Gid, Mode, OFlags, ResolveFlags, Uid, fchmod, fstat, mkdirat, openat, openat2,
@@ -70,6 +72,17 @@ pub fn create_sandbox(path: &Path, user: Option<&str>) -> Result<(), SandboxErro
 /// Opens a directory without following a link on the way to it.
 pub(crate) fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     walk(path, false)
+}
+
+/// Sets when a sandbox was changed last, to now. What its user has put in the place of one that is nested in another is
+/// left alone.
+///
+/// # Errors
+/// If a link or anything but a directory is in the way, or the file system refuses.
+pub fn touch_sandbox(path: &Path) -> Result<(), SandboxError> {
+    open_directory(path)
+        .and_then(|directory| File::from(directory).set_modified(SystemTime::now()))
+        .map_err(|source| SandboxError::Io { path: path.to_owned(), source })
 }
 
 /// Opens a directory step by step; with `make`, makes what is not there.
@@ -223,6 +236,23 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+
+    #[test]
+    fn only_a_directory_is_touched() {
+        let top = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| top.path().join(name);
+        std::fs::create_dir(path("sandbox")).expect("ours");
+        let modified =
+            || std::fs::metadata(path("sandbox")).and_then(|found| found.modified()).expect("there");
+        File::open(path("sandbox")).and_then(|open| open.set_modified(SystemTime::UNIX_EPOCH)).expect("ours");
+        symlink("sandbox", path("link")).expect("ours");
+        // Whoever opens it waits for one who writes.
+        rustix::fs::mknodat(CWD, path("pipe"), rustix::fs::FileType::Fifo, Mode::RWXU, 0).expect("ours");
+        assert!(touch_sandbox(&path("link")).is_err() && touch_sandbox(&path("pipe")).is_err());
+        assert_eq!(modified(), SystemTime::UNIX_EPOCH);
+        touch_sandbox(&path("sandbox")).expect("it is one");
+        assert!(modified() > SystemTime::UNIX_EPOCH);
+    }
 
     #[test]
     fn links_on_the_way_are_not_followed() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
@@ -76,7 +76,7 @@ impl Garbage {
     /// A sandbox that is not needed any longer from now on.
     pub(crate) fn add(&mut self, now: Instant, directory: Arc<str>) {
         // The next life of the agent goes by this. A directory that is gone needs no time.
-        let _ = std::fs::File::open(&*directory).and_then(|open| open.set_modified(SystemTime::now()));
+        let _ = containerizer::touch_sandbox(Path::new(&*directory));
         self.adopt(now, directory, Duration::ZERO);
     }
 
@@ -243,6 +243,8 @@ fn remove_empty_parents(sandbox: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use tokio::sync::mpsc;
 
     use super::*;

@@ -511,14 +511,20 @@ async fn prepare(
     top_level: bool,
     volumes: Vec<VolumeLink>,
 ) -> Result<(), String> {
-    // A few calls of the file system, quicker than handing them to another thread.
-    containerizer::create_sandbox(&request.sandbox, request.user.as_deref())
-        .map_err(|error| crate::report(&error))?;
-    if top_level && let Err(error) = link_latest(&request.sandbox) {
-        tracing::warn!(sandbox = %request.sandbox.display(), %error, "cannot link the latest run");
-    }
+    let (sandbox, user) = (request.sandbox.clone(), request.user.clone());
+    // Users may be looked up in a directory service, and the disk may be slow.
+    let made = tokio::task::spawn_blocking(move || make_sandbox(&sandbox, user.as_deref(), top_level));
+    made.await.map_err(|error| error.to_string())??;
     disks::link_new(request.sandbox.clone(), volumes).await?;
     fetcher.fetch(request).await.map_err(|error| crate::report(&error))
+}
+
+fn make_sandbox(sandbox: &Path, user: Option<&str>, top_level: bool) -> Result<(), String> {
+    containerizer::create_sandbox(sandbox, user).map_err(|error| crate::report(&error))?;
+    if top_level && let Err(error) = link_latest(sandbox) {
+        tracing::warn!(sandbox = %sandbox.display(), %error, "cannot link the latest run");
+    }
+    Ok(())
 }
 
 /// Points `runs/latest` to the newest run, in one step.

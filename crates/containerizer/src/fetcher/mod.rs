@@ -220,7 +220,9 @@ impl Fetcher {
     }
 
     async fn fetch_all(&self, sandbox: PathBuf, user: Option<&str>, uris: &[Uri]) -> Result<(), SourceError> {
-        let user = User::to_become(user)?;
+        let name = user.map(str::to_owned);
+        // On a thread of its own: users may be looked up in a directory service.
+        let user = run_as(None, move || User::to_become(name.as_deref())).await??;
         let log = Arc::new(Log::open(&sandbox, user.clone()).await);
         let to = Destination { sandbox: sandbox.into(), user, log };
         let result = self.fetch_logged(&to, uris).await;

@@ -1,10 +1,14 @@
 //! `disk/du`: what sandboxes and volumes hold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CString;
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
 
 use super::Shared;
 use super::table::{Container, Phase, parent};
@@ -14,6 +18,12 @@ use crate::usage::VolumeUsage;
 
 /// Sectors of `stat(2)`, whatever the disk's are.
 const SECTOR: u64 = 512;
+
+/// How a directory is opened to be looked into.
+const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// How many directories above the one that is looked into are held open.
+const KEPT_OPEN: usize = 64;
 
 /// Looks at every container's directories, and ends those that hold too much if that is to be.
 pub(super) fn look(shared: &Shared) {
@@ -81,30 +91,102 @@ pub(super) fn volumes_used(container: &Container) -> Vec<VolumeUsage> {
     container.limits.volumes.iter().map(usage).collect()
 }
 
+/// Which file something is, whatever its path.
+type Identity = (u64, u64);
+
 /// The space that a directory takes on its own file system, without what is in `excluded`. Of several links one counts.
+///
+/// Directories are opened one from the other: a task nests them deeper than a path can say.
 fn size(directory: &Path, excluded: &BTreeSet<PathBuf>) -> io::Result<u64> {
-    let device = fs::symlink_metadata(directory)?.dev();
-    let mut linked = BTreeSet::new();
-    let mut total = 0_u64;
-    let mut pending = vec![directory.to_owned()];
-    while let Some(path) = pending.pop() {
-        // What is removed while we look takes no space.
-        let Ok(entries) = fs::read_dir(&path) else { continue };
-        for entry in entries.flatten() {
-            let Ok(metadata) = entry.metadata() else { continue };
-            let path = entry.path();
-            if metadata.dev() != device || excluded.contains(&path) {
+    let excluded = excluded.iter().filter_map(|path| fs::symlink_metadata(path).ok());
+    let excluded = excluded.map(|found| (found.dev(), found.ino())).collect();
+    let mut here = openat(CWD, directory, OPEN, Mode::empty())?;
+    let device = fstat(&here)?.st_dev;
+    let mut count = Count { device, excluded, linked: BTreeSet::new(), total: 0 };
+    let mut names = count.entries(&here);
+    let mut above: Vec<Above> = Vec::new();
+    loop {
+        if let Some(name) = names.pop() {
+            let Ok(child) = openat(&here, name.as_c_str(), OPEN | OFlags::NOFOLLOW, Mode::empty()) else {
+                continue;
+            };
+            // Something else was put there meanwhile.
+            if !fstat(&child).is_ok_and(|found| found.st_dev == device) {
                 continue;
             }
-            if metadata.is_dir() {
-                pending.push(path);
-            } else if metadata.nlink() > 1 && !linked.insert(metadata.ino()) {
-                continue;
-            }
-            total += metadata.blocks() * SECTOR;
+            let identity = identity(&here)?;
+            let names_there = std::mem::replace(&mut names, count.entries(&child));
+            let parent = std::mem::replace(&mut here, child);
+            let open = Some(parent).filter(|_| above.len() < KEPT_OPEN);
+            above.push(Above { names: names_there, identity, open });
+        } else {
+            let Some(next) = climb(&here, &mut above) else { return Ok(count.total) };
+            (here, names) = next;
         }
     }
-    Ok(total)
+}
+
+/// Back to the next directory above; past those that have lost their place in the tree meanwhile.
+fn climb(here: &OwnedFd, above: &mut Vec<Above>) -> Option<(OwnedFd, Vec<CString>)> {
+    loop {
+        let Above { names, identity: expected, open } = above.pop()?;
+        if let Some(open) = open {
+            return Some((open, names));
+        }
+        if let Ok(parent) = openat(here, "..", OPEN, Mode::empty())
+            && identity(&parent).is_ok_and(|found| found == expected)
+        {
+            return Some((parent, names));
+        }
+    }
+}
+
+fn identity(directory: &OwnedFd) -> io::Result<Identity> {
+    let found = fstat(directory)?;
+    Ok((found.st_dev, found.st_ino))
+}
+
+/// A directory that is being looked into, while it is looked into one that is in it.
+struct Above {
+    /// Directories in it that were not looked into yet.
+    names: Vec<CString>,
+    identity: Identity,
+    /// Of the uppermost ones only: there are fewer descriptors than there may be levels.
+    open: Option<OwnedFd>,
+}
+
+struct Count {
+    device: u64,
+    excluded: BTreeSet<Identity>,
+    /// Files of several names that were counted already.
+    linked: BTreeSet<u64>,
+    total: u64,
+}
+
+impl Count {
+    /// Counts what is in a directory; the names of directories in it.
+    fn entries(&mut self, directory: &OwnedFd) -> Vec<CString> {
+        let mut directories = Vec::new();
+        // What is removed while we look takes no space.
+        let Ok(entries) = Dir::read_from(directory) else { return directories };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let Ok(found) = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            if found.st_dev != self.device || self.excluded.contains(&(found.st_dev, found.st_ino)) {
+                continue;
+            }
+            if FileType::from_raw_mode(found.st_mode).is_dir() {
+                directories.push(name.to_owned());
+            } else if found.st_nlink > 1 && !self.linked.insert(found.st_ino) {
+                continue;
+            }
+            self.total += u64::try_from(found.st_blocks).unwrap_or(0) * SECTOR;
+        }
+        directories
+    }
 }
 
 #[cfg(test)]
@@ -124,5 +206,30 @@ mod tests {
         fs::File::open(path("a/b/file")).and_then(|file| file.sync_all()).expect("writable");
         let used = size(top.path(), &BTreeSet::from([path("volume")])).expect("readable");
         assert!(((1 << 20)..(1 << 20) + 65536).contains(&used), "{used}");
+    }
+
+    #[test]
+    fn what_lies_deeper_than_a_path_can_say_is_counted_too() {
+        use std::io::Write;
+        let top = tempfile::tempdir().expect("a directory");
+        let name = "d".repeat(60);
+        let mut here = openat(CWD, top.path(), OPEN, Mode::empty()).expect("a directory");
+        for _ in 0..100 {
+            rustix::fs::mkdirat(&here, &*name, Mode::RWXU).expect("writable");
+            here = openat(&here, &*name, OPEN, Mode::empty()).expect("a directory");
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE;
+        let mut file = fs::File::from(openat(&here, "file", flags, Mode::RWXU).expect("writable"));
+        file.write_all(&vec![1_u8; 1 << 20]).and_then(|()| file.sync_all()).expect("writable");
+        // Of those above, all are looked into, too.
+        fs::write(top.path().join("file"), vec![1_u8; 1 << 20]).expect("writable");
+        fs::create_dir_all(top.path().join(&name).join("other")).expect("writable");
+        let path = top.path().join(&name).join("other/file");
+        fs::write(&path, vec![1_u8; 1 << 20]).expect("writable");
+        for path in [path, top.path().join("file")] {
+            fs::File::open(path).and_then(|file| file.sync_all()).expect("writable");
+        }
+        let used = size(top.path(), &BTreeSet::new()).expect("readable");
+        assert!(((3 << 20)..(4 << 20)).contains(&used), "{used}");
     }
 }

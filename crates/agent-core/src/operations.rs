@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::Uuid;
+use base::{ExecutorId, FrameworkId, Uuid};
 use resources::{Conversion, ConversionError, Resources};
 use tracing::{info, warn};
 
@@ -77,6 +77,16 @@ impl Operations {
     /// Forgets what waits for the disk: the master has gone, and will find out what did not come to pass.
     pub(crate) fn forget_deferred(&mut self) {
         self.deferred.clear();
+    }
+
+    /// The same, but for executors that are to end, which are returned: nobody orders that again.
+    pub(crate) fn take_shutdowns(&mut self) -> Vec<(FrameworkId, ExecutorId)> {
+        let deferred = std::mem::take(&mut self.deferred).into_iter();
+        let shutdown = |(_, message): (Pid, FromMaster)| match message {
+            FromMaster::ShutdownExecutor { framework_id, executor_id } => Some((framework_id, executor_id)),
+            _ => None,
+        };
+        deferred.filter_map(shutdown).collect()
     }
 
     /// # Panics

@@ -12,7 +12,7 @@ use crate::output::{Reregister, ToMaster};
 use crate::state::{Executor, Framework};
 use crate::timers::{Timer, TimerKey};
 use crate::types::{ExecutorKind, ExecutorState, Reason, StatusSource, Task, TaskState};
-use crate::{Output, operations, status, updates};
+use crate::{Output, operations, shutdown, status, updates};
 
 /// What Mesos' master allows by default: five pings, fifteen seconds apart.
 const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(75);
@@ -256,6 +256,9 @@ pub(crate) fn send(core: &AgentCore, step: &mut Step<'_>, message: ToMaster) {
 }
 
 fn start_over(core: &mut AgentCore, step: &mut Step<'_>) {
+    for (framework_id, executor_id) in core.operations.take_shutdowns() {
+        shutdown::executor_by_message(core, step, &framework_id, &executor_id);
+    }
     disconnect(core);
     if core.ending.is_none() {
         begin(core, step);

@@ -296,6 +296,22 @@ fn what_built_upon_an_operation_that_failed_is_void() {
     env.expect(&["update agent", "operation Finished", "operation Failed: no", lost]);
 }
 
+/// No master orders it again, and it builds upon nothing.
+#[test]
+fn an_executor_ends_although_an_operation_before_its_end_failed() {
+    let mut env = AgentEnv::registered();
+    apply(&mut env, 1, reserve(100));
+    let f = framework("f");
+    env.run(&f, custom_task("t", &custom_executor("e")));
+    env.launched("c1");
+    env.subscribe(&f, "e", 1);
+    apply(&mut env, 2, Operation::Create { volumes: vec![volume("v", 10)] });
+    env.from_master(FromMaster::ShutdownExecutor { framework_id: "f".into(), executor_id: "e".into() });
+    env.forget();
+    env.input(Input::VolumesChanged { operation: uuid(2), result: Err("no".to_owned()) });
+    env.expect(&["operation Failed: no", "stream 1: shutdown"]);
+}
+
 #[test]
 fn a_registration_waits_for_the_operation_that_is_under_way() {
     let mut env = AgentEnv::registered();

@@ -265,7 +265,7 @@ async fn too_much_history_does_not_exhaust_memory_mesos_6285() {
     assert_eq!(past.len(), 2, "a task and its executor");
     let mut batch = store::Batch::new();
     for number in 0..TASKS {
-        batch.put(&format!("past/{:020}", 1000 + number), past[usize::from(number % 2 == 1)].1.clone());
+        batch.put(format!("past/{:020}", 1000 + number), past[usize::from(number % 2 == 1)].1.clone());
     }
     store::Backend::commit(&mut store, &batch).expect("it is written");
     drop(store);

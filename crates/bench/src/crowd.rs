@@ -73,11 +73,9 @@ impl Receiver for Process {
             "PingSlaveMessage" => {
                 self.send(agent, message.from.id(), "mesos.internal.PongSlaveMessage", Vec::new());
             }
-            "SlaveReregisteredMessage" => {
-                if !agent.is_back.swap(true, Ordering::Relaxed) {
-                    self.counters.reregistered.fetch_add(1, Ordering::Relaxed);
-                    self.counters.progress.notify_waiters();
-                }
+            "SlaveReregisteredMessage" if !agent.is_back.swap(true, Ordering::Relaxed) => {
+                self.counters.reregistered.fetch_add(1, Ordering::Relaxed);
+                self.counters.progress.notify_waiters();
             }
             _ => {}
         }

@@ -312,11 +312,11 @@ async fn masters_on_zookeeper_fail_over_and_no_task_is_lost() {
             (nodes.matches("/mesos/json.info_000000000").count() == 3).then_some(())
         })
         .await;
-    fail_over(cluster).await;
+    Box::pin(fail_over(cluster)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn masters_on_etcd_fail_over_and_no_task_is_lost() {
     let etcd = Etcd::start();
-    fail_over(Cluster::start(&format!("etcd://{}/meseta", etcd.address()))).await;
+    Box::pin(fail_over(Cluster::start(&format!("etcd://{}/meseta", etcd.address())))).await;
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 use std::io;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -38,6 +39,25 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// Waits until agents have done what operators have ordered: that a call was accepted says only that it was passed on.
+///
+/// # Errors
+/// If something is under way still after a long time, or the master does not answer.
+pub fn wait_until_done(address: &str) -> io::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer: Value = serde_json::from_slice(&call(address, "GET_OPERATIONS", &Value::Null)?.body)?;
+        let operations = answer["get_operations"]["operations"].as_array().cloned().unwrap_or_default();
+        if operations.iter().all(|one| one["latest_status"]["state"] != "OPERATION_PENDING") {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("under way still: {operations:?}")));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[cfg(test)]

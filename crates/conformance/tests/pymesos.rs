@@ -122,7 +122,7 @@ impl Pair {
                 master.get("/slaves").is_ok_and(|answer| answer["slaves"][0]["active"] == true)
             })
             .unwrap();
-        Self { leader, standby, agent: agent, directory }
+        Self { leader, standby, agent, directory }
     }
 }
 

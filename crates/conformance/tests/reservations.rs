@@ -184,6 +184,7 @@ fn reservations_survive_restarts_of_agent_and_master() {
         scheduler.end().unwrap();
     }
     answered(&call(&cluster, "UNRESERVE_RESOURCES", &[cpus(3.0)]), 202, "");
+    operator::wait_until_done(&cluster.master.address).unwrap();
     cluster.agents[0].restart().unwrap();
     let mut scheduler = subscribe(&cluster, ROLE);
     let offer = scheduler.offer_where(|offer| amount(offer, "cpus", None) == 8.0).unwrap();

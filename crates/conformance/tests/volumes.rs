@@ -201,6 +201,7 @@ fn a_volume_grows_and_shrinks_and_keeps_its_data() {
         202,
         "",
     );
+    operator::wait_until_done(&cluster.master.address).unwrap();
     cluster.agents[0].restart().unwrap();
     let mut scheduler = subscribe(&cluster, ROLE);
     let offer = scheduler.offer_where(|offer| offered(offer, 6.0)).unwrap();

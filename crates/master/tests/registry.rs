@@ -167,6 +167,8 @@ async fn old_agents_are_forgotten(service: Service) {
         registry["gone"]["slaves"].as_array().map_or(0, Vec::len)
     };
     support::until("only the newest one is remembered", async || gone(&master).await == 1).await;
+    let queued = async || get(master.address(), "/metrics/snapshot").await.json();
+    support::until("that is written", async || queued().await["registrar/queued_operations"] == 0.0).await;
     master.shutdown().await;
     let next = service.master("gc", service.address, session, |_| ()).await;
     leads(&next).await;
@@ -187,12 +189,12 @@ async fn all(service: Service) {
 async fn the_registry_in_zookeeper_lives_through_outages() {
     let server = ZooKeeper::start();
     let url = |address: SocketAddr, place: &str| format!("zk://{address}/{place}");
-    all(Service { address: server.address(), url }).await;
+    Box::pin(all(Service { address: server.address(), url })).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_registry_in_etcd_lives_through_outages() {
     let server = Etcd::start();
     let url = |address: SocketAddr, place: &str| format!("etcd://{address}/{place}");
-    all(Service { address: server.address(), url }).await;
+    Box::pin(all(Service { address: server.address(), url })).await;
 }

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use base::Time;
 use bytes::Bytes;
-use master_core::{
-    FromAgent, FromRegistry, Input, MasterCore, Options, Output, Pid, RegistryContent, ToAgent,
-};
+use master_core::{FromAgent, FromRegistry, Input, MasterCore, Options, Output, Pid, ToAgent};
 
 use crate::report::{cores, figure, seconds};
 use crate::returning::Shape;
@@ -102,7 +100,7 @@ impl Master {
         // As in the server, whose log watches.
         core.watch(true);
         core.start(Time::EPOCH, &mut outputs);
-        let nothing = FromRegistry::Recovered(Box::new(RegistryContent::default()));
+        let nothing = FromRegistry::Recovered(Box::default());
         core.handle(Time::EPOCH, Input::Registry(nothing), &mut outputs);
         outputs.clear();
         Self { core, began, outputs, encoded: Vec::new(), answered: 0, sent: 0, worked: Duration::ZERO }

@@ -166,7 +166,7 @@ fn a_group_that_was_not_finished_is_made_anew() {
     std::fs::write(record.join("unfinished"), "").expect("writable");
     fixture.begin();
     let recovered = fixture.launcher().recover(vec![of_group.clone()]);
-    assert_eq!(recovered.unstarted, [of_group.container_id.clone()]);
+    assert_eq!(recovered.unstarted, std::slice::from_ref(&of_group.container_id));
     assert!(fixture.groups().is_empty());
     fixture.launcher().launch_group(spec()).expect("a group");
     fixture.restart();

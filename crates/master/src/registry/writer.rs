@@ -81,20 +81,22 @@ impl Store {
             writes.iter().flat_map(|write| transactions(write, limits)).collect();
         let deadline = Instant::now() + self.timeout;
         let (mut rest, mut pause) = (&transactions[..], FIRST_PAUSE);
+        let mut trouble = format!("no answer within {:?}", self.timeout);
         loop {
             let commit = self.store.commit_all(rest, self.fence.as_ref());
             let failed = match tokio::time::timeout_at(deadline, commit).await {
                 Ok(Ok(())) => return Ok(transactions),
                 Ok(Err(failed)) => failed,
-                Err(_) => return Err(format!("the registry was not written within {:?}", self.timeout)),
+                Err(_) => return Err(format!("cannot write the registry: {trouble}")),
             };
             // Doing one again that may have been done does no harm: it says what is to be, not what was.
             rest = rest.get(failed.done..).unwrap_or_default();
             let now = Instant::now();
+            trouble = failed.error.to_string();
             if !failed.error.is_transient() || now >= deadline {
-                return Err(format!("cannot write the registry: {}", failed.error));
+                return Err(format!("cannot write the registry: {trouble}"));
             }
-            tracing::warn!("cannot write the registry, trying again: {}", failed.error);
+            tracing::warn!("cannot write the registry, trying again: {trouble}");
             tokio::time::sleep_until((now + pause).min(deadline)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

@@ -55,7 +55,6 @@ pub(crate) fn to_proto(framework: &Framework, used: &Resources) -> get_framework
         allocated_resources: wire::resources_to_endpoint(used),
         offered_resources: wire::resources_to_endpoint(&offered(framework)),
         offer_constraints: Some(offer_constraints(framework)),
-        ..Default::default()
     }
 }
 

@@ -7,7 +7,7 @@ use base::{AgentId, ExecutorId, FrameworkId, TaskId, Time};
 use crate::core::{MasterCore, send_agent};
 use crate::output::{Directory, Observation, Output, ToAgent};
 use crate::types::{Reason, Task, TaskState, TaskStatus};
-use crate::{agents, offers, operations, tasks};
+use crate::{agents, maintenance, offers, operations, tasks};
 
 /// TEARDOWN, by the scheduler or an operator.
 pub(crate) fn teardown(core: &mut MasterCore, now: Time, id: &FrameworkId, out: &mut Vec<Output>) {
@@ -32,6 +32,7 @@ pub(super) fn remove(core: &mut MasterCore, now: Time, id: &FrameworkId, out: &m
     let Some(mut framework) = core.frameworks.registered.remove(id) else { return };
     core.frameworks.away.remove(id);
     core.allocation.remove_framework(id);
+    maintenance::forget(core, id);
     if let Some((connection, _)) = framework.connection {
         core.frameworks.by_connection.remove(&connection);
         out.push(Output::Close(connection));

@@ -108,6 +108,14 @@ pub(crate) fn answer(
     }
 }
 
+/// A framework has ended: what it said counts no more.
+pub(crate) fn forget(core: &mut MasterCore, id: &FrameworkId) {
+    for asked in core.maintenance.agents.values_mut() {
+        asked.answers.remove(id);
+        asked.refused.remove(id);
+    }
+}
+
 /// Takes an inverse offer off the books.
 fn take(core: &mut MasterCore, framework_id: &FrameworkId, offer_id: &OfferId) -> Option<Arc<InverseOffer>> {
     // Only one that is there makes a change; a framework that is merely looked at stays shared.

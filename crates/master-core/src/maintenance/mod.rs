@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::{AgentId, FrameworkId, OfferId, Time};
 
-pub(crate) use inverse::{answer, ask, discard_of_framework, rescind, rescind_of_agent, revived};
+pub(crate) use inverse::{answer, ask, discard_of_framework, forget, rescind, rescind_of_agent, revived};
 pub use schedule::windows_of;
 pub(crate) use schedule::{
     DOWN, agent_added, agent_removed, changed, drainable, is_down, leave_if_down, recovered, start, stop,

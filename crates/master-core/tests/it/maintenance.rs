@@ -209,6 +209,8 @@ fn frameworks_are_asked_to_leave_and_operators_see_what_they_say() {
     assert_eq!((answered.0, answered.1.at), (scheduler.id.clone(), master.now));
     // The next master does not know, and asks anew when both are there again.
     assert!(said(&master.successor("next")).is_empty());
+    master.call(&scheduler, SchedulerCall::Teardown);
+    assert!(said(&master).is_empty(), "what counts is what is there");
 }
 
 #[test]

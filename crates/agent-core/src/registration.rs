@@ -1,8 +1,9 @@
 //! Finding a master's trust and noticing its loss: registration with backoff, pings, reregistration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use base::{AgentId, Ring, Time};
+use base::{AgentId, FrameworkId, Ring, Time};
 use tracing::{info, warn};
 
 use crate::checkpoint::Write;
@@ -11,7 +12,7 @@ use crate::input::{Pid, Reconciliation};
 use crate::output::{Reregister, ToMaster};
 use crate::state::{Executor, Framework};
 use crate::timers::{Timer, TimerKey};
-use crate::types::{ExecutorKind, ExecutorState, Reason, StatusSource, Task, TaskState};
+use crate::types::{ExecutorKind, ExecutorState, Reason, StatusSource, Task, TaskState, TaskStatus};
 use crate::{Output, operations, shutdown, status, updates};
 
 /// What Mesos' master allows by default: five pings, fifteen seconds apart.
@@ -26,8 +27,8 @@ const MIN_BACKOFF: Duration = Duration::from_millis(10);
 /// The pause between attempts never gets longer than that.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
-/// So many ends of executors are kept for the master.
-const MAX_EXITS: usize = 1_000;
+/// So many ends of executors, and of tasks, are kept for the master.
+const MAX_LATE: usize = 1_000;
 
 /// Where the agent stands with its master.
 #[derive(Debug)]
@@ -43,9 +44,27 @@ pub(crate) struct Registration {
     ping_timeout: Duration,
     retry: Option<TimerKey>,
     ping: Option<TimerKey>,
-    /// Executors that ended while there was no master to tell: each may be among those that the last attempt to register
-    /// has told of. Told when the registration is confirmed.
+    /// An attempt was made since the master was found or lost. Without, an answer is one to an earlier attempt, and says nothing
+    /// about what the master believes.
+    asked: bool,
+    /// Attempts that this master has not answered. Some it never will.
+    unanswered: u32,
+    late: Late,
+}
+
+/// What attempts that are not answered may tell, and is not so any more.
+#[derive(Debug)]
+struct Late {
+    /// Executors that have ended. Told when the registration is confirmed.
     exits: Ring<ToMaster>,
+    /// How tasks have ended whose end was acknowledged.
+    ends: Ring<(FrameworkId, Arc<TaskStatus>)>,
+}
+
+impl Default for Late {
+    fn default() -> Self {
+        Self { exits: Ring::new(MAX_LATE), ends: Ring::new(MAX_LATE) }
+    }
 }
 
 impl Default for Registration {
@@ -59,7 +78,9 @@ impl Default for Registration {
             ping_timeout: Duration::ZERO,
             retry: None,
             ping: None,
-            exits: Ring::new(MAX_EXITS),
+            asked: false,
+            unanswered: 0,
+            late: Late::default(),
         }
     }
 }
@@ -77,6 +98,7 @@ pub(crate) fn master_detected(core: &mut AgentCore, step: &mut Step<'_>, master:
         None => info!("lost the leading master; waiting for the next"),
     }
     core.registration.master = master;
+    core.registration.unanswered = 0;
     disconnect(core);
     if core.ending.is_none() && core.registration.master.is_some() {
         begin(core, step);
@@ -133,6 +155,8 @@ pub(crate) fn attempt(core: &mut AgentCore, step: &mut Step<'_>) {
         Some(id) => ToMaster::Reregister(Box::new(reregister(core, id, checkpointed))),
     };
     step.out.push(Output::Send { to: master, message });
+    core.registration.asked = true;
+    core.registration.unanswered += 1;
     let pause = core.registration.backoff / 2 + jitter(core, core.registration.backoff / 2);
     core.registration.backoff = (core.registration.backoff * 2).min(MAX_BACKOFF);
     core.registration.retry = Some(core.timers.set(step.now + pause, Timer::Register));
@@ -159,6 +183,7 @@ pub(crate) fn registered(
     info!(agent = %id, "registered");
     core.registration.agent_id = Some(id.clone());
     operations::write_resources(core, step);
+    core.registration.unanswered = 0;
     confirm(core, step, ping_timeout);
 }
 
@@ -174,7 +199,18 @@ pub(crate) fn reregistered(
         warn!(own = ?core.registration.agent_id, given = %id, "ignoring a reregistration under another id");
         return;
     }
-    if !core.registration.registered {
+    let registration = &mut core.registration;
+    if !registration.asked {
+        info!(agent = %id, "ignoring a reregistration: it answers an attempt that the agent has given up");
+        return;
+    }
+    let another = registration.unanswered > 0;
+    registration.unanswered = registration.unanswered.saturating_sub(1);
+    if registration.registered {
+        if another {
+            tell_again(core, step);
+        }
+    } else {
         info!(agent = %id, "reregistered");
         confirm(core, step, ping_timeout);
     }
@@ -216,18 +252,47 @@ fn confirm(core: &mut AgentCore, step: &mut Step<'_>, ping_timeout: Option<Durat
     await_ping(core, step.now);
     // Each time: the description of the agent may be another than the last time.
     step.out.push(Output::checkpoint(Write::Agent(Some(core.agent_id()))));
+    tell(core, step);
+    updates::resend_all(core, step);
+    operations::resend_all(core, step);
+}
+
+/// Tells the master what is another than the attempts to register have told.
+fn tell(core: &mut AgentCore, step: &mut Step<'_>) {
     let update = ToMaster::UpdateAgent {
         agent_id: core.agent_id(),
         resource_version: core.resource_version,
         operations: core.operations.all(),
     };
     send(core, step, update);
-    let exits = std::mem::replace(&mut core.registration.exits, Ring::new(MAX_EXITS));
-    for exit in exits.iter() {
+    for exit in core.registration.late.exits.iter() {
         send(core, step, exit.clone());
     }
-    updates::resend_all(core, step);
-    operations::resend_all(core, step);
+    if core.registration.unanswered == 0 {
+        core.registration.late = Late::default();
+    }
+}
+
+/// Another attempt is answered, which was made before the answer to the first one came. The master may have struck the agent
+/// off in between: then it takes for true what that attempt told, and has not listened to what came after it. Mesos lets it
+/// be, and a task that has ended stays with the master until the agent reregisters.
+fn tell_again(core: &mut AgentCore, step: &mut Step<'_>) {
+    let ends: Vec<_> = core.registration.late.ends.iter().cloned().collect();
+    tell(core, step);
+    for (framework_id, end) in ends {
+        let known = core.frameworks.get(&framework_id).is_some_and(|f| f.tasks.contains_key(&end.task_id));
+        if !known {
+            updates::add(core, step, &framework_id, end);
+        }
+    }
+}
+
+/// The end of a task was acknowledged. An attempt that is still to be answered may tell of the task.
+pub(crate) fn note_end(core: &mut AgentCore, framework: &FrameworkId, end: Arc<TaskStatus>) {
+    if core.registration.unanswered > 0 {
+        // The oldest gives way: it stays with the master until the agent registers anew.
+        let _ = core.registration.late.ends.push((framework.clone(), end));
+    }
 }
 
 /// The resources are not what the master believes: it is told by a registration anew.
@@ -240,11 +305,10 @@ pub(crate) fn tell_resources(core: &mut AgentCore, step: &mut Step<'_>) {
 /// Tells the master that an executor has ended, as soon as there is one. It takes an executor of which it is not told for one
 /// that lives.
 pub(crate) fn send_exit(core: &mut AgentCore, step: &mut Step<'_>, exit: ToMaster) {
-    if core.registration.registered {
-        send(core, step, exit);
-    } else {
+    send(core, step, exit.clone());
+    if !core.registration.registered || core.registration.unanswered > 0 {
         // The oldest gives way: the master asks about the tasks of executors that it wrongly counts on.
-        let _ = core.registration.exits.push(exit);
+        let _ = core.registration.late.exits.push(exit);
     }
 }
 
@@ -271,6 +335,8 @@ fn disconnect(core: &mut AgentCore) {
     core.resource_version = core.rng.uuid();
     core.operations.forget_deferred();
     core.registration.registered = false;
+    core.registration.asked = false;
+    core.registration.late.ends = Ring::new(MAX_LATE);
     core.timers.cancel(&mut core.registration.retry);
     core.timers.cancel(&mut core.registration.ping);
 }
@@ -318,12 +384,12 @@ fn reregister(core: &mut AgentCore, agent_id: AgentId, checkpointed: resources::
 }
 
 /// Every task of which the master still has to hear something.
-fn tasks_of(framework: &Framework) -> Vec<std::sync::Arc<Task>> {
+fn tasks_of(framework: &Framework) -> Vec<Arc<Task>> {
     let mut tasks = Vec::new();
     for executor in framework.executors.values() {
         tasks.extend(executor.tasks.values().map(|entry| entry.task.clone()));
         for info in executor.queued.iter().flat_map(|queued| &queued.tasks) {
-            tasks.push(std::sync::Arc::new(Task {
+            tasks.push(Arc::new(Task {
                 info: info.clone(),
                 framework_id: framework.info.id.clone(),
                 state: TaskState::Staging,

@@ -263,12 +263,15 @@ pub(crate) fn acknowledge(
         // The end is repeated then; forgotten now, it would never be acknowledged to that master.
         return info!(%framework, %task, "ignoring an acknowledgement that came before the registration");
     }
-    stream.pending.pop_front();
+    let acknowledged = stream.pending.pop_front();
     stream.pause = FIRST_RETRY;
     stream.sent = false;
     core.timers.cancel(&mut stream.timer);
     if terminal {
         core.updates.remove(framework, task);
+        if let Some(end) = acknowledged {
+            registration::note_end(core, framework, end);
+        }
         executors::complete_task(core, step, framework, task);
     } else {
         remember::progress(core, step, framework, task);

@@ -232,6 +232,7 @@ fn nothing_is_ended_on_orders_that_came_before_the_registration() {
     }
     env.expect(&[]);
     assert!(env.core.knows_task(&"f".into(), &"t".into()));
+    env.advance(Duration::from_secs(1));
     env.from_master(reregistered());
     for order in orders() {
         env.from_master(order);
@@ -382,10 +383,49 @@ fn the_end_of_an_executor_is_told_once_there_is_a_master_again() {
         env.outputs.iter().filter(exit).count()
     };
     assert_eq!(told(&env), 0);
-    env.from_master(FromMaster::Reregistered {
-        agent_id: "S0".into(),
-        total_ping_timeout: None,
-        reconciliations: Vec::new(),
-    });
+    env.advance(Duration::from_secs(1));
+    env.from_master(reregistered());
     assert_eq!(told(&env), 1);
+}
+
+/// The answer to the first attempt comes after the second one was made, which the master takes for an agent's that it has struck
+/// off meanwhile: it believes what that one told, and has listened to nothing that came before it.
+#[test]
+fn what_has_ended_since_the_last_attempt_is_told_again_when_that_is_answered() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    env.run(&f, custom_task("e1", &custom_executor("e")));
+    env.run(&f, command_task("t", "true"));
+    env.launched("c2");
+    env.acknowledge_all();
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.exited("c2", 0);
+    env.advance(Duration::from_secs(3));
+    let attempts =
+        env.outputs.iter().filter(|o| matches!(o, Output::Send { message: ToMaster::Reregister(_), .. }));
+    assert!(attempts.count() > 1, "{:?}", env.outputs);
+    env.from_master(reregistered());
+    env.acknowledge_all();
+    env.launch_failed("c1", "no");
+    env.acknowledge_all();
+    assert!(!env.core.knows_task(&"f".into(), &"t".into()));
+    env.forget();
+    env.from_master(reregistered());
+    let exit = |o: &&Output| matches!(o, Output::Send { message: ToMaster::ExitedExecutor { .. }, .. });
+    assert_eq!(env.outputs.iter().filter(exit).count(), 1);
+    let told: Vec<_> =
+        env.updates.iter().map(|update| (update.status.task_id.as_str(), update.status.state)).collect();
+    assert_eq!(told, [("t", TaskState::Finished), ("e1", TaskState::Failed)]);
+}
+
+/// An answer that was under way when the master was lost says nothing of what that master believes now.
+#[test]
+fn an_answer_to_no_attempt_registers_nobody() {
+    let mut env = AgentEnv::registered();
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.from_master(reregistered());
+    assert!(!env.core.is_registered());
+    env.advance(Duration::from_secs(1));
+    env.from_master(reregistered());
+    assert!(env.core.is_registered());
 }

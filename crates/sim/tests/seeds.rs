@@ -47,6 +47,11 @@ const FOUND: &[(u64, &str)] = &[
         "an end that was sent over a stream that broke, of an agent that was lost before it was acknowledged",
     ),
     (82_974, "an agent that had been drained one way when it was to be drained another way"),
+    (
+        200_451,
+        "a task whose end was acknowledged between two attempts to reregister, the second of which told of it to a master that \
+         had struck the agent off meanwhile",
+    ),
     (50, "a task whose end was acknowledged, and that was declared lost by a question that was overtaken"),
 ];
 

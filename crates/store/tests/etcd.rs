@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use leaders::{
     a_leader_is_cut_off, a_leader_is_lost_in_the_middle_of_a_write, a_leader_stands_still,
-    a_majority_is_lost, an_answer_to_a_write_is_lost, elected, sees, sees_nothing, write,
+    a_majority_is_lost, a_write_that_was_given_up_arrives_late, an_answer_to_a_write_is_lost, elected, sees,
+    sees_nothing, write,
 };
 use services::etcd::{Certificates, Etcd};
 use services::proxy::Proxy;
@@ -27,6 +28,14 @@ fn open(url: &str) -> Arc<dyn KeyValue> {
 
 fn client(servers: &str) -> Arc<dyn KeyValue> {
     open(&format!("etcd://{servers}/m"))
+}
+
+/// One whose candidacies outlive what a test does to connections.
+fn patient(servers: &str) -> Arc<dyn KeyValue> {
+    let url = format!("etcd://{servers}/m").parse().expect("a URL");
+    let options =
+        Options { session_timeout: Duration::from_secs(20), answer_timeout: Duration::from_secs(30) };
+    Arc::new(EtcdStore::new(&url, options))
 }
 
 /// A prefix for each scene.
@@ -52,6 +61,14 @@ async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
     let proxy = Proxy::to(server.address()).await;
     let (far, near) = (client(&proxy.address().to_string()), client(&server.address().to_string()));
     a_leader_is_cut_off(far, near, proxy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaders_write_that_arrives_late_does_nothing() {
+    let server = Etcd::start();
+    let proxy = Proxy::to(server.address()).await;
+    let far = patient(&proxy.address().to_string());
+    a_write_that_was_given_up_arrives_late(far, client(&server.address().to_string()), proxy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,10 +132,7 @@ async fn servers_that_are_killed_and_paused_keep_nobody_waiting() {
 async fn a_cluster_goes_on_without_any_one_of_its_members() {
     let mut servers = Etcd::cluster(3);
     let all: Vec<String> = servers.iter().map(|server| server.address().to_string()).collect();
-    let url = format!("etcd://{}/m", all.join(",")).parse().expect("a URL");
-    let options =
-        Options { session_timeout: Duration::from_secs(20), answer_timeout: Duration::from_secs(30) };
-    let store: Arc<dyn KeyValue> = Arc::new(EtcdStore::new(&url, options));
+    let store = patient(&all.join(","));
     let mut candidacy = store.campaign("json.info", b"one".to_vec());
     let fence = elected(&mut candidacy).await;
     for (number, server) in servers.iter_mut().enumerate() {

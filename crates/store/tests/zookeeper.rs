@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use leaders::{
     a_leader_is_cut_off, a_leader_is_lost_in_the_middle_of_a_write, a_leader_stands_still,
-    a_majority_is_lost, an_answer_to_a_write_is_lost, elected, sees, sees_nothing, write,
+    a_majority_is_lost, a_write_that_was_given_up_arrives_late, an_answer_to_a_write_is_lost, elected, sees,
+    sees_nothing, write,
 };
 use services::proxy::Proxy;
 use services::zookeeper::ZooKeeper;
@@ -57,6 +58,16 @@ async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
     let proxy = Proxy::to(server.address()).await;
     let (far, near) = (client(&proxy.address().to_string(), "m"), alone(&server, "m"));
     a_leader_is_cut_off(far, near, proxy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaders_write_that_arrives_late_does_nothing() {
+    let server = ZooKeeper::start();
+    let proxy = Proxy::to(server.address()).await;
+    let url = format!("zk://{}/m", proxy.address()).parse().expect("a URL");
+    let options = Options { session_timeout: Duration::from_secs(20), ..Options::default() };
+    let far = Arc::new(ZooKeeperStore::new(&url, options));
+    a_write_that_was_given_up_arrives_late(far, alone(&server, "m"), proxy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -69,7 +69,8 @@ pub trait KeyValue: fmt::Debug + Send + Sync + 'static {
     /// Does all of a transaction or nothing; gives the new versions of what it puts, in their order.
     ///
     /// With a fence nothing is done unless its holder still leads. After [`KvError::Unavailable`] and [`KvError::Timeout`] it
-    /// may have been done or not: who sends it again must be content with both.
+    /// may have been done or not: who sends it again must be content with both. What was given up with a fence is done before
+    /// whatever the same holder asks for later, or never.
     fn commit<'a>(
         &'a self,
         transaction: &'a Transaction,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::kv::{Candidacy, Expect, Fence, KeyValue, KvError, Observed, Observer, Transaction};
+use store::kv::{Candidacy, Expect, Fence, KeyValue, KvError, Observed, Observer, Standing, Transaction};
 
 use crate::services::proxy::Proxy;
 use crate::suite::soon;
@@ -141,6 +141,33 @@ pub(crate) async fn an_answer_to_a_write_is_lost(
     // Whoever says the same again changes nothing.
     near.commit(&large(Expect::Anything), Some(&new)).await.expect("the new leader's write");
     assert_eq!(keys(&*near).await.len(), 101);
+}
+
+/// A leader gives up a write that is still on its way, makes another one, and leads on. What arrives late does nothing.
+pub(crate) async fn a_write_that_was_given_up_arrives_late(
+    far: Arc<dyn KeyValue>,
+    near: Arc<dyn KeyValue>,
+    proxy: Proxy,
+) {
+    let mut leader = far.campaign(ELECTION, b"far".to_vec());
+    let fence = elected(&mut leader).await;
+    write(&*far, "1", Some(&fence)).await.expect("a leader's write");
+    proxy.hold();
+    let late = far.put("t/late", "", Expect::Absent, Some(&fence));
+    let given_up = soon("an end", late).await.expect_err("it is held back");
+    assert!(given_up.is_transient(), "{given_up}");
+    soon("a newer write", async {
+        while let Err(error) = write(&*far, "2", Some(&fence)).await {
+            assert!(error.is_transient(), "{error}");
+        }
+    })
+    .await;
+    assert_eq!(keys(&*near).await, ["t/a"]);
+    proxy.release().await;
+    assert_eq!(keys(&*near).await, ["t/a"], "what was given up came after what is newer");
+    write(&*far, "3", Some(&fence)).await.expect("it leads on");
+    assert_eq!(near.get("t/a").await.expect("an answer").expect("an entry").value, b"3");
+    assert_eq!(leader.standing(), Standing::Leading(fence), "all the time");
 }
 
 /// Without a majority of its members a service takes no writes, and says so in good time; its leader gives up by itself. With

@@ -1,5 +1,5 @@
 //! etcd, by version 3 of its API as JSON over HTTP: keys as `<prefix>/keys/<key>`, candidates as `<prefix>/<election>/<name>`
-//! with a lease, of which the oldest leads.
+//! with a lease, of which the oldest leads; `<prefix>/turns/<election>` keeps the leader's writes in their order.
 //!
 //! The JSON form of the API is served by every member on its client port, and needs neither HTTP/2 nor a compiler for the
 //! service's `.proto` files at build time.
@@ -46,6 +46,7 @@ pub(super) struct Shared {
     options: Options,
     /// How many candidates there have been, so that each has a name of its own.
     candidates: AtomicU64,
+    last_turn: commit::LastTurn,
 }
 
 impl fmt::Debug for EtcdStore {
@@ -68,6 +69,7 @@ impl EtcdStore {
                 lease,
                 options,
                 candidates: AtomicU64::new(0),
+                last_turn: commit::LastTurn::default(),
             }),
         }
     }

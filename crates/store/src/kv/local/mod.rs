@@ -67,7 +67,15 @@ impl LocalStore {
         work: impl FnOnce(&mut Engine) -> Result<T, KvError> + Send + 'static,
     ) -> Result<T, KvError> {
         let shared = Arc::clone(&self.shared);
-        let working = tokio::task::spawn_blocking(move || shared.with(work));
+        let asking = Arc::new(());
+        let asked = Arc::downgrade(&asking);
+        let working = tokio::task::spawn_blocking(move || {
+            shared.with(|engine| match asked.strong_count() {
+                // It was given up before its turn came; others may be done meanwhile.
+                0 => Err(shared.unavailable("nobody waits for the answer".to_owned())),
+                _ => work(engine),
+            })
+        });
         let after = self.shared.options.answer_timeout;
         match tokio::time::timeout(after, working).await {
             Ok(Ok(done)) => done,
@@ -193,5 +201,30 @@ fn tell(sender: &mpsc::Sender<Change>, behind: &mut bool, change: Change) -> boo
             true
         }
         Err(mpsc::error::TrySendError::Closed(_)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::Expect;
+
+    #[tokio::test]
+    async fn what_was_given_up_before_its_turn_is_never_done() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let impatient = Options { answer_timeout: Duration::from_millis(20), ..Options::default() };
+        let store = LocalStore::new(directory.path(), impatient);
+        let patient = LocalStore { shared: Arc::clone(&store.shared) };
+        let held = store.shared.engine.lock().expect("no panic before");
+        let late = Transaction::new().put("t/late", "", Expect::Anything);
+        let given_up = store.commit(&late, None).await.expect_err("its turn does not come");
+        assert!(matches!(given_up, KvError::Timeout { .. }), "{given_up}");
+        drop(held);
+        // Its thread is done when nobody else has the store.
+        while Arc::strong_count(&store.shared) > 2 {
+            tokio::task::yield_now().await;
+        }
+        let found = patient.shared.with(|engine| Ok(engine.list("t/"))).expect("a list");
+        assert_eq!(found, Vec::new());
     }
 }

@@ -88,8 +88,10 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     responsiveness(options, address, true).await
 }
 
-/// What is asked for, as the bytes of a request.
-fn questions(address: SocketAddr) -> [(&'static str, Vec<u8>); 3] {
+/// What is asked for, as the bytes of a request. What is searched for is found in the host names of one agent in ten thousand,
+/// or of none.
+fn questions(address: SocketAddr) -> [(&'static str, Vec<u8>); 7] {
+    let page = |list: &str| get(address, &format!("/{list}?limit=50&search=-4321"));
     let call = r#"{"type":"GET_STATE"}"#;
     let post = |accept: &str| {
         format!(
@@ -100,6 +102,10 @@ fn questions(address: SocketAddr) -> [(&'static str, Vec<u8>); 3] {
         .into_bytes()
     };
     [
+        ("50 tasks, newest first", get(address, "/tasks?limit=50")),
+        ("50 tasks of a search", page("tasks")),
+        ("50 tasks of a search by name", get(address, "/tasks?limit=50&sort=name&search=1")),
+        ("50 agents of a search", page("slaves")),
         ("/state", get_state(address)),
         ("GET_STATE in protobuf", post("application/x-protobuf")),
         ("GET_STATE in JSON", post("application/json")),
@@ -107,7 +113,11 @@ fn questions(address: SocketAddr) -> [(&'static str, Vec<u8>); 3] {
 }
 
 fn get_state(address: SocketAddr) -> Vec<u8> {
-    format!("GET /state HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").into_bytes()
+    get(address, "/state")
+}
+
+fn get(address: SocketAddr, path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").into_bytes()
 }
 
 /// Asks and reads to the last byte; how long that took, and how many bytes came.

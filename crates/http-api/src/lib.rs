@@ -51,7 +51,7 @@ pub use logging::Logging;
 pub use media::{
     Encoding, RequestBody, ResponseBody, request_body, request_encoding, response_body, response_encoding,
 };
-pub use pieces::{Answer, Piece, Pieces};
+pub use pieces::{Answer, Piece, Pieces, TOTAL};
 pub use reply::{accepted, json_text, message, ok, typed_json, with_jsonp};
 pub use server::{Admitted, HangUp, Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
 pub use stream::{EventStream, MESOS_STREAM_ID};

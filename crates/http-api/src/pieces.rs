@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
@@ -18,6 +18,9 @@ const SHORT: usize = 4 << 10;
 /// After so many bytes of a long answer other connections get their turn: who reads as quickly as we write would otherwise be
 /// written to for milliseconds, and a hundred of them before somebody who asks something short.
 const TURN: usize = 256 << 10;
+
+/// The header that says how many entries a list has of which an answer may show a part.
+pub const TOTAL: HeaderName = HeaderName::from_static("meseta-total");
 
 /// A piece that is kept and used again, with a number that no other content has in this process.
 #[derive(Clone, Debug)]
@@ -74,6 +77,7 @@ impl Pieces {
             pieces: self.done.into(),
             length: self.length,
             tag: HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\"")),
+            total: None,
         }
     }
 
@@ -96,9 +100,16 @@ pub struct Answer {
     pieces: Arc<[Bytes]>,
     length: u64,
     tag: HeaderValue,
+    total: Option<usize>,
 }
 
 impl Answer {
+    /// The same, and how many entries there are in all of the list that it shows, or shows a part of.
+    #[must_use]
+    pub fn with_total(self, total: usize) -> Self {
+        Self { total: Some(total), ..self }
+    }
+
     /// How many bytes it has.
     #[must_use]
     pub fn length(&self) -> u64 {
@@ -127,7 +138,15 @@ impl Answer {
             response
         };
         response.headers_mut().insert(header::ETAG, self.tag.clone());
+        self.tell_total(&mut response);
         response
+    }
+
+    /// Adds the header [`TOTAL`] to an answer that was made of this one.
+    pub fn tell_total(&self, response: &mut Response) {
+        if let Some(total) = self.total {
+            response.headers_mut().insert(TOTAL, HeaderValue::from(total));
+        }
     }
 
     /// Whether a list of tags has this answer's. Weak tags count: what they call alike is alike.

@@ -4,7 +4,8 @@
 //!   the core's inputs in the tasks of their connections, and what the core wants sent is encoded in the tasks of the
 //!   connections that it goes to.
 //! * Schedulers speak `scheduler`, operators `operator` (the v1 API) and `v0` (the older endpoints), agents `agents`.
-//! * `convert` is the border between protobuf and the core's types, `view` what readers see of the core's state.
+//! * `convert` is the border between protobuf and the core's types, `view` what readers see of the core's state, `listing`
+//!   which of it they asked for.
 
 mod agents;
 mod answers;
@@ -13,6 +14,7 @@ mod convert;
 mod directory;
 mod election;
 mod engine;
+mod listing;
 mod offers;
 mod operator;
 mod options;

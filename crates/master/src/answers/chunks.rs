@@ -16,6 +16,9 @@ const MEAN: u64 = 64;
 /// After so many it ends in any case.
 const MOST: usize = 512;
 
+/// So many chunks may be kept beyond twice those that are known to be needed.
+const SLACK: usize = 1024;
+
 /// What lists are made of.
 pub(super) trait Entity: Sized {
     /// How a list of them can be encoded.
@@ -51,6 +54,11 @@ impl<T: Entity> Chunk<T> {
             sum: T::sum(members),
             forms: (0..T::FORMS).map(|_| OnceLock::new()).collect(),
         }
+    }
+
+    /// Whether all of its entities are still there, unchanged.
+    fn is_current(&self) -> bool {
+        self.members.iter().all(|member| member.strong_count() > 0)
     }
 
     /// Whether the list goes on with exactly what this chunk has.
@@ -101,12 +109,19 @@ pub(super) struct Chunks<T: Entity> {
     /// By the list's number and the address of the first entity, which is nobody else's as long as the chunk is here.
     kept: HashMap<(u8, usize), Arc<Chunk<T>>>,
     used: HashMap<(u8, usize), Arc<Chunk<T>>>,
+    /// When there are more than this, those whose entities have changed are looked for.
+    bound: usize,
     hasher: std::hash::BuildHasherDefault<std::hash::DefaultHasher>,
 }
 
 impl<T: Entity> Default for Chunks<T> {
     fn default() -> Self {
-        Self { kept: HashMap::new(), used: HashMap::new(), hasher: std::hash::BuildHasherDefault::default() }
+        Self {
+            kept: HashMap::new(),
+            used: HashMap::new(),
+            bound: SLACK,
+            hasher: std::hash::BuildHasherDefault::default(),
+        }
     }
 }
 
@@ -144,6 +159,17 @@ impl<T: Entity> Chunks<T> {
     /// Forgets the chunks that were not used since this was called last.
     pub(super) fn sweep(&mut self) {
         self.kept = std::mem::take(&mut self.used);
+        self.bound = 2 * self.kept.len() + SLACK;
+    }
+
+    /// Keeps the chunks that were used beside all others, because only a part of the lists was asked for. Those that nobody
+    /// can need any more go when they have become many.
+    pub(super) fn gather(&mut self) {
+        self.kept.extend(self.used.drain());
+        if self.kept.len() > self.bound {
+            self.kept.retain(|_, chunk| chunk.is_current());
+            self.bound = 2 * self.kept.len() + SLACK;
+        }
     }
 
     #[cfg(test)]
@@ -182,6 +208,10 @@ mod tests {
         }
     }
 
+    fn write(named: &Named, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("{}={};", named.0, named.1).as_bytes());
+    }
+
     /// The list as one text and its sum, and how many entities had to be written for it.
     fn read(chunks: &mut Chunks<Named>, numbers: &mut u64, list: &[Arc<Named>]) -> (String, u32, usize) {
         let written = std::cell::Cell::new(0);
@@ -190,7 +220,7 @@ mod tests {
         for found in chunks.cut(0, &entities) {
             let piece = found.piece(Text, numbers, |named, out| {
                 written.set(written.get() + 1);
-                out.extend_from_slice(format!("{}={};", named.0, named.1).as_bytes());
+                write(named, out);
             });
             text.push_str(std::str::from_utf8(&piece.unwrap().bytes).unwrap());
             sum += found.sum();
@@ -230,6 +260,30 @@ mod tests {
         check(&list, 2 * MOST);
         check(&list[..0], 0);
         check(&list, 10_000);
+    }
+
+    #[test]
+    fn parts_use_what_is_kept_and_do_not_pile_up() {
+        let mut list: Vec<_> = (0..10_000).map(|n| Arc::new(Named(format!("task-{n}"), n))).collect();
+        let (mut chunks, mut numbers) = (Chunks::default(), 0);
+        read(&mut chunks, &mut numbers, &list);
+        let most = 2 * chunks.count() + SLACK;
+        let mut newest = numbers;
+        for step in 0..2_000 {
+            // One list is asked for, and nobody asks for the others.
+            Arc::make_mut(&mut list[step]).1 += 1;
+            let entities: Vec<&Arc<Named>> = list[..3_000].iter().collect();
+            for found in chunks.cut(0, &entities) {
+                found.piece(Text, &mut numbers, write);
+            }
+            chunks.gather();
+            assert!(numbers - newest <= 2, "{} pieces were written", numbers - newest);
+            newest = numbers;
+        }
+        assert!(chunks.count() <= most, "{} chunks", chunks.count());
+        let (text, sum, written) = read(&mut chunks, &mut numbers, &list);
+        assert!((text, sum) == plain(&list), "something is shown as it was");
+        assert!(written < 2 * MOST, "{written} were written");
     }
 
     #[test]

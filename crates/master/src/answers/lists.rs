@@ -68,8 +68,13 @@ pub(super) struct Listed<'a> {
 impl<'a> Listed<'a> {
     /// All frameworks: those that are there, then those that ended.
     pub(super) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
-        let every = snapshot.frameworks.iter().chain(&snapshot.completed_frameworks);
-        every
+        Self::some(snapshot.frameworks.iter().chain(&snapshot.completed_frameworks))
+    }
+
+    /// Some frameworks.
+    pub(super) fn some(frameworks: impl IntoIterator<Item = &'a Arc<Framework>>) -> Vec<Self> {
+        frameworks
+            .into_iter()
             .map(|framework| Self {
                 framework,
                 tasks: framework.tasks.values().collect(),
@@ -109,15 +114,24 @@ impl Cut<'_> {
 impl Lists {
     /// Cuts the tasks of all frameworks. Chunks that they do not need are forgotten.
     pub(super) fn cut_tasks<'a>(&mut self, listed: &'a [Listed<'a>]) -> Vec<Cut<'a>> {
-        let cut = listed
-            .iter()
-            .map(|each| Cut {
-                framework: each.framework,
-                lists: Of::ALL.map(|of| self.tasks.cut(of.index(), each.list(of))),
-            })
-            .collect();
+        let cut = self.cut_each(listed);
         self.tasks.sweep();
         cut
+    }
+
+    /// Cuts the tasks of some frameworks.
+    pub(super) fn cut_some_tasks<'a>(&mut self, listed: &'a [Listed<'a>]) -> Vec<Cut<'a>> {
+        let cut = self.cut_each(listed);
+        self.tasks.gather();
+        cut
+    }
+
+    fn cut_each<'a>(&mut self, listed: &'a [Listed<'a>]) -> Vec<Cut<'a>> {
+        let cut = |each: &'a Listed<'a>| Cut {
+            framework: each.framework,
+            lists: Of::ALL.map(|of| self.tasks.cut(of.index(), each.list(of))),
+        };
+        listed.iter().map(cut).collect()
     }
 
     /// Cuts all agents.

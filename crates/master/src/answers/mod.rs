@@ -18,9 +18,11 @@ use http_api::{Answer, ApiError, Encoding};
 use master_core::Snapshot;
 
 use crate::context::Identity;
+use crate::listing::{ListedFramework, Part};
 use crate::server::Master;
 use flight::Flight;
 use lists::Lists;
+pub(crate) use v0::{agents_part, tasks_part};
 
 /// How long fragments are kept that nobody has asked for.
 const KEPT: Duration = Duration::from_mins(2);
@@ -79,6 +81,7 @@ impl Question {
 }
 
 /// Makes them.
+#[derive(Clone)]
 pub(crate) struct Answers {
     flights: [Arc<Flight<Result<Answer, ApiError>>>; Question::COUNT],
     kept: Arc<Mutex<Kept>>,
@@ -104,24 +107,29 @@ impl Answers {
         let flight = self.flights.get(question.index());
         let flight = flight.ok_or_else(|| ApiError::internal("a question without a place"))?;
         let make = || {
-            let (master, kept) = (Arc::clone(master), Arc::clone(&self.kept));
+            let (master, answers) = (Arc::clone(master), self.clone());
             async move {
                 let snapshot = master.snapshot().await?;
                 let identity = master.identity.clone();
-                let used = Arc::clone(&kept);
-                let made = master.blocking(move || {
-                    let mut kept = used.lock().unwrap_or_else(PoisonError::into_inner);
-                    let first = kept.asked.replace(Instant::now()).is_none();
-                    (question.answer(&identity, &snapshot, &mut kept.lists), first)
-                });
-                let (answer, first) = made.await?;
-                if first {
-                    tokio::spawn(forget(kept));
-                }
-                Ok(answer)
+                let make = move || answers.make(|lists| question.answer(&identity, &snapshot, lists));
+                master.blocking(make).await
             }
         };
         flight.join(make).await
+    }
+
+    /// Some of the frameworks, as `/frameworks` shows them. This takes long where they have many tasks.
+    pub(crate) fn frameworks_part(&self, snapshot: &Snapshot, part: &Part<ListedFramework<'_>>) -> Answer {
+        self.make(|lists| v0::frameworks_part(snapshot, part, lists))
+    }
+
+    /// Makes an answer from what is kept, where a runtime is at hand.
+    fn make(&self, make: impl FnOnce(&mut Lists) -> Answer) -> Answer {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.asked.replace(Instant::now()).is_none() {
+            tokio::spawn(forget(Arc::clone(&self.kept)));
+        }
+        make(&mut kept.lists)
     }
 }
 
@@ -135,11 +143,6 @@ async fn forget(kept: Arc<Mutex<Kept>>) {
             return;
         }
     }
-}
-
-/// The answer to a question from nothing but a snapshot, for a part of it that somebody asked for.
-pub(crate) fn answer_once(question: Question, identity: &Identity, snapshot: &Snapshot) -> Answer {
-    question.answer(identity, snapshot, &mut Lists::default())
 }
 
 #[cfg(test)]
@@ -232,7 +235,8 @@ mod tests {
                 Question::GetState(Json),
                 Question::GetExecutors(Json),
             ] {
-                let (kept, anew) = (ask(question), answer_once(question, &identity, &snapshot));
+                let anew = question.answer(&identity, &snapshot, &mut Lists::default());
+                let kept = ask(question);
                 assert_eq!(json(&kept), json(&anew), "{question:?}");
                 assert_eq!(kept.length(), u64::try_from(kept.to_vec().len()).unwrap());
             }

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use http_api::{Answer, Encoding, Pieces};
-use master_core::{Agent, Snapshot};
+use master_core::{Agent, Snapshot, Task};
+use serde::Serialize;
 
 use super::entities::{AgentForm, TaskForm};
 use super::lists::{Cut, Listed, Lists, Of, write_list};
 use crate::context::Identity;
+use crate::listing::{ListedAgent, ListedFramework, Part};
+use crate::view::agent::AgentFullView;
 use crate::view::executor::Executors;
 use crate::view::framework::{self, write_members};
 use crate::view::state::{StateHead, StateTail};
+use crate::view::task::TaskView;
 
 /// `/state`.
 pub(super) fn state(identity: &Identity, snapshot: &Snapshot, lists: &mut Lists) -> Answer {
@@ -20,7 +24,7 @@ pub(super) fn state(identity: &Identity, snapshot: &Snapshot, lists: &mut Lists)
     out.write(b",\"slaves\":");
     write_agents(&mut out, snapshot, AgentForm::V0, lists);
     out.write(b",");
-    write_members(&mut out, &StateTail::new(snapshot));
+    write_members(&mut out, &StateTail::new(&snapshot.recovered));
     out.write(b",");
     write_frameworks(&mut out, snapshot, lists);
     out.write(b",\"orphan_tasks\":[],\"unregistered_frameworks\":[]}");
@@ -33,7 +37,31 @@ pub(super) fn frameworks(snapshot: &Snapshot, lists: &mut Lists) -> Answer {
     out.write(b"{");
     write_frameworks(&mut out, snapshot, lists);
     out.write(b",\"unregistered_frameworks\":[]}");
-    out.finish(Encoding::Json.media_type())
+    let total = snapshot.frameworks.len() + snapshot.completed_frameworks.len();
+    out.finish(Encoding::Json.media_type()).with_total(total)
+}
+
+/// `/frameworks`, with some of them.
+pub(super) fn frameworks_part(
+    snapshot: &Snapshot,
+    part: &Part<ListedFramework<'_>>,
+    lists: &mut Lists,
+) -> Answer {
+    let (mut present, mut completed) = (Vec::new(), Vec::new());
+    for entry in &part.entries {
+        match entry {
+            ListedFramework::Present(framework) => present.push(*framework),
+            ListedFramework::Completed(framework) => completed.push(*framework),
+        }
+    }
+    let executors = Executors::new(&snapshot.agents);
+    let listed = Listed::some(present.iter().chain(&completed).copied());
+    let cut = lists.cut_some_tasks(&listed);
+    let mut out = Pieces::default();
+    out.write(b"{");
+    write_cut_frameworks(&mut out, cut.split_at(present.len()), &executors, lists);
+    out.write(b",\"unregistered_frameworks\":[]}");
+    out.finish(Encoding::Json.media_type()).with_total(part.total)
 }
 
 /// `/slaves`.
@@ -42,9 +70,47 @@ pub(super) fn agents(snapshot: &Snapshot, lists: &mut Lists) -> Answer {
     out.write(b"{\"slaves\":");
     write_agents(&mut out, snapshot, AgentForm::V0Full, lists);
     out.write(b",");
-    write_members(&mut out, &StateTail::new(snapshot));
+    write_members(&mut out, &StateTail::new(&snapshot.recovered));
     out.write(b"}");
-    out.finish(Encoding::Json.media_type())
+    let total = snapshot.agents.len() + snapshot.recovered.len();
+    out.finish(Encoding::Json.media_type()).with_total(total)
+}
+
+/// `/slaves`, with some of them.
+pub(crate) fn agents_part(snapshot: &Snapshot, part: &Part<ListedAgent<'_>>) -> Answer {
+    let (mut present, mut recovered) = (Vec::new(), Vec::new());
+    for entry in &part.entries {
+        match *entry {
+            ListedAgent::Present(agent) => present.push(AgentFullView::new(agent, &snapshot.frameworks)),
+            ListedAgent::Recovered(agent) => recovered.push(agent),
+        }
+    }
+    let mut out = Pieces::default();
+    out.write(b"{");
+    write_members(&mut out, &Agents { slaves: present });
+    out.write(b",");
+    write_members(&mut out, &StateTail::new(recovered));
+    out.write(b"}");
+    out.finish(Encoding::Json.media_type()).with_total(part.total)
+}
+
+/// `/tasks`.
+pub(crate) fn tasks_part(part: &Part<&Arc<Task>>) -> Answer {
+    let mut out = Pieces::default();
+    out.write(b"{");
+    write_members(&mut out, &Tasks { tasks: part.entries.iter().map(|task| TaskView::new(task)).collect() });
+    out.write(b"}");
+    out.finish(Encoding::Json.media_type()).with_total(part.total)
+}
+
+#[derive(Serialize)]
+struct Agents {
+    slaves: Vec<AgentFullView>,
+}
+
+#[derive(Serialize)]
+struct Tasks {
+    tasks: Vec<TaskView>,
 }
 
 fn write_agents(out: &mut Pieces, snapshot: &Snapshot, form: AgentForm, lists: &mut Lists) {
@@ -53,19 +119,27 @@ fn write_agents(out: &mut Pieces, snapshot: &Snapshot, form: AgentForm, lists: &
     write_list(out, lists.agents(&cut, form, &snapshot.frameworks));
 }
 
-/// `"frameworks":[...],"completed_frameworks":[...]`.
 fn write_frameworks(out: &mut Pieces, snapshot: &Snapshot, lists: &mut Lists) {
     let executors = Executors::new(&snapshot.agents);
     let listed = Listed::all(snapshot);
     let cut = lists.cut_tasks(&listed);
-    let (present, completed) = cut.split_at(snapshot.frameworks.len());
+    write_cut_frameworks(out, cut.split_at(snapshot.frameworks.len()), &executors, lists);
+}
+
+/// `"frameworks":[...],"completed_frameworks":[...]`.
+fn write_cut_frameworks(
+    out: &mut Pieces,
+    (present, completed): (&[Cut<'_>], &[Cut<'_>]),
+    executors: &Executors<'_>,
+    lists: &mut Lists,
+) {
     for (name, frameworks) in [("\"frameworks\":[", present), (",\"completed_frameworks\":[", completed)] {
         out.write(name.as_bytes());
         for (index, each) in frameworks.iter().enumerate() {
             if index > 0 {
                 out.write(b",");
             }
-            write_framework(out, each, &executors, lists);
+            write_framework(out, each, executors, lists);
         }
         out.write(b"]");
     }

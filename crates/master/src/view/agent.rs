@@ -49,18 +49,15 @@ pub(crate) fn recovered(snapshot: &Snapshot) -> Vec<v1::AgentInfo> {
     agents.map(|(id, info)| as_v1(&agent_info_to_proto(id, info))).collect()
 }
 
-/// The same for the older endpoints.
-pub(crate) fn recovered_views(snapshot: &Snapshot) -> Vec<serde_json::Value> {
-    let view = |(id, info): &(AgentId, Arc<AgentInfo>)| {
-        json!({
-            "id": id.as_str(),
-            "hostname": info.hostname,
-            "port": info.port,
-            "attributes": attributes(&agent_info_to_proto(id, info).attributes),
-            "resources": amounts(&info.resources),
-        })
-    };
-    snapshot.recovered.iter().map(view).collect()
+/// One of them for the older endpoints.
+pub(crate) fn recovered_view((id, info): &(AgentId, Arc<AgentInfo>)) -> serde_json::Value {
+    json!({
+        "id": id.as_str(),
+        "hostname": info.hostname,
+        "port": info.port,
+        "attributes": attributes(&agent_info_to_proto(id, info).attributes),
+        "resources": amounts(&info.resources),
+    })
 }
 
 /// The v0 message has one field more, which is lost here.

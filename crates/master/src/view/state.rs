@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use base::AgentId;
 use http_api::{VERSION, Version};
-use master_core::{Framework, Snapshot, Task};
+use master_core::{AgentInfo, Framework, Snapshot, Task};
 use proto::v1;
 use proto::v1::master::response;
 use proto::v1::master::response::get_executors;
@@ -94,9 +95,9 @@ pub(crate) struct StateTail {
 }
 
 impl StateTail {
-    /// The agents that have not come back since the master began to lead.
-    pub(crate) fn new(snapshot: &Snapshot) -> Self {
-        Self { recovered_slaves: agent::recovered_views(snapshot) }
+    /// With agents that have not come back since the master began to lead.
+    pub(crate) fn new<'a>(recovered: impl IntoIterator<Item = &'a (AgentId, Arc<AgentInfo>)>) -> Self {
+        Self { recovered_slaves: recovered.into_iter().map(agent::recovered_view).collect() }
     }
 }
 

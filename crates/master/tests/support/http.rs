@@ -55,7 +55,8 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let lower = head.to_ascii_lowercase();
-    if lower.contains("transfer-encoding: chunked") {
+    // Neither has a body to be read: a stream goes on, and "not modified" never has one.
+    if lower.contains("transfer-encoding: chunked") || status == 304 {
         return Some(Answer { status, head: head.to_owned(), body: String::new(), bytes: Vec::new() });
     }
     let length =

@@ -1,0 +1,137 @@
+//! Agents: those that are registered, and behind them those that have not come back since the master began to lead.
+
+use std::sync::Arc;
+
+use base::AgentId;
+use http_api::ApiError;
+use master_core::{Agent, AgentInfo, DrainState, Snapshot};
+use resources::{Name, Resources, Role};
+
+use super::order::{First, Key, Part};
+use super::{Wanted, amount, count, moment};
+use crate::v0::Query;
+
+/// What agents can be sorted by. Amounts are those of all that an agent has, `used_...` those that tasks and executors take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Column {
+    Id,
+    Hostname,
+    State,
+    Version,
+    Registered,
+    Tasks,
+    Total(&'static Name),
+    Used(&'static Name),
+}
+
+const COLUMNS: [(&str, Column); 14] = [
+    ("id", Column::Id),
+    ("hostname", Column::Hostname),
+    ("state", Column::State),
+    ("version", Column::Version),
+    ("registered", Column::Registered),
+    ("tasks", Column::Tasks),
+    ("cpus", Column::Total(&Name::Cpus)),
+    ("mem", Column::Total(&Name::Mem)),
+    ("disk", Column::Total(&Name::Disk)),
+    ("gpus", Column::Total(&Name::Gpus)),
+    ("used_cpus", Column::Used(&Name::Cpus)),
+    ("used_mem", Column::Used(&Name::Mem)),
+    ("used_disk", Column::Used(&Name::Disk)),
+    ("used_gpus", Column::Used(&Name::Gpus)),
+];
+
+/// The states that agents can be asked for by.
+const STATES: [(&str, &str); 6] = [
+    ("active", "active"),
+    ("deactivated", "deactivated"),
+    ("disconnected", "disconnected"),
+    ("drained", "drained"),
+    ("draining", "draining"),
+    ("recovered", "recovered"),
+];
+
+/// In which state an agent is: the one that says most about why nothing of it is offered.
+fn state(agent: &Agent) -> &'static str {
+    match agent.drain.map(|drain| drain.state) {
+        _ if !agent.connected => "disconnected",
+        Some(DrainState::Draining) => "draining",
+        Some(DrainState::Drained) => "drained",
+        None if agent.active => "active",
+        None => "deactivated",
+    }
+}
+
+/// One of either kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Listed<'a> {
+    /// It is registered.
+    Present(&'a Arc<Agent>),
+    /// It has not come back yet.
+    Recovered(&'a (AgentId, Arc<AgentInfo>)),
+}
+
+/// The agents that a query asks for: by id unless it says otherwise, all of them unless it says how many.
+pub(crate) fn agents<'a>(snapshot: &'a Snapshot, query: &Query) -> Result<Part<Listed<'a>>, ApiError> {
+    let wanted = Wanted::new(query, &COLUMNS, &STATES, usize::MAX)?;
+    let column = wanted.order.column.unwrap_or(Column::Id);
+    let mut first = First::new(wanted.page, wanted.order.descending.unwrap_or(false));
+    for (place, agent) in snapshot.agents.iter().enumerate() {
+        if matches(&wanted, agent) {
+            first.add(key(column, agent), place, Listed::Present(agent));
+        }
+    }
+    for (place, recovered) in snapshot.recovered.iter().enumerate() {
+        let (id, info) = recovered;
+        // Nothing is known yet of what is there.
+        let unknown = wanted.framework_id.is_some() || wanted.role.is_some();
+        if !unknown && wanted.wants_state("recovered") && is_named(&wanted, id, &info.hostname) {
+            let place = snapshot.agents.len() + place;
+            first.add(recovered_key(column, id, info), place, Listed::Recovered(recovered));
+        }
+    }
+    Ok(first.finish())
+}
+
+fn matches(wanted: &Wanted<'_, Column, &'static str>, agent: &Agent) -> bool {
+    is_named(wanted, &agent.id, &agent.info.hostname)
+        && wanted.wants_state(state(agent))
+        && wanted.framework_id.is_none_or(|id| agent.used.contains_key(id) || agent.tasks.contains_key(id))
+        && wanted.role.is_none_or(|role| serves(agent, role))
+}
+
+fn is_named(wanted: &Wanted<'_, Column, &'static str>, id: &AgentId, hostname: &str) -> bool {
+    wanted.agent_id.is_none_or(|wanted| wanted == id.as_str())
+        && wanted.search.as_ref().is_none_or(|needle| needle.is_in(id.as_str()) || needle.is_in(hostname))
+}
+
+/// Whether a role has something reserved or in use there.
+fn serves(agent: &Agent, role: &str) -> bool {
+    let is = |wanted: &Role| wanted.as_str() == role;
+    let used = agent.used.values().flat_map(Resources::iter);
+    agent.total.iter().any(|resource| resource.reservation_role().is_some_and(is))
+        || used.filter_map(|resource| resource.allocation.as_ref()).any(is)
+}
+
+fn key(column: Column, agent: &Agent) -> Key<'_> {
+    match column {
+        Column::Id => Key::Text(agent.id.as_str()),
+        Column::Hostname => Key::Text(&agent.info.hostname),
+        Column::State => Key::Text(state(agent)),
+        Column::Version => Key::Text(&agent.version),
+        Column::Registered => moment(agent.registered_time),
+        Column::Tasks => count(agent.tasks.values().map(std::collections::BTreeSet::len).sum()),
+        Column::Total(name) => amount([&agent.total], name),
+        Column::Used(name) => amount(agent.used.values(), name),
+    }
+}
+
+fn recovered_key<'a>(column: Column, id: &'a AgentId, info: &'a AgentInfo) -> Key<'a> {
+    match column {
+        Column::Id => Key::Text(id.as_str()),
+        Column::Hostname => Key::Text(&info.hostname),
+        Column::State => Key::Text("recovered"),
+        Column::Total(name) => amount([&info.resources], name),
+        Column::Version | Column::Registered | Column::Tasks | Column::Used(_) => Key::Last,
+    }
+}

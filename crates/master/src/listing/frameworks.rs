@@ -1,0 +1,126 @@
+//! Frameworks: those that are there, and those that ended.
+
+use std::sync::Arc;
+
+use http_api::ApiError;
+use master_core::{Agent, Framework, Snapshot};
+use resources::Name;
+
+use super::order::{First, Key, Part};
+use super::{Wanted, amount, count, moment};
+use crate::v0::Query;
+use crate::view::framework::info;
+
+/// What frameworks can be sorted by. Amounts are those that their tasks take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Column {
+    Id,
+    Name,
+    User,
+    State,
+    Registered,
+    Tasks,
+    Used(&'static Name),
+}
+
+const COLUMNS: [(&str, Column); 10] = [
+    ("id", Column::Id),
+    ("name", Column::Name),
+    ("user", Column::User),
+    ("state", Column::State),
+    ("registered", Column::Registered),
+    ("tasks", Column::Tasks),
+    ("cpus", Column::Used(&Name::Cpus)),
+    ("mem", Column::Used(&Name::Mem)),
+    ("disk", Column::Used(&Name::Disk)),
+    ("gpus", Column::Used(&Name::Gpus)),
+];
+
+/// The states that frameworks can be asked for by.
+const STATES: [(&str, &str); 5] = [
+    ("active", "active"),
+    ("completed", "completed"),
+    ("disconnected", "disconnected"),
+    ("inactive", "inactive"),
+    ("recovered", "recovered"),
+];
+
+/// In which state a framework is that has not ended.
+fn state(framework: &Framework) -> &'static str {
+    if framework.recovered {
+        "recovered"
+    } else if !framework.connected() {
+        "disconnected"
+    } else if framework.active {
+        "active"
+    } else {
+        "inactive"
+    }
+}
+
+/// One of either kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Listed<'a> {
+    /// It is there.
+    Present(&'a Arc<Framework>),
+    /// It has ended.
+    Completed(&'a Arc<Framework>),
+}
+
+/// The frameworks that a query asks for: by id unless it says otherwise, those that ended behind those that are there; all
+/// of them unless it says how many.
+pub(crate) fn frameworks<'a>(snapshot: &'a Snapshot, query: &Query) -> Result<Part<Listed<'a>>, ApiError> {
+    let wanted = Wanted::new(query, &COLUMNS, &STATES, usize::MAX)?;
+    let agent = wanted.agent_id.map(|id| agent_of(snapshot, id));
+    let mut first = First::new(wanted.page, wanted.order.descending.unwrap_or(false));
+    let present = snapshot.frameworks.iter().map(|each| (state(each), each, Listed::Present(each)));
+    let completed = snapshot.completed_frameworks.iter();
+    let completed = completed.map(|each| ("completed", each, Listed::Completed(each)));
+    for (place, (state, framework, listed)) in present.chain(completed).enumerate() {
+        if wanted.wants_state(state) && matches(&wanted, framework, agent) {
+            first.add(key(wanted.order.column, state, framework), place, listed);
+        }
+    }
+    Ok(first.finish())
+}
+
+fn agent_of<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Agent>> {
+    let at = snapshot.agents.binary_search_by(|agent| agent.id.as_str().cmp(id)).ok()?;
+    snapshot.agents.get(at)
+}
+
+/// `agent` is the agent on which it has to have something, if it has to; nothing within for one that is not there.
+fn matches(
+    wanted: &Wanted<'_, Column, &'static str>,
+    framework: &Framework,
+    agent: Option<Option<&Arc<Agent>>>,
+) -> bool {
+    let on = |agent: &Arc<Agent>| {
+        agent.used.contains_key(&framework.id) || agent.tasks.contains_key(&framework.id)
+    };
+    wanted.framework_id.is_none_or(|id| id == framework.id.as_str())
+        && wanted.role.is_none_or(|role| framework.info.roles.iter().any(|each| each.as_str() == role))
+        && agent.is_none_or(|agent| agent.is_some_and(on))
+        && wanted.search.as_ref().is_none_or(|needle| {
+            needle.is_in(framework.id.as_str())
+                || needle.is_in(&framework.info.name)
+                || info(framework).hostname.is_some_and(|host| needle.is_in(&host))
+        })
+}
+
+fn key<'a>(column: Option<Column>, state: &'static str, framework: &'a Framework) -> Key<'a> {
+    match column {
+        // As they are kept.
+        None => Key::Number(0),
+        Some(Column::Id) => Key::Text(framework.id.as_str()),
+        Some(Column::Name) => Key::Text(&framework.info.name),
+        Some(Column::User) => Key::Text(&framework.info.user),
+        Some(Column::State) => Key::Text(state),
+        Some(Column::Registered) => moment(framework.registered_time),
+        Some(Column::Tasks) => count(framework.tasks.len()),
+        Some(Column::Used(name)) => {
+            let holding = framework.tasks.values().filter(|task| !task.state.is_terminal());
+            amount(holding.map(|task| &task.resources), name)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Parts of the long lists of the v0 endpoints: which entries, in which order, and which of those.
+//!
+//! All that is needed is read from a snapshot, on the threads of those who read, before anything is encoded: a page costs a
+//! look at each entry and the encoding of those that are shown.
+
+mod agents;
+mod frameworks;
+mod order;
+mod search;
+mod tasks;
+
+pub(crate) use agents::{Listed as ListedAgent, agents};
+pub(crate) use frameworks::{Listed as ListedFramework, frameworks};
+pub(crate) use order::Part;
+pub(crate) use tasks::tasks;
+
+use http_api::ApiError;
+use resources::{Name, Resource, Resources, Value};
+
+use crate::v0::Query;
+use order::{Key, Order, Page};
+use search::Needle;
+
+/// The parameters that make a part of a list.
+const PARAMETERS: [&str; 10] =
+    ["limit", "offset", "order", "sort", "framework_id", "slave_id", "role", "state", "search", "task_id"];
+
+/// Whether a query asks for less than the whole of a list, or for another order.
+pub(crate) fn is_part(query: &Query) -> bool {
+    PARAMETERS.iter().any(|name| query.get(name).is_some())
+}
+
+/// What all lists can be asked for. `C` are the columns that one can be sorted by, `S` the states of its entries.
+struct Wanted<'a, C, S> {
+    framework_id: Option<&'a str>,
+    agent_id: Option<&'a str>,
+    role: Option<&'a str>,
+    states: Option<Vec<S>>,
+    search: Option<Needle>,
+    order: Order<C>,
+    page: Page,
+}
+
+/// Names of what can be asked for: of columns, or of states.
+type Names<T> = [(&'static str, T)];
+
+impl<'a, C: Copy, S: Copy> Wanted<'a, C, S> {
+    /// Reads a query; `limit` is how many entries are shown where it does not say.
+    fn new(query: &'a Query, columns: &Names<C>, states: &Names<S>, limit: usize) -> Result<Self, ApiError> {
+        Ok(Self {
+            framework_id: query.get("framework_id"),
+            agent_id: query.get("slave_id"),
+            role: query.get("role"),
+            states: query.get("state").map(|text| all_of(text, states)).transpose()?,
+            search: query.get("search").map(Needle::new),
+            order: Order::new(query, columns)?,
+            page: Page {
+                offset: query.number("offset")?.unwrap_or(0),
+                limit: query.number("limit")?.unwrap_or(limit),
+            },
+        })
+    }
+
+    /// Whether an entry in this state is wanted.
+    fn wants_state(&self, state: S) -> bool
+    where
+        S: PartialEq,
+    {
+        self.states.as_ref().is_none_or(|states| states.contains(&state))
+    }
+}
+
+/// The states that a list with commas names, in any letter case.
+fn all_of<S: Copy>(text: &str, states: &Names<S>) -> Result<Vec<S>, ApiError> {
+    let one = |name: &str| named("state", name.trim(), states);
+    text.split(',').map(one).collect()
+}
+
+/// What a parameter names.
+fn named<T: Copy>(parameter: &str, text: &str, names: &Names<T>) -> Result<T, ApiError> {
+    let found = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        ApiError::bad_request(format!(
+            "Failed to parse query parameter '{parameter}': expecting one of {}, not '{text}'",
+            known.join(", ")
+        ))
+    })
+}
+
+/// How much there is of a scalar resource, revocable or not, as a key to sort by.
+fn amount<'a>(resources: impl IntoIterator<Item = &'a Resources>, name: &Name) -> Key<'a> {
+    let scalar = |resource: &Resource| match resource.value {
+        Value::Scalar(scalar) if resource.name == *name => scalar.thousandths(),
+        _ => 0,
+    };
+    Key::Number(resources.into_iter().flat_map(Resources::iter).map(scalar).sum())
+}
+
+/// A time as a key to sort by.
+fn moment<'a>(time: base::Time) -> Key<'a> {
+    Key::Number(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// A count as a key to sort by.
+fn count<'a>(count: usize) -> Key<'a> {
+    Key::Number(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,8 @@ impl Shared {
     /// All metrics by name.
     pub(crate) fn metrics(&self, view: &AgentView) -> BTreeMap<String, f64> {
         let cache = self.fetcher.cache_usage();
-        crate::metrics::collect(&view.snapshot, &view.counters, cache, self.started)
+        let projects = self.launcher.project_ids();
+        crate::metrics::collect(&view.snapshot, &view.counters, cache, projects, self.started)
     }
 }
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use containerizer::{
     EventSink, Isolation, Launcher, LinuxError, LinuxLauncher, LinuxOptions, PosixLauncher, PosixOptions,
 };
+use resources::Resources;
 
 use crate::options::{AgentOptions, LauncherKind};
+use crate::volumes;
 
 impl LauncherKind {
     /// The one that is used where nothing is said: that for Linux where it can be had, as in Mesos.
@@ -41,7 +43,11 @@ pub(crate) struct Chosen {
 }
 
 /// Starts the launcher that the options ask for; with that of plain processes, ends what an earlier agent left.
-pub(crate) async fn start(options: &AgentOptions, sink: EventSink) -> Result<Chosen, LauncherError> {
+pub(crate) async fn start(
+    options: &AgentOptions,
+    resources: &Resources,
+    sink: EventSink,
+) -> Result<Chosen, LauncherError> {
     let isolation = &options.linux.isolation;
     match options.launcher {
         LauncherKind::Posix => {
@@ -61,7 +67,13 @@ pub(crate) async fn start(options: &AgentOptions, sink: EventSink) -> Result<Cho
         }
         LauncherKind::Linux => {
             let runtime_dir = runtime_dir(options);
-            let launcher = LinuxLauncher::new(LinuxOptions { runtime_dir, ..options.linux.clone() }, sink)?;
+            let linux = LinuxOptions {
+                runtime_dir,
+                quota_roots: volumes::roots(&options.work_dir, resources),
+                project_interval: options.disk_watch_interval,
+                ..options.linux.clone()
+            };
+            let launcher = LinuxLauncher::new(linux, sink)?;
             let version = launcher.cgroups_version();
             tracing::info!(
                 "containers run in control groups of version {version} with the isolation {isolation}"

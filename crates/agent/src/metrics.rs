@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use agent_core::{ExecutorState, Snapshot, StatusUpdate, TaskState};
-use containerizer::CacheUsage;
+use containerizer::{CacheUsage, ProjectIds};
 use resources::{Resources, Scalar};
 
 /// Counts status updates once, however often they are sent.
@@ -75,6 +75,7 @@ pub(crate) fn collect(
     snapshot: &Snapshot,
     counters: &Counters,
     cache: CacheUsage,
+    projects: Option<ProjectIds>,
     started: Instant,
 ) -> BTreeMap<String, f64> {
     let mut all: BTreeMap<String, f64> = NEVER.iter().map(|name| ((*name).to_owned(), 0.0)).collect();
@@ -102,6 +103,10 @@ pub(crate) fn collect(
         ("slave/valid_status_updates", updates.valid),
     ];
     all.extend(counts.into_iter().map(|(name, count)| (name.to_owned(), number(count))));
+    if let Some(ProjectIds { total, free }) = projects {
+        all.insert("containerizer/mesos/disk/project_ids_total".to_owned(), number(total));
+        all.insert("containerizer/mesos/disk/project_ids_free".to_owned(), number(free));
+    }
     all.insert("slave/uptime_secs".to_owned(), started.elapsed().as_secs_f64());
     all.insert(
         "slave/executor_directory_max_allowed_age_secs".to_owned(),

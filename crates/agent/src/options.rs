@@ -250,6 +250,9 @@ impl AgentOptions {
             text("cgroups_root", self.linux.cgroups_root.clone()),
             text("container_disk_watch_interval", duration_text(self.linux.disk_interval)),
             text("enforce_container_disk_quota", self.linux.enforce_disk.to_string()),
+            text("xfs_kill_containers", self.linux.end_beyond_quota.to_string()),
+            text("xfs_project_range", ranges_text(&self.linux.project_ids)),
+            text("xfs_quota_headroom", bytes_text(self.linux.quota_headroom)),
             text("executor_shutdown_grace_period", duration_text(self.executor_shutdown_grace_period)),
             text("fetcher_cache_dir", self.fetcher_cache_dir.display().to_string()),
             text("fetcher_cache_size", bytes_text(self.fetcher_cache_size)),
@@ -295,6 +298,12 @@ impl FaultDomain {
         let zone = ZoneInfo { name: self.zone.clone() };
         DomainInfo { fault_domain: Some(v1::domain_info::FaultDomain { region, zone }) }
     }
+}
+
+/// As Mesos writes ranges: `[1-2, 5-9]`.
+fn ranges_text(ranges: &[(u32, u32)]) -> String {
+    let texts: Vec<String> = ranges.iter().map(|(first, last)| format!("{first}-{last}")).collect();
+    format!("[{}]", texts.join(", "))
 }
 
 /// Flags of Mesos that clients read and that are not options here, with the value that describes what the agent does.

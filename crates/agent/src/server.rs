@@ -157,7 +157,7 @@ impl AgentServer {
             // The loop has ended when nobody listens.
             let _ = container_sender.send(event);
         });
-        let chosen = launchers::start(&options, sink).await?;
+        let chosen = launchers::start(&options, &own.resources, sink).await?;
         let launcher = Arc::clone(&chosen.launcher);
         let core_options = core_options(&options, &own);
         let work_dir_text = Arc::clone(&core_options.work_dir);

@@ -157,6 +157,15 @@ fn refill_mount(root: &Path, removed: &Path) -> io::Result<()> {
     fs::remove_dir(removed)
 }
 
+/// Below which there are sandboxes and volumes, but for those that are disks of their own.
+pub(crate) fn roots(work_dir: &Path, disks: &Resources) -> Vec<PathBuf> {
+    let sources = disks.iter().filter_map(|resource| resource.details().disk.as_ref()?.source.as_ref());
+    let paths = sources.filter(|source| source.kind == DiskKind::Path);
+    let roots = paths.filter_map(|source| Some(work_dir.join(&**source.path.as_ref()?.0.as_ref()?)));
+    let roots: BTreeSet<PathBuf> = roots.filter(|root| root != work_dir).collect();
+    std::iter::once(work_dir.to_owned()).chain(roots).collect()
+}
+
 /// Where an earlier life of an agent with these disks may have left what was removed.
 pub(crate) fn places_of_leftovers(work_dir: &Path, disks: &Resources) -> BTreeSet<PathBuf> {
     let beside = |root: &Path| root.join("volumes").join(REMOVED);

@@ -5,7 +5,7 @@
 //! go of it with [`Launcher::forget`].
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::ContainerId;
@@ -15,6 +15,7 @@ use rustix::process::Signal;
 use crate::cgroups::CgroupError;
 use crate::isolation::{Limits, Wishes};
 use crate::limitation::Limitation;
+use crate::linux::{ProjectIds, QuotaError};
 use crate::usage::Usage;
 use crate::user::UserError;
 use crate::visits::{Visit, VisitDone};
@@ -159,6 +160,9 @@ pub enum LaunchError {
     /// What it asks for cannot be given.
     #[error("cannot give the container what it asks for: {0}")]
     Wish(String),
+    /// What it holds cannot be limited.
+    #[error("cannot limit the disk use of the container")]
+    Quota(#[from] QuotaError),
     /// Its control groups cannot be made or set.
     #[error("cannot isolate the container")]
     Cgroup(#[from] CgroupError),
@@ -189,6 +193,21 @@ pub struct Status {
 
 /// Starts and ends containers. All calls return at once; what comes of them is told by events.
 pub trait Launcher: Send + Sync {
+    /// Limits what a sandbox and the volumes of a container may hold, where the file system does that: before anything is
+    /// put there, for one that is nested in none. May wait for disks.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    fn prepare(&self, sandbox: &Path, limits: &Limits) -> Result<(), LaunchError> {
+        let _ = (sandbox, limits);
+        Ok(())
+    }
+
+    /// How many directories can be limited by their file system, if that is done at all.
+    fn project_ids(&self) -> Option<ProjectIds> {
+        None
+    }
+
     /// Starts a container. Ends in [`ContainerEvent::Launched`] or [`ContainerEvent::LaunchFailed`].
     fn launch(&self, spec: LaunchSpec);
 

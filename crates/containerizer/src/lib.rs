@@ -37,7 +37,9 @@ pub use launcher::{
     Status,
 };
 pub use limitation::{Limitation, LimitationKind};
-pub use linux::{Isolation, IsolationError, Isolator, LinuxError, LinuxLauncher, LinuxOptions};
+pub use linux::{
+    Isolation, IsolationError, Isolator, LinuxError, LinuxLauncher, LinuxOptions, ProjectIds, QuotaError,
+};
 pub use posix::{PosixLauncher, PosixOptions};
 pub use rustix::process::Signal;
 pub use sandbox::{SandboxError, create_sandbox, remove_sandbox, touch_sandbox};

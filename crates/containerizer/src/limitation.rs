@@ -26,6 +26,8 @@ pub enum LimitationKind {
         used: u64,
         /// The volume that holds too much; without, the sandbox does.
         volume: Option<PathBuf>,
+        /// Whether its user is told what was used, as by `disk/xfs`; otherwise what was allocated, as by `disk/du`.
+        tells_use: bool,
     },
     /// Processes and threads (`REASON_CONTAINER_LIMITATION`).
     Pids,

@@ -22,6 +22,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("java", "default-jre-headless"),
     ("openssl", "openssl"),
     ("etcd", "etcd-server"),
+    ("mkfs.xfs", "xfsprogs"),
+    ("insmod", "kmod"),
 ];
 
 /// ZooKeeper is no program but a library of Java; the package's scripts are not needed.
@@ -37,7 +39,7 @@ pub(crate) fn run(filter: &[String]) -> Result<()> {
     start("bash", &["tests/pymesos/setup.sh"], &[]).context("the Python clients that the tests drive")?;
     let machine = target_directory()?.join("tmp/meseta-vm");
     start("bash", &["crates/containerizer/tests/vm/prepare.sh", machine.as_str()], &[])
-        .context("the virtual machine for control groups of version 2")?;
+        .context("the virtual machine for what this machine's kernel has not got")?;
     // The tests start the binary as users do; it is built before them, so that no test waits for a compiler.
     cargo(&["build", "--workspace", "--bins", "--examples"], &[])?;
     let filter: Vec<&str> = filter.iter().map(String::as_str).collect();

@@ -237,13 +237,14 @@ impl Containers {
             }
         };
         let fetches = !uris.is_empty();
-        let top_level = spec.parent.is_none();
+        // What is nested is in the sandbox of what is around it.
+        let bounds = spec.parent.is_none().then(|| (Arc::clone(&self.launcher), limits.clone()));
         let request = FetchRequest { container_id: container_id.clone(), sandbox, user, uris };
         let (fetcher, core, volumes) = (self.fetcher.clone(), self.core.clone(), spec.volumes.clone());
         let work = self.runtime.spawn(async move {
             let container_id = request.container_id.clone();
             let result = match asked {
-                Ok(_) => prepare(&fetcher, request, top_level, volumes).await,
+                Ok(_) => prepare(&fetcher, request, bounds, volumes).await,
                 Err(missing) => Err(missing),
             };
             // Nobody is left to be told when the agent ends.
@@ -508,14 +509,19 @@ fn uri(uri: &agent_core::Uri) -> Uri {
 async fn prepare(
     fetcher: &Fetcher,
     request: FetchRequest,
-    top_level: bool,
+    bounds: Option<(Arc<dyn Launcher>, Limits)>,
     volumes: Vec<VolumeLink>,
 ) -> Result<(), String> {
-    let (sandbox, user) = (request.sandbox.clone(), request.user.clone());
+    let (sandbox, user, top_level) = (request.sandbox.clone(), request.user.clone(), bounds.is_some());
     // Users may be looked up in a directory service, and the disk may be slow.
     let made = tokio::task::spawn_blocking(move || make_sandbox(&sandbox, user.as_deref(), top_level));
     made.await.map_err(|error| error.to_string())??;
     disks::link_new(request.sandbox.clone(), volumes).await?;
+    if let Some((launcher, limits)) = bounds {
+        let sandbox = request.sandbox.clone();
+        let bounding = tokio::task::spawn_blocking(move || launcher.prepare(&sandbox, &limits));
+        bounding.await.map_err(|error| error.to_string())?.map_err(|error| crate::report(&error))?;
+    }
     fetcher.fetch(request).await.map_err(|error| crate::report(&error))
 }
 

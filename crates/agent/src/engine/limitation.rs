@@ -8,15 +8,13 @@ const MEGABYTE: f64 = 1_048_576.0;
 
 /// What a launcher has found, for the core. `held` is what the container was given. As in Mesos, the resources of a limitation
 /// are the memory that was used at most, the disk that it may not go beyond, and the ports that it has not got; that
-/// processes were refused is about no resource.
+/// processes were refused is about no resource. Where the file system limits disk, it is what was used.
 pub(super) fn told(found: containerizer::Limitation, held: &Resources, work_dir: &str) -> Limitation {
     let (reason, resources) = match found.kind {
         LimitationKind::Memory { peak } => {
-            #[expect(clippy::cast_precision_loss, reason = "it is told to three decimals of a megabyte")]
-            let megabytes = Scalar::from_f64(peak as f64 / MEGABYTE);
-            (Reason::ContainerLimitationMemory, Resource::scalar("mem", megabytes).into())
+            (Reason::ContainerLimitationMemory, Resource::scalar("mem", megabytes(peak)).into())
         }
-        LimitationKind::Disk { volume, .. } => {
+        LimitationKind::Disk { used, volume, tells_use } => {
             let volume = volume.as_deref().and_then(std::path::Path::to_str);
             let is_meant = |resource: &Resource| match volume {
                 None => resource.name == Name::Disk && !resource.is_persistent_volume(),
@@ -25,7 +23,9 @@ pub(super) fn told(found: containerizer::Limitation, held: &Resources, work_dir:
                     place.is_ok_and(|place| &*place.path == volume)
                 }
             };
-            (Reason::ContainerLimitationDisk, held.filter(is_meant))
+            let meant = held.filter(is_meant);
+            let resources = if tells_use { with_amount(&meant, used) } else { meant };
+            (Reason::ContainerLimitationDisk, resources)
         }
         LimitationKind::Ports(ports) => {
             let range = |port: u16| Range { begin: port.into(), end: port.into() };
@@ -35,6 +35,18 @@ pub(super) fn told(found: containerizer::Limitation, held: &Resources, work_dir:
         LimitationKind::Pids => (Reason::ContainerLimitation, Resources::default()),
     };
     Limitation { reason, message: found.message, resources }
+}
+
+fn megabytes(bytes: u64) -> Scalar {
+    #[expect(clippy::cast_precision_loss, reason = "it is told to three decimals of a megabyte")]
+    Scalar::from_f64(bytes as f64 / MEGABYTE)
+}
+
+/// One of these resources, of which so much was used.
+fn with_amount(meant: &Resources, bytes: u64) -> Resources {
+    let Some(mut used) = meant.iter().next().cloned() else { return Resources::default() };
+    used.value = Value::Scalar(megabytes(bytes));
+    used.into()
 }
 
 #[cfg(test)]
@@ -48,10 +60,12 @@ mod tests {
 
     #[test]
     fn what_was_gone_beyond_is_named_as_mesos_names_it() {
+        let disk = |tells_use| LimitationKind::Disk { used: 4 << 20, volume: None, tells_use };
         let held = "cpus:1;mem:64;disk:2;ports:[31000-31001]";
         for (kind, reason, resources) in [
             (LimitationKind::Memory { peak: 65 << 20 }, Reason::ContainerLimitationMemory, "mem:65"),
-            (LimitationKind::Disk { used: 4 << 20, volume: None }, Reason::ContainerLimitationDisk, "disk:2"),
+            (disk(false), Reason::ContainerLimitationDisk, "disk:2"),
+            (disk(true), Reason::ContainerLimitationDisk, "disk:4"),
             (LimitationKind::Ports(vec![80, 81, 90]), Reason::ContainerLimitation, "ports:[80-81,90-90]"),
         ] {
             let limitation = of(kind, held);

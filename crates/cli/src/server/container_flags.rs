@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use agent::LauncherKind;
 use clap::Args;
@@ -83,6 +84,16 @@ pub(crate) struct ContainerFlags {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true, value_name = "BOOL")]
     enforce_container_disk_quota: bool,
+    /// With the isolator disk/xfs: the numbers of projects that are there for sandboxes and volumes
+    #[arg(long, default_value = "[5000-10000]", value_name = "RANGES", value_parser = parse_projects)]
+    xfs_project_range: Projects,
+    /// Whether a container that goes beyond the quota of its disk is ended; otherwise it cannot write any more
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true, value_name = "BOOL")]
+    xfs_kill_containers: bool,
+    /// How much more such a container may write until it is ended
+    #[arg(long, default_value = "10MB", value_name = "BYTES")]
+    xfs_quota_headroom: Bytes,
     /// How often it is looked which ports containers listen on
     #[arg(long, default_value = "30secs", value_name = "DURATION")]
     container_ports_watch_interval: Duration,
@@ -108,6 +119,9 @@ struct Devices(Vec<String>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Ports(Vec<(u16, u16)>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Projects(Vec<(u32, u32)>);
 
 impl ContainerFlags {
     pub(super) fn launcher(&self) -> LauncherKind {
@@ -142,6 +156,9 @@ impl ContainerFlags {
             host_paths_made_below: self.host_path_volume_force_creation.clone(),
             disk_interval: self.container_disk_watch_interval.0,
             enforce_disk: self.enforce_container_disk_quota,
+            project_ids: self.xfs_project_range.0.clone(),
+            end_beyond_quota: self.xfs_kill_containers,
+            quota_headroom: self.xfs_quota_headroom.0,
             ports_interval: self.container_ports_watch_interval.0,
             enforce_ports: self.enforce_container_ports,
             isolated_ports: self.container_ports_isolated_range.clone().map(|ports| ports.0),
@@ -218,14 +235,41 @@ fn parse_devices(text: &str) -> Result<Devices, String> {
 
 fn parse_ports(text: &str) -> Result<Ports, String> {
     let fail = || format!("`{text}` is no set of ports; write it as in [0-35000] or [1-2,5-9]");
-    let inner = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']')).ok_or_else(fail)?;
+    ranges(text).map(Ports).ok_or_else(fail)
+}
+
+fn parse_projects(text: &str) -> Result<Projects, String> {
+    let fail = || format!("`{text}` is no set of project ids; write it as in [5000-10000] or [1-2,5-9]");
+    let ranges = ranges(text).filter(|ranges: &Vec<(u32, u32)>| !ranges.is_empty()).ok_or_else(fail)?;
+    if ranges.iter().any(|(first, _)| *first == 0) {
+        // What belongs to no project has this one.
+        return Err("XFS project ID range contains illegal 0 value".to_owned());
+    }
+    Ok(Projects(merged(ranges)))
+}
+
+/// Each number once.
+fn merged(mut ranges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    ranges.sort_unstable();
+    let mut all: Vec<(u32, u32)> = Vec::with_capacity(ranges.len());
+    for (first, last) in ranges {
+        match all.last_mut() {
+            Some(before) if first <= before.1 => before.1 = before.1.max(last),
+            _ => all.push((first, last)),
+        }
+    }
+    all
+}
+
+/// Numbers as Mesos writes resources: `[1-2,5-9]`.
+fn ranges<T: FromStr + PartialOrd>(text: &str) -> Option<Vec<(T, T)>> {
+    let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
     let range = |text: &str| {
         let (first, last) = text.trim().split_once('-')?;
         let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
         (first <= last).then_some((first, last))
     };
-    let ranges = inner.split(',').filter(|part| !part.trim().is_empty());
-    ranges.map(|part| range(part).ok_or_else(fail)).collect::<Result<_, _>>().map(Ports)
+    inner.split(',').filter(|part| !part.trim().is_empty()).map(range).collect()
 }
 
 #[cfg(test)]
@@ -252,6 +296,15 @@ mod tests {
             (one.replace("/dev/null", "/dev/no-such"), "No such file"),
         ] {
             assert!(parse_devices(&wrong).is_err_and(|error| error.contains(reason)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn projects_are_ranges_without_0() {
+        assert_eq!(parse_projects("[5000-10000]"), Ok(Projects(vec![(5000, 10000)])));
+        assert_eq!(parse_projects("[7-9,1-3,2-5]"), Ok(Projects(vec![(1, 5), (7, 9)])));
+        for wrong in ["[0-10]", "[]", "5-6", "[7-6]", "[1-4294967296]"] {
+            assert!(parse_projects(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -46,6 +46,7 @@ impl Shared {
         let container_id = &spec.container_id;
         let user = User::to_become(spec.user.as_deref())?;
         let plan = self.plan(spec, user.as_ref())?;
+        self.bound(container_id, &spec.sandbox, &spec.limits)?;
         let record = self.records.create(container_id)?;
         let group = self.group(container_id, &spec.limits, spec.wishes.shares_limits)?;
         let stdout = output::open(&spec.sandbox, "stdout", user.as_ref())?;
@@ -171,6 +172,7 @@ impl Shared {
     pub(super) fn launch_group(&self, spec: GroupSpec) -> Result<(), LaunchError> {
         let GroupSpec { container_id, sandbox, limits, wishes } = spec;
         isolators::check_group(&wishes, &self.options)?;
+        self.bound(&container_id, &sandbox, &limits)?;
         let record = self.records.create(&container_id)?;
         self.table.lock().insert(&container_id, Phase::Group, sandbox, limits.clone());
         let made = self

@@ -8,10 +8,12 @@
 //! | `container-N` | starts, ends and removes containers; they live as long as the launcher, because containers that are not to survive it end with the thread that started them |
 //! | `container-watch` | waits, for all containers, for their inits to be ready and to end, and for memory to run out |
 //! | `container-visit` | starts, awaits and ends commands that visit containers |
-//! | `container-look` | looks from time to time at what nobody tells: disk use and ports |
+//! | `look-...` | look from time to time at what nobody tells: disk use, ports, which projects are in use |
+//! | `look-worker` | finds out what a directory holds; as many as directories whose disks do not answer, and one |
 //!
 //! A container's life is `Queued`, `Starting`, `Running`, `Ended`, see [`table::Phase`]; each step is a file here.
 
+mod crew;
 mod disk;
 mod enter;
 mod finish;
@@ -24,6 +26,7 @@ mod options;
 mod pids;
 mod ports;
 mod queue;
+mod quota;
 mod record;
 mod recover;
 mod remove;
@@ -31,10 +34,11 @@ mod shared;
 mod spawn;
 mod statistics;
 mod table;
+mod walk;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -42,6 +46,7 @@ use base::ContainerId;
 use rustix::process::Signal;
 
 pub use options::{Isolation, IsolationError, Isolator, LinuxOptions};
+pub use quota::{ProjectIds, QuotaError};
 
 use crate::cgroups::{CgroupError, Cgroups, Controller, Mounts, Version};
 use crate::isolation::Limits;
@@ -55,6 +60,7 @@ use image::Image;
 use isolators::Profiles;
 use kernel_log::KernelLog;
 use queue::{Job, Queue};
+use quota::Quotas;
 use record::Records;
 use table::{Phase, Table};
 use watch::Watch;
@@ -74,6 +80,9 @@ pub enum LinuxError {
     /// The capabilities of containers contradict each other.
     #[error("{0}")]
     Capabilities(String),
+    /// The file system cannot account for containers as it is to.
+    #[error(transparent)]
+    Quota(#[from] QuotaError),
     /// The profiles of system calls cannot be used.
     #[error("{0}")]
     Seccomp(String),
@@ -97,6 +106,8 @@ pub(super) struct Shared {
     records: Records,
     cgroups: Cgroups,
     profiles: Profiles,
+    /// Where disk use is limited by the file system.
+    quotas: Option<Quotas>,
     table: Table,
     queue: Queue,
     watch: Watch,
@@ -138,6 +149,7 @@ impl LinuxLauncher {
         isolators::check_devices(&options).map_err(LinuxError::Devices)?;
         isolators::check_capabilities(&options).map_err(LinuxError::Capabilities)?;
         let profiles = Profiles::open(&options).map_err(|error| LinuxError::Seccomp(crate::chain(&error)))?;
+        let quotas = Quotas::open(&options)?;
         let records = Records::open(&options.runtime_dir)
             .map_err(|source| LinuxError::Records { path: options.runtime_dir.clone(), source })?;
         let shared = Arc::new(Shared {
@@ -145,6 +157,7 @@ impl LinuxLauncher {
             records,
             cgroups,
             profiles,
+            quotas,
             table: Table::default(),
             queue: Queue::default(),
             watch: Watch::new()?,
@@ -227,6 +240,7 @@ impl Shared {
                 Job::OutOfMemory(container_id) => self.out_of_memory(&container_id),
                 Job::Kill(container_id) => self.kill(&container_id),
                 Job::KillInit(container_id) => self.kill_init(&container_id),
+                Job::Bound(container_id, strictly) => self.bound_again(&container_id, strictly),
                 Job::Remove(container_id, tries) => self.remove(&container_id, tries),
             }
         }
@@ -240,6 +254,14 @@ impl Launcher for LinuxLauncher {
         let phase = Phase::Queued(Box::new(spec));
         self.shared.table.lock().insert(&container_id, phase, sandbox, limits);
         self.shared.queue.push(Job::Launch(container_id));
+    }
+
+    fn prepare(&self, sandbox: &Path, limits: &Limits) -> Result<(), LaunchError> {
+        Ok(self.shared.quotas.as_ref().map_or(Ok(()), |quotas| quotas.bound_all(sandbox, limits))?)
+    }
+
+    fn project_ids(&self) -> Option<ProjectIds> {
+        self.shared.quotas.as_ref().map(Quotas::ids)
     }
 
     fn launch_group(&self, spec: GroupSpec) -> Result<(), LaunchError> {
@@ -262,6 +284,10 @@ impl Launcher for LinuxLauncher {
             let Some(group) = &container.group else { return Ok(()) };
             (group.clone(), container.shares_limits)
         };
+        if self.shared.quotas.is_some() {
+            // Disks are not waited for here.
+            self.shared.queue.push(Job::Bound(container_id.clone(), true));
+        }
         match isolators::limit(&self.shared.options, &group, limits, shares_limits, false) {
             // One that ends meanwhile needs no limits.
             Err(_) if !group.exists() => Ok(()),

@@ -48,6 +48,16 @@ pub struct LinuxOptions {
     pub disk_interval: Duration,
     /// Whether a container that uses more disk than it may is ended.
     pub enforce_disk: bool,
+    /// Of the isolator `disk/xfs`: which numbers of projects are there for containers, first and last of each range.
+    pub project_ids: Vec<(u32, u32)>,
+    /// Whether a container that goes beyond the quota of its disk is ended; otherwise it cannot write any more.
+    pub end_beyond_quota: bool,
+    /// How many bytes more such a container may write until it is seen.
+    pub quota_headroom: u64,
+    /// Directories on all file systems on which there are sandboxes and volumes.
+    pub quota_roots: Vec<PathBuf>,
+    /// How often it is looked whether projects are not needed any more.
+    pub project_interval: Duration,
     /// How often it is looked which ports containers listen on.
     pub ports_interval: Duration,
     /// Whether a container that listens on ports that are not its own is ended.
@@ -83,6 +93,11 @@ impl LinuxOptions {
             host_paths_made_below: Vec::new(),
             disk_interval: Duration::from_secs(15),
             enforce_disk: false,
+            project_ids: vec![(5000, 10000)],
+            end_beyond_quota: false,
+            quota_headroom: 10 << 20,
+            quota_roots: Vec::new(),
+            project_interval: Duration::from_secs(60),
             ports_interval: Duration::from_secs(30),
             enforce_ports: false,
             isolated_ports: None,
@@ -125,6 +140,7 @@ isolators! {
     NamespacesPid = "namespaces/pid", "A pid namespace.";
     NamespacesIpc = "namespaces/ipc", "An IPC namespace.";
     DiskDu = "disk/du", "The size of sandboxes is measured, and limited.";
+    DiskXfs = "disk/xfs", "What sandboxes hold is accounted and limited by the file system.";
     NetworkPorts = "network/ports", "Listening on other ports than one's own is found out.";
     LinuxCapabilities = "linux/capabilities", "Root's rights are cut down.";
     LinuxSeccomp = "linux/seccomp", "System calls are filtered.";
@@ -167,6 +183,9 @@ pub enum IsolationError {
     /// Only one of two can be had.
     #[error("only one of 'filesystem/posix' and 'filesystem/linux' can be used")]
     TwoFilesystems,
+    /// Only one of two can be had.
+    #[error("only one of 'disk/du' and 'disk/xfs' can be used")]
+    TwoDisks,
 }
 
 fn names() -> String {
@@ -217,6 +236,9 @@ impl Isolation {
         let mounts = self.has(Isolator::FilesystemLinux);
         if mounts && self.has(Isolator::FilesystemPosix) {
             return Err(IsolationError::TwoFilesystems);
+        }
+        if self.has(Isolator::DiskDu) && self.has(Isolator::DiskXfs) {
+            return Err(IsolationError::TwoDisks);
         }
         if !mounts {
             let needing = [Isolator::NamespacesPid, Isolator::NamespacesIpc, Isolator::VolumeHostPath];
@@ -286,6 +308,7 @@ mod tests {
             ("cgroups/cpu,cgroups/cpu", "given twice"),
             ("namespaces/pid", "'namespaces/pid' needs 'filesystem/linux'"),
             ("filesystem/linux,filesystem/posix", "only one"),
+            ("posix/disk,disk/xfs", "only one of 'disk/du' and 'disk/xfs'"),
         ] {
             let error = Isolation::parse(text).expect_err(text).to_string();
             assert!(error.contains(reason), "{error}");

@@ -16,6 +16,8 @@ pub(super) enum Job {
     Finish(ContainerId, Option<i32>),
     /// Memory ran out in it.
     OutOfMemory(ContainerId),
+    /// Limit what its sandbox and its volumes may hold as it is now; whether it is ended if that fails.
+    Bound(ContainerId, bool),
     /// Kill all its processes, so that its init ends.
     Kill(ContainerId),
     /// Kill its init, which should have ended by now.

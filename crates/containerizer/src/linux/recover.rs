@@ -8,6 +8,7 @@ use base::ContainerId;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::Shared;
+use super::queue::Job;
 use super::record::{First, Found};
 use super::remove::end_group;
 use super::table::{Phase, Process};
@@ -75,6 +76,9 @@ impl Shared {
         };
         if !ended {
             self.gauge(&container_id, &group);
+            if self.quotas.is_some() {
+                self.queue.push(Job::Bound(container_id.clone(), false));
+            }
         }
         if let Some(process) = process {
             let pid = u32::try_from(process.first.pid).unwrap_or(0);

@@ -3,6 +3,7 @@
 //! A thousand containers are asked about every second: a file is read once, and none that says nothing new.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use base::ContainerId;
 
 use super::disk::volumes_used;
 use super::table::{Container, Phase, parent};
-use super::{LinuxOptions, Shared};
+use super::{LinuxOptions, Shared, quota};
 use crate::cgroups::{Controller, Group, PressureGauge, Version, entry};
 use crate::isolation::{Limit, Limits};
 use crate::usage::{Memory, Throttling, Usage, VolumeUsage};
@@ -22,6 +23,7 @@ struct Asked {
     group: Group,
     /// Others are nested in it.
     holds_others: bool,
+    sandbox: PathBuf,
     limits: Limits,
     disk_used: Option<u64>,
     volumes: Vec<VolumeUsage>,
@@ -35,6 +37,7 @@ impl Asked {
             container_id: container_id.clone(),
             group: container.group.clone().filter(|_| alive)?,
             holds_others: matches!(container.phase, Phase::Group),
+            sandbox: container.sandbox.clone(),
             limits: container.limits.clone(),
             disk_used: container.disk_used,
             volumes: volumes_used(container),
@@ -56,8 +59,13 @@ impl Shared {
         }
         asked
             .into_iter()
-            .map(|asked| {
+            .map(|mut asked| {
                 let mut usage = of(&asked, &self.options);
+                if let Some(quotas) = &self.quotas {
+                    let nested = parent(&asked.container_id).is_some();
+                    asked.disk_used = quota::measure(quotas, &asked.sandbox).filter(|_| !nested);
+                    quota::measure_volumes(quotas, &mut asked.volumes, &asked.limits);
+                }
                 usage.disk_used = asked.disk_used;
                 usage.volumes = asked.volumes;
                 limits(&asked.limits, &self.options, &mut usage);

@@ -128,7 +128,7 @@ fn too_much_in_the_sandbox_is_found_out() {
     let line = "head -c 4194304 /dev/urandom > big; sync big; sleep 100";
     let ended = fixture.run("c", with(line, limits));
     let limitation = ended.limitation.expect("it holds too much");
-    let LimitationKind::Disk { used, volume: None } = limitation.kind else { panic!("{limitation:?}") };
+    let LimitationKind::Disk { used, volume: None, .. } = limitation.kind else { panic!("{limitation:?}") };
     assert!(used > 2 << 20);
     assert!(limitation.message.contains("exceeds quota (2MB)"), "{}", limitation.message);
 }

@@ -6,7 +6,7 @@ use containerizer::{Launcher, Outputs, Rotation};
 
 use crate::recovery::known;
 use crate::support::{Asked, FULL, Fixture, shell, wait_for};
-use crate::version_2::INSIDE;
+use crate::vm::INSIDE;
 
 const MB: u64 = 1 << 20;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what the tests of control groups of version 2 boot: Debian's kernel, and an initial file system with the programs
-# that the tests' containers run. Usage: prepare.sh DIRECTORY
+# Makes what the tests boot that need another kernel than this machine has: Debian's kernel, and an initial file system with
+# the programs that the tests' containers run. Usage: prepare.sh DIRECTORY
 set -euo pipefail
 # The system's own programs, whatever else is installed.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -22,6 +22,12 @@ apt-get download -qq "$package" 2>/dev/null
 dpkg-deb -x ./*.deb kernel
 cp kernel/boot/vmlinuz-* "$directory/vmlinuz"
 
+# Quotas of file systems are in modules; each comes after what it needs.
+modules="drivers/block/loop lib/libcrc32c fs/xfs/xfs fs/quota/quota_tree fs/quota/quota_v2"
+mkdir -p root/modules
+for module in $modules; do
+    cp kernel/lib/modules/*/kernel/"$module.ko" root/modules/
+done
 mkdir -p root/{bin,dev,etc,lib,lib64,proc,sys,tmp,usr,var,root}
 ln -s ../bin root/usr/bin
 cp -L "$here/init.sh" root/init
@@ -29,8 +35,8 @@ chmod +x root/init
 printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' > root/etc/passwd
 printf 'root:x:0:\nnogroup:x:65534:\n' > root/etc/group
 echo vm > root/etc/hostname
-programs="cat chown cut df env grep head id ipcmk ls mkdir mknod mount nproc printf python3 readlink rm setsid sh sleep sync tail
-    test touch true"
+programs="cat chown cut dd df env grep head id insmod ipcmk ls mkdir mkfs.ext4 mkfs.xfs mknod mount nproc printf python3 readlink
+    rm setsid sh sleep stat sync tail test touch true umount"
 for program in $programs; do
     cp -L "$(type -P "$program")" root/bin/
 done

@@ -1,5 +1,5 @@
-//! The same tests with control groups of version 2, where this machine has its controllers in version 1: in a small
-//! virtual machine that holds this very program.
+//! What this machine's kernel has not got, in a small virtual machine that holds this very program: the same tests with
+//! control groups of version 2, where this machine has its controllers in version 1; and quotas of file systems.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -21,6 +21,27 @@ fn everything_holds_with_version_2_too() {
         // Then all the others are that test.
         return;
     }
+    let text = run_in_vm("groups");
+    for test in ["limits::a_memory_hog_is_ended_and_named", "vm::inside_it_is_version_2"] {
+        assert!(text.contains(&format!("test {test} ... ok")), "{test} has not run: {text}");
+    }
+}
+
+#[test]
+fn quotas_hold_on_real_file_systems() {
+    let text = run_in_vm("quotas");
+    let mut list = Command::new(std::env::current_exe().expect("it runs"));
+    let listed = list.args(["--list", "--ignored", "quotas::"]).output().expect("it runs").stdout;
+    let listed = String::from_utf8_lossy(&listed).into_owned();
+    let tests: Vec<&str> = listed.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+    assert!(tests.len() > 5, "{listed}");
+    for test in tests {
+        assert!(text.contains(&format!("test {test} ... ok")), "{test} has not run: {text}");
+    }
+}
+
+/// What was written by the tests of a kind (see `vm/init.sh`) that ran in the virtual machine, if they all succeeded.
+fn run_in_vm(kind: &str) -> String {
     let prepared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("meseta-vm");
     let (kernel, base) = (prepared.join("vmlinuz"), prepared.join("initramfs"));
     assert!(
@@ -36,12 +57,12 @@ fn everything_holds_with_version_2_too() {
     qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max"]);
     qemu.args(["-nographic", "-no-reboot", "-nic", "none", "-m", "2048", "-smp", "2"]);
     qemu.arg("-kernel").arg(&kernel).arg("-initrd").arg(&initramfs);
-    qemu.args(["-append", "console=ttyS0 loglevel=0 panic=-1"]);
+    qemu.args(["-append", &format!("console=ttyS0 loglevel=0 panic=-1 -- {kind}")]);
     let output =
         qemu.stdin(Stdio::null()).output().expect("qemu-system-x86_64, which `cargo xtask test` installs");
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("the tests ended with 0"), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("test limits::a_memory_hog_is_ended_and_named ... ok"), "{text}");
+    text
 }
 
 #[test]

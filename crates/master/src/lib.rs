@@ -14,6 +14,7 @@ mod convert;
 mod directory;
 mod election;
 mod engine;
+mod insight;
 mod listing;
 mod offers;
 mod operator;

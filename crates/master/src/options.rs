@@ -70,6 +70,8 @@ pub struct FaultDomain {
 /// Options of a master. Each is named as Mesos' flag, and has its default.
 #[derive(Clone, Debug)]
 pub struct MasterOptions {
+    /// Serves what the master's endpoints do not: it gets them, and gives back what answers in their place. The web pages.
+    pub web: Option<fn(axum::Router) -> axum::Router>,
     /// Address to listen on.
     pub ip: IpAddr,
     /// Port to listen on; 0 takes a free one.
@@ -172,6 +174,7 @@ pub struct MasterOptions {
 impl Default for MasterOptions {
     fn default() -> Self {
         Self {
+            web: None,
             ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             port: 5050,
             hostname: None,

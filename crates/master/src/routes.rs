@@ -6,18 +6,22 @@ use axum::routing::{MethodRouter, any, get, post};
 use http_api::{method_not_allowed, not_found};
 
 use crate::server::Master;
-use crate::{election, operator, scheduler, v0};
+use crate::{election, insight, operator, scheduler, v0};
 
 /// All routes.
 pub(crate) fn router(master: &Master) -> Router {
-    let endpoints = endpoints();
-    Router::new()
+    let endpoints = endpoints().merge(insight::routes());
+    let router = Router::new()
         .merge(endpoints.clone())
         .nest("/master", endpoints)
         .route("/registrar(1)/registry", any(v0::registry::registry))
         .fallback(not_found)
         .layer(from_fn_with_state(Master::clone(master), election::gate))
-        .with_state(Master::clone(master))
+        .with_state(Master::clone(master));
+    match master.options.web {
+        Some(web) => web(router),
+        None => router,
+    }
 }
 
 fn endpoints() -> Router<Master> {

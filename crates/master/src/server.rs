@@ -24,6 +24,7 @@ use crate::context::Identity;
 use crate::directory::Directory;
 use crate::election::{Candidate, Leadership, Term, describe};
 use crate::engine::{CoreHandle, Engine, EngineFigures, EngineOptions, Work};
+use crate::insight::{self, Insight};
 use crate::options::{MasterOptions, RegistryKind};
 use crate::readers::{self, Readers};
 use crate::registry::{self, RegistryError, RegistryFigures, RegistryQueue};
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     pub(crate) logging: Logging,
     pub(crate) answers: Answers,
+    pub(crate) insight: Insight,
     figures: Arc<EngineFigures>,
     registry: Arc<RegistryFigures>,
     random: Mutex<Rng>,
@@ -231,6 +233,7 @@ impl MasterServer {
             started: Instant::now(),
             logging,
             answers: Answers::default(),
+            insight: Insight::default(),
             figures: engine_figures,
             registry: figures,
             random: Mutex::new(random),
@@ -446,11 +449,13 @@ async fn lead(
     // The thread has just started. If it has ended already, all that follows says so.
     let _ = master.core.input(Input::Registry(FromRegistry::Recovered(Box::new(content)))).await;
     if let Some(path) = master.options.whitelist.clone() {
-        tokio::spawn(whitelist::watch(path, master.core.clone(), stopped));
+        tokio::spawn(whitelist::watch(path, master.core.clone(), stopped.clone()));
     }
     // A master leads once.
     let _ = master.identity.elected_time.set(system_time());
     master.leadership.lead();
+    master.watchers.recent().leads(&master.identity.id);
+    tokio::spawn(insight::sample(Master::clone(master), stopped));
     Ok(thread)
 }
 

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use master_core::Observation;
 use tokio::sync::broadcast;
 
+use crate::insight::Recent;
+
 /// How many changes may wait for one watcher before it is disconnected for reading too slowly.
 const WAITING: usize = 16 << 10;
 
@@ -18,12 +20,13 @@ pub(crate) struct Watchers {
     sender: OnceLock<broadcast::Sender<Arc<Observation>>>,
     limit: usize,
     given_up: AtomicU64,
+    recent: Recent,
 }
 
 impl Watchers {
     /// Nobody yet, and never more than `limit`.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { sender: OnceLock::new(), limit, given_up: AtomicU64::new(0) }
+        Self { sender: OnceLock::new(), limit, given_up: AtomicU64::new(0), recent: Recent::default() }
     }
 
     /// One more, who sees what happens from now on; `None` when there are too many.
@@ -47,8 +50,14 @@ impl Watchers {
         self.given_up.load(Ordering::Relaxed)
     }
 
+    /// What happened last.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
     /// Tells everybody.
     pub(crate) fn tell(&self, observation: Observation) {
+        self.recent.note(&observation);
         if let Some(sender) = self.sender.get().filter(|sender| sender.receiver_count() > 0) {
             // Fails only if the last one has gone away meanwhile.
             let _ = sender.send(Arc::new(observation));

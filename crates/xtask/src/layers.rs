@@ -62,6 +62,7 @@ const TABLE: &[(u8, &str, May)] = &[
         ]),
     ),
     (5, "sdk", Only(&["proto", "store"])),
+    (6, "ui", Only(&[])),
     (7, "cli", Any),
     (5, "testkit", Only(&["base", "resources", "allocator", "master-core", "agent-core"])),
     (6, "sim", Only(&["base", "resources", "allocator", "master-core", "agent-core", "store", "testkit"])),

@@ -216,6 +216,7 @@ impl MasterFlags {
                 .zk
                 .clone()
                 .map(|url| ElectionOptions { url, session_timeout: self.zk_session_timeout.0 }),
+            web: Some(ui::serve),
             ..MasterOptions::default()
         }
     }

@@ -47,6 +47,7 @@ fn hand_out(core: &mut MasterCore, now: Time, out: &mut Vec<Output>) {
             executor_ids,
             agent: Arc::clone(&agent.info),
             pid: agent.pid.clone(),
+            made: now,
             unavailability: core.maintenance.unavailability(&agent.id),
         });
         if let Some(timeout) = core.options.offer_timeout {

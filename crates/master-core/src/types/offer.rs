@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{AgentId, ExecutorId, FrameworkId, OfferId};
+use base::{AgentId, ExecutorId, FrameworkId, OfferId, Time};
 use resources::{Resources, Role};
 
 use crate::types::{AgentInfo, Pid, Unavailability};
@@ -26,6 +26,8 @@ pub struct Offer {
     pub agent: Arc<AgentInfo>,
     /// The agent's address; with the host it makes the offer's `url`.
     pub pid: Pid,
+    /// When it was made.
+    pub made: Time,
     /// When the agent will not be there, if that is known.
     pub unavailability: Option<Unavailability>,
 }

@@ -1,0 +1,99 @@
+//! Roles and their quotas.
+
+use axum::response::Response;
+use maud::{Markup, html};
+
+use crate::format::{amount, count, encode, number};
+use crate::model::{Amounts, Role, Roles, scalar};
+use crate::parts::bars;
+use crate::parts::layout::{Section, empty, head};
+use crate::parts::list::{cut, filters, pager};
+use crate::reply::{Drawn, page};
+use crate::request::Ask;
+use crate::source::Trouble;
+
+pub(crate) async fn show(ask: Ask) -> Response {
+    page(&ask, Section::Roles, draw(&ask).await)
+}
+
+async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
+    let all: Roles = ask.source.get("/roles").await?;
+    let search = ask.get("search").unwrap_or_default().to_lowercase();
+    let found: Vec<Role> =
+        all.roles.into_iter().filter(|role| role.name.to_lowercase().contains(&search)).collect();
+    let (roles, total) = cut(ask, found, None);
+    let content = html! {
+        (head(&[], &html! { "Roles and quotas" }, &html! {}))
+        (filters(ask, "part of a name", &[], &[]))
+        @if total == 0 && search.is_empty() {
+            (empty("There is no role", &html! { "A role is there when a framework subscribes to it, or a weight, a quota or a reservation is made for it." }))
+        } @else {
+            (table(&roles))
+            (pager(ask, roles.len(), total))
+        }
+    };
+    Ok(Drawn::live("Roles and quotas", content))
+}
+
+fn table(roles: &[Role]) -> Markup {
+    html! {
+        div.table-frame role="group" aria-label="Roles" tabindex="0" {
+            table {
+                caption.hidden { "Roles" }
+                thead { tr {
+                    th scope="col" { "Role" }
+                    th.num scope="col" { "Weight" }
+                    th.num scope="col" { "Frameworks" }
+                    th scope="col" { "Allocated" }
+                    th.wide scope="col" { "Offered" }
+                    th.wide scope="col" { "Reserved" }
+                    th scope="col" { "Quota" }
+                    th scope="col" { span.hidden { "Explanation" } }
+                } }
+                tbody {
+                    @for role in roles {
+                        tr {
+                            th scope="row" { (role.name) }
+                            td.num { (number(role.weight)) }
+                            td.num { a href=(format!("/ui/frameworks?role={}", encode(&role.name))) { (count(role.frameworks.len())) } }
+                            td { (bars::words(&role.allocated)) }
+                            td.wide { (bars::words(&role.offered)) }
+                            td.wide { (bars::words(&role.reserved)) }
+                            td { (quota(role)) }
+                            td { a href=(format!("/ui/roles/explain?name={}", encode(&role.name))) { "Why no offers?" } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Consumed of what is guaranteed and what is the limit, a line for each resource.
+fn quota(role: &Role) -> Markup {
+    let quota = &role.quota;
+    let names: std::collections::BTreeSet<&String> =
+        quota.guarantee.keys().chain(quota.limit.keys()).collect();
+    let shown = |amounts: &Amounts, name: &str| {
+        amounts.get(name).and_then(serde_json::Value::as_f64).map(|value| amount(name, value))
+    };
+    html! {
+        @if names.is_empty() { span.muted { "none" } }
+        @else {
+            ul.quota {
+                @for name in names {
+                    li {
+                        (amount(name, scalar(&quota.consumed, name))) " " (name) " used"
+                        @if let Some(guarantee) = shown(&quota.guarantee, name) { ", " (guarantee) " guaranteed" }
+                        @if let Some(limit) = shown(&quota.limit, name) { ", at most " (limit) }
+                        (bars::bar(crate::model::Use {
+                            total: scalar(&quota.limit, name).max(scalar(&quota.guarantee, name)),
+                            used: scalar(&quota.consumed, name),
+                            offered: 0.0,
+                        }))
+                    }
+                }
+            }
+        }
+    }
+}

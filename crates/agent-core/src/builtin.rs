@@ -10,6 +10,7 @@ use crate::checkpoint::KillCause;
 use crate::checks::Orders;
 use crate::containers::End;
 use crate::core::{AgentCore, Step};
+use crate::input::Limitation;
 use crate::output::Output;
 use crate::state::{Executor, Kill, Owner, Queued, Run};
 use crate::text::wait_status;
@@ -238,9 +239,10 @@ fn outcome(command: bool, run: &Run, end: End) -> Outcome {
             // In a group the executor launches the container, so the executor reports.
             return if command { failed } else { Outcome { source: StatusSource::Executor, ..failed } };
         }
-        End::Exited { limitation: Some(limitation), .. } => {
-            let failed = agent(TaskState::Failed, limitation.reason, limitation.message);
-            return Outcome { limitation: limitation.resources, ..failed };
+        End::Exited { limitation: Some(Limitation { reason, message, resources }), status } => {
+            let failed = agent(TaskState::Failed, reason, message);
+            let failed = Outcome { limitation: resources, ..failed };
+            return if command { failed } else { told_by_executor(failed, status) };
         }
         End::Exited { status, .. } => status,
     };
@@ -250,15 +252,26 @@ fn outcome(command: bool, run: &Run, end: End) -> Outcome {
         (None, Some(0)) => (TaskState::Finished, None),
         (None, _) => (TaskState::Failed, None),
     };
-    let message = status.map_or_else(|| "terminated with unknown status".to_owned(), wait_status);
     Outcome {
         state,
         source: StatusSource::Executor,
         reason,
-        message: format!("Command {message}"),
+        message: how(status),
         with_container: true,
         limitation: Resources::default(),
     }
+}
+
+/// A task of a group went beyond its limits: its executor hears so from the agent, and lives on to tell it.
+fn told_by_executor(failed: Outcome, status: Option<i32>) -> Outcome {
+    let message = format!("{}: {}", how(status), failed.message);
+    Outcome { source: StatusSource::Executor, message, with_container: true, ..failed }
+}
+
+/// How a command ended, in Mesos' words.
+fn how(status: Option<i32>) -> String {
+    let how = status.map_or_else(|| "terminated with unknown status".to_owned(), wait_status);
+    format!("Command {how}")
 }
 
 #[cfg(test)]
@@ -272,6 +285,30 @@ mod tests {
 
     fn exited(status: i32) -> End {
         End::Exited { status: Some(status), limitation: None }
+    }
+
+    #[test]
+    fn a_groups_executor_tells_itself_which_limit_its_task_went_beyond() {
+        let limitation = |message: &str| Limitation {
+            reason: Reason::ContainerLimitationMemory,
+            message: message.to_owned(),
+            resources: Resources::parse("mem:32").expect("resources"),
+        };
+        let killed =
+            || End::Exited { status: Some(9), limitation: Some(limitation("Memory limit exceeded")) };
+        let (of_command, of_group) =
+            (outcome(true, &run(true, None), killed()), outcome(false, &run(true, None), killed()));
+        assert_eq!((of_command.source, of_command.with_container), (StatusSource::Agent, false));
+        assert_eq!(of_command.message, "Memory limit exceeded");
+        assert_eq!((of_group.source, of_group.with_container), (StatusSource::Executor, true));
+        assert_eq!(of_group.message, "Command terminated with signal Killed: Memory limit exceeded");
+        for told in [of_command, of_group] {
+            assert_eq!(
+                (told.state, told.reason),
+                (TaskState::Failed, Some(Reason::ContainerLimitationMemory))
+            );
+            assert_eq!(told.limitation, Resources::parse("mem:32").expect("resources"));
+        }
     }
 
     /// The states, reasons and words of the recorded scenarios.

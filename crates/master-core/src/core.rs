@@ -232,7 +232,7 @@ impl MasterCore {
             FromAgent::Reregister(message) => agents::reregister(self, now, from, message, out),
             FromAgent::Unregister(agent_id) => agents::unregister(self, &from, &agent_id, out),
             FromAgent::Update(message) => agents::update(self, now, *message, out),
-            FromAgent::StatusUpdate(update) => tasks::status_update(self, update, out),
+            FromAgent::StatusUpdate(update) => tasks::status_update(self, now, update, out),
             FromAgent::ExitedExecutor { agent_id, framework_id, executor_id, status } => {
                 tasks::exited_executor(self, agent_id, &framework_id, executor_id, status, out);
             }

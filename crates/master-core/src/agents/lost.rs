@@ -291,6 +291,7 @@ fn take_out(
     maintenance::agent_removed(core, id);
     core.agents.observers.remove(id);
     core.agents.reregistration.remove(id);
+    core.agents.acknowledged.remove(id);
     let Some(agent) = core.agents.registered.remove(id) else { return };
     core.agents.by_pid.remove(&agent.pid);
     out.push(Output::Unlink(agent.pid.clone()));

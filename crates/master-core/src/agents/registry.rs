@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use base::{AgentId, FrameworkId, TaskId, Time};
+use base::{AgentId, FrameworkId, Ring, TaskId, Time, Uuid};
 
 use crate::core::MasterCore;
 use crate::maintenance;
@@ -15,6 +15,9 @@ use super::ping::{self, Observer};
 
 /// Tasks on a lost agent, by framework.
 type LostTasks = BTreeMap<FrameworkId, Vec<TaskId>>;
+
+/// Acknowledgements that are remembered of each agent: as many as can be on their way when it is killed.
+const MAX_ACKNOWLEDGED: usize = 256;
 
 /// The agents that the master knows.
 #[derive(Default, Debug)]
@@ -39,6 +42,8 @@ pub(crate) struct Agents {
     pub(crate) draining: BTreeMap<AgentId, Drain>,
     /// Those that shall not be offered; lost ones stay here too.
     pub(crate) deactivated: BTreeSet<AgentId>,
+    /// The statuses of those that are registered which schedulers acknowledged last.
+    pub(crate) acknowledged: BTreeMap<AgentId, Ring<(FrameworkId, Uuid)>>,
     next: u64,
     next_generation: u64,
 }
@@ -63,6 +68,23 @@ impl Agents {
     pub(crate) fn next_generation(&mut self) -> u64 {
         self.next_generation += 1;
         self.next_generation
+    }
+
+    /// Remembers that a framework has acknowledged a status: the agent may be killed before it knows.
+    pub(crate) fn acknowledged(&mut self, id: &AgentId, framework: FrameworkId, uuid: Uuid) {
+        if self.registered.contains_key(id) {
+            let last = self.acknowledged.entry(id.clone()).or_insert_with(|| Ring::new(MAX_ACKNOWLEDGED));
+            last.push((framework, uuid));
+        }
+    }
+
+    /// Whether an agent has come back and sends a status that its framework acknowledged before.
+    pub(crate) fn has_acknowledged(&self, id: &AgentId, framework: &FrameworkId, uuid: Uuid) -> bool {
+        self.get(id).is_some_and(|agent| agent.reregistered_time.is_some())
+            && self
+                .acknowledged
+                .get(id)
+                .is_some_and(|last| last.iter().any(|(of, known)| *known == uuid && of == framework))
     }
 
     /// Whether the master may answer for an agent: it is registered, awaited or lost, but not gone.

@@ -1,4 +1,7 @@
 //! ACKNOWLEDGE: the scheduler has taken note of a status; its agent need not send it again.
+//!
+//! An agent that is killed before it has written that down sends it again when it comes back. The master remembers what was
+//! acknowledged last, and answers in the scheduler's place: whether a scheduler is told twice is no matter of luck.
 
 use base::{AgentId, FrameworkId, TaskId, Time, Uuid};
 
@@ -18,11 +21,27 @@ pub(crate) fn acknowledge(
     out: &mut Vec<Output>,
 ) {
     core.metrics.messages_status_update_acknowledgement += 1;
+    // Also where the agent cannot be told now.
+    core.agents.acknowledged(&agent_id, id.clone(), uuid);
     if let Err(why) = check(core, id, &agent_id, &task_id) {
         core.metrics.invalid_status_update_acknowledgements += 1;
         core.drop("ACKNOWLEDGE", id, why, out);
         return;
     }
+    core.metrics.valid_status_update_acknowledgements += 1;
+    pass_on(core, now, id, agent_id, task_id, uuid, out);
+}
+
+/// The agent is told; a task whose end it is is over.
+pub(super) fn pass_on(
+    core: &mut MasterCore,
+    now: Time,
+    id: &FrameworkId,
+    agent_id: AgentId,
+    task_id: TaskId,
+    uuid: Uuid,
+    out: &mut Vec<Output>,
+) {
     let task = core.frameworks.get(id).and_then(|f| f.tasks.get(&task_id)).filter(|t| t.agent_id == agent_id);
     let ended = task.is_some_and(|task| {
         task.status_update_uuid == Some(uuid) && task.status_update_state.is_some_and(TaskState::is_terminal)
@@ -30,7 +49,6 @@ pub(crate) fn acknowledge(
     if ended {
         remove_task(core, id, &task_id, false);
     }
-    core.metrics.valid_status_update_acknowledgements += 1;
     if let Some(agent) = core.agents.get(&agent_id) {
         let message =
             ToAgent::Acknowledge { agent_id: agent_id.clone(), framework_id: id.clone(), task_id, uuid };

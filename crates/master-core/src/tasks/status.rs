@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use base::{FrameworkId, TaskId, Time};
+use base::{AgentId, FrameworkId, TaskId, Time};
 
+use super::acknowledge::pass_on;
 use super::books::{holds_resources, subtract_used};
 use crate::core::{MasterCore, send};
 use crate::output::{Observation, Output, SchedulerEvent};
@@ -38,30 +39,45 @@ pub(crate) fn master_status(
     }
 }
 
-/// `StatusUpdateMessage`: goes to the scheduler as it is, doubled ones too, for the scheduler acknowledges each.
-pub(crate) fn status_update(core: &mut MasterCore, update: StatusUpdate, out: &mut Vec<Output>) {
+/// `StatusUpdateMessage`: goes to the scheduler as it is, doubled ones too, for the scheduler acknowledges each; unless it has
+/// done so, and the agent came back without knowing.
+pub(crate) fn status_update(core: &mut MasterCore, now: Time, update: StatusUpdate, out: &mut Vec<Output>) {
     core.metrics.messages_status_update += 1;
     let StatusUpdate { framework_id, status, latest_state } = update;
-    let agent = status.agent_id.as_ref().and_then(|id| core.agents.get(id));
-    if agent.is_none() {
+    let Some(agent_id) = status.agent_id.clone().filter(|id| core.agents.get(id).is_some()) else {
         core.metrics.invalid_status_updates += 1;
         core.drop("StatusUpdateMessage", &framework_id, "its agent is not registered", out);
         return;
-    }
-    let Some(framework) = core.frameworks.get_mut(&framework_id) else {
+    };
+    let Some(framework) = core.frameworks.get(&framework_id) else {
         core.metrics.invalid_status_updates += 1;
         core.drop("StatusUpdateMessage", &framework_id, "the framework is unknown", out);
         return;
     };
-    let delivered = framework.connected();
-    if delivered {
+    let acknowledged =
+        status.uuid.filter(|uuid| core.agents.has_acknowledged(&agent_id, &framework_id, *uuid));
+    let delivered = acknowledged.is_some() || framework.connected();
+    if delivered && acknowledged.is_none() {
         send(framework, SchedulerEvent::Update(Arc::clone(&status)), out);
     }
-    let task = framework
-        .tasks
-        .get_mut(&status.task_id)
-        .filter(|task| Some(&task.agent_id) == status.agent_id.as_ref());
-    let Some(task) = task else {
+    note(core, &framework_id, &agent_id, &status, (latest_state, delivered), out);
+    if let Some(uuid) = acknowledged {
+        pass_on(core, now, &framework_id, agent_id, status.task_id.clone(), uuid, out);
+    }
+}
+
+/// Takes note of what an agent has sent, and counts it.
+fn note(
+    core: &mut MasterCore,
+    framework_id: &FrameworkId,
+    agent_id: &AgentId,
+    status: &Arc<TaskStatus>,
+    (latest_state, delivered): (Option<TaskState>, bool),
+    out: &mut Vec<Output>,
+) {
+    let tasks = core.frameworks.get_mut(framework_id).map(|framework| &mut framework.tasks);
+    let task = tasks.and_then(|tasks| tasks.get_mut(&status.task_id));
+    let Some(task) = task.filter(|task| task.agent_id == *agent_id) else {
         core.metrics.invalid_status_updates += 1;
         return;
     };
@@ -75,7 +91,7 @@ pub(crate) fn status_update(core: &mut MasterCore, update: StatusUpdate, out: &m
     let believed = status.state.is_for_agents();
     if believed {
         let latest_state = latest_state.filter(|state| state.is_for_agents());
-        update_task(core, &framework_id, &status.task_id, &status, latest_state, out);
+        update_task(core, framework_id, &status.task_id, status, latest_state, out);
     }
     if delivered && believed {
         core.metrics.valid_status_updates += 1;

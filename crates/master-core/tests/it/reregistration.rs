@@ -419,3 +419,73 @@ fn an_executor_that_is_off_the_books_is_shut_down() {
     let shut = |message: &ToAgent| matches!(message, ToAgent::ShutdownExecutor { executor_id, .. } if executor_id.as_str() == "e");
     assert!(messages.iter().any(shut), "{messages:?}");
 }
+
+impl Scene {
+    fn update(&mut self, state: TaskState, mark: u8) {
+        let update = status(&self.scheduler.id, &self.agent, &"t".into(), state, mark);
+        self.master.from_agent(&self.pid, FromAgent::StatusUpdate(update));
+    }
+
+    fn acknowledge(&mut self, mark: u8) {
+        let (agent_id, uuid) = (self.agent.clone(), base::Uuid::from_bytes([mark; 16]));
+        let call = SchedulerCall::Acknowledge { agent_id, task_id: "t".into(), uuid };
+        self.master.call(&self.scheduler, call);
+    }
+
+    /// The agent comes back with its task in this state.
+    fn come_back(&mut self, state: TaskState) {
+        let message = reregister(&self.agent, &self.scheduler, vec![Task { state, ..self.task.clone() }]);
+        self.master.from_agent(&self.pid, back(message));
+        self.master.events_of(&self.scheduler);
+        self.master.messages_to(&self.pid);
+    }
+}
+
+/// An agent that is killed before it has written an acknowledgement down tells the status again. The scheduler has it.
+#[test]
+fn what_was_acknowledged_before_an_agent_came_back_is_not_told_again() {
+    let mut s = scene(false);
+    s.update(TaskState::Running, 1);
+    s.acknowledge(1);
+    s.come_back(TaskState::Running);
+    s.update(TaskState::Running, 1);
+    s.master.expect_silence(&s.scheduler);
+    let messages = s.master.messages_to(&s.pid);
+    assert!(
+        matches!(messages.as_slice(), [ToAgent::Acknowledge { uuid, .. }] if uuid.as_bytes() == &[1; 16]),
+        "{messages:?}"
+    );
+    s.update(TaskState::Finished, 2);
+    s.master.expect_status(&s.scheduler, TaskState::Finished);
+}
+
+/// Its acknowledgement came while the agent was away: then it could not be passed on.
+#[test]
+fn an_end_that_was_acknowledged_while_its_agent_was_away_is_over_when_it_is_back() {
+    let mut s = scene(false);
+    s.update(TaskState::Finished, 1);
+    s.master.input(Input::AgentDisconnected(s.pid.clone()));
+    s.acknowledge(1);
+    s.come_back(TaskState::Finished);
+    s.update(TaskState::Finished, 1);
+    s.master.expect_silence(&s.scheduler);
+    assert!(matches!(s.master.messages_to(&s.pid).as_slice(), [ToAgent::Acknowledge { .. }]));
+    let framework = s.master.core.snapshot(s.master.now).frameworks[0].clone();
+    assert_eq!((framework.tasks.len(), framework.completed_tasks.len()), (0, 1));
+    // It is told once more if the agent missed that too.
+    s.update(TaskState::Finished, 1);
+    assert!(matches!(s.master.messages_to(&s.pid).as_slice(), [ToAgent::Acknowledge { .. }]));
+}
+
+#[test]
+fn what_nobody_acknowledged_is_told_again_when_the_agent_is_back() {
+    let mut s = scene(false);
+    let other = s.master.framework("g");
+    s.update(TaskState::Running, 1);
+    // Of another framework it means nothing.
+    let (agent_id, uuid) = (s.agent.clone(), base::Uuid::from_bytes([1; 16]));
+    s.master.call(&other, SchedulerCall::Acknowledge { agent_id, task_id: "t".into(), uuid });
+    s.come_back(TaskState::Running);
+    s.update(TaskState::Running, 1);
+    s.master.expect_status(&s.scheduler, TaskState::Running);
+}

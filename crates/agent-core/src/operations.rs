@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{ExecutorId, FrameworkId, Uuid};
+use base::Uuid;
 use resources::{Conversion, ConversionError, Resources};
 use tracing::{info, warn};
 
@@ -74,19 +74,12 @@ impl Operations {
         self.known.insert(known.operation.update.operation_uuid, known);
     }
 
-    /// Forgets what waits for the disk: the master has gone, and will find out what did not come to pass.
-    pub(crate) fn forget_deferred(&mut self) {
-        self.deferred.clear();
-    }
-
-    /// The same, but for executors that are to end, which are returned: nobody orders that again.
-    pub(crate) fn take_shutdowns(&mut self) -> Vec<(FrameworkId, ExecutorId)> {
-        let deferred = std::mem::take(&mut self.deferred).into_iter();
-        let shutdown = |(_, message): (Pid, FromMaster)| match message {
-            FromMaster::ShutdownExecutor { framework_id, executor_id } => Some((framework_id, executor_id)),
-            _ => None,
-        };
-        deferred.filter_map(shutdown).collect()
+    /// What waits for the disk when the master goes, as far as it holds without it: orders to end something, and how a
+    /// framework is. They came while the agent was registered, and another master may know nothing of them. The rest names
+    /// resources as they were, and the next master finds out what of it did not come to pass.
+    pub(crate) fn take_orders(&mut self) -> Vec<FromMaster> {
+        let deferred = std::mem::take(&mut self.deferred).into_iter().map(|(_, message)| message);
+        deferred.filter(|message| !assumes_resources(message)).collect()
     }
 
     /// # Panics
@@ -270,6 +263,18 @@ fn builds_upon_operations(message: &FromMaster) -> bool {
         | FromMaster::Message { .. }
         | FromMaster::Shutdown { .. } => false,
     }
+}
+
+/// Whether a message makes sense only with the resources that the master believed in.
+fn assumes_resources(message: &FromMaster) -> bool {
+    matches!(
+        message,
+        FromMaster::RunTask(_)
+            | FromMaster::RunTaskGroup(_)
+            | FromMaster::ApplyOperation(_)
+            | FromMaster::CheckpointResources(_)
+            | FromMaster::ReconcileOperations { .. }
+    )
 }
 
 /// An old master sends the whole set of reserved resources and volumes in place of operations. It cannot take volumes

@@ -8,12 +8,12 @@ use tracing::{info, warn};
 
 use crate::checkpoint::Write;
 use crate::core::{AgentCore, Step};
-use crate::input::{Pid, Reconciliation};
+use crate::input::{FromMaster, Pid, Reconciliation};
 use crate::output::{Reregister, ToMaster};
 use crate::state::{Executor, Framework};
 use crate::timers::{Timer, TimerKey};
 use crate::types::{ExecutorKind, ExecutorState, Reason, StatusSource, Task, TaskState, TaskStatus};
-use crate::{Output, operations, shutdown, status, updates};
+use crate::{Output, drain, frameworks, kill, operations, shutdown, status, updates};
 
 /// What Mesos' master allows by default: five pings, fifteen seconds apart.
 const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(75);
@@ -99,7 +99,7 @@ pub(crate) fn master_detected(core: &mut AgentCore, step: &mut Step<'_>, master:
     }
     core.registration.master = master;
     core.registration.unanswered = 0;
-    disconnect(core);
+    disconnect(core, step);
     if core.ending.is_none() && core.registration.master.is_some() {
         begin(core, step);
     }
@@ -320,25 +320,46 @@ pub(crate) fn send(core: &AgentCore, step: &mut Step<'_>, message: ToMaster) {
 }
 
 fn start_over(core: &mut AgentCore, step: &mut Step<'_>) {
-    for (framework_id, executor_id) in core.operations.take_shutdowns() {
-        shutdown::executor_by_message(core, step, &framework_id, &executor_id);
-    }
-    disconnect(core);
+    disconnect(core, step);
     if core.ending.is_none() {
         begin(core, step);
     }
 }
 
 /// From now on launches and operations that are still under way are dropped: they name the version that the resources had by
-/// now. The master will be told what there is, and orders to end something are not followed meanwhile.
-fn disconnect(core: &mut AgentCore) {
+/// now. The master will be told what there is, and orders to end something are not followed meanwhile; those that came before
+/// and wait for a disk are followed now.
+fn disconnect(core: &mut AgentCore, step: &mut Step<'_>) {
     core.resource_version = core.rng.uuid();
-    core.operations.forget_deferred();
     core.registration.registered = false;
     core.registration.asked = false;
     core.registration.late.ends = Ring::new(MAX_LATE);
     core.timers.cancel(&mut core.registration.retry);
     core.timers.cancel(&mut core.registration.ping);
+    for order in core.operations.take_orders() {
+        follow(core, step, order);
+    }
+}
+
+/// Does what was ordered before the master went. A kill of what is not here was for a launch that is dropped.
+fn follow(core: &mut AgentCore, step: &mut Step<'_>, order: FromMaster) {
+    match order {
+        FromMaster::KillTask { framework_id, task_id, grace } => {
+            let known = core.frameworks.get(&framework_id).is_some_and(|f| f.tasks.contains_key(&task_id));
+            if known {
+                kill::kill_task(core, step, &framework_id, &task_id, grace);
+            }
+        }
+        FromMaster::ShutdownFramework(id) => shutdown::framework(core, step, &id),
+        FromMaster::ShutdownExecutor { framework_id, executor_id } => {
+            shutdown::executor_by_message(core, step, &framework_id, &executor_id);
+        }
+        FromMaster::UpdateFramework(info) => frameworks::update(core, step, info),
+        FromMaster::Drain { max_grace, mark_gone } => drain::drain(core, step, max_grace, mark_gone),
+        other => {
+            base::never!(true, "{other:?} assumes resources");
+        }
+    }
 }
 
 /// The first registration is tried at once. A reregistration waits a little, each agent another time: when a master

@@ -312,6 +312,48 @@ fn an_executor_ends_although_an_operation_before_its_end_failed() {
     env.expect(&["operation Failed: no", "stream 1: shutdown"]);
 }
 
+/// A task runs, and an operation waits for the disk; what is ordered then waits behind it, and the master goes.
+fn ordered_before_the_master_went(order: FromMaster, gone: Input) -> AgentEnv {
+    let mut env = AgentEnv::registered();
+    apply(&mut env, 1, reserve(100));
+    env.run(&framework("f"), command_task("t", "sleep"));
+    env.launched("c1");
+    apply(&mut env, 2, Operation::Create { volumes: vec![volume("v", 10)] });
+    env.forget();
+    env.from_master(order);
+    env.expect(&[]);
+    env.input(gone);
+    env
+}
+
+/// The next master may know nothing of them, and schedulers are not told that they were lost.
+#[test]
+fn orders_that_wait_for_a_disk_are_followed_although_the_master_goes() {
+    let kill = || FromMaster::KillTask { framework_id: "f".into(), task_id: "t".into(), grace: None };
+    for gone in [Input::PeerLost(AgentEnv::master()), Input::MasterDetected(None)] {
+        let mut env = ordered_before_the_master_went(kill(), gone.clone());
+        env.expect(&["signal c1 15"]);
+        let mut env = ordered_before_the_master_went(FromMaster::ShutdownFramework("f".into()), gone.clone());
+        env.expect(&["signal c1 15"]);
+        let drain = FromMaster::Drain { max_grace: None, mark_gone: false };
+        let mut env = ordered_before_the_master_went(drain, gone);
+        env.expect(&["signal c1 15"]);
+    }
+}
+
+/// The launch is dropped, and its scheduler told so; the kill means nothing without it.
+#[test]
+fn a_kill_is_dropped_with_its_launch() {
+    let mut env = AgentEnv::registered();
+    apply(&mut env, 1, reserve(100));
+    apply(&mut env, 2, Operation::Create { volumes: vec![volume("v", 10)] });
+    env.forget();
+    env.run(&framework("f"), command_task("t", "sleep"));
+    env.from_master(FromMaster::KillTask { framework_id: "f".into(), task_id: "t".into(), grace: None });
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.expect(&[]);
+}
+
 #[test]
 fn a_registration_waits_for_the_operation_that_is_under_way() {
     let mut env = AgentEnv::registered();

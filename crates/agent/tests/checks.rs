@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use agent::{AgentOptions, AgentServer, Isolation};
 use common::groups::{Groups, linux};
-use common::{
-    FRAMEWORK_ID, FakeMaster, command_task, framework, options, scalar, shell, states, task, until,
-};
+use common::pods::group;
+use common::{FRAMEWORK_ID, FakeMaster, command_task, framework, options, shell, states, task, until};
 use proto::{internal, v1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -227,34 +226,16 @@ async fn the_tasks_of_a_group_are_checked_each_by_itself() {
         )),
         ..task("b")
     };
-    let executor = v1::ExecutorInfo {
-        r#type: Some(v1::executor_info::Type::Default.into()),
-        executor_id: "pod".into(),
-        framework_id: Some(FRAMEWORK_ID.into()),
-        resources: vec![scalar("cpus", 0.1), scalar("mem", 32.0)],
-        ..Default::default()
-    };
-    master.say(&internal::RunTaskGroupMessage {
-        framework: framework(),
-        executor,
-        task_group: v1::TaskGroupInfo { tasks: vec![a, b] },
-        launch_executor: Some(true),
-        ..Default::default()
-    });
+    master.say(&group(vec![a, b]));
     let found = status_where(&mut master, |status| exit_code(status) == Some(4)).await;
     assert_eq!(found.task_id.value, "a");
     let runs = work_dir.path().join("slaves").join(common::AGENT_ID).join("frameworks").join(FRAMEWORK_ID);
     let sandbox = runs.join("executors/pod/runs/latest");
     std::fs::write(sandbox.join("fail"), "").expect("the executor's sandbox");
-    let mut ends = Vec::new();
-    while ends.len() < 2 {
-        let status = master.status().await;
-        if common::is_terminal(status.state()) {
-            ends.push((status.task_id.value.clone(), status.state(), status.healthy));
-        }
-    }
-    ends.sort();
-    let killed = |id: &str| (id.to_owned(), v1::TaskState::TaskKilled, Some(false));
+    let ends = master.ends(2).await;
+    let ends: Vec<_> =
+        ends.iter().map(|end| (end.task_id.value.as_str(), end.state(), end.healthy)).collect();
+    let killed = |id| (id, v1::TaskState::TaskKilled, Some(false));
     assert_eq!(ends, [killed("a"), killed("b")]);
     assert!(std::fs::read_to_string(sandbox.join("stderr")).is_ok_and(|said| said.contains("said")));
     agent.shutdown().await;

@@ -4,7 +4,8 @@ mod common;
 
 use std::path::Path;
 
-use common::{FRAMEWORK_ID, FakeMaster, command_task, framework, options, scalar, task, until};
+use common::pods::group;
+use common::{FRAMEWORK_ID, FakeMaster, command_task, options, until};
 use proto::{internal, v1};
 
 /// Goes on when it is asked to end, and says that it was asked.
@@ -21,24 +22,6 @@ fn kill(master: &mut FakeMaster, grace_milliseconds: i64) {
     });
 }
 
-fn group(asked: &Path) -> internal::RunTaskGroupMessage {
-    let executor = v1::ExecutorInfo {
-        r#type: Some(v1::executor_info::Type::Default.into()),
-        executor_id: "pod".into(),
-        framework_id: Some(FRAMEWORK_ID.into()),
-        resources: vec![scalar("cpus", 0.1), scalar("mem", 32.0)],
-        ..Default::default()
-    };
-    let task = v1::TaskInfo { command: Some(common::shell(&stubborn(asked))), ..task("t") };
-    internal::RunTaskGroupMessage {
-        framework: framework(),
-        executor,
-        task_group: v1::TaskGroupInfo { tasks: vec![task] },
-        launch_executor: Some(true),
-        ..Default::default()
-    }
-}
-
 /// MESOS-8679: the first kill of a task of the default executor was stuck, and the agent passed no other one on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_that_is_stuck_does_not_keep_later_ones_from_the_task() {
@@ -47,10 +30,11 @@ async fn a_kill_that_is_stuck_does_not_keep_later_ones_from_the_task() {
         let asked = work_dir.path().join("asked");
         let mut master = FakeMaster::start().await;
         let agent = master.agent(options(master.address, work_dir.path())).await;
+        let task = command_task("t", &stubborn(&asked));
         if in_group {
-            master.say(&group(&asked));
+            master.say(&group(vec![task]));
         } else {
-            master.run(command_task("t", &stubborn(&asked)));
+            master.run(task);
         }
         while master.status().await.state() != v1::TaskState::TaskRunning {}
         // To be asked before would end it.

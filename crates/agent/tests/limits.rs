@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use agent::{AgentOptions, AgentServer, Isolation};
 use common::groups::{Groups, linux};
-use common::{AGENT_ID, FRAMEWORK_ID, FakeMaster, framework, scalar, shell, task, until};
+use common::pods::group;
+use common::{AGENT_ID, FRAMEWORK_ID, FakeMaster, command_task, framework, scalar, shell, task, until};
 use proto::{internal, v1};
 
 const MEMORY: [&str; 2] = ["memory.limit_in_bytes", "memory.max"];
@@ -32,23 +33,6 @@ fn waiting(id: &str, limit: Option<f64>) -> v1::TaskInfo {
     }
 }
 
-fn group(task: v1::TaskInfo, first: bool) -> internal::RunTaskGroupMessage {
-    let executor = v1::ExecutorInfo {
-        r#type: Some(v1::executor_info::Type::Default.into()),
-        executor_id: "pod".into(),
-        framework_id: Some(FRAMEWORK_ID.into()),
-        resources: vec![scalar("cpus", 0.1), scalar("mem", 32.0)],
-        ..Default::default()
-    };
-    internal::RunTaskGroupMessage {
-        framework: framework(),
-        executor,
-        task_group: v1::TaskGroupInfo { tasks: vec![task] },
-        launch_executor: Some(first),
-        ..Default::default()
-    }
-}
-
 /// Waits until a task runs; its container.
 async fn running(master: &mut FakeMaster) -> v1::ContainerId {
     loop {
@@ -66,7 +50,7 @@ async fn what_a_group_may_use_follows_its_tasks() {
     let mut master = FakeMaster::start().await;
     let isolation = "cgroups/cpu,cgroups/mem,filesystem/linux,namespaces/pid";
     let agent = master.agent(with(linux(master.address, work_dir.path()), isolation)).await;
-    master.say(&group(waiting("a", None), true));
+    master.say(&group(vec![waiting("a", None)]));
     let container = running(&mut master).await.parent.expect("it is nested").value;
     let megabytes = |names| {
         let bytes: u64 = groups.read(&container, names).expect("it has a group").parse().expect("a number");
@@ -74,7 +58,8 @@ async fn what_a_group_may_use_follows_its_tasks() {
     };
     assert_eq!((megabytes(SOFT_MEMORY), megabytes(MEMORY)), (96, 96));
 
-    master.say(&group(waiting("b", Some(128.0)), false));
+    let more = group(vec![waiting("b", Some(128.0))]);
+    master.say(&internal::RunTaskGroupMessage { launch_executor: Some(false), ..more });
     running(&mut master).await;
     assert_eq!((megabytes(SOFT_MEMORY), megabytes(MEMORY)), (160, 224), "what it may go beyond counts");
 
@@ -96,25 +81,53 @@ async fn a_group_that_holds_too_much_ends_as_one_and_says_why() {
     options.linux.disk_interval = Duration::from_millis(20);
     options.linux.enforce_disk = true;
     let agent = master.agent(options).await;
-    let mut run = group(waiting("idle", None), true);
     let line = "head -c 4194304 /dev/urandom > big; sync big; sleep 600";
     let mut writer = v1::TaskInfo { command: Some(shell(line)), ..task("writer") };
     writer.resources.push(scalar("disk", 2.0));
-    run.task_group.tasks.push(writer);
-    master.say(&run);
-    let mut ends = Vec::new();
-    while ends.len() < 2 {
-        let status = master.status().await;
-        if common::is_terminal(status.state()) {
-            ends.push(status);
-        }
-    }
-    for end in ends {
+    master.say(&group(vec![waiting("idle", None), writer]));
+    for end in master.ends(2).await {
         assert_eq!(end.state(), v1::TaskState::TaskFailed, "{end:?}");
         assert_eq!(end.reason(), v1::task_status::Reason::ContainerLimitationDisk, "{end:?}");
         assert!(end.message().contains("exceeds quota (2MB)"), "{end:?}");
         assert_eq!(beyond(&end), [scalar("disk", 2.0)]);
     }
+    agent.shutdown().await;
+}
+
+/// Its executor hears of it from the agent and tells it, as Mesos' does; a command task has none that would be left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_memory_hog_is_ended_and_named_in_its_status() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let _groups = Groups::of(work_dir.path());
+    let mut master = FakeMaster::start().await;
+    let isolation = "cgroups/cpu,cgroups/mem,filesystem/linux,namespaces/pid";
+    let agent = master.agent(with(linux(master.address, work_dir.path()), isolation)).await;
+    // The hog is not the first process of its container.
+    let hog = |id: &str| v1::TaskInfo {
+        resources: vec![scalar("cpus", 0.1), scalar("mem", 64.0)],
+        ..command_task(id, "python3 -c 'x = bytearray(200 << 20)'; sleep 600")
+    };
+    master.run(hog("alone"));
+    let alone = master.statuses().await.pop().expect("its end");
+    master.say(&group(vec![hog("grouped")]));
+    let grouped = master.statuses().await.pop().expect("its end");
+    // Those of a group share what it has, its executor's part included.
+    for (end, limit) in [(&alone, 64.0), (&grouped, 96.0)] {
+        assert_eq!(end.state(), v1::TaskState::TaskFailed, "{end:?}");
+        assert_eq!(end.reason(), v1::task_status::Reason::ContainerLimitationMemory, "{end:?}");
+        let message = end.message();
+        assert!(message.contains(&format!("exceeded: Requested: {limit}MB Maximum Used: ")), "{message}");
+        assert!(message.contains("biggest process: ") && message.contains("(python3) with "), "{message}");
+        assert!(message.contains("\n\nMEMORY STATISTICS: \n"), "{message}");
+        let [beyond] = beyond(end).try_into().expect("of one resource");
+        assert_eq!(beyond.name, "mem");
+        let peak = beyond.scalar.expect("an amount").value;
+        assert!((limit - 4.0..=limit + 1.0).contains(&peak), "{peak}");
+    }
+    assert_eq!(alone.source(), v1::task_status::Source::Agent, "{alone:?}");
+    assert_eq!(grouped.source(), v1::task_status::Source::Executor, "{grouped:?}");
+    assert!(grouped.message().starts_with("Command terminated with signal Killed: Memory"), "{grouped:?}");
+    assert!(grouped.container_status.is_some(), "{grouped:?}");
     agent.shutdown().await;
 }
 

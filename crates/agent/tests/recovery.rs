@@ -6,6 +6,7 @@ mod life;
 use std::path::PathBuf;
 
 use agent::{AgentOptions, AgentServer, Recover};
+use common::pods::group;
 use common::{AGENT_ID, FakeMaster, command_task, framework, is_alive, json, shell, states, until};
 use life::{Place, Process};
 use proto::{internal, v1};
@@ -169,20 +170,10 @@ async fn a_task_that_never_started_is_started_by_the_next_agent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_outlives_its_agent() {
     let mut scene = Scene::start().await;
-    let executor = v1::ExecutorInfo {
-        r#type: Some(v1::executor_info::Type::Default.into()),
-        executor_id: "pod".into(),
-        framework_id: Some(common::FRAMEWORK_ID.into()),
-        resources: vec![common::scalar("cpus", 0.1)],
-        ..Default::default()
-    };
-    let task = |id: &str| v1::TaskInfo { command: Some(shell(&waits(0))), ..common::task(id) };
+    let task = |id: &str| command_task(id, &waits(0));
     scene.master.say(&internal::RunTaskGroupMessage {
         framework: v1::FrameworkInfo { checkpoint: Some(true), ..framework() },
-        executor,
-        task_group: v1::TaskGroupInfo { tasks: vec![task("a"), task("b")] },
-        launch_executor: Some(true),
-        ..Default::default()
+        ..group(vec![task("a"), task("b")])
     });
     let mut seen = Vec::new();
     while seen.iter().filter(|state| **state == v1::TaskState::TaskRunning).count() < 2 {

@@ -8,11 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use agent::{AgentOptions, AgentServer};
-use common::{
-    AGENT_ID, FRAMEWORK_ID, FakeMaster, command_task, framework, json, options, scalar, shell, states, task,
-    until,
-};
-use proto::{internal, v1};
+use common::pods::group;
+use common::{AGENT_ID, FRAMEWORK_ID, FakeMaster, command_task, json, options, shell, states, task, until};
+use proto::v1;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const RAN: [&str; 3] = ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"];
@@ -125,22 +123,7 @@ async fn the_sandbox_of_a_groups_task_can_go_before_that_of_its_executor() {
         ..options(master.address, work_dir.path())
     };
     let agent = master.agent(settings).await;
-    let mut pod = v1::ExecutorInfo {
-        executor_id: "pod".into(),
-        framework_id: Some(FRAMEWORK_ID.into()),
-        resources: vec![scalar("cpus", 0.1), scalar("mem", 32.0), scalar("disk", 16.0)],
-        ..Default::default()
-    };
-    pod.set_type(v1::executor_info::Type::Default);
-    let member =
-        |id: &str, line: &str| v1::TaskInfo { executor: Some(pod.clone()), ..command_task(id, line) };
-    master.say(&internal::RunTaskGroupMessage {
-        framework: framework(),
-        executor: pod.clone(),
-        task_group: v1::TaskGroupInfo { tasks: vec![member("short", "true"), member("long", "sleep 1000")] },
-        launch_executor: Some(true),
-        ..Default::default()
-    });
+    master.say(&group(vec![command_task("short", "true"), command_task("long", "sleep 1000")]));
     while master.status().await.state() != v1::TaskState::TaskFinished {}
     let containers = executor(work_dir.path(), "pod").join("runs/latest/containers");
     until(|| std::fs::read_dir(&containers).is_ok_and(|entries| entries.count() == 1)).await;
@@ -214,6 +197,39 @@ async fn two_tasks_at_once_share_what_is_fetched() {
     let stderr = std::fs::read_to_string(executor(work_dir.path(), "c").join("runs/latest/stderr"));
     let stderr = stderr.expect("the fetcher writes there");
     assert!(stderr.contains(&url), "{stderr}");
+    agent.shutdown().await;
+}
+
+/// With `--fetcher_stall_timeout`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_stalls_fails_its_task_in_its_time() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/file", listener.local_addr().expect("bound"));
+    let stalls = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("the fetcher");
+        let begun = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nbegun";
+        stream.write_all(begun).await.expect("it reads");
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await
+    });
+    let mut master = FakeMaster::start().await;
+    let settings = AgentOptions {
+        fetcher_stall_timeout: Duration::from_millis(500),
+        ..options(master.address, work_dir.path())
+    };
+    let agent = master.agent(settings).await;
+    let uri = v1::command_info::Uri { value: url, ..Default::default() };
+    let command = v1::CommandInfo { uris: vec![uri], ..shell("true") };
+    master.run(v1::TaskInfo { command: Some(command), ..task("t") });
+    let statuses = master.statuses().await;
+    assert_eq!(states(&statuses), ["TASK_FAILED"]);
+    assert_eq!(statuses[0].reason(), v1::task_status::Reason::ContainerLaunchFailed);
+    assert!(statuses[0].message().contains("the server sent nothing for"), "{statuses:?}");
+    // The connection does not outlive it.
+    let _ = tokio::time::timeout(common::PATIENCE, stalls).await.expect("the fetcher hangs up");
+    let metrics = json(agent.address(), "/metrics/snapshot").await;
+    assert_eq!(metrics["containerizer/fetcher/task_fetches_failed"], 1.0);
     agent.shutdown().await;
 }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use common::pods::{group, pod};
 use common::{
-    AGENT_ID, FRAMEWORK_ID, FakeMaster, command_task, framework, http, is_alive, json, options, scalar,
-    shell, states, task, until,
+    AGENT_ID, FRAMEWORK_ID, FakeMaster, command_task, http, is_alive, json, options, shell, states, task,
+    until,
 };
 use proto::{internal, v1};
 
@@ -224,34 +225,12 @@ async fn a_group_starts_together_and_fails_together() {
     let work_dir = tempfile::tempdir().expect("a directory");
     let mut master = FakeMaster::start().await;
     let agent = master.agent(options(master.address, work_dir.path())).await;
-    let mut executor = v1::ExecutorInfo {
-        executor_id: "pod".into(),
-        framework_id: Some(FRAMEWORK_ID.into()),
-        resources: vec![scalar("cpus", 0.1), scalar("mem", 32.0), scalar("disk", 16.0)],
-        ..Default::default()
-    };
-    executor.set_type(v1::executor_info::Type::Default);
-    let member =
-        |id: &str, line: &str| v1::TaskInfo { executor: Some(executor.clone()), ..command_task(id, line) };
-    master.say(&internal::RunTaskGroupMessage {
-        framework: framework(),
-        executor: executor.clone(),
-        task_group: v1::TaskGroupInfo { tasks: vec![member("a", "exit 1"), member("b", "sleep 1000")] },
-        launch_executor: Some(true),
-        ..Default::default()
-    });
-    let mut ends = Vec::new();
-    while ends.len() < 2 {
-        let status = master.status().await;
-        if common::is_terminal(status.state()) {
-            ends.push((status.task_id.value.clone(), status.state()));
-        }
-    }
-    ends.sort();
-    assert_eq!(
-        ends,
-        [("a".to_owned(), v1::TaskState::TaskFailed), ("b".to_owned(), v1::TaskState::TaskKilled)]
-    );
+    // As masters send it: each task names its executor.
+    let member = |id: &str, line: &str| v1::TaskInfo { executor: Some(pod()), ..command_task(id, line) };
+    master.say(&group(vec![member("a", "exit 1"), member("b", "sleep 1000")]));
+    let ends = master.ends(2).await;
+    let ends: Vec<_> = ends.iter().map(|end| (end.task_id.value.as_str(), end.state())).collect();
+    assert_eq!(ends, [("a", v1::TaskState::TaskFailed), ("b", v1::TaskState::TaskKilled)]);
     let exited: internal::ExitedExecutorMessage = master.expect().await;
     assert_eq!(exited.executor_id.value, "pod");
     agent.shutdown().await;

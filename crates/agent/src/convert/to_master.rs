@@ -52,6 +52,7 @@ impl SelfDescription {
             attributes: self.attributes.clone(),
             domain: self.domain.clone(),
             id: agent_id.map(|id| id.as_str().into()),
+            checkpoint: None,
         }
     }
 }

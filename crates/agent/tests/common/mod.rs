@@ -11,6 +11,8 @@ pub mod hang;
 
 pub mod hierarchies;
 
+pub mod pods;
+
 pub mod volumes;
 
 use std::net::SocketAddr;

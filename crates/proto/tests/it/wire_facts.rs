@@ -29,6 +29,10 @@ const NOT_LISTED: &[&str] = &[
     "mesos.v1.resource_provider.registry.ResourceProvider",
 ];
 
+/// A field that the tables have in v0 only. Mesos' master answers operators with the message of v0 under the name of v1, so
+/// that they see it.
+const OF_V0: (&str, &str) = ("mesos.v1.AgentInfo", "checkpoint");
+
 type Rows<'a> = BTreeMap<String, Vec<Vec<&'a str>>>;
 
 fn facts() -> (Rows<'static>, Rows<'static>) {
@@ -92,8 +96,10 @@ fn every_message_has_the_fields_of_the_facts() {
         messages().iter().map(|table| (table.full_name, table)).collect();
     for (name, rows) in &facts {
         let table = tables.get(name.as_str()).unwrap_or_else(|| panic!("{name} is missing"));
-        assert_eq!(table.fields.len(), rows.len(), "{name}");
-        for (field, row) in table.fields.iter().zip(rows) {
+        let fields: Vec<&Field> =
+            table.fields.iter().filter(|field| (table.full_name, field.name) != OF_V0).collect();
+        assert_eq!(fields.len(), rows.len(), "{name}");
+        for (field, row) in fields.into_iter().zip(rows) {
             let have = [
                 field.name.to_owned(),
                 field.number.to_string(),
@@ -134,12 +140,12 @@ fn there_is_no_message_that_the_facts_do_not_know() {
 }
 
 #[test]
-fn the_agent_info_of_v0_has_one_field_more() {
+fn the_agent_info_of_v0_and_v1_are_one() {
     let find = |name| messages().iter().find(|table| table.full_name == name).unwrap();
     let fields = |table: &MessageTable| -> BTreeMap<u32, (String, String)> {
         table.fields.iter().map(|field| (field.number, (field.name.into(), type_of(field)))).collect()
     };
-    let mut v0 = fields(find("mesos.v0.SlaveInfo"));
-    assert_eq!(v0.remove(&7), Some(("checkpoint".into(), "bool".into())));
+    let v0 = fields(find("mesos.v0.SlaveInfo"));
+    assert_eq!(v0.get(&7), Some(&("checkpoint".into(), "bool".into())));
     assert_eq!(v0, fields(find("mesos.v1.AgentInfo")));
 }

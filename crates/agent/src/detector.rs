@@ -33,8 +33,8 @@ const MAX_ANSWER: u64 = 64 << 10;
 /// Where masters are looked for.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// At one of these addresses.
-    Given(Vec<Pid>),
+    /// At one of these addresses, `host:port`. What a name leads to may change, so it is asked for each time.
+    Given(Vec<String>),
     /// Where this service says.
     Service(MasterUrl),
 }
@@ -52,46 +52,61 @@ pub(crate) async fn given(master: &str) -> io::Result<Source> {
         MasterUrl::Addresses(addresses) => addresses,
         url => return Ok(Source::Service(url)),
     };
-    let (mut found, mut trouble) = (Vec::new(), None);
-    for address in addresses {
-        match tokio::net::lookup_host(&address).await {
-            Ok(resolved) => {
-                // All of them: a master that listens for IPv4 only is often known by an IPv6 address too.
-                let mut all: Vec<SocketAddr> = resolved.collect();
-                all.sort_by_key(SocketAddr::is_ipv6);
-                all.dedup();
-                found.extend(all.iter().map(|one| Pid::from(format!("master@{one}"))));
-            }
+    let mut trouble = None;
+    for address in &addresses {
+        match resolve(address).await {
+            Ok(_) => return Ok(Source::Given(addresses)),
             Err(error) => trouble = Some(error),
         }
     }
-    if found.is_empty() {
-        return Err(trouble.unwrap_or_else(|| io::ErrorKind::NotFound.into()));
-    }
-    Ok(Source::Given(found))
+    Err(trouble.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
+}
+
+/// What a `host:port` leads to now: all of it, for a master that listens for IPv4 only is often known by an IPv6 address too.
+async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
+    let mut all: Vec<SocketAddr> = tokio::net::lookup_host(address).await?.collect();
+    all.sort_by_key(SocketAddr::is_ipv6);
+    all.dedup();
+    if all.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(all) }
 }
 
 /// Who leads, as the masters at these addresses say; the first address itself where nobody says anything. A service is not
 /// waited for: what it says comes later.
 pub(crate) async fn leading(source: &Source) -> Option<Pid> {
     let Source::Given(given) = source else { return None };
-    match ask_all(given).await {
+    let found = all_of(given, resolve).await;
+    match ask_all(&found).await {
         Some(leader) => Some(leader),
-        None => given.first().cloned(),
+        None => found.first().map(|address| Pid::from(format!("master@{address}"))),
     }
 }
 
-async fn ask_all(given: &[Pid]) -> Option<Pid> {
+/// Where these addresses lead to now. A name that leads nowhere at this moment is passed over.
+async fn all_of(
+    given: &[String],
+    resolve: impl AsyncFn(&str) -> io::Result<Vec<SocketAddr>>,
+) -> Vec<SocketAddr> {
+    let mut found = Vec::new();
+    for address in given {
+        match resolve(address).await {
+            Ok(addresses) => found.extend(addresses),
+            Err(error) => tracing::warn!("cannot resolve the master's address '{address}': {error}"),
+        }
+    }
+    found
+}
+
+async fn ask_all(given: &[SocketAddr]) -> Option<Pid> {
     for one in given {
-        if let Some(leader) = ask(one).await {
+        if let Some(leader) = ask(*one).await {
             return Some(leader);
         }
     }
     None
 }
 
-async fn ask(given: &Pid) -> Option<Pid> {
-    let mut address = given.as_str().parse::<Upid>().ok()?.address().to_string();
+async fn ask(given: SocketAddr) -> Option<Pid> {
+    let mut address = given.to_string();
     for _ in 0..=MAX_REDIRECTS {
         match tokio::time::timeout(TIMEOUT, ask_one(&address)).await.ok()?.ok()?? {
             Answer::Leader(pid) => return Some(pid),
@@ -163,13 +178,14 @@ pub(crate) async fn watch(
 }
 
 /// Asks again and again while the agent is not registered.
-async fn watch_given(given: &[Pid], mut known: Option<Pid>, registered: &AtomicBool, core: &CoreHandle) {
+async fn watch_given(given: &[String], mut known: Option<Pid>, registered: &AtomicBool, core: &CoreHandle) {
     loop {
         tokio::time::sleep(INTERVAL).await;
         if registered.load(Ordering::Relaxed) {
             continue;
         }
-        let Some(leader) = ask_all(given).await.filter(|leader| Some(leader) != known.as_ref()) else {
+        let found = all_of(given, resolve).await;
+        let Some(leader) = ask_all(&found).await.filter(|leader| Some(leader) != known.as_ref()) else {
             continue;
         };
         known = Some(leader.clone());
@@ -224,6 +240,31 @@ mod tests {
         {
             assert_eq!(understand(nothing), None, "{nothing}");
         }
+    }
+
+    /// A name's address changes when the machine behind it is replaced; another name leads nowhere at all.
+    #[tokio::test]
+    async fn names_are_resolved_whenever_masters_are_asked() {
+        let leader = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let there = leader.local_addr().expect("an address");
+        tokio::spawn(async move {
+            let body = r#"{"get_master":{"master_info":{"pid":"master@192.0.2.7:5050"}}}"#;
+            while let Ok((mut stream, _)) = leader.accept().await {
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(format!("HTTP/1.0 200 OK\r\n\r\n{body}").as_bytes()).await;
+            }
+        });
+        let replaced = AtomicBool::new(false);
+        let names = ["gone:5050".to_owned(), "master:5050".to_owned()];
+        let resolve = async |name: &str| match name {
+            "gone:5050" => Err(io::ErrorKind::NotFound.into()),
+            _ if replaced.load(Ordering::Relaxed) => Ok(vec![there]),
+            _ => Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))]),
+        };
+        assert_eq!(ask_all(&all_of(&names, resolve).await).await, None, "nobody is there");
+        replaced.store(true, Ordering::Relaxed);
+        let found = ask_all(&all_of(&names, resolve).await).await;
+        assert_eq!(found, Some(Pid::from("master@192.0.2.7:5050")));
     }
 
     #[tokio::test]

@@ -176,8 +176,37 @@ async fn old_agents_are_forgotten(service: Service) {
     next.shutdown().await;
 }
 
+/// How many machines are too many for one transaction, in any service.
+const MACHINES: usize = 40_000;
+
+/// A schedule that no service takes at once is kept, and so is the shorter one that takes its place.
+async fn a_schedule_larger_than_a_transaction_is_kept(service: Service) {
+    let window = |machines: std::ops::Range<usize>| {
+        let id = |number| json!({ "hostname": format!("machine-{number}.example.org"), "ip": "192.0.2.1" });
+        let unavailability = json!({ "start": { "nanoseconds": 1_795_400_000_000_000_000_i64 } });
+        json!({ "machine_ids": machines.map(id).collect::<Vec<_>>(), "unavailability": unavailability })
+    };
+    let long = json!({ "windows": [window(0..MACHINES), window(MACHINES..MACHINES + 1)] });
+    let short = json!({ "windows": [window(7..8)] });
+    assert!(long.to_string().len() > 2 << 20);
+    for schedule in [long, short] {
+        let master = service.master("schedule", service.address, Duration::from_secs(40), |_| ()).await;
+        leads(&master).await;
+        let body = schedule.to_string();
+        let set = request(master.address(), "POST", "/maintenance/schedule", &[], body.as_bytes());
+        assert_eq!(soon("an answer", set).await.status, 200);
+        master.shutdown().await;
+        let next = service.master("schedule", service.address, Duration::from_secs(40), |_| ()).await;
+        leads(&next).await;
+        let kept = get(next.address(), "/maintenance/schedule").await.json();
+        assert!(kept == schedule, "{} windows", kept["windows"].as_array().map_or(0, Vec::len));
+        next.shutdown().await;
+    }
+}
+
 async fn all(service: Service) {
     tokio::join!(
+        a_schedule_larger_than_a_transaction_is_kept(service),
         a_write_waits_for_the_end_of_an_outage(service),
         a_store_that_stays_away_ends_the_leader(service),
         a_leader_is_deposed_while_it_writes(service),

@@ -9,18 +9,18 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::{LOOK, LocalStore};
-use crate::kv::campaign::Stop;
-use crate::kv::{Expect, Fence, KeyValue, KvError, Leader, Observed, Standing, Transaction, entry};
+use crate::kv::campaign;
+use crate::kv::{Expect, Fence, KeyValue, KvError, Leader, Observed, Standing, Transaction};
 
 /// The candidates of this process, by election; the first of each leads once it has its epoch.
 #[derive(Debug)]
 pub(super) struct Candidates {
-    elections: Mutex<BTreeMap<String, Vec<Candidate>>>,
+    elections: Mutex<BTreeMap<String, Vec<Listed>>>,
     changed: watch::Sender<()>,
 }
 
 #[derive(Debug)]
-struct Candidate {
+struct Listed {
     number: u64,
     value: Vec<u8>,
     epoch: Option<u64>,
@@ -33,20 +33,20 @@ impl Default for Candidates {
 }
 
 impl Candidates {
-    fn change<T>(&self, work: impl FnOnce(&mut BTreeMap<String, Vec<Candidate>>) -> T) -> T {
+    fn change<T>(&self, work: impl FnOnce(&mut BTreeMap<String, Vec<Listed>>) -> T) -> T {
         let done = work(&mut self.elections.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.send_replace(());
         done
     }
 
-    fn read<T>(&self, election: &str, work: impl FnOnce(&[Candidate]) -> T) -> T {
+    fn read<T>(&self, election: &str, work: impl FnOnce(&[Listed]) -> T) -> T {
         let elections = self.elections.lock().unwrap_or_else(PoisonError::into_inner);
         work(elections.get(election).map_or(&[], Vec::as_slice))
     }
 
     /// Whether a fence is still the leader's.
     pub(super) fn check(&self, fence: &Fence) -> Result<(), KvError> {
-        let leads = |all: &[Candidate]| all.first().is_some_and(|c| c.epoch == Some(fence.epoch));
+        let leads = |all: &[Listed]| all.first().is_some_and(|c| c.epoch == Some(fence.epoch));
         if self.read(&fence.election, leads) {
             return Ok(());
         }
@@ -73,7 +73,7 @@ impl Place {
         let number = store.shared.candidates.change(|elections| {
             let all = elections.entry(election.to_owned()).or_default();
             let number = all.last().map_or(0, |last| last.number + 1);
-            all.push(Candidate { number, value, epoch: None });
+            all.push(Listed { number, value, epoch: None });
             number
         });
         Self { store: store.clone(), election: election.to_owned(), number }
@@ -82,7 +82,7 @@ impl Place {
     async fn first(&self) {
         let candidates = &self.store.shared.candidates;
         let mut changed = candidates.changed.subscribe();
-        let is_first = |all: &[Candidate]| all.first().is_some_and(|c| c.number == self.number);
+        let is_first = |all: &[Listed]| all.first().is_some_and(|c| c.number == self.number);
         while !candidates.read(&self.election, is_first) {
             if changed.changed().await.is_err() {
                 return;
@@ -147,48 +147,47 @@ impl LocalStore {
     }
 }
 
-/// A candidacy from its beginning to its end.
-pub(super) async fn stand(
+/// A candidate. It has a place once it has the directory.
+pub(super) struct Candidate {
     store: LocalStore,
     election: String,
-    value: Vec<u8>,
-    tell: watch::Sender<Standing>,
-    mut stop: Stop,
-) {
-    if !entry::is_word(&election) {
-        tell.send_replace(Standing::Refused(KvError::Key { key: election }));
-        return;
+    place: Option<Place>,
+}
+
+impl Candidate {
+    pub(super) fn new(store: LocalStore, election: &str) -> Self {
+        Self { store, election: election.to_owned(), place: None }
     }
-    let lead = async {
-        let mut reported = String::new();
+}
+
+impl campaign::Candidate for Candidate {
+    async fn run(&mut self, value: &[u8], tell: &watch::Sender<Standing>) -> Standing {
+        let (store, mut reported) = (&self.store, String::new());
         // The directory first: who has it not is no candidate.
         while let Err(error) = store.with(|_| Ok(())).await {
             report(&error, &mut reported);
             sleep(LOOK).await;
         }
-        let place = Place::take(&store, &election, value.clone());
+        let place = self.place.insert(Place::take(store, &self.election, value.to_vec()));
         place.first().await;
         let epoch = loop {
-            match store.next_epoch(&election).await {
+            match store.next_epoch(&self.election).await {
                 Ok(epoch) => break epoch,
                 Err(error) => report(&error, &mut reported),
             }
             sleep(LOOK).await;
         };
-        store.announce(&election, &Leader { epoch, value });
+        store.announce(&self.election, &Leader { epoch, value: value.to_vec() });
         place.lead(epoch);
-        tell.send_replace(Standing::Leading(Fence {
-            election: election.clone(),
-            epoch,
-            place: String::new(),
-        }));
+        let fence = Fence { election: self.election.clone(), epoch, place: String::new() };
+        tell.send_replace(Standing::Leading(fence));
         // Nobody takes it from us.
-        std::future::pending::<()>().await;
-        drop(place);
-    };
-    tokio::select! {
-        () = lead => {}
-        () = stop.stopped() => {}
+        std::future::pending().await
+    }
+
+    /// Gives up the place.
+    async fn withdraw(self) {
+        drop(self.place);
     }
 }
 

@@ -19,7 +19,7 @@ use self::engine::Engine;
 use super::watch::BACKLOG;
 use super::{
     Answer, Candidacy, Change, Entry, Fence, KeyValue, KvError, Limits, Observer, Options, Transaction,
-    Version, Watch, entry,
+    Version, Watch, campaign, entry,
 };
 
 /// How often it is looked whether the process that has the directory is gone.
@@ -177,8 +177,9 @@ impl KeyValue for LocalStore {
     }
 
     fn campaign(&self, election: &str, value: Vec<u8>) -> Candidacy {
-        let (store, election) = (self.clone(), election.to_owned());
-        Candidacy::start(move |tell, stop| candidates::stand(store, election, value, tell, stop))
+        let candidate = candidates::Candidate::new(self.clone(), election);
+        let election = election.to_owned();
+        Candidacy::start(move |tell, stop| campaign::stand(candidate, election, value, tell, stop))
     }
 
     fn observe(&self, election: &str) -> Observer {

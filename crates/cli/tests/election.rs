@@ -11,7 +11,7 @@ use sdk::proto::v1::TaskState;
 use sdk::scheduler::{Event, Subscribed};
 use sdk::{Masters, Operator, Scheduler};
 use services::etcd::Etcd;
-use services::process::{Process, ask, free_port};
+use services::process::{Process, free_port, get, header};
 use services::zookeeper::ZooKeeper;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout_at};
@@ -47,23 +47,39 @@ impl Drop for Cluster {
 }
 
 impl Cluster {
-    fn start(url: &str) -> Self {
+    /// Masters that elect one of them by a service, and others that find them there.
+    fn start(service: &str) -> Self {
+        Self::start_with(service, None)
+    }
+
+    /// The others know the masters by their addresses only.
+    fn named_one_by_one(service: &str) -> Self {
+        Self::start_with(service, Some(["--agent_ping_timeout=2secs", "--max_agent_ping_timeouts=4"]))
+    }
+
+    fn start_with(service: &str, named: Option<[&str; 2]>) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let mut cluster = Self {
-            url: url.to_owned(),
+            url: service.to_owned(),
             masters: Vec::new(),
             agents: Vec::new(),
             directory,
             deadline: Instant::now() + PATIENCE,
         };
         for number in 0..3 {
-            let master = cluster.server("master", number, &[&format!("--zk={url}"), "--quorum=2"]);
+            let zk = format!("--zk={service}");
+            let flags = [zk.as_str(), "--quorum=2"].into_iter().chain(named.into_iter().flatten());
+            let master = cluster.server("master", number, &flags.collect::<Vec<_>>());
             cluster.masters.push(master);
+        }
+        if named.is_some() {
+            let addresses: Vec<String> = cluster.masters.iter().map(|m| m.address.to_string()).collect();
+            cluster.url = addresses.join(",");
         }
         for number in 0..2 {
             let work = cluster.directory.path().join(format!("work-{number}"));
             let flags = [
-                format!("--master={url}"),
+                format!("--master={}", cluster.url),
                 format!("--work_dir={}", work.display()),
                 format!("--fetcher_cache_dir={}", work.join("cache").display()),
                 "--launcher=posix".to_owned(),
@@ -140,22 +156,6 @@ impl Cluster {
         let found = timeout_at(self.deadline.into(), awaited).await;
         found.unwrap_or_else(|_| panic!("not in time, after {:?}: {what}", started.elapsed()))
     }
-}
-
-/// The whole answer to a GET.
-async fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
-    let question = format!("GET {path} HTTP/1.0\r\nHost: x\r\n\r\n");
-    let asked = tokio::task::spawn_blocking(move || ask(address, question.as_bytes()));
-    let answer = asked.await.expect("no panic")?;
-    if answer.is_empty() { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(answer) }
-}
-
-fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
-    let (head, _) = answer.split_once("\r\n\r\n")?;
-    head.lines().find_map(|line| {
-        let (found, value) = line.split_once(':')?;
-        found.eq_ignore_ascii_case(name).then(|| value.trim())
-    })
 }
 
 fn status(answer: &str) -> &str {
@@ -293,7 +293,10 @@ async fn fail_over(mut cluster: Cluster) {
         .await;
     stands_by(&cluster, second, third).await;
     cluster.whole().await;
+    the_command_sees_all(&cluster);
+}
 
+fn the_command_sees_all(cluster: &Cluster) {
     let tasks = std::process::Command::new(env!("CARGO_BIN_EXE_meseta"))
         .args(["tasks", "--master", &cluster.url, "-o", "json"])
         .output()
@@ -319,4 +322,25 @@ async fn masters_on_zookeeper_fail_over_and_no_task_is_lost() {
 async fn masters_on_etcd_fail_over_and_no_task_is_lost() {
     let etcd = Etcd::start();
     Box::pin(fail_over(Cluster::start(&format!("etcd://{}/meseta", etcd.address())))).await;
+}
+
+/// Nobody but the masters knows the service. Who is sent from one to the next finds the leader whichever of them it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn masters_that_are_named_one_by_one_are_found_again() {
+    let etcd = Etcd::start();
+    let mut cluster = Cluster::named_one_by_one(&format!("etcd://{}/meseta", etcd.address()));
+    let mut leader = cluster.leader(None).await;
+    let mut running = cluster.in_time("the tasks run", Running::start(cluster.masters())).await;
+    for _ in 0..2 {
+        cluster.whole().await;
+        the_command_sees_all(&cluster);
+        cluster.masters[leader].process.kill();
+        cluster.in_time("the framework has another master", running.moved()).await;
+        let next = cluster.leader(Some(leader)).await;
+        cluster.whole().await;
+        cluster.in_time("an offer of the new master", running.offered()).await;
+        cluster.masters[leader].process.start();
+        leader = next;
+    }
+    the_command_sees_all(&cluster);
 }

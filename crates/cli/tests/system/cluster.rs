@@ -9,7 +9,7 @@ use sdk::{Masters, Operator};
 use tokio::time::{sleep, timeout_at};
 
 use crate::book::TASKS;
-use crate::process::{Process, ask};
+use crate::process::{Process, get, header};
 use crate::services::{Kind, Service};
 use crate::world::{Host, World};
 
@@ -109,13 +109,19 @@ impl Cluster {
     pub(crate) async fn whole(&self) {
         let operator = Operator::new(self.masters());
         self.eventually("all agents and all tasks are known", async || {
-            let agents = operator.agents().await.ok()?.agents.iter().filter(|agent| agent.active).count();
+            let agents = self.active().await?;
             let tasks = operator.tasks().await.ok()?.tasks;
             let long = tasks.iter().filter(|task| task.task_id.value.starts_with("long"));
             let running = long.filter(|task| task.state() == TaskState::TaskRunning).count();
             (agents == AGENTS && running == TASKS).then_some(())
         })
         .await;
+    }
+
+    /// How many agents the leader has, if it says so.
+    pub(crate) async fn active(&self) -> Option<usize> {
+        let agents = Operator::new(self.masters()).agents().await.ok()?.agents;
+        Some(agents.iter().filter(|agent| agent.active).count())
     }
 
     /// Waits until a server answers.
@@ -176,20 +182,4 @@ fn server(
     let command = host.command(own.into_iter().chain(flags));
     let log = world.directory().join(format!("{kind}-{number}.log"));
     Server { process: Process::new(command, &log), host, port }
-}
-
-/// The whole answer to a GET.
-pub(crate) async fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
-    let question = format!("GET {path} HTTP/1.0\r\nHost: x\r\n\r\n");
-    let asked = tokio::task::spawn_blocking(move || ask(address, question.as_bytes()));
-    let answer = asked.await.expect("no panic")?;
-    if answer.is_empty() { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(answer) }
-}
-
-fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
-    let (head, _) = answer.split_once("\r\n\r\n")?;
-    head.lines().find_map(|line| {
-        let (found, value) = line.split_once(':')?;
-        found.eq_ignore_ascii_case(name).then(|| value.trim())
-    })
 }

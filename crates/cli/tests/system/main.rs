@@ -38,6 +38,16 @@ fn the_network_splits_on_etcd() {
 }
 
 #[test]
+fn links_carry_one_way_only_on_zookeeper() {
+    scenes::one_way::carry(ZooKeeper);
+}
+
+#[test]
+fn links_carry_one_way_only_on_etcd() {
+    scenes::one_way::carry(Etcd);
+}
+
+#[test]
 fn everything_is_replaced_under_load_on_zookeeper() {
     scenes::upgrade::replace_all(ZooKeeper);
 }

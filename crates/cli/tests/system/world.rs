@@ -106,18 +106,27 @@ impl World {
 
     /// From now on nothing that one of these hosts sends reaches the other.
     pub(crate) fn cut(&self, one: &Host, other: &Host) {
-        self.rules("add", one, other);
+        self.cut_one_way(one, other);
+        self.cut_one_way(other, one);
     }
 
     pub(crate) fn mend(&self, one: &Host, other: &Host) {
-        self.rules("del", one, other);
+        self.mend_one_way(one, other);
+        self.mend_one_way(other, one);
     }
 
-    fn rules(&self, verb: &str, one: &Host, other: &Host) {
-        let rule = |from: &Host, to: &Host| {
-            format!("rule {verb} from {} to {} blackhole\n", from.address, to.address)
-        };
-        self.on_router(&["ip", "-batch", "-"], &(rule(one, other) + &rule(other, one)));
+    /// From now on nothing that `from` sends reaches `to`; what `to` sends arrives.
+    pub(crate) fn cut_one_way(&self, from: &Host, to: &Host) {
+        self.rule("add", from, to);
+    }
+
+    pub(crate) fn mend_one_way(&self, from: &Host, to: &Host) {
+        self.rule("del", from, to);
+    }
+
+    fn rule(&self, verb: &str, from: &Host, to: &Host) {
+        let rule = format!("rule {verb} from {} to {} blackhole\n", from.address, to.address);
+        self.on_router(&["ip", "-batch", "-"], &rule);
     }
 
     fn on_router(&self, command: &[&str], input: &str) {

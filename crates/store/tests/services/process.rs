@@ -115,3 +115,20 @@ pub(crate) fn ask_within(silence: Duration, address: SocketAddr, question: &[u8]
     stream.read_to_string(&mut answer)?;
     Ok(answer)
 }
+
+/// The whole answer to a GET.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+    let question = format!("GET {path} HTTP/1.0\r\nHost: x\r\n\r\n");
+    let asked = tokio::task::spawn_blocking(move || ask(address, question.as_bytes()));
+    let answer = asked.await.expect("no panic")?;
+    if answer.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(answer) }
+}
+
+/// A header of an answer.
+pub(crate) fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let (head, _) = answer.split_once("\r\n\r\n")?;
+    head.lines().find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}

@@ -49,7 +49,7 @@ async fn cut_off_from_the_service(scene: &mut Scene) {
 }
 
 /// What it was it is no more, and it sends everybody to the one that leads.
-async fn comes_back_as_a_standby(scene: &Scene, old: usize) {
+pub(super) async fn comes_back_as_a_standby(scene: &Scene, old: usize) {
     let leader = scene.cluster.leader(Some(old)).await;
     scene.cluster.answers(&scene.cluster.masters[old]).await;
     scene.settled().await;

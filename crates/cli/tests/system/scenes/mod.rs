@@ -1,6 +1,7 @@
 //! What happens to a cluster.
 
 pub(crate) mod leaders;
+pub(crate) mod one_way;
 pub(crate) mod outages;
 pub(crate) mod splits;
 pub(crate) mod upgrade;

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{Scene, play};
-use crate::cluster::{MASTERS, get};
-use crate::process::{ask, ask_within};
+use crate::cluster::MASTERS;
+use crate::process::{ask, ask_within, get};
 use crate::services::Kind;
 
 /// By then a leader that cannot write has done so, or leads no more.

@@ -7,7 +7,7 @@ use crate::book::TASKS;
 use crate::services::Kind;
 
 /// Agents are given up after nine seconds.
-const PINGS: [&str; 2] = ["--agent_ping_timeout=3secs", "--max_agent_ping_timeouts=3"];
+pub(super) const PINGS: [&str; 2] = ["--agent_ping_timeout=3secs", "--max_agent_ping_timeouts=3"];
 
 pub(crate) fn split(kind: Kind) {
     play(kind, 1, &PINGS, async |scene| {

@@ -1,7 +1,10 @@
 //! The operator client: asks a master or an agent what it knows, over `POST /api/v1` and the older endpoints.
 
+mod changes;
+mod events;
 mod explain;
 mod files;
+mod probe;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +17,10 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, sleep};
 
 pub use crate::http::exchange::ExchangeError;
+pub use events::Events;
 pub use explain::Explanation;
 pub use files::{Chunk, sandbox_path};
+pub use probe::{Probe, probe};
 
 use crate::address::{Address, Masters};
 use crate::encoding::Encoding;
@@ -28,6 +33,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest answer taken; the state of a cluster of ten thousand agents fits.
 const MAX_ANSWER: usize = 1 << 30;
 const MAX_REDIRECTS: usize = 4;
+/// The header that says how many entries of a list match before paging.
+const TOTAL: &str = "meseta-total";
 /// How long a master that a service names may take to lead, or the service to name another one.
 const ELECTION: Duration = Duration::from_secs(15);
 /// Pause before it is asked again.
@@ -69,6 +76,14 @@ pub enum OperatorError {
         /// Why not.
         reason: String,
     },
+    /// A stream of events came to its end.
+    #[error("the events of {peer} ended: {reason}")]
+    Ended {
+        /// Who sent them.
+        peer: Address,
+        /// What happened.
+        reason: String,
+    },
     /// No master leads, or they point to each other.
     #[error("none of the masters {masters} leads now")]
     NoLeader {
@@ -92,7 +107,10 @@ impl OperatorError {
         match self {
             Self::NoLeader { .. } | Self::Exchange(ExchangeError::Connect { .. }) => true,
             Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
-            Self::Exchange(_) | Self::Unreadable { .. } | Self::Undetected { .. } => false,
+            Self::Exchange(_)
+            | Self::Unreadable { .. }
+            | Self::Undetected { .. }
+            | Self::Ended { .. } => false,
         }
     }
 }
@@ -170,12 +188,35 @@ impl Operator {
     /// # Errors
     /// When no leader answers, it refuses, or the answer is no JSON.
     pub async fn get(&self, path: &str) -> Result<serde_json::Value, OperatorError> {
-        let (peer, body) = Box::pin(self.follow(path, |peer| exchange::get(peer, path))).await?;
-        serde_json::from_slice(&body).map_err(|e| OperatorError::Unreadable {
-            peer,
-            what: path.to_owned(),
-            reason: e.to_string(),
-        })
+        self.get_as(path).await
+    }
+
+    /// The JSON at `path`, read as a `T`.
+    ///
+    /// # Errors
+    /// When no leader answers, it refuses, or the answer is not the JSON of a `T`.
+    pub async fn get_as<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, OperatorError> {
+        Ok(self.get_listing(path).await?.0)
+    }
+
+    /// A page of the list at `path`, such as `/tasks?limit=10`, and how many entries match before paging. Only Meseta's
+    /// masters say the latter.
+    ///
+    /// # Errors
+    /// When no leader answers, it refuses, or the answer is not the JSON of a `T`.
+    pub async fn get_listing<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<(T, Option<usize>), OperatorError> {
+        let answer = Box::pin(self.follow(path, |peer| exchange::get(peer, path))).await?;
+        let total = answer.headers.get(TOTAL).and_then(|total| total.to_str().ok()?.parse().ok());
+        let (peer, body) = whole(answer).await?;
+        match serde_json::from_slice(&body) {
+            Ok(read) => Ok((read, total)),
+            Err(e) => {
+                Err(OperatorError::Unreadable { peer, what: path.to_owned(), reason: e.to_string() })
+            }
+        }
     }
 
     /// Posts a form to `path` and gives what is answered, which may be nothing.
@@ -186,7 +227,8 @@ impl Operator {
         let fields: Vec<_> =
             fields.iter().map(|(name, value)| format!("{name}={}", form_escape(value))).collect();
         let body = fields.join("&");
-        Ok(Box::pin(self.follow(path, |peer| exchange::post_form(peer, path, body.clone()))).await?.1)
+        let answer = Box::pin(self.follow(path, |peer| exchange::post_form(peer, path, body.clone()))).await?;
+        Ok(whole(answer).await?.1)
     }
 
     async fn exchange<C, R>(&self, name: &str, call: &C) -> Result<R, OperatorError>
@@ -197,7 +239,7 @@ impl Operator {
         let encoding = Encoding::Protobuf;
         let body = encoding.encode(call);
         let request = |peer: &Address| exchange::post(peer, PATH, encoding, None, body.clone());
-        let (peer, body) = Box::pin(self.follow(name, request)).await?;
+        let (peer, body) = whole(Box::pin(self.follow(name, request)).await?).await?;
         encoding.decode(body).map_err(|e| OperatorError::Unreadable {
             peer,
             what: name.to_owned(),
@@ -223,7 +265,7 @@ impl Operator {
         &self,
         what: &str,
         request: impl Fn(&Address) -> Result<http::Request<http_body_util::Full<Bytes>>, ExchangeError>,
-    ) -> Result<(Address, Bytes), OperatorError> {
+    ) -> Result<Answer, OperatorError> {
         let until = Instant::now() + ELECTION;
         loop {
             match self.follow_once(what, &request).await {
@@ -245,7 +287,7 @@ impl Operator {
         &self,
         what: &str,
         request: &impl Fn(&Address) -> Result<http::Request<http_body_util::Full<Bytes>>, ExchangeError>,
-    ) -> Result<(Address, Bytes), OperatorError> {
+    ) -> Result<Answer, OperatorError> {
         let mut trouble = OperatorError::NoLeader { masters: self.servers.clone() };
         for server in &self.find().await? {
             let mut peer = server.clone();
@@ -264,7 +306,11 @@ impl Operator {
                     break;
                 }
                 if answer.status != StatusCode::TEMPORARY_REDIRECT {
-                    return settle(what, answer).await;
+                    return if answer.status.is_success() {
+                        Ok(answer)
+                    } else {
+                        Err(refused(what, answer).await)
+                    };
                 }
                 if self.servers.service().is_some() {
                     break; // What the service says is newer.
@@ -280,10 +326,8 @@ impl Operator {
     }
 }
 
-async fn settle(what: &str, answer: Answer) -> Result<(Address, Bytes), OperatorError> {
-    if !answer.status.is_success() {
-        return Err(refused(what, answer).await);
-    }
+/// The whole body of an answer.
+async fn whole(answer: Answer) -> Result<(Address, Bytes), OperatorError> {
     let peer = answer.peer.clone();
     let body = exchange::within(TIMEOUT, &peer, answer.collect(MAX_ANSWER)).await?;
     Ok((peer, body))
@@ -294,8 +338,9 @@ async fn refused(what: &str, answer: Answer) -> OperatorError {
     OperatorError::Refused { peer, what: what.to_owned(), status, message: answer.explain().await }
 }
 
-/// A value as forms have it: all but letters, digits and a few marks as `%XX`.
-fn form_escape(value: &str) -> String {
+/// A value as forms and queries have it: all but letters, digits and a few marks as `%XX`.
+#[must_use]
+pub fn form_escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

@@ -7,7 +7,10 @@ use clap_complete::Shell;
 
 use crate::flags::{Server, normalize};
 use crate::server::{AgentFlags, MasterFlags};
-use crate::{demo, explain, failure, inspect, kill, logs, run, server, sim, up};
+use crate::{
+    agents, demo, doctor, events, explain, failure, frameworks, inspect, kill, logs, maintenance, metrics,
+    resources, roles, run, server, sim, status, tasks, top, up,
+};
 
 /// The command line of `meseta`.
 #[derive(Parser)]
@@ -16,9 +19,12 @@ use crate::{demo, explain, failure, inspect, kill, logs, run, server, sim, up};
 #[command(after_help = "Examples:
   meseta up --agents 3                        a cluster on this machine
   meseta run 'echo hello from $(hostname)'    a command on the cluster, its output here
-  meseta tasks                                what runs
+  meseta status                               what there is and what is wrong
+  meseta task list                            what runs
+  meseta agent drain S0                       before work on a machine
 
-Exit codes: 0 done, 1 failed, 2 wrong usage; `meseta run` ends as its command does (see its help).")]
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something wrong was found (status, doctor); `meseta run` ends as its command does \
+(see its help).")]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -27,6 +33,11 @@ struct CommandLine {
 /// What can be done.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// An operator's command about agents; as words it is `agent list` and the like.
+    #[command(skip)]
+    AgentOperation(agents::Command),
+    #[command(flatten)]
+    Operator(OperatorCommand),
     /// Start a cluster on this machine: a master and some agents
     Up(up::Options),
     /// Run a command on the cluster and show its output here
@@ -48,13 +59,69 @@ pub(crate) enum Command {
     /// Start a master
     #[command(after_help = SERVER_HELP)]
     Master(Box<MasterFlags>),
-    /// Start an agent
+    /// Start an agent; or look after those of a cluster, with `agent list`, `show`, `drain`, `gone`, `activate`, `deactivate`
     #[command(after_help = SERVER_HELP)]
     Agent(Box<AgentFlags>),
     /// Simulate clusters in which everything goes wrong, and verify what must hold
     Sim(sim::Options),
     /// Print the completions of a shell
     Completions(Completions),
+}
+
+/// What operators do.
+#[derive(Subcommand)]
+pub(crate) enum OperatorCommand {
+    /// Show the cluster on one screen, and what is wrong
+    Status(status::Options),
+    /// Find what is wrong, and say what to do about it
+    Doctor(doctor::Options),
+    /// Show what is used at this moment, by whom
+    Top(top::Options),
+    /// Show what happens in the cluster, as it happens
+    Events(events::Options),
+    /// Look after tasks: list, show, logs, files, kill, explain
+    #[command(subcommand)]
+    Task(tasks::Command),
+    /// Look after frameworks: list, show, teardown, explain
+    #[command(subcommand)]
+    Framework(frameworks::Command),
+    /// Look after roles: list, show, explain
+    #[command(subcommand)]
+    Role(roles::Command),
+    /// Look after quotas of roles: list, set, remove
+    #[command(subcommand)]
+    Quota(roles::quotas::Command),
+    /// Look after weights of roles: list, set
+    #[command(subcommand)]
+    Weight(roles::weights::Command),
+    /// Reserve resources of an agent for a role
+    Reserve(resources::reserve::Options),
+    /// Take a reservation back
+    Unreserve(resources::reserve::Options),
+    /// Look after persistent volumes: list, create, destroy, grow, shrink
+    #[command(subcommand)]
+    Volume(resources::volumes::Command),
+    /// Look after maintenance of machines: status, schedule, start, stop
+    #[command(subcommand)]
+    Maintenance(maintenance::Command),
+    /// Show what a master or an agent counts
+    Metrics(metrics::Options),
+}
+
+/// The command line where it is about the agents of a cluster: `meseta agent` alone starts one, and has flags of its own.
+#[derive(Parser)]
+#[command(name = "meseta", version, max_term_width = 100, disable_help_subcommand = true)]
+struct AgentLine {
+    #[command(subcommand)]
+    command: AgentWord,
+}
+
+/// The word between the program and the command.
+#[derive(Subcommand)]
+enum AgentWord {
+    /// Look after the agents of a cluster
+    #[command(subcommand)]
+    Agent(agents::Command),
 }
 
 const SERVER_HELP: &str = "Flags are named as those of Mesos where it has them. They may be written --work_dir or \
@@ -77,7 +144,8 @@ impl Completions {
     /// Prints the completions.
     pub(crate) fn run(&self) -> ExitCode {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut CommandLine::command(), "meseta", &mut script);
+        let mut line = CommandLine::command().mut_subcommand("agent", agents::Command::augment_subcommands);
+        clap_complete::generate(self.shell, &mut line, "meseta", &mut script);
         match crate::view::print(&String::from_utf8_lossy(&script)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure::report(&error),
@@ -90,6 +158,14 @@ pub(crate) fn parse(
     mut words: Vec<String>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Command, ExitCode> {
+    let of_agents = words.get(1).is_some_and(|word| word == "agent")
+        && words.get(2).is_some_and(|word| agents::is_command(word));
+    if of_agents {
+        let parsed = AgentLine::try_parse_from(words);
+        return parsed
+            .map(|AgentLine { command: AgentWord::Agent(command) }| Command::AgentOperation(command))
+            .map_err(told);
+    }
     let server = match words.get(1).map(String::as_str) {
         Some("master") => Some((Server::Master, server::master_command())),
         Some("agent") => Some((Server::Agent, server::agent_command())),
@@ -106,11 +182,14 @@ pub(crate) fn parse(
     }
     let matches = CommandLine::command().try_get_matches_from(words);
     let parsed = matches.and_then(|matches| CommandLine::from_arg_matches(&matches));
-    parsed.map(|line| line.command).map_err(|error| {
-        // There is nobody to tell when even this cannot be written.
-        let _ = error.print();
-        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE))
-    })
+    parsed.map(|line| line.command).map_err(told)
+}
+
+/// Tells help and mistakes; the exit code that belongs to them.
+fn told(error: clap::Error) -> ExitCode {
+    // There is nobody to tell when even this cannot be written.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE))
 }
 
 #[cfg(test)]
@@ -120,5 +199,101 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         CommandLine::command().debug_assert();
+        AgentLine::command().debug_assert();
+    }
+
+    fn parsed(line: &str) -> Result<Command, ExitCode> {
+        parse(line.split_whitespace().map(ToOwned::to_owned).collect(), [])
+    }
+
+    #[test]
+    fn every_command_of_operators_is_read() {
+        for line in [
+            "status",
+            "status -o json",
+            "doctor --no-agents",
+            "top --by agent --count 1",
+            "events --type task_added",
+            "task list --framework a --agent b --role c --state running,lost --search d --limit 3 -o wide",
+            "task show a",
+            "task logs a -f",
+            "task files a b",
+            "task kill a --no-wait",
+            "task explain a -o json",
+            "tasks --all",
+            "agents -o json",
+            "frameworks",
+            "kill a",
+            "logs a",
+            "explain role a",
+            "framework list --role a --search b",
+            "framework show a",
+            "framework teardown a --yes",
+            "framework explain a",
+            "role list",
+            "role show a",
+            "role explain a",
+            "quota list",
+            "quota set a --guarantee cpus:1 --limit cpus:2;mem:3 --force",
+            "quota remove a",
+            "weight list",
+            "weight set a=2 b=3",
+            "reserve a cpus:1 --role b --role b/c --principal p --label k=v",
+            "unreserve a cpus:1 --role b",
+            "volume list",
+            "volume create a b --size 1 --role c",
+            "volume destroy a b --yes",
+            "volume grow a b --by 1",
+            "volume shrink a b --by 1",
+            "maintenance status",
+            "maintenance schedule",
+            "maintenance schedule a --start now --duration 1hrs",
+            "maintenance schedule a --remove",
+            "maintenance schedule --file -",
+            "maintenance schedule --clear",
+            "maintenance start a b",
+            "maintenance stop a",
+            "metrics a b --agent c",
+        ] {
+            assert!(parsed(&format!("meseta {line}")).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn agents_are_looked_after_and_started() {
+        for line in [
+            "list --state active,drained",
+            "show a",
+            "drain a --grace 1mins --wait --timeout 5s",
+            "gone a --yes",
+            "activate a",
+            "reactivate a",
+            "deactivate a",
+        ] {
+            let command = parsed(&format!("meseta agent {line}"));
+            assert!(matches!(command, Ok(Command::AgentOperation(_))), "{line}");
+        }
+        assert!(matches!(parsed("meseta agent --master=a:5050"), Ok(Command::Agent(_))));
+    }
+
+    #[test]
+    fn wrong_lines_are_refused() {
+        for line in [
+            "task list --state busy",
+            "agent list --state busy",
+            "events --type task",
+            "quota set a --limit cpus",
+            "weight set a",
+            "reserve a cpus:1",
+            "volume grow a b",
+            "maintenance schedule a --file b",
+            "maintenance schedule --start now",
+            "framework",
+            "task",
+            "top --interval 0s",
+            "agent drain",
+        ] {
+            assert!(parsed(&format!("meseta {line}")).is_err(), "{line}");
+        }
     }
 }

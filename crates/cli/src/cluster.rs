@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use proto::v1::{AgentId, Task, TaskState, master};
+use proto::v1::master::response::get_agents::Agent;
+use proto::v1::{AgentId, FrameworkInfo, Task, TaskState, master};
 use sdk::{Address, Masters, Operator};
 
 /// Where the master is when nothing else is said: on this machine.
@@ -11,7 +12,7 @@ pub(crate) const DEFAULT_MASTER: &str = "127.0.0.1:5050";
 /// The option of every command that talks to a cluster.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Connection {
-    /// Where the master is; several, separated by commas, if the cluster has them
+    /// Where the master is: HOST:PORT, several of them separated by commas, or zk://... or etcd://...
     #[arg(long, env = "MESETA_MASTER", default_value = DEFAULT_MASTER, value_name = "HOST:PORT")]
     #[arg(value_parser = parse_masters)]
     pub(crate) master: Masters,
@@ -83,7 +84,7 @@ fn choose(tasks: Vec<Task>, id: &str) -> Result<Task> {
         matching.retain(|task| !is_terminal(task.state()));
     }
     match matching.len() {
-        0 => bail!("no task has the id `{id}`, nor one that begins so; `meseta tasks --all` lists them"),
+        0 => bail!("no task has the id `{id}`, nor one that begins so; `meseta task list --all` lists them"),
         1 => Ok(matching.remove(0)),
         count => {
             let mut some: Vec<_> = matching.iter().take(5).map(|task| task.task_id.value.as_str()).collect();
@@ -91,6 +92,77 @@ fn choose(tasks: Vec<Task>, id: &str) -> Result<Task> {
                 some.push("...");
             }
             bail!("`{id}` may be any of {count} tasks: {}; give more of the id", some.join(", "))
+        }
+    }
+}
+
+/// The agent that is meant: the one with this id, else the only one of this host or `host:port`, or with an id that ends
+/// so (`S0`).
+pub(crate) async fn find_agent(operator: &Operator, wanted: &str) -> Result<Agent> {
+    let mut agents = operator.agents().await?.agents;
+    let known = agents.iter().map(|agent| (agent_id(agent).to_owned(), agent_names(agent)));
+    let id = pick("agent", "meseta agent list", known, wanted)?;
+    let place = agents.iter().position(|agent| agent_id(agent) == id);
+    Ok(agents.swap_remove(place.with_context(|| format!("agent {id} is not there (any more)"))?))
+}
+
+/// The id of an agent as a master knows it.
+pub(crate) fn agent_id(agent: &Agent) -> &str {
+    agent.agent_info.id.as_ref().map_or("", |id| &id.value)
+}
+
+/// What else people call an agent.
+fn agent_names(agent: &Agent) -> Vec<String> {
+    let host = agent.agent_info.hostname.clone();
+    let pid = agent.pid.as_deref().and_then(Address::from_pid);
+    let mut names = vec![host.clone()];
+    if let Some(address) = pid {
+        names.extend([address.to_string(), format!("{host}:{}", address.port)]);
+    }
+    names
+}
+
+/// The id that an operator's call is to name. Masters also know agents that they do not list, such as unreachable ones:
+/// a whole id is taken as it is.
+pub(crate) async fn agent_id_for(operator: &Operator, wanted: &str) -> Result<AgentId> {
+    let is_whole = wanted.rsplit_once("-S").is_some_and(|(master, number)| {
+        !master.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    if is_whole {
+        return Ok(wanted.into());
+    }
+    Ok(agent_id(&find_agent(operator, wanted).await?).into())
+}
+
+/// The id of a framework of a list.
+pub(crate) fn framework_id(info: &FrameworkInfo) -> &str {
+    info.id.as_ref().map_or("", |id| &id.value)
+}
+
+/// The id that is meant among those that are known: the very same, else the only one that has this name or ends with it,
+/// behind a dash. `list` is the command that shows them all.
+pub(crate) fn pick(
+    kind: &str,
+    list: &str,
+    known: impl IntoIterator<Item = (String, Vec<String>)>,
+    wanted: &str,
+) -> Result<String> {
+    let ending = format!("-{wanted}");
+    let mut meant = Vec::new();
+    for (id, names) in known {
+        if id == wanted {
+            return Ok(id);
+        }
+        if names.iter().any(|name| name == wanted) || id.ends_with(&ending) {
+            meant.push(id);
+        }
+    }
+    match &meant[..] {
+        [id] => Ok(id.clone()),
+        [] => bail!("no {kind} has the id or the name `{wanted}`; `{list}` lists them"),
+        [first, second] => bail!("`{wanted}` may be {first} or {second}; give the whole id"),
+        [first, .., last] => {
+            bail!("`{wanted}` may be any of {} {kind}s, {first} to {last}; give the whole id", meant.len())
         }
     }
 }
@@ -116,6 +188,25 @@ mod tests {
     fn chosen(tasks: &[(&str, TaskState)], id: &str) -> Result<(String, TaskState), String> {
         let tasks = tasks.iter().map(|(id, state)| task(id, *state)).collect();
         choose(tasks, id).map(|t| (t.task_id.value.clone(), t.state())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn ids_are_picked_by_their_ends_and_by_names() {
+        let known = || {
+            [("m-S0", "a"), ("m-S1", "b"), ("m-S2", "b"), ("m-S10", "b")]
+                .map(|(id, name)| (id.to_owned(), vec![name.to_owned()]))
+        };
+        let picked =
+            |wanted: &str| pick("agent", "meseta agent list", known(), wanted).map_err(|e| e.to_string());
+        assert_eq!(
+            (picked("m-S1"), picked("S0"), picked("a")),
+            (Ok("m-S1".into()), Ok("m-S0".into()), Ok("m-S0".into()))
+        );
+        assert_eq!(picked("b").unwrap_err(), "`b` may be any of 3 agents, m-S1 to m-S10; give the whole id");
+        assert_eq!(
+            picked("0").unwrap_err(),
+            "no agent has the id or the name `0`; `meseta agent list` lists them"
+        );
     }
 
     #[test]

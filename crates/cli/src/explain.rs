@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use proto::v1::FrameworkInfo;
 use proto::v1::master::response::GetFrameworks;
+use sdk::operator::Explanation;
 
 use crate::cluster::Connection;
 use crate::view;
@@ -24,19 +25,32 @@ pub(crate) struct Options {
 #[derive(Subcommand)]
 enum What {
     /// Why a framework gets no offers now
-    Framework {
-        /// The id of the framework, its last part, or the framework's name
-        framework: String,
-        #[command(flatten)]
-        how: How,
-    },
+    Framework(FrameworkOptions),
     /// Why the frameworks of a role get no offers now
-    Role {
-        /// The role
-        role: String,
-        #[command(flatten)]
-        how: How,
-    },
+    Role(RoleOptions),
+}
+
+/// Arguments of `meseta explain framework` and `meseta framework explain`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  meseta framework explain marathon
+  meseta framework explain 0003 --output json")]
+pub(crate) struct FrameworkOptions {
+    /// The id of the framework, its last part, or the framework's name
+    framework: String,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Arguments of `meseta explain role` and `meseta role explain`.
+#[derive(Args)]
+#[command(after_help = "Example:
+  meseta role explain ads/search")]
+pub(crate) struct RoleOptions {
+    /// The role
+    role: String,
+    #[command(flatten)]
+    how: How,
 }
 
 #[derive(Args)]
@@ -59,16 +73,27 @@ enum Output {
 
 /// Asks and prints the answer.
 pub(crate) async fn run(options: Options) -> Result<()> {
-    let (explanation, output) = match options.what {
-        What::Framework { framework, how } => {
-            let operator = how.connection.operator();
-            let id = choose(operator.frameworks().await?, &framework)?;
-            (operator.explain_framework(&id).await?, how.output)
-        }
-        What::Role { role, how } => (how.connection.operator().explain_role(&role).await?, how.output),
-    };
+    match options.what {
+        What::Framework(options) => framework(options).await,
+        What::Role(options) => role(options).await,
+    }
+}
+
+/// Why a framework gets no offers.
+pub(crate) async fn framework(FrameworkOptions { framework, how }: FrameworkOptions) -> Result<()> {
+    let operator = how.connection.operator();
+    let id = choose(operator.frameworks().await?, &framework)?;
+    show(&operator.explain_framework(&id).await?, how.output)
+}
+
+/// Why the frameworks of a role get no offers.
+pub(crate) async fn role(RoleOptions { role, how }: RoleOptions) -> Result<()> {
+    show(&how.connection.operator().explain_role(&role).await?, how.output)
+}
+
+fn show(explanation: &Explanation, output: Output) -> Result<()> {
     match output {
-        Output::Text => view::print(&(explanation.text + "\n")),
+        Output::Text => view::print(&format!("{}\n", explanation.text)),
         Output::Json => view::print_json(&explanation.details),
     }
 }

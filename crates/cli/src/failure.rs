@@ -9,6 +9,25 @@ use sdk::operator::{ExchangeError, OperatorError};
 pub(crate) const FAILED: u8 = 1;
 /// Exit code of a wrong command line.
 pub(crate) const USAGE: u8 = 2;
+/// Exit code of a command that was to find what is wrong, and found something.
+pub(crate) const FOUND: u8 = 3;
+
+/// What is wrong with a command line, where only the command itself can tell.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// A wrong command line.
+pub(crate) fn usage(what: impl Into<String>) -> anyhow::Error {
+    Usage(what.into()).into()
+}
 
 /// Exit code of `meseta run` when the command could not be run, or nobody knows how it ended.
 pub(crate) const NOT_RUN: u8 = 125;
@@ -23,7 +42,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(hint) = hint(error) {
         tell(format_args!("hint: {hint}"));
     }
-    let usage = error.chain().any(|cause| cause.is::<AddressError>());
+    let usage = error.chain().any(|cause| cause.is::<AddressError>() || cause.is::<Usage>());
     ExitCode::from(if usage { USAGE } else { FAILED })
 }
 

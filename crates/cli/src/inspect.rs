@@ -1,8 +1,9 @@
-//! `meseta tasks`, `meseta agents`, `meseta frameworks`: what the cluster has.
+//! `meseta tasks`, `meseta agents`, `meseta frameworks`: what the cluster has. `meseta task list` and its like are the same.
 
-mod agents;
-mod frameworks;
-mod tasks;
+pub(crate) mod agents;
+pub(crate) mod frameworks;
+mod pages;
+pub(crate) mod tasks;
 
 pub(crate) use agents::{Options as AgentOptions, run as agents};
 pub(crate) use frameworks::{Options as FrameworkOptions, run as frameworks};

@@ -74,7 +74,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 }
 
 /// The path of a file in the sandbox of a task. A task of a group has a sandbox of its own below that of the executor.
-fn path(task: &Task, file: &str) -> String {
+pub(crate) fn path(task: &Task, file: &str) -> String {
     let executor =
         task.executor_id.as_ref().map(|executor| executor.value.as_str()).filter(|id| !id.is_empty());
     let mut containers =

@@ -3,21 +3,34 @@
 //! This file only dispatches. The commands' arguments are read in [`arguments`]; how failures are shown, and with which
 //! exit codes, is in [`failure`].
 
+mod agents;
 mod arguments;
 mod cluster;
 mod demo;
+mod doctor;
+mod events;
 mod explain;
 mod failure;
 mod flags;
+mod frameworks;
 mod hangup;
 mod inspect;
 mod kill;
 mod logs;
+mod maintenance;
+mod metrics;
 mod random;
+#[cfg(test)]
+mod recorded;
+mod resources;
+mod roles;
 mod run;
 mod server;
 mod sim;
+mod status;
 mod tail;
+mod tasks;
+mod top;
 mod up;
 mod view;
 
@@ -25,7 +38,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use arguments::Command;
+use arguments::{Command, OperatorCommand};
 
 /// Messages are decoded by threads of the runtime and freed by the core's, a few dozen pieces each: the system's allocator
 /// takes a quarter of a busy master's time for that.
@@ -65,6 +78,8 @@ async fn dispatch(command: Command) -> Result<u8> {
     match command {
         Command::Master(flags) => server::run_master(*flags).await.map(|()| 0),
         Command::Agent(flags) => server::run_agent(*flags).await.map(|()| 0),
+        Command::AgentOperation(command) => Box::pin(agents::run(command)).await.map(|()| 0),
+        Command::Operator(command) => Box::pin(operator(command)).await,
         Command::Up(options) => up::run(options).await,
         Command::Demo(options) => demo::run_on(options).await,
         Command::Run(options) => Box::pin(run::run(options)).await,
@@ -77,4 +92,26 @@ async fn dispatch(command: Command) -> Result<u8> {
         Command::Sim(options) => sim::run(&options),
         Command::Completions(_) => Ok(0),
     }
+}
+
+/// Runs a command of operators; the number is the exit code.
+async fn operator(command: OperatorCommand) -> Result<u8> {
+    use OperatorCommand as C;
+    match command {
+        C::Status(options) => return status::run(options).await,
+        C::Doctor(options) => return doctor::run(options).await,
+        C::Events(options) => return events::run(options).await,
+        C::Top(options) => return top::run(options).await,
+        C::Framework(command) => frameworks::run(command).await,
+        C::Task(command) => tasks::run(command).await,
+        C::Role(command) => roles::run(command).await,
+        C::Quota(command) => roles::quotas::run(command).await,
+        C::Weight(command) => roles::weights::run(command).await,
+        C::Reserve(options) => resources::reserve::reserve(options).await,
+        C::Unreserve(options) => resources::reserve::unreserve(options).await,
+        C::Volume(command) => resources::volumes::run(command).await,
+        C::Maintenance(command) => maintenance::run(command).await,
+        C::Metrics(options) => metrics::run(options).await,
+    }?;
+    Ok(0)
 }

@@ -1,20 +1,31 @@
-//! `meseta tasks`.
+//! `meseta tasks`, which is also `meseta task list`.
+
+mod rows;
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use clap::Args;
-use proto::v1::Task;
-use sdk::build::Quantities;
-use serde::Serialize;
+use sdk::Operator;
 
-use crate::cluster::{Connection, all_tasks, is_terminal, state_name};
-use crate::view::{self, Column, Output, Table};
+use super::pages;
+use crate::cluster::{Connection, all_tasks, find_agent, is_terminal};
+use crate::failure::{tell, usage};
+use crate::view::{self, Form};
+pub(crate) use rows::{Listed, Row, table};
 
 /// Arguments of `meseta tasks`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  meseta tasks\n  meseta tasks --all --output json")]
+#[command(
+    after_help = "JSON: a list of objects with id, name, state, framework_id, framework, agent_id, agent, role, \
+cpus, mem, disk, gpus, updated (seconds since 1970), message and reason (null where the master does not tell them).
+
+Examples:
+  meseta task list
+  meseta task list --framework web --state running,staging --limit 20
+  meseta task list --agent S3 --all --output wide
+  meseta task list --search db --output json"
+)]
 pub(crate) struct Options {
     /// Also those that have ended
     #[arg(short, long)]
@@ -22,117 +33,234 @@ pub(crate) struct Options {
     /// Only those of the framework with this id or name
     #[arg(long, value_name = "FRAMEWORK")]
     framework: Option<String>,
+    /// Only those on the agent with this id, the end of one (S0), or this host
+    #[arg(long, value_name = "AGENT")]
+    agent: Option<String>,
+    /// Only those that run for this role
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// Only those in these states, such as running or failed,lost
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
+    state: Vec<String>,
+    /// Only those in whose id or name there is this, in any case
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
     /// The form of the list
     #[arg(short, long, value_enum, default_value_t)]
-    output: Output,
+    output: Form,
     #[command(flatten)]
     connection: Connection,
 }
 
-#[derive(Serialize)]
-struct Row {
-    id: String,
-    name: String,
-    state: String,
-    framework_id: String,
-    framework: String,
-    agent_id: String,
-    agent: String,
-    cpus: f64,
-    mem: f64,
-    disk: f64,
-    gpus: f64,
-    /// Seconds since 1970 of the last change of the state; 0 when there was none yet.
-    updated: f64,
-    message: String,
+/// A state as Mesos names it, from its name with or without the prefix, in any case.
+fn parse_state(text: &str) -> Result<String, String> {
+    let upper = text.trim().to_ascii_uppercase();
+    let name = if upper.starts_with("TASK_") { upper } else { format!("TASK_{upper}") };
+    match proto::v1::TaskState::from_str_name(&name) {
+        Some(_) => Ok(name),
+        None => {
+            Err(format!("`{text}` is no state of a task; states are staging, running, failed and the like"))
+        }
+    }
 }
 
-const COLUMNS: &[Column] = &[
-    Column("ID", false),
-    Column("STATE", false),
-    Column("FRAMEWORK", false),
-    Column("AGENT", false),
-    Column("CPUS", true),
-    Column("MEM", true),
-    Column("SINCE", true),
-];
+/// What is wanted, with ids instead of names.
+#[derive(Debug, Default)]
+struct Filter {
+    all: bool,
+    framework_id: Option<String>,
+    agent_id: Option<String>,
+    role: Option<String>,
+    states: Vec<String>,
+    search: Option<String>,
+}
+
+impl Filter {
+    /// As parameters of the master's.
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let state = match &self.states[..] {
+            [one] => Some(one.clone()),
+            _ => None,
+        };
+        let given = [
+            ("framework_id", self.framework_id.clone()),
+            ("slave_id", self.agent_id.clone()),
+            ("role", self.role.clone()),
+            ("state", state),
+            ("search", self.search.clone()),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    fn takes(&self, task: &Listed) -> bool {
+        let same = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
+        let searched = self.search.as_ref().is_none_or(|text| {
+            let text = text.to_lowercase();
+            task.id.to_lowercase().contains(&text) || task.name.to_lowercase().contains(&text)
+        });
+        let state = if self.states.is_empty() {
+            self.all || !task.state().is_some_and(is_terminal)
+        } else {
+            self.states.contains(&task.state)
+        };
+        state
+            && searched
+            && same(&self.framework_id, &task.framework_id)
+            && same(&self.agent_id, &task.agent_id)
+            && same(&self.role, &task.role)
+    }
+}
+
+/// What frameworks and agents are called.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) frameworks: HashMap<String, String>,
+    pub(crate) hosts: HashMap<String, String>,
+}
+
+impl Names {
+    pub(crate) async fn ask(operator: &Operator) -> Result<Self> {
+        let (frameworks, agents) = tokio::try_join!(operator.frameworks(), operator.agents())?;
+        let known = frameworks.frameworks.into_iter().chain(frameworks.completed_frameworks);
+        let name = |info: proto::v1::FrameworkInfo| Some((info.id?.value, info.name));
+        let host = |agent: &proto::v1::master::response::get_agents::Agent| {
+            Some((agent.agent_info.id.as_ref()?.value.clone(), super::agents::place(agent)))
+        };
+        Ok(Self {
+            frameworks: known.filter_map(|framework| name(framework.framework_info)).collect(),
+            hosts: agents.agents.iter().filter_map(host).collect(),
+        })
+    }
+}
 
 /// Lists tasks.
 pub(crate) async fn run(options: Options) -> Result<()> {
+    if options.limit == Some(0) {
+        return Err(usage("--limit 0 would show nothing; say how many are to be shown"));
+    }
     let operator = options.connection.operator();
-    let (tasks, frameworks, agents) =
-        tokio::try_join!(operator.tasks(), operator.frameworks(), operator.agents())?;
-    let known = frameworks.frameworks.iter().chain(&frameworks.completed_frameworks);
-    let names: HashMap<_, _> = known
-        .filter_map(|f| Some((f.framework_info.id.as_ref()?.value.as_str(), f.framework_info.name.as_str())))
-        .collect();
-    let hosts: HashMap<_, _> = agents
-        .agents
-        .iter()
-        .filter_map(|a| Some((a.agent_info.id.as_ref()?.value.as_str(), super::agents::place(a))))
-        .collect();
-    let wanted =
-        |row: &Row| options.framework.as_ref().is_none_or(|f| row.framework_id == *f || row.framework == *f);
-    let rows: Vec<Row> = all_tasks(tasks)
-        .iter()
-        .filter(|task| options.all || !is_terminal(task.state()))
-        .map(|task| row(task, &names, &hosts))
-        .filter(wanted)
-        .collect();
+    let names = Names::ask(&operator).await?;
+    let (tasks, more) = match wanted(&operator, &options, &names).await? {
+        Some(filter) => pick(&operator, &filter, options.limit).await?,
+        None => (Vec::new(), false),
+    };
+    let rows: Vec<Row> = tasks.into_iter().map(|task| Row::new(task, &names)).collect();
     match options.output {
-        Output::Json => view::print_json(&rows),
-        Output::Table if rows.is_empty() && !options.all => {
-            crate::failure::tell(format_args!("no tasks; `--all` also lists those that have ended"));
-            Ok(())
+        Form::Json => view::print_json(&rows)?,
+        Form::Table | Form::Wide if rows.is_empty() && !options.all => {
+            tell(format_args!("no tasks; `--all` also lists those that have ended"));
         }
-        Output::Table => view::print(&table(rows)),
+        form => view::print(&table(&rows, form == Form::Wide, view::now()))?,
     }
+    if more {
+        tell(format_args!(
+            "only {} are shown, there are more: raise --limit, or narrow the list",
+            rows.len()
+        ));
+    }
+    Ok(())
 }
 
-fn row(task: &Task, names: &HashMap<&str, &str>, hosts: &HashMap<&str, String>) -> Row {
-    let quantities = Quantities::of(&task.resources);
-    let last = task.statuses.last();
-    let framework_id = task.framework_id.value.clone();
-    let agent_id = task.agent_id.value.clone();
-    Row {
-        id: task.task_id.value.clone(),
-        name: task.name.clone(),
-        state: state_name(task.state()).to_owned(),
-        framework: names
-            .get(framework_id.as_str())
-            .map_or_else(|| framework_id.clone(), |name| (*name).to_owned()),
-        framework_id,
-        agent: hosts.get(agent_id.as_str()).cloned().unwrap_or_else(|| agent_id.clone()),
-        agent_id,
-        cpus: quantities.cpus,
-        mem: quantities.mem,
-        disk: quantities.disk,
-        gpus: quantities.gpus,
-        updated: last.and_then(|status| status.timestamp).unwrap_or(0.0),
-        message: last.and_then(|status| status.message.clone()).unwrap_or_default(),
-    }
-}
-
-fn table(rows: Vec<Row>) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let mut table = Table::new(COLUMNS);
-    for row in rows {
-        let colour = view::state_colour(&row.state);
-        let since = if row.updated > 0.0 {
-            view::age(Duration::try_from_secs_f64(now - row.updated).unwrap_or_default())
+/// The filter; none where nothing can match.
+async fn wanted(operator: &Operator, options: &Options, names: &Names) -> Result<Option<Filter>> {
+    let mut filter = Filter {
+        all: options.all,
+        role: options.role.clone(),
+        states: options.state.clone(),
+        search: options.search.clone(),
+        ..Filter::default()
+    };
+    if let Some(agent) = &options.agent {
+        // An agent that is gone has no other name than its id.
+        let known = names.hosts.contains_key(agent) || agent.contains("-S");
+        let found = if known {
+            agent.clone()
         } else {
-            String::new()
+            find_agent(operator, agent).await?.agent_info.id.unwrap_or_default().value
         };
-        let cells = [
-            (row.id, None),
-            (row.state, colour),
-            (row.framework, None),
-            (row.agent, None),
-            (view::number(row.cpus), None),
-            (view::megabytes(row.mem), None),
-            (since, None),
-        ];
-        table.row(cells);
+        filter.agent_id = Some(found);
     }
-    table.render()
+    if let Some(framework) = &options.framework {
+        let ending = format!("-{framework}");
+        let is_meant =
+            |(id, name): &(&String, &String)| *id == framework || *name == framework || id.ends_with(&ending);
+        let mut ids = names.frameworks.iter().filter(is_meant).map(|(id, _)| id.clone());
+        let Some(first) = ids.next() else { return Ok(None) };
+        if ids.next().is_some() {
+            return Err(usage(format!("several frameworks are called `{framework}`; give the id of one")));
+        }
+        filter.framework_id = Some(first);
+    }
+    Ok(Some(filter))
+}
+
+/// The tasks that a filter takes. What is narrowed is asked for page by page; for all, the whole answer is shorter.
+async fn pick(operator: &Operator, filter: &Filter, limit: Option<usize>) -> Result<(Vec<Listed>, bool)> {
+    let query = filter.query();
+    if query.is_empty() && limit.is_none() {
+        let tasks = all_tasks(operator.tasks().await?);
+        return Ok((tasks.iter().map(Listed::from).filter(|task| filter.takes(task)).collect(), false));
+    }
+    let key = |task: &Listed| format!("{} {}", task.framework_id, task.id);
+    let list = |answer: rows::Answer| answer.tasks;
+    let picked =
+        pages::fetch(operator, ("/tasks", &query), limit, list, key, |task| filter.takes(task)).await?;
+    Ok((picked.entries, picked.more))
+}
+
+/// The tasks of one agent that have not ended.
+pub(crate) async fn of_agent(operator: &Operator, agent_id: &str) -> Result<Vec<Row>> {
+    of(operator, Filter { agent_id: Some(agent_id.to_owned()), ..Filter::default() }).await
+}
+
+/// The tasks of one framework that have not ended.
+pub(crate) async fn of_framework(operator: &Operator, framework_id: &str) -> Result<Vec<Row>> {
+    of(operator, Filter { framework_id: Some(framework_id.to_owned()), ..Filter::default() }).await
+}
+
+async fn of(operator: &Operator, filter: Filter) -> Result<Vec<Row>> {
+    let (names, (tasks, _)) = tokio::try_join!(Names::ask(operator), pick(operator, &filter, None))?;
+    Ok(tasks.into_iter().map(|task| Row::new(task, &names)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_read_in_any_spelling() {
+        assert_eq!(parse_state("running"), Ok("TASK_RUNNING".into()));
+        assert_eq!(parse_state("TASK_gone_by_operator"), Ok("TASK_GONE_BY_OPERATOR".into()));
+        assert!(parse_state("busy").unwrap_err().contains("`busy` is no state"));
+    }
+
+    #[test]
+    fn what_a_master_does_not_pick_is_picked_here() {
+        let task = |id: &str, state: &str, role: &str| Listed {
+            id: id.into(),
+            state: state.into(),
+            role: role.into(),
+            ..Listed::default()
+        };
+        let tasks = [
+            task("web-1", "TASK_RUNNING", "ads"),
+            task("web-2", "TASK_FINISHED", "ads"),
+            task("DB-1", "TASK_UNREACHABLE", "*"),
+        ];
+        let ids = |filter: &Filter| -> Vec<&str> {
+            tasks.iter().filter(|task| filter.takes(task)).map(|task| task.id.as_str()).collect()
+        };
+        assert_eq!(ids(&Filter::default()), ["web-1", "DB-1"], "those that have not ended");
+        assert_eq!(
+            ids(&Filter { all: true, role: Some("ads".into()), ..Filter::default() }),
+            ["web-1", "web-2"]
+        );
+        assert_eq!(ids(&Filter { search: Some("db".into()), ..Filter::default() }), ["DB-1"]);
+        let finished = Filter { states: vec!["TASK_FINISHED".into()], ..Filter::default() };
+        assert_eq!(ids(&finished), ["web-2"], "a state that is named is shown without --all");
+        assert_eq!(finished.query(), [("state", "TASK_FINISHED".to_owned())]);
+    }
 }

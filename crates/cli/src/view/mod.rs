@@ -1,13 +1,19 @@
 //! What people and programs are shown: tables in colours, or JSON.
 
 mod amounts;
+mod details;
+mod moment;
+mod question;
 mod table;
 
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 
-pub(crate) use amounts::{age, megabytes, number};
+pub(crate) use amounts::{Amounts, age, bytes, megabytes, number, percent};
+pub(crate) use details::Details;
+pub(crate) use moment::{Start, ago, http_date, now, span, utc};
+pub(crate) use question::confirm;
 pub(crate) use table::{Column, Table, state_colour};
 
 /// The form of what a command prints.
@@ -17,6 +23,18 @@ pub(crate) enum Output {
     #[default]
     Table,
     // For programs: one JSON document.
+    Json,
+}
+
+/// The form of what a command of operators prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Form {
+    // For people.
+    #[default]
+    Table,
+    // For people with wide terminals: with columns that are not always needed.
+    Wide,
+    // For programs: one JSON document, of the shape that docs/cli.md tells.
     Json,
 }
 

@@ -62,9 +62,11 @@ impl Events {
             self.waiting.extend(batch);
         }
         let record = self.waiting.pop_front().unwrap_or_default();
-        let event: master::Event = Encoding::Protobuf.decode(record).map_err(|error| {
-            OperatorError::Ended { peer: self.peer.clone(), reason: format!("an event is not readable: {error}") }
-        })?;
+        let event: master::Event =
+            Encoding::Protobuf.decode(record).map_err(|error| OperatorError::Ended {
+                peer: self.peer.clone(),
+                reason: format!("an event is not readable: {error}"),
+            })?;
         let interval = event.subscribed.as_ref().and_then(|first| first.heartbeat_interval_seconds);
         if let Some(silence) =
             interval.and_then(|seconds| Duration::try_from_secs_f64(seconds * MISSED_HEARTBEATS).ok())

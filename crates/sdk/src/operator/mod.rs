@@ -107,10 +107,9 @@ impl OperatorError {
         match self {
             Self::NoLeader { .. } | Self::Exchange(ExchangeError::Connect { .. }) => true,
             Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
-            Self::Exchange(_)
-            | Self::Unreadable { .. }
-            | Self::Undetected { .. }
-            | Self::Ended { .. } => false,
+            Self::Exchange(_) | Self::Unreadable { .. } | Self::Undetected { .. } | Self::Ended { .. } => {
+                false
+            }
         }
     }
 }
@@ -213,9 +212,7 @@ impl Operator {
         let (peer, body) = whole(answer).await?;
         match serde_json::from_slice(&body) {
             Ok(read) => Ok((read, total)),
-            Err(e) => {
-                Err(OperatorError::Unreadable { peer, what: path.to_owned(), reason: e.to_string() })
-            }
+            Err(e) => Err(OperatorError::Unreadable { peer, what: path.to_owned(), reason: e.to_string() }),
         }
     }
 
@@ -227,7 +224,8 @@ impl Operator {
         let fields: Vec<_> =
             fields.iter().map(|(name, value)| format!("{name}={}", form_escape(value))).collect();
         let body = fields.join("&");
-        let answer = Box::pin(self.follow(path, |peer| exchange::post_form(peer, path, body.clone()))).await?;
+        let answer =
+            Box::pin(self.follow(path, |peer| exchange::post_form(peer, path, body.clone()))).await?;
         Ok(whole(answer).await?.1)
     }
 

@@ -47,7 +47,8 @@ pub async fn probe(peer: &Address, path: &str, limit: Duration) -> Result<Probe,
     let begun = Instant::now();
     let whole = async {
         let answer = exchange::send(peer, exchange::get(peer, path)?).await?;
-        let header = |name| answer.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+        let header =
+            |name| answer.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         let (date, location) = (header(http::header::DATE), header(http::header::LOCATION));
         let (date, location) = (date.map(ToOwned::to_owned), location.map(ToOwned::to_owned));
         let (status, took) = (answer.status, begun.elapsed());

@@ -259,6 +259,33 @@ mod tests {
         }
     }
 
+    /// The commands below one that have none below themselves.
+    fn leaves<'a>(command: &'a clap::Command, path: &str, found: &mut Vec<(String, &'a clap::Command)>) {
+        let path = format!("{path} {}", command.get_name());
+        if command.has_subcommands() {
+            command.get_subcommands().for_each(|below| leaves(below, &path, found));
+        } else {
+            found.push((path, command));
+        }
+    }
+
+    #[test]
+    fn every_help_has_an_example() {
+        let (line, agents) = (CommandLine::command(), AgentLine::command());
+        let mut found = Vec::new();
+        leaves(&line, "", &mut found);
+        leaves(&agents, "", &mut found);
+        assert!(found.len() > 45, "{}", found.len());
+        for (path, command) in found {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "{path}");
+            let is_wide = |value: &clap::builder::PossibleValue| value.get_name() == "wide";
+            let forms =
+                command.get_arguments().any(|argument| argument.get_possible_values().iter().any(is_wide));
+            assert!(!forms || help.contains("JSON:"), "{path}: the shape of its JSON is not told");
+        }
+    }
+
     #[test]
     fn agents_are_looked_after_and_started() {
         for line in [

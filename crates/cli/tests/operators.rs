@@ -179,12 +179,12 @@ fn tasks_are_looked_after() {
     done(&cluster, &["task", "kill", &id]);
     assert_eq!(run.end().0.code(), Some(143));
     let told = shown(&cluster, &["task", "explain", &id]);
-    assert!(told.contains("is KILLED since ") && told.contains("an operator asked for it"), "{told}");
+    assert!(told.contains("is KILLED since ") && told.contains("because somebody asked for it"), "{told}");
     let failed = cluster.meseta(&["run", "--name", "broken", "exit 7"]);
     assert_eq!(failed.status.code(), Some(7));
     let told = shown(&cluster, &["task", "explain", "broken"]);
     assert!(
-        told.contains("Command exited with status 7") && told.contains("What helps  `meseta task logs`"),
+        told.contains("Command exited with status 7") && told.contains("What helps  Look into stdout"),
         "{told}"
     );
     for words in

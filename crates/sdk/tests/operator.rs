@@ -2,6 +2,7 @@
 
 mod support;
 
+use proto::Message;
 use proto::v1::{agent, master};
 use sdk::{Masters, Operator};
 use support::{Reply, Server};
@@ -97,4 +98,86 @@ async fn files_are_read_in_pieces() {
     let first = operator.read_file(&path, 0, 3).await.unwrap();
     assert_eq!((&first.data[..], first.size), (&b"hel"[..], 5));
     assert_eq!(&operator.read_file(&path, 3, 3).await.unwrap().data[..], b"lo");
+}
+
+#[tokio::test]
+async fn a_page_says_how_many_there_are() {
+    let server = Server::start(|request| {
+        assert_eq!(request.path, "/tasks?limit=1");
+        Reply::Answer(200, "Meseta-Total: 12\r\n", "{\"tasks\":[1]}".into())
+    })
+    .await;
+    let operator = operator(&[&server.address]);
+    let (page, total) = operator.get_listing::<serde_json::Value>("/tasks?limit=1").await.unwrap();
+    assert_eq!((&page["tasks"][0], total), (&1.into(), Some(12)));
+    let error = operator.get_as::<Vec<u64>>("/tasks?limit=1").await.unwrap_err().to_string();
+    assert!(error.contains("cannot be read"), "{error}");
+}
+
+fn event(kind: master::event::Type) -> master::Event {
+    master::Event { r#type: Some(kind.into()), ..master::Event::default() }
+}
+
+#[tokio::test]
+async fn events_come_until_the_stream_ends() {
+    use master::event::{Subscribed, Type};
+    let (records, sent) = tokio::sync::mpsc::unbounded_channel();
+    let mut stream = Some(sent);
+    let server = Server::start(move |request| {
+        assert_eq!(request.message::<master::Call>().r#type(), master::call::Type::Subscribe);
+        Reply::Stream(stream.take().unwrap())
+    })
+    .await;
+    let mut events = operator(&[&server.address]).subscribe().await.unwrap();
+    assert_eq!(events.peer().to_string(), server.address);
+    let subscribed = Subscribed { heartbeat_interval_seconds: Some(15.0), ..Subscribed::default() };
+    let first = master::Event { subscribed: Some(subscribed), ..event(Type::Subscribed) };
+    for event in [&first, &event(Type::Heartbeat), &event(Type::TaskAdded)] {
+        records.send(event.encode_to_vec()).unwrap();
+    }
+    drop(records);
+    let mut kinds = Vec::new();
+    let end = loop {
+        match events.next().await {
+            Ok(event) => kinds.push(event.r#type()),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert_eq!(kinds, [Type::Subscribed, Type::Heartbeat, Type::TaskAdded]);
+    assert_eq!(end, format!("the events of {} ended: the server closed the stream", server.address));
+}
+
+#[tokio::test]
+async fn a_server_is_asked_as_it_is() {
+    let server = Server::start(|_| {
+        Reply::Answer(307, "Date: Mon, 23 Nov 2026 02:13:20 GMT\r\nLocation: //a:1/x\r\n", "elsewhere".into())
+    })
+    .await;
+    let peer = server.address.parse().unwrap();
+    let limit = std::time::Duration::from_secs(20);
+    let answer = sdk::operator::probe(&peer, "/x", limit).await.unwrap();
+    assert_eq!((answer.status.as_u16(), &answer.body[..]), (307, &b"elsewhere"[..]));
+    assert_eq!(answer.date.as_deref(), Some("Mon, 23 Nov 2026 02:13:20 GMT"));
+    assert_eq!(answer.location.as_deref(), Some("//a:1/x"));
+    assert!(answer.json::<serde_json::Value>().is_err());
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let peer = silent.local_addr().unwrap().to_string().parse().unwrap();
+    let error = sdk::operator::probe(&peer, "/x", std::time::Duration::from_millis(50)).await.unwrap_err();
+    assert!(error.to_string().contains("did not answer within"), "{error}");
+}
+
+#[tokio::test]
+async fn changes_are_calls() {
+    let mut server = Server::start(|_| Reply::Answer(200, "", String::new())).await;
+    let operator = operator(&[&server.address]);
+    operator.drain_agent("S0".into(), Some(std::time::Duration::from_millis(1500)), true).await.unwrap();
+    let call = server.request().await.message::<master::Call>();
+    let drain = call.drain_agent.unwrap();
+    let grace = drain.max_grace_period.unwrap();
+    assert_eq!((drain.agent_id.value.as_str(), drain.mark_gone), ("S0", Some(true)));
+    assert_eq!((grace.seconds, grace.nanos), (Some(1), Some(500_000_000)));
+    operator.update_weights(Vec::new()).await.unwrap();
+    let call = server.request().await.message::<master::Call>();
+    assert_eq!(call.r#type(), master::call::Type::UpdateWeights);
+    assert!(call.update_weights.is_some());
 }

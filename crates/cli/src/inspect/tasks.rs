@@ -2,7 +2,7 @@
 
 mod rows;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use clap::Args;
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     /// Only those in these states, such as running or failed,lost
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
     state: Vec<String>,
-    /// Only those in whose id or name there is this, in any case
+    /// Only those in whose id, name or host there is this, in any case
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     /// At most so many
@@ -67,6 +67,10 @@ fn parse_state(text: &str) -> Result<String, String> {
     }
 }
 
+/// The states that are shown where nothing is said of states.
+const LIVING: [&str; 6] =
+    ["TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING", "TASK_UNREACHABLE", "TASK_UNKNOWN"];
+
 /// What is wanted, with ids instead of names.
 #[derive(Debug, Default)]
 struct Filter {
@@ -76,14 +80,17 @@ struct Filter {
     role: Option<String>,
     states: Vec<String>,
     search: Option<String>,
+    /// The agents on whose host names the search ends as well.
+    found_agents: HashSet<String>,
 }
 
 impl Filter {
     /// As parameters of the master's.
     fn query(&self) -> Vec<(&'static str, String)> {
-        let state = match &self.states[..] {
-            [one] => Some(one.clone()),
-            _ => None,
+        let state = match (&self.states[..], self.all) {
+            ([], true) => None,
+            ([], false) => Some(LIVING.join(",")),
+            (states, _) => Some(states.join(",")),
         };
         let given = [
             ("framework_id", self.framework_id.clone()),
@@ -95,11 +102,21 @@ impl Filter {
         given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
+    /// Whether it leaves nothing out but what has ended.
+    fn is_nothing(&self) -> bool {
+        self.states.is_empty()
+            && [&self.framework_id, &self.agent_id, &self.role, &self.search]
+                .iter()
+                .all(|part| part.is_none())
+    }
+
     fn takes(&self, task: &Listed) -> bool {
         let same = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
         let searched = self.search.as_ref().is_none_or(|text| {
             let text = text.to_lowercase();
-            task.id.to_lowercase().contains(&text) || task.name.to_lowercase().contains(&text)
+            task.id.to_lowercase().contains(&text)
+                || task.name.to_lowercase().contains(&text)
+                || self.found_agents.contains(&task.agent_id)
         });
         let state = if self.states.is_empty() {
             self.all || !task.state().is_some_and(is_terminal)
@@ -122,6 +139,13 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// The agents in whose host names there is this, in any case.
+    fn on(&self, text: &str) -> HashSet<String> {
+        let text = text.to_lowercase();
+        let host = |place: &str| place.rsplit_once(':').map_or(place, |(host, _)| host).to_lowercase();
+        self.hosts.iter().filter(|(_, place)| host(place).contains(&text)).map(|(id, _)| id.clone()).collect()
+    }
+
     pub(crate) async fn ask(operator: &Operator) -> Result<Self> {
         let (frameworks, agents) = tokio::try_join!(operator.frameworks(), operator.agents())?;
         let known = frameworks.frameworks.into_iter().chain(frameworks.completed_frameworks);
@@ -171,6 +195,7 @@ async fn wanted(operator: &Operator, options: &Options, names: &Names) -> Result
         role: options.role.clone(),
         states: options.state.clone(),
         search: options.search.clone(),
+        found_agents: options.search.as_ref().map(|text| names.on(text)).unwrap_or_default(),
         ..Filter::default()
     };
     if let Some(agent) = &options.agent {
@@ -200,7 +225,7 @@ async fn wanted(operator: &Operator, options: &Options, names: &Names) -> Result
 /// The tasks that a filter takes. What is narrowed is asked for page by page; for all, the whole answer is shorter.
 async fn pick(operator: &Operator, filter: &Filter, limit: Option<usize>) -> Result<(Vec<Listed>, bool)> {
     let query = filter.query();
-    if query.is_empty() && limit.is_none() {
+    if filter.is_nothing() && limit.is_none() {
         let tasks = all_tasks(operator.tasks().await?);
         return Ok((tasks.iter().map(Listed::from).filter(|task| filter.takes(task)).collect(), false));
     }
@@ -262,5 +287,7 @@ mod tests {
         let finished = Filter { states: vec!["TASK_FINISHED".into()], ..Filter::default() };
         assert_eq!(ids(&finished), ["web-2"], "a state that is named is shown without --all");
         assert_eq!(finished.query(), [("state", "TASK_FINISHED".to_owned())]);
+        let hosts = Names { hosts: [("S0".to_owned(), "Rack7:5051".to_owned())].into(), ..Names::default() };
+        assert_eq!((hosts.on("rack"), hosts.on("5051")), (HashSet::from(["S0".to_owned()]), HashSet::new()));
     }
 }

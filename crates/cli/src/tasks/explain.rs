@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::why::{Around, why};
 use crate::cluster::{Connection, agent_id, find_task, framework_id, state_name};
@@ -55,7 +56,14 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let living = known.frameworks.iter().find(|framework| is_its(&framework.framework_info));
     let ended = || known.completed_frameworks.iter().find(|framework| is_its(&framework.framework_info));
     let framework_state = living.map(frameworks::state).or_else(|| ended().map(|_| "completed"));
-    let (because, advice) = why(&task, Around { agent: agent_state, framework: framework_state });
+    let (because, advice) = match operator.explain_task(&task.framework_id.value, &task.task_id.value).await {
+        Ok(told) => of_master(&told),
+        // One that cannot tell; what it knows of the task says much, too.
+        Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => {
+            why(&task, Around { agent: agent_state, framework: framework_state })
+        }
+        Err(error) => return Err(error.into()),
+    };
     let last = task.statuses.last();
     let explanation = Explanation {
         id: task.task_id.value.clone(),
@@ -75,6 +83,15 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         Form::Json => view::print_json(&explanation),
         Form::Table | Form::Wide => view::print(&text(&explanation)),
     }
+}
+
+/// What the master says of why and of what helps.
+fn of_master(told: &Value) -> (String, Option<String>) {
+    let lines = |name: &str| {
+        let lines = told[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        lines.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
+    };
+    (lines("why"), Some(lines("help")).filter(|help| !help.is_empty()))
 }
 
 fn text(explanation: &Explanation) -> String {

@@ -1,4 +1,4 @@
-//! Why a task is in its state, in words, and what can be done: from the state, the reason that came with it, and what is
+//! Why a task is in its state, in words, and what can be done, for masters that do not say it themselves: from the state, the reason that came with it, and what is
 //! known of its agent and its framework.
 
 use proto::v1::task_status::Reason;

@@ -1,4 +1,4 @@
-//! Why a framework or a role gets no offers now. Only Meseta's masters can tell; others answer with status 404.
+//! Why a framework or a role gets no offers now, and why a task is in its state. Only Meseta's masters can tell; others answer with status 404.
 
 use serde_json::Value;
 
@@ -28,6 +28,16 @@ impl Operator {
     /// When no leader answers, or it refuses; with status 404 when it knows no such role.
     pub async fn explain_role(&self, name: &str) -> Result<Explanation, OperatorError> {
         self.explain(&format!("/explain/role?name={}", form_escape(name))).await
+    }
+
+    /// Why a task is in its state, what helps, and all that was told of it. Masters that cannot tell answer with status 404,
+    /// as for a task that they do not know.
+    ///
+    /// # Errors
+    /// When no leader answers, or it refuses.
+    pub async fn explain_task(&self, framework_id: &str, task_id: &str) -> Result<Value, OperatorError> {
+        let (framework_id, task_id) = (form_escape(framework_id), form_escape(task_id));
+        self.get(&format!("/explain/task?framework_id={framework_id}&task_id={task_id}")).await
     }
 
     async fn explain(&self, path: &str) -> Result<Explanation, OperatorError> {

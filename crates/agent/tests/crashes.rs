@@ -6,8 +6,10 @@ mod common;
 mod life;
 mod scene;
 
-use life::Place;
+use std::time::Duration;
+
 use life::failpoint::Failpoint;
+use life::{Place, kinds};
 use scene::{Kind, Scene};
 
 /// Fewer writes would mean that the scenes are not those that they were written for.
@@ -51,6 +53,7 @@ async fn walk(parts: &[&[Kind]], at: impl Fn(u32) -> Failpoint) {
     let all = scene.tasks.len();
     println!("{} deaths; {ran} of {all} tasks ran", scene.deaths);
     assert!(ran * 2 > all, "only {ran} of {all} tasks ran");
+    kinds::assert_all(&kinds::OF_TASKS, &scene.place.kinds_at_deaths());
     scene.end().await;
 }
 
@@ -72,6 +75,25 @@ async fn killed_before_every_write_of_a_kind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_every_write_of_a_kind() {
     walk(&Kind::ALL.each_ref().map(std::slice::from_ref), Failpoint::After).await;
+}
+
+/// Between its writes an agent makes containers, whose records are files of their own. It is killed at all times of a launch.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_time() {
+    let mut scene = Scene::start(Place::new()).await;
+    // Most is done in the first milliseconds.
+    let early = (1..16).map(|number| number * 250);
+    for delay in early.chain([4000, 5000, 6000, 8000, 10_000, 14_000, 20_000, 30_000]) {
+        let tasks = scene.launch(&Kind::ALL, 0).await;
+        // No wait for something: when to kill.
+        tokio::time::sleep(Duration::from_micros(delay)).await;
+        scene.kill_agent().await;
+        scene.until_ended().await;
+        scene.until_nothing_is_left().await;
+        let ran = scene.check(&tasks);
+        println!("killed after {delay} us: {ran} of {} tasks ran", tasks.len());
+    }
+    scene.end().await;
 }
 
 /// The disk is full while tasks come and run, and the agent is killed meanwhile. It waits for room, says so, and goes on

@@ -1,6 +1,8 @@
 //! The death of an agent at one of its writes: a store that kills its own process, as `kill -9` does, before or after a
 //! commit that a test has chosen.
 
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -40,6 +42,21 @@ pub fn disarm(order: &Path) {
     let _ = std::fs::remove_file(order);
 }
 
+/// What records are about: the first part of their keys.
+pub fn kinds_at_deaths(order: &Path) -> BTreeSet<String> {
+    let noted = std::fs::read_to_string(order.with_extension("deaths")).unwrap_or_default();
+    noted.lines().map(str::to_owned).collect()
+}
+
+/// Notes what the commit is about at which an agent dies.
+fn note_death(order: &Path, batch: &Batch) {
+    let mut kinds: Vec<&str> = batch.iter().map(|(key, _)| key.split('/').next().unwrap_or(key)).collect();
+    kinds.dedup();
+    let path = order.with_extension("deaths");
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("ours");
+    kinds.iter().for_each(|kind| writeln!(file, "{kind}").expect("ours"));
+}
+
 /// The store of an agent that dies as ordered.
 pub struct Failing {
     store: Box<dyn Backend>,
@@ -53,13 +70,14 @@ impl Failing {
         Self { store: Box::new(store), order, last: String::new(), commits: 0 }
     }
 
-    fn die_if(&self, failpoint: Failpoint) {
+    fn die_if(&self, failpoint: Failpoint, batch: &Batch) {
         let (here, _) = self.last.rsplit_once(' ').unwrap_or_default();
         if here == failpoint.text() {
             // One order is for one death. One that was taken back while the commit was under way is none any more.
             if std::fs::remove_file(&self.order).is_err() {
                 return;
             }
+            note_death(&self.order, batch);
             kill_process(getpid(), Signal::KILL).expect("ourselves");
             loop {
                 std::thread::park();
@@ -75,9 +93,9 @@ impl Backend for Failing {
             (self.last, self.commits) = (order, 0);
         }
         self.commits += 1;
-        self.die_if(Failpoint::Before(self.commits));
+        self.die_if(Failpoint::Before(self.commits), batch);
         let committed = self.store.commit(batch);
-        self.die_if(Failpoint::After(self.commits));
+        self.die_if(Failpoint::After(self.commits), batch);
         committed
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod disk;
 pub mod failpoint;
+pub mod kinds;
 pub mod leftovers;
 
 use std::net::SocketAddr;
@@ -72,6 +73,11 @@ impl Place {
     /// Lets the agent live that was to be killed.
     pub fn disarm(&self) {
         failpoint::disarm(&self.directory.path().join("failpoint"));
+    }
+
+    /// What records were about at which agents of this place were killed.
+    pub fn kinds_at_deaths(&self) -> std::collections::BTreeSet<String> {
+        failpoint::kinds_at_deaths(&self.directory.path().join("failpoint"))
     }
 
     pub fn agent(&self) -> SocketAddr {

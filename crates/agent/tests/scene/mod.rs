@@ -39,6 +39,8 @@ pub enum Kind {
     Grouped,
     /// Run by an executor of the framework's own, and ending well.
     Custom,
+    /// A command that runs until its agent is drained.
+    Drained,
 }
 
 pub struct Scene {
@@ -59,6 +61,7 @@ pub struct Scene {
 }
 
 impl Kind {
+    /// Those that end without an operator.
     pub const ALL: [Self; 4] = [Self::Command, Self::Killed, Self::Grouped, Self::Custom];
 }
 
@@ -121,6 +124,7 @@ impl Scene {
             match kind {
                 Kind::Command => plain.push(command(*kind, "command", "sleep 0.02")),
                 Kind::Killed => plain.push(command(*kind, "killed", "exec sleep 1000")),
+                Kind::Drained => plain.push(command(*kind, "drained", "exec sleep 1000")),
                 Kind::Grouped => {
                     group.push(command(*kind, "a", "sleep 0.01"));
                     group.push(command(*kind, "b", "sleep 0.05"));
@@ -290,12 +294,17 @@ impl Scene {
                 return;
             }
             assert!(Instant::now() < end, "of {here:?} frameworks the agent has left {left:#?}");
-            self.look_after().await;
-            while let Some(event) = self.scheduler.try_next_event() {
-                self.take(event).await;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            self.attend().await;
         }
+    }
+
+    /// Takes what has come, starts the agent anew when it was killed, and pauses.
+    pub async fn attend(&mut self) {
+        self.look_after().await;
+        while let Some(event) = self.scheduler.try_next_event() {
+            self.take(event).await;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 
     /// `None` if it does not answer.
@@ -303,7 +312,7 @@ impl Scene {
         self.ask_agent("/state").await?["frameworks"].as_array().map(Vec::len)
     }
 
-    async fn ask_agent(&self, path: &str) -> Option<serde_json::Value> {
+    pub async fn ask_agent(&self, path: &str) -> Option<serde_json::Value> {
         let address = Address::parse(&self.place.agent().to_string(), 0).expect("an address");
         Operator::agent(address).get(path).await.ok()
     }

@@ -32,10 +32,10 @@ impl Scene {
         );
         let is_true = match (kind, runs) {
             (Kind::Command | Kind::Custom, 1) => state == TaskState::TaskFinished,
-            (Kind::Killed, 1) => state == TaskState::TaskKilled,
+            (Kind::Killed | Kind::Drained, 1) => state == TaskState::TaskKilled,
             // One that lost its companion is killed.
             (Kind::Grouped, 1) => state == TaskState::TaskFinished || state == TaskState::TaskKilled,
-            (Kind::Killed | Kind::Grouped, _) => lost || state == TaskState::TaskKilled,
+            (Kind::Killed | Kind::Drained | Kind::Grouped, _) => lost || state == TaskState::TaskKilled,
             (Kind::Command | Kind::Custom, _) => lost,
         };
         assert!(is_true, "{task} ran {runs} times: {last:?}");

@@ -12,7 +12,9 @@ use crate::input::{FromMaster, Pid, Reconciliation};
 use crate::output::{Reregister, ToMaster};
 use crate::state::{Executor, Framework};
 use crate::timers::{Timer, TimerKey};
-use crate::types::{ExecutorKind, ExecutorState, Reason, StatusSource, Task, TaskState, TaskStatus};
+use crate::types::{
+    ExecutorKind, ExecutorState, Operation, OperationState, Reason, StatusSource, Task, TaskState, TaskStatus,
+};
 use crate::{Output, drain, frameworks, kill, operations, shutdown, status, updates};
 
 /// What Mesos' master allows by default: five pings, fifteen seconds apart.
@@ -26,6 +28,9 @@ const MIN_BACKOFF: Duration = Duration::from_millis(10);
 
 /// The pause between attempts never gets longer than that.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
+
+/// Nobody answers an attempt later than that.
+const LATEST_ANSWER: Duration = Duration::from_secs(5 * 60);
 
 /// So many ends of executors, and of tasks, are kept for the master.
 const MAX_LATE: usize = 1_000;
@@ -49,6 +54,8 @@ pub(crate) struct Registration {
     asked: bool,
     /// Attempts that this master has not answered. Some it never will.
     unanswered: u32,
+    /// When the last attempt was made.
+    attempted: Time,
     late: Late,
 }
 
@@ -80,12 +87,18 @@ impl Default for Registration {
             ping: None,
             asked: false,
             unanswered: 0,
+            attempted: Time::EPOCH,
             late: Late::default(),
         }
     }
 }
 
 impl Registration {
+    /// Whether a master may still take for true what an attempt has told.
+    fn awaits_answers(&self, now: Time) -> bool {
+        self.unanswered > 0 && now.since(self.attempted) < LATEST_ANSWER
+    }
+
     pub(crate) fn timers(&self) -> impl Iterator<Item = TimerKey> {
         self.retry.into_iter().chain(self.ping)
     }
@@ -99,6 +112,7 @@ pub(crate) fn master_detected(core: &mut AgentCore, step: &mut Step<'_>, master:
     }
     core.registration.master = master;
     core.registration.unanswered = 0;
+    core.registration.late.ends = Ring::new(MAX_LATE);
     disconnect(core, step);
     if core.ending.is_none() && core.registration.master.is_some() {
         begin(core, step);
@@ -155,8 +169,13 @@ pub(crate) fn attempt(core: &mut AgentCore, step: &mut Step<'_>) {
         Some(id) => ToMaster::Reregister(Box::new(reregister(core, id, checkpointed))),
     };
     step.out.push(Output::Send { to: master, message });
+    if !core.registration.awaits_answers(step.now) {
+        core.registration.unanswered = 0;
+        core.registration.late.ends = Ring::new(MAX_LATE);
+    }
     core.registration.asked = true;
     core.registration.unanswered += 1;
+    core.registration.attempted = step.now;
     let pause = core.registration.backoff / 2 + jitter(core, core.registration.backoff / 2);
     core.registration.backoff = (core.registration.backoff * 2).min(MAX_BACKOFF);
     core.registration.retry = Some(core.timers.set(step.now + pause, Timer::Register));
@@ -207,8 +226,15 @@ pub(crate) fn reregistered(
     let another = registration.unanswered > 0;
     registration.unanswered = registration.unanswered.saturating_sub(1);
     if registration.registered {
+        // Another attempt is answered, which was made before the answer to the first one came. The master may have struck the
+        // agent off in between: then it takes for true what that attempt told, and has not listened to what came after it.
+        // Mesos lets it be, and a task that has ended stays with the master until the agent reregisters.
         if another {
-            tell_again(core, step);
+            // The acknowledgement of an end may be under way. The master asks about those that it does not find.
+            let mut operations = core.operations.all();
+            operations.retain(|operation| operation.update.state == OperationState::Pending);
+            tell(core, step, operations);
+            tell_ends(core, step);
         }
     } else {
         info!(agent = %id, "reregistered");
@@ -252,44 +278,47 @@ fn confirm(core: &mut AgentCore, step: &mut Step<'_>, ping_timeout: Option<Durat
     await_ping(core, step.now);
     // Each time: the description of the agent may be another than the last time.
     step.out.push(Output::checkpoint(Write::Agent(Some(core.agent_id()))));
-    tell(core, step);
+    let operations = core.operations.all();
+    tell(core, step, operations);
     updates::resend_all(core, step);
     operations::resend_all(core, step);
+    tell_ends(core, step);
 }
 
-/// Tells the master what is another than the attempts to register have told.
-fn tell(core: &mut AgentCore, step: &mut Step<'_>) {
-    let update = ToMaster::UpdateAgent {
-        agent_id: core.agent_id(),
-        resource_version: core.resource_version,
-        operations: core.operations.all(),
-    };
-    send(core, step, update);
-    for exit in core.registration.late.exits.iter() {
+/// Tells the master of operations, and of what may be another than the attempts to register have told.
+fn tell(core: &mut AgentCore, step: &mut Step<'_>, operations: Vec<Arc<Operation>>) {
+    let (agent_id, resource_version) = (core.agent_id(), core.resource_version);
+    send(core, step, ToMaster::UpdateAgent { agent_id, resource_version, operations });
+    for exit in core.registration.late.exits.iter().filter(|exit| !is_outdated(core, exit)) {
         send(core, step, exit.clone());
+    }
+}
+
+/// Whether another executor of the same name runs by now.
+fn is_outdated(core: &AgentCore, exit: &ToMaster) -> bool {
+    let ToMaster::ExitedExecutor { framework_id, executor_id, .. } = exit else { return false };
+    let executor = core.frameworks.get(framework_id).and_then(|f| f.executors.get(executor_id));
+    executor.is_some_and(|executor| executor.state != ExecutorState::Terminated)
+}
+
+/// Tells how tasks have ended of which attempts may have told that this was still to be acknowledged.
+fn tell_ends(core: &mut AgentCore, step: &mut Step<'_>) {
+    let ends: Vec<_> = core.registration.late.ends.iter().cloned().collect();
+    for (framework_id, end) in ends {
+        let framework = core.frameworks.get(&framework_id);
+        // Nobody waits for the ends of a framework that is ending; and another task may have the same name by now.
+        if !framework.is_some_and(|f| f.terminating || f.tasks.contains_key(&end.task_id)) {
+            updates::add(core, step, &framework_id, end);
+        }
     }
     if core.registration.unanswered == 0 {
         core.registration.late = Late::default();
     }
 }
 
-/// Another attempt is answered, which was made before the answer to the first one came. The master may have struck the agent
-/// off in between: then it takes for true what that attempt told, and has not listened to what came after it. Mesos lets it
-/// be, and a task that has ended stays with the master until the agent reregisters.
-fn tell_again(core: &mut AgentCore, step: &mut Step<'_>) {
-    let ends: Vec<_> = core.registration.late.ends.iter().cloned().collect();
-    tell(core, step);
-    for (framework_id, end) in ends {
-        let known = core.frameworks.get(&framework_id).is_some_and(|f| f.tasks.contains_key(&end.task_id));
-        if !known {
-            updates::add(core, step, &framework_id, end);
-        }
-    }
-}
-
-/// The end of a task was acknowledged. An attempt that is still to be answered may tell of the task.
-pub(crate) fn note_end(core: &mut AgentCore, framework: &FrameworkId, end: Arc<TaskStatus>) {
-    if core.registration.unanswered > 0 {
+/// The end of a task was acknowledged. An attempt that is still to be answered may have told of the task.
+pub(crate) fn note_end(core: &mut AgentCore, step: &Step<'_>, framework: &FrameworkId, end: Arc<TaskStatus>) {
+    if core.registration.awaits_answers(step.now) {
         // The oldest gives way: it stays with the master until the agent registers anew.
         let _ = core.registration.late.ends.push((framework.clone(), end));
     }
@@ -306,7 +335,7 @@ pub(crate) fn tell_resources(core: &mut AgentCore, step: &mut Step<'_>) {
 /// that lives.
 pub(crate) fn send_exit(core: &mut AgentCore, step: &mut Step<'_>, exit: ToMaster) {
     send(core, step, exit.clone());
-    if !core.registration.registered || core.registration.unanswered > 0 {
+    if !core.registration.registered || core.registration.awaits_answers(step.now) {
         // The oldest gives way: the master asks about the tasks of executors that it wrongly counts on.
         let _ = core.registration.late.exits.push(exit);
     }
@@ -330,10 +359,13 @@ fn start_over(core: &mut AgentCore, step: &mut Step<'_>) {
 /// now. The master will be told what there is, and orders to end something are not followed meanwhile; those that came before
 /// and wait for a disk are followed now.
 fn disconnect(core: &mut AgentCore, step: &mut Step<'_>) {
+    if core.registration.registered && !core.registration.awaits_answers(step.now) {
+        // All was told.
+        core.registration.late = Late::default();
+    }
     core.resource_version = core.rng.uuid();
     core.registration.registered = false;
     core.registration.asked = false;
-    core.registration.late.ends = Ring::new(MAX_LATE);
     core.timers.cancel(&mut core.registration.retry);
     core.timers.cancel(&mut core.registration.ping);
     for order in core.operations.take_orders() {

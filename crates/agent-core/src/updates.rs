@@ -270,7 +270,7 @@ pub(crate) fn acknowledge(
     if terminal {
         core.updates.remove(framework, task);
         if let Some(end) = acknowledged {
-            registration::note_end(core, framework, end);
+            registration::note_end(core, step, framework, end);
         }
         executors::complete_task(core, step, framework, task);
     } else {

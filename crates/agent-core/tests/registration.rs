@@ -418,6 +418,33 @@ fn what_has_ended_since_the_last_attempt_is_told_again_when_that_is_answered() {
     assert_eq!(told, [("t", TaskState::Finished), ("e1", TaskState::Failed)]);
 }
 
+/// The end of an executor is not told again once another one of its name runs: the master would take it for that one's.
+#[test]
+fn the_end_of_an_executor_is_not_taken_for_that_of_the_next_one_of_its_name() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    env.run(&f, custom_task("t", &custom_executor("e")));
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.advance(Duration::from_secs(3));
+    env.from_master(reregistered());
+    env.launch_failed("c1", "no");
+    env.acknowledge_all();
+    let version = version(&env);
+    let mut launch = custom_task("t2", &custom_executor("e"));
+    launch.name = "second".into();
+    env.from_master(FromMaster::RunTask(Box::new(RunTask {
+        framework: Arc::new(f),
+        task: Arc::new(launch),
+        resource_version: Some(version),
+        launch_executor: Some(true),
+    })));
+    assert!(env.core.knows_task(&"f".into(), &"t2".into()));
+    env.forget();
+    env.from_master(reregistered());
+    let exit = |o: &&Output| matches!(o, Output::Send { message: ToMaster::ExitedExecutor { .. }, .. });
+    assert_eq!(env.outputs.iter().filter(exit).count(), 0);
+}
+
 /// An answer that was under way when the master was lost says nothing of what that master believes now.
 #[test]
 fn an_answer_to_no_attempt_registers_nobody() {

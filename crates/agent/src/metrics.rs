@@ -88,6 +88,7 @@ pub(crate) fn collect(
         ("gc/path_removals_failed", counters.removals_failed),
         ("gc/path_removals_pending", counters.removals_pending),
         ("gc/path_removals_succeeded", counters.removals_succeeded),
+        ("meseta/broken_assumptions", base::broken_assumptions_in_all()),
         ("meseta/checkpoint_commits", counters.commits),
         ("meseta/checkpoint_errors", counters.commit_errors),
         ("slave/container_launch_errors", counters.container_launch_errors),

@@ -27,6 +27,6 @@ pub use uuid::Uuid;
 // Used by `never!` in other crates, so that they need not name the logging library themselves.
 #[doc(hidden)]
 pub use never::__note_broken_assumption;
-pub use never::{Broken, broken_assumptions};
+pub use never::{Broken, broken_assumptions, broken_assumptions_in_all};
 #[doc(hidden)]
 pub use tracing as __tracing;

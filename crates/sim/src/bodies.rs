@@ -10,7 +10,7 @@ use base::Payload;
 use master_core::FrameworkInfo;
 
 /// What a task or an executor does when it runs.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Plan {
     /// How long it runs if nobody ends it; `None` for ever.
     pub(crate) life: Option<Duration>,
@@ -22,6 +22,12 @@ pub(crate) struct Plan {
     pub(crate) grace: Option<Duration>,
     /// How long it may run.
     pub(crate) longest: Option<Duration>,
+    /// How often it is checked.
+    pub(crate) check: Option<Duration>,
+    /// How often it is checked whether it is healthy, and after how many failures in a row it is killed.
+    pub(crate) health_check: Option<(Duration, u32)>,
+    /// How many of a hundred checks find something wrong.
+    pub(crate) sick: u64,
 }
 
 /// One entry.

@@ -62,6 +62,11 @@ impl Cluster {
         let fabric = &mut self.fabric;
         match node {
             Node::Master(index) => self.masters[index].start(fabric, clock),
+            Node::Agent(index) if self.agents[index].disk.is_full(fabric.now) => {
+                // It cannot open what it remembers, and ends; who started it tries again.
+                fabric.note(node, "cannot start", "no space left on device");
+                fabric.after(Duration::from_secs(2), Event::Start(node));
+            }
             Node::Agent(index) => self.agents[index].start(fabric, clock)?,
             Node::Scheduler(index) => self.schedulers[index].start(fabric),
             Node::Service => {}
@@ -163,9 +168,9 @@ impl Cluster {
         self.fabric.net.unblock_all(&mut self.fabric.queue, self.fabric.now);
         self.fabric.service.down_until = Time::EPOCH;
         self.fabric.service.slowness = 1;
+        self.fabric.service.full_until = Time::EPOCH;
         for agent in &mut self.agents {
-            agent.disk.slowness = 1;
-            agent.disk.stuck_until = Time::EPOCH;
+            agent.disk.mend();
         }
         for node in self.nodes() {
             self.start(node)?;
@@ -187,6 +192,7 @@ impl Cluster {
             Event::AgentTimer { agent, .. }
             | Event::Committed { agent, .. }
             | Event::Volumes { agent, .. }
+            | Event::Checked { agent, .. }
             | Event::Hears { agent, .. }
             // The agent prepares containers, and answers executors.
             | Event::Container { agent, due: Due::Prepared | Due::Subscribes | Due::TaskEnds(..), .. }
@@ -265,6 +271,9 @@ impl Cluster {
             Event::Volumes { agent, life, operation, result } if self.agents[agent].life == life => {
                 self.agents[agent].input(fabric, Input::VolumesChanged { operation, result });
             }
+            Event::Checked { agent, life, check, outcome } if self.agents[agent].life == life => {
+                self.agents[agent].checked(fabric, check, *outcome);
+            }
             Event::Container { agent, boot, container, due } if self.agents[agent].machine.boot == boot => {
                 self.container_due(agent, &container, due);
             }
@@ -325,7 +334,10 @@ impl Cluster {
         let host = &mut self.agents[agent];
         match due {
             Due::Subscribes | Due::TaskEnds(..) => host.executor_due(&mut self.fabric, container, due),
-            due => host.machine.happens(&mut self.fabric, container, due),
+            due => {
+                let full = host.disk.is_full(self.fabric.now);
+                host.machine.happens(&mut self.fabric, container, due, full);
+            }
         }
     }
 

@@ -78,7 +78,14 @@ pub(crate) enum Happening {
         task_id: TaskId,
     },
     /// A scheduler was offered something.
-    Offered(FrameworkId, OfferId),
+    Offered {
+        /// Whose.
+        framework_id: FrameworkId,
+        /// Which.
+        offer_id: OfferId,
+        /// Of an agent of which it wants offers.
+        wanted: bool,
+    },
     /// A framework is over, or will never be heard of again.
     FrameworkOver(FrameworkId),
     /// An operator asked for something.

@@ -10,19 +10,21 @@ use crate::border::state;
 use crate::cluster::Cluster;
 use crate::hosts::AgentHost;
 use crate::scheduler::Scheduler;
+use crate::workloads;
 
 /// The tasks of a framework that have not ended, and their states.
 type Tasks = BTreeMap<TaskId, TaskState>;
 
 impl Cluster {
-    /// Operators tidy up: what they took out of service comes back, and frameworks whose schedulers are no more are ended.
+    /// Operators tidy up: what they took out of service comes back, quotas go, and frameworks whose schedulers are no more are
+    /// ended.
     pub(crate) fn tidy_up(&mut self) -> Result<(), String> {
         let ids: Vec<FrameworkId> =
             self.schedulers.iter().filter_map(|scheduler| scheduler.id.clone()).collect();
         for master in &mut self.masters {
             let Some(process) = &master.process else { continue };
             let snapshot = process.core.snapshot(self.fabric.now);
-            let mut calls = Vec::new();
+            let mut calls = workloads::undo(process.core.registry());
             for agent in snapshot.agents.iter().filter(|agent| agent.deactivated) {
                 calls.push(OperatorCall::ReactivateAgent(agent.id.clone()));
             }
@@ -51,6 +53,9 @@ impl Cluster {
             Some(process) => &process.core,
             None => return Some("no master leads".to_owned()),
         };
+        if let Some(call) = workloads::undo(core.registry()).first() {
+            return Some(format!("operators have still to do this: {call:?}"));
+        }
         let agents = (0..self.agents.len()).find_map(|index| self.agent_pending(core, index));
         agents
             .or_else(|| self.schedulers.iter().find_map(|scheduler| self.scheduler_pending(core, scheduler)))

@@ -49,6 +49,8 @@ pub(crate) enum Event {
     Container { agent: usize, boot: u64, container: ContainerId, due: Due },
     /// An agent is told of one of its containers.
     Told { agent: usize, life: u64, container: ContainerId, event: Box<agent_core::ContainerEvent> },
+    /// A check of a task is done.
+    Checked { agent: usize, life: u64, check: agent_core::CheckId, outcome: Box<agent_core::CheckOutcome> },
     /// An executor's stream brings something.
     Hears {
         agent: usize,

@@ -69,6 +69,8 @@ pub(crate) struct Service {
     pub(crate) content: RegistryContent,
     /// Until then it does not answer.
     pub(crate) down_until: Time,
+    /// Until then its disks are full.
+    pub(crate) full_until: Time,
     /// How much longer than usual it takes.
     pub(crate) slowness: u32,
     /// There is one master, and this is its disk.
@@ -87,6 +89,7 @@ impl Service {
         Self {
             content: RegistryContent::default(),
             down_until: Time::EPOCH,
+            full_until: Time::EPOCH,
             slowness: 1,
             alone,
             sessions: VecDeque::new(),
@@ -142,7 +145,7 @@ impl Service {
                 None
             }
             Ask::Read => Some(Answer::Content(Box::new(self.content.clone()))),
-            Ask::Write(batch) => self.write(batch, calm),
+            Ask::Write(batch) => self.write(batch, calm, now < self.full_until),
         }
     }
 
@@ -167,7 +170,9 @@ impl Service {
         Answer::Stands { session: number, leads: self.leads(number) }
     }
 
-    fn write(&mut self, batch: Batch, calm: bool) -> Option<Answer> {
+    /// One that is refused for want of space is made in part, as far as there was some; the master tries again until it takes too
+    /// long.
+    fn write(&mut self, batch: Batch, calm: bool, full: bool) -> Option<Answer> {
         if !self.leads(batch.session) && !self.alone {
             return Some(Answer::Refused);
         }
@@ -176,7 +181,7 @@ impl Service {
             return Some(Answer::Written(batch.number));
         }
         // It fails between two transactions.
-        let breaks = !calm && self.rng.chance(1, 50);
+        let breaks = full || (!calm && self.rng.chance(1, 50));
         let whole = if breaks { self.rng.index(batch.writes.len()) } else { batch.writes.len() };
         for operation in batch.writes[..whole].iter().flat_map(|write| &write.operations) {
             self.content.apply(operation.clone());
@@ -251,6 +256,23 @@ mod tests {
             assert!(matches!(written, Some(Answer::Written(_))));
         }
         assert_eq!(service.content.weights.values().copied().collect::<Vec<_>>(), [3.0]);
+    }
+
+    #[test]
+    fn a_service_without_space_is_led_and_read_and_not_written() {
+        let mut service = service();
+        stand(&mut service, 0.0, 0, None);
+        service.full_until = at(30.0);
+        let operations = vec![RegistryOperation::Weight("web".into(), 2.0)];
+        let batch = Batch { session: 1, number: 1, writes: vec![RegistryWrite { number: 1, operations }] };
+        assert!(service.hear(at(1.0), (0, 1), Ask::Write(batch.clone()), true).is_none());
+        let Some(Answer::Content(content)) = service.hear(at(1.0), (0, 1), Ask::Read, true) else {
+            panic!("it does not answer");
+        };
+        assert!(content.weights.is_empty());
+        assert_eq!(stand(&mut service, 2.0, 0, Some(1)), Some((1, true)));
+        let written = service.hear(at(30.0), (0, 1), Ask::Write(batch), true);
+        assert!(matches!(written, Some(Answer::Written(1))));
     }
 
     #[test]

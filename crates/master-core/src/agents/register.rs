@@ -25,6 +25,10 @@ pub(crate) fn register(core: &mut MasterCore, from: Pid, message: Box<RegisterAg
     let mut operations = Vec::new();
     if let Some(id) = core.agents.by_pid.get(&from).cloned() {
         let Some(agent) = core.agents.get(&id) else { return };
+        if let Some(leaving) = core.registry.leaving.get(&id) {
+            core.drop("RegisterSlaveMessage", &from, leaving.as_str(), out);
+            return;
+        }
         if agent.connected {
             // It asks again because our answer is late or lost.
             send_agent(agent, ToAgent::Registered(id), out);

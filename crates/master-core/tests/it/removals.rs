@@ -5,7 +5,7 @@ use std::time::Duration;
 use base::AgentId;
 use master_core::{
     AgentRecord, FromAgent, Input, OperatorCall, Options, Pid, Reason, SchedulerCall, SchedulerEvent,
-    TaskState,
+    TaskState, Timer,
 };
 use testkit::master::{Master, framework_info, register, status};
 
@@ -125,6 +125,73 @@ fn agents_are_marked_unreachable_at_the_limited_rate() {
     let metrics = master.core.metrics();
     assert_eq!((metrics.agent_unreachable_scheduled, metrics.agent_unreachable_completed), (3, 2));
     assert_eq!(metrics.agent_unreachable_canceled, 1);
+}
+
+/// The turn of those that wait comes at the very moment at which another agent is marked.
+#[test]
+fn who_waits_to_be_marked_is_not_forgotten_when_another_comes_first() {
+    const PING: Duration = Duration::from_secs(15);
+    let slow = Options { agent_removal_pause: Duration::from_secs(1200), ..options() };
+    let (mut master, _, agents) = silent(4, false, slow);
+    let answer = |master: &mut Master, who: &[usize], times: u32| {
+        for _ in 0..times {
+            for at in who {
+                master.from_agent(&agents[*at].1, FromAgent::Pong);
+            }
+            master.advance(PING);
+        }
+    };
+    let unreachable = |master: &Master| {
+        let snapshot = master.core.snapshot(master.now);
+        let ids: Vec<AgentId> = snapshot.unreachable.iter().map(|(id, _)| id.clone()).collect();
+        agents
+            .iter()
+            .enumerate()
+            .filter(|(_, (id, _))| ids.contains(id))
+            .map(|(at, _)| at)
+            .collect::<Vec<_>>()
+    };
+    // The first is marked, and the second waits until it answers; its place is kept.
+    answer(&mut master, &[2, 3], 5);
+    assert_eq!(unreachable(&master), [0]);
+    answer(&mut master, &[1, 2, 3], 75);
+    answer(&mut master, &[1, 3], 4);
+    for at in [1, 3] {
+        master.from_agent(&agents[at].1, FromAgent::Pong);
+    }
+    // The third is given up when the second would have had its turn, just before that.
+    master.now = master.now + PING;
+    for generation in 0..64 {
+        master.input(Input::Timer(Timer::Ping(agents[2].0.clone(), generation)));
+    }
+    assert_eq!(unreachable(&master), [0, 2]);
+    answer(&mut master, &[1], 85);
+    assert_eq!(unreachable(&master), [0, 2, 3]);
+}
+
+/// While the registry is written in which an agent takes another one's place, the agent is declared gone.
+#[test]
+fn who_was_displaced_goes_even_if_the_other_one_is_gone_meanwhile() {
+    let (master, scheduler, agents) = silent(2, false, options());
+    let (mut next, [here, comes]) = (master.successor("next"), [&agents[0], &agents[1]]);
+    let scheduler = next.subscribe_as(Some(&scheduler.id), framework_info("f"));
+    next.from_agent(&here.1, back(&here.0, "h0", RESOURCES));
+    next.events_of(&scheduler);
+    next.hold_registry = true;
+    next.from_agent(&here.1, back(&comes.0, "h1", RESOURCES));
+    next.ask(OperatorCall::MarkAgentGone(comes.0.clone()));
+    while !next.registry_writes.is_empty() {
+        next.write_registry();
+    }
+    assert!(!next.registry.agents.contains_key(&here.0), "it was to make room");
+    assert!(matches!(next.registry.agents[&comes.0], AgentRecord::Gone { .. }));
+    let snapshot = next.core.snapshot(next.now);
+    assert!(snapshot.agents.is_empty(), "{:?}", snapshot.agents);
+    let lost = next.events_of(&scheduler).into_iter().filter_map(|event| match event {
+        SchedulerEvent::Failure { agent_id, .. } => Some(agent_id),
+        _ => None,
+    });
+    assert_eq!(lost.collect::<Vec<_>>(), [here.0.clone()]);
 }
 
 /// MESOS-7721.

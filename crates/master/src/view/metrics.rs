@@ -63,6 +63,8 @@ pub(crate) fn metrics(snapshot: &Snapshot, sharing: &Sharing, server: &ServerFig
         set("master/dropped_messages", server.dropped as f64);
     }
     set("master/uptime_secs", server.uptime.as_secs_f64());
+    // Ours, and the agent's has the same name: what cannot be, and was survived.
+    set("meseta/broken_assumptions", base::broken_assumptions_in_all() as f64);
     set("master/event_queue_dispatches", number(server.queued));
     // Exporters ask for these queues by name. Here everything waits in the one above.
     set("master/event_queue_http_requests", 0.0);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core as agent;
-use agent_core::FromMaster;
+use agent_core::{FromMaster, Probe};
 use base::Payload;
 use master_core as master;
 use master_core::{FrameworkRef, ToAgent};
@@ -146,11 +146,23 @@ fn task(
         kill_grace: plan.and_then(|plan| plan.grace),
         limits: agent::ResourceLimits::default(),
         max_completion_time: plan.and_then(|plan| plan.longest),
-        check: None,
-        health_check: None,
+        check: plan
+            .and_then(|plan| plan.check)
+            .map(|interval| check(Probe::Command(command(&info.body)), interval)),
+        health_check: plan.and_then(|plan| plan.health_check).map(|(interval, failures)| {
+            agent::HealthCheck {
+                check: check(Probe::Tcp { port: 8080, ipv6: false }, interval),
+                grace: interval,
+                consecutive_failures: failures,
+            }
+        }),
         unsupported: None,
         body: info.body.clone(),
     })
+}
+
+fn check(probe: Probe, interval: Duration) -> agent::Check {
+    agent::Check { probe, delay: interval / 2, interval, timeout: Some(interval * 2) }
 }
 
 fn reconciliation((of, tasks): (FrameworkRef, Vec<master::ReconciledTask>)) -> agent::Reconciliation {

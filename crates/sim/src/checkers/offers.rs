@@ -1,4 +1,4 @@
-//! No offer is made twice.
+//! No offer is made twice, and none of an agent of which a framework wants none.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,16 @@ pub(super) struct Offers {
 
 impl Checker for Offers {
     fn promise(&self) -> &'static str {
-        "no offer is made twice"
+        "no offer is made twice, or unwanted"
     }
 
     fn notice(&mut self, happening: &Happening) -> Result<(), String> {
-        if let Happening::Offered(framework_id, id) = happening
-            && !self.made.insert(id.clone())
-        {
-            return Err(format!("the offer {id} was made a second time, to {framework_id}"));
+        let Happening::Offered { framework_id, offer_id, wanted } = happening else { return Ok(()) };
+        if !self.made.insert(offer_id.clone()) {
+            return Err(format!("the offer {offer_id} was made a second time, to {framework_id}"));
+        }
+        if !wanted {
+            return Err(format!("{framework_id} does not want offers of the agent of {offer_id}"));
         }
         Ok(())
     }

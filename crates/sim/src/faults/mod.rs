@@ -4,6 +4,7 @@ mod connections;
 mod crash;
 mod delay;
 mod disk;
+mod duplication;
 mod executor;
 mod loss;
 mod partition;
@@ -29,6 +30,8 @@ pub(crate) enum Verdict {
     Delay(Duration),
     /// The link breaks and takes it along.
     Break,
+    /// It comes twice, if that can be.
+    Double,
 }
 
 /// Is asked about every packet.
@@ -63,6 +66,8 @@ pub(crate) enum FaultKind {
     Delay,
     /// Packets are lost together with their link.
     Loss,
+    /// Packets come twice.
+    Duplication,
     /// Processes are cut off from each other.
     Partition,
     /// Agents die and come again.
@@ -88,7 +93,7 @@ pub(crate) enum FaultKind {
 }
 
 impl FaultKind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Breaks,
         Self::Delay,
         Self::Loss,
@@ -103,6 +108,7 @@ impl FaultKind {
         Self::Operator,
         Self::Service,
         Self::LeaderChange,
+        Self::Duplication,
     ];
 
     /// Draws the faults of a run, and about how often each strikes. One run in twelve has none.
@@ -123,6 +129,7 @@ impl FaultKind {
         match self {
             Self::Delay => Some(Box::new(delay::Delay::new(every))),
             Self::Loss => Some(Box::new(loss::Loss::new(every))),
+            Self::Duplication => Some(Box::new(duplication::Duplication::new(every))),
             _ => None,
         }
     }
@@ -130,7 +137,7 @@ impl FaultKind {
     /// The fault that it is otherwise.
     pub(crate) fn fault(self) -> Option<Box<dyn Fault>> {
         match self {
-            Self::Delay | Self::Loss => None,
+            Self::Delay | Self::Loss | Self::Duplication => None,
             Self::Breaks => Some(Box::new(connections::Breaks)),
             Self::Partition => Some(Box::new(partition::Partition::default())),
             Self::AgentCrash => Some(Box::new(crash::Crash::agents(false))),

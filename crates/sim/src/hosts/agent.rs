@@ -1,11 +1,12 @@
 //! An agent: its core with the server's part around it, and the machine that outlives both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::{
-    AgentCore, ExecutorCall, ExecutorRequest, FromMaster, Input, Output, RequestId, StreamId, ToMaster,
+    AgentCore, CheckId, CheckOrder, CheckOutcome, ExecutorCall, ExecutorRequest, FromMaster, Input, Output,
+    RequestId, StreamId, ToMaster,
 };
 use base::{AgentId, ContainerId, ExecutorId, FrameworkId, Rng, TaskId, Time};
 use master_core::{AgentInfo, AgentTraits};
@@ -52,6 +53,8 @@ pub(crate) struct Process {
     /// Which executor's container each stream leads to.
     streams: BTreeMap<StreamId, ContainerId>,
     requests: BTreeMap<RequestId, ContainerId>,
+    /// Checks that are under way.
+    checks: BTreeSet<CheckId>,
     next: u64,
     ended: bool,
 }
@@ -126,7 +129,8 @@ impl AgentHost {
         }
         fabric.show(Node::Agent(self.index), || self.disk.shown());
         let known = recovered.containers(&options);
-        recovered.found = self.machine.find(&known);
+        let found = self.machine.find(&known);
+        recovered.found.clone_from(&found);
         let mut out = Vec::new();
         let core = AgentCore::recover(options, recovered, self.clock.shows(fabric.now), &mut out)
             .map_err(|error| format!("the agent cannot go on: {error}"))?;
@@ -137,11 +141,12 @@ impl AgentHost {
             timer: None,
             streams: BTreeMap::new(),
             requests: BTreeMap::new(),
+            checks: BTreeSet::new(),
             next: 0,
             ended: false,
         });
         self.execute(fabric, out);
-        self.machine.adopt(fabric, self.life, &known);
+        self.machine.adopt(fabric, self.life, &known, &found);
         self.commit(fabric);
         Ok(())
     }
@@ -152,7 +157,7 @@ impl AgentHost {
         fabric.note(self.node(), if reboot { "loses power" } else { "is killed" }, "");
         if let Some(writes) = process.pending.committing.take() {
             fabric.show(Node::Agent(self.index), || format!("was just writing {writes:?}"));
-            self.disk.torn(writes);
+            self.disk.torn(fabric.now, writes);
         }
         fabric.net.died(&mut fabric.queue, fabric.now, Node::Agent(self.index), reboot);
         if reboot {
@@ -192,10 +197,15 @@ impl AgentHost {
         }
     }
 
-    /// A commit is done.
+    /// A commit is done, or has failed.
     pub(crate) fn committed(&mut self, fabric: &mut Fabric) {
         let Some(process) = &mut self.process else { return };
-        let Some(writes) = process.pending.committing.take() else { return };
+        if self.disk.is_full(fabric.now) {
+            let pause = process.pending.failed();
+            fabric.note(Node::Agent(self.index), "cannot write", "no space left on device");
+            return fabric.after(pause, Event::Committed { agent: self.index, life: self.life });
+        }
+        let Some(writes) = process.pending.succeeded() else { return };
         self.disk.write(writes);
         for output in process.pending.gate.committed() {
             self.execute_one(fabric, output);
@@ -295,10 +305,12 @@ impl AgentHost {
             Output::DestroyContainer(id) => self.machine.destroy(fabric, &id),
             Output::ForgetContainer(id) => self.machine.forget(&id),
             Output::LinkVolumes { .. } | Output::UpdateContainer { .. } => {}
-            // No task of the simulation is checked.
-            Output::PerformCheck(_) | Output::CancelCheck(_) => {}
+            Output::PerformCheck(order) => self.perform_check(fabric, &order),
+            Output::CancelCheck(check) => {
+                process.checks.remove(&check);
+            }
             Output::ChangeVolumes { operation, .. } => {
-                let failed = !fabric.settling && self.rng.chance(1, 50);
+                let failed = self.disk.is_full(fabric.now) || (!fabric.settling && self.rng.chance(1, 50));
                 let result = if failed { Err("no space left on device".to_owned()) } else { Ok(()) };
                 let delay = self.rng.around(fabric.options.commit);
                 let (agent, life) = (self.index, self.life);
@@ -334,6 +346,23 @@ impl AgentHost {
                 process.ended = true;
             }
             Output::Checkpoint(write) => process.pending.gate.write(*write),
+        }
+    }
+
+    /// A task is checked; what comes of it is known later.
+    fn perform_check(&mut self, fabric: &mut Fabric, order: &CheckOrder) {
+        let Some(process) = &mut self.process else { return };
+        process.checks.insert(order.id);
+        let outcome = self.machine.check(fabric, order);
+        let takes = self.rng.around(Duration::from_millis(200));
+        let (agent, life, check) = (self.index, self.life, order.id);
+        fabric.after(takes, Event::Checked { agent, life, check, outcome: Box::new(outcome) });
+    }
+
+    /// A check is done, unless it was called off.
+    pub(crate) fn checked(&mut self, fabric: &mut Fabric, check: CheckId, outcome: CheckOutcome) {
+        if self.process.as_mut().is_some_and(|process| process.checks.remove(&check)) {
+            self.input(fabric, Input::CheckEnded { check, outcome });
         }
     }
 

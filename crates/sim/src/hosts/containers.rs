@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_core::{ContainerEvent, ContainerKind, ContainerSpec, Found, KnownContainer, StreamId};
+use agent_core::{
+    CheckOrder, CheckOutcome, CheckStatus, ContainerEvent, ContainerKind, ContainerSpec, Found,
+    KnownContainer, Probe, StreamId,
+};
 use base::{ContainerId, Rng};
 
 use super::executor::Executor;
@@ -56,6 +59,8 @@ pub(crate) struct Machine {
     agent: usize,
     /// Counts how often it was started.
     pub(crate) boot: u64,
+    /// In which of these the last agent took over.
+    adopted: u64,
     /// The agent's life, while it lives.
     listener: Option<u64>,
     live: BTreeMap<ContainerId, Container>,
@@ -71,6 +76,7 @@ impl Machine {
         Self {
             agent,
             boot: 0,
+            adopted: 0,
             listener: None,
             live: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -98,13 +104,7 @@ impl Machine {
     /// Orders a container.
     pub(crate) fn launch(&mut self, fabric: &mut Fabric, spec: ContainerSpec) {
         let body = spec.task.as_ref().map_or(&spec.executor.body, |task| &task.body);
-        let plan = fabric.bodies.plan_of(body).cloned().unwrap_or(Plan {
-            life: None,
-            status: 0,
-            polite: true,
-            grace: None,
-            longest: None,
-        });
+        let plan = fabric.bodies.plan_of(body).cloned().unwrap_or_default();
         let id = spec.container_id.clone();
         if let Some(parent) = spec.parent.as_ref().and_then(|parent| self.live.get_mut(parent)) {
             parent.nested.insert(id.clone());
@@ -123,10 +123,10 @@ impl Machine {
         self.due(fabric, takes, &id, Due::Prepared);
     }
 
-    /// Something is due about a container. Nothing is about one that is gone.
-    pub(crate) fn happens(&mut self, fabric: &mut Fabric, id: &ContainerId, due: Due) {
+    /// Something is due about a container. Nothing is about one that is gone. On a disk that is `full` no sandbox is made.
+    pub(crate) fn happens(&mut self, fabric: &mut Fabric, id: &ContainerId, due: Due, full: bool) {
         match due {
-            Due::Prepared => self.prepared(fabric, id),
+            Due::Prepared => self.prepared(fabric, id, full),
             Due::Ends(status) => self.ended(fabric, id, status),
             Due::Dies(status) => {
                 if self.live.get(id).is_some_and(|container| container.phase == Phase::Dying) {
@@ -137,15 +137,17 @@ impl Machine {
         }
     }
 
-    fn prepared(&mut self, fabric: &mut Fabric, id: &ContainerId) {
+    fn prepared(&mut self, fabric: &mut Fabric, id: &ContainerId, full: bool) {
         // The agent does this itself: what it did not come to do never happens.
         let Some(container) = self.live.get_mut(id).filter(|container| container.phase == Phase::Preparing)
         else {
             return;
         };
-        if !fabric.settling && self.rng.chance(fabric.options.launches_fail, 1000) {
+        let unlucky = !fabric.settling && self.rng.chance(fabric.options.launches_fail, 1000);
+        if full || unlucky {
             self.remove(fabric, id);
-            let message = format!("Failed to fetch all URIs for container '{id}': no route to host");
+            let why = if full { "no space left on device" } else { "no route to host" };
+            let message = format!("Failed to fetch all URIs for container '{id}': {why}");
             return self.tell(fabric, id, ContainerEvent::LaunchFailed { message });
         }
         container.phase = Phase::Running;
@@ -271,14 +273,23 @@ impl Machine {
             Some(container) if container.is_group() => Found::Running(None),
             Some(container) => Found::Running(Some(container.pid)),
             None if self.records.contains_key(&known.container_id) => Found::Ended,
+            // What runs has a record on the disk, as long as the machine has power: what has none has never run.
+            None if known.awaited && self.boot == self.adopted => Found::Unstarted,
             None => Found::Lost,
         };
         known.iter().map(|known| (known.container_id.clone(), find(known))).collect()
     }
 
     /// A new agent takes over. It is told how those ended that are not there any more; what it does not know is removed.
-    pub(crate) fn adopt(&mut self, fabric: &mut Fabric, life: u64, known: &[KnownContainer]) {
+    pub(crate) fn adopt(
+        &mut self,
+        fabric: &mut Fabric,
+        life: u64,
+        known: &[KnownContainer],
+        found: &BTreeMap<ContainerId, Found>,
+    ) {
         self.listener = Some(life);
+        self.adopted = self.boot;
         let ids: BTreeSet<&ContainerId> = known.iter().map(|known| &known.container_id).collect();
         let unknown: Vec<ContainerId> = self.live.keys().filter(|id| !ids.contains(id)).cloned().collect();
         for id in unknown {
@@ -288,7 +299,8 @@ impl Machine {
         }
         for known in known.iter().rev() {
             let id = &known.container_id;
-            if !self.live.contains_key(id) {
+            // What never started the agent orders again.
+            if !self.live.contains_key(id) && found.get(id) != Some(&Found::Unstarted) {
                 let status = self.records.get(id).copied();
                 self.tell(fabric, id, ContainerEvent::Exited { status, limitation: None });
             }
@@ -311,6 +323,25 @@ impl Machine {
     /// The executor's process ends by itself.
     pub(super) fn exits(&mut self, fabric: &mut Fabric, id: &ContainerId, status: i32) {
         self.due(fabric, Duration::from_millis(10), id, Due::Ends(status));
+    }
+
+    /// What a check of a task finds. One of a task in ten or so is ill for some time.
+    pub(crate) fn check(&mut self, fabric: &Fabric, order: &CheckOrder) -> CheckOutcome {
+        let Some(container) =
+            self.live.get(&order.container_id).filter(|container| container.phase == Phase::Running)
+        else {
+            return CheckOutcome::Unavailable("the container is not there".to_owned());
+        };
+        let sick = if fabric.settling { 0 } else { container.plan.sick };
+        let well = !self.rng.chance(sick, 100);
+        if !well && self.rng.chance(1, 4) {
+            return CheckOutcome::Failed("it took too long".to_owned());
+        }
+        CheckOutcome::Found(match order.probe {
+            Probe::Command(_) => CheckStatus::Command(Some(i32::from(!well))),
+            Probe::Http { .. } => CheckStatus::Http(Some(if well { 200 } else { 500 })),
+            Probe::Tcp { .. } => CheckStatus::Tcp(Some(well)),
+        })
     }
 
     pub(super) fn listener(&self) -> Option<u64> {

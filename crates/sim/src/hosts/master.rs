@@ -117,7 +117,7 @@ impl MasterHost {
         };
         let input = match packet {
             Packet::ToMaster(message) => Input::Agent { from: from.pid().into(), message },
-            Packet::Subscribe { connection, events, stream, framework_id, info } => {
+            Packet::Subscribe { connection, events, stream, framework_id, info, constraints } => {
                 process.sessions.insert(connection, events);
                 Input::Subscribe {
                     connection,
@@ -125,7 +125,7 @@ impl MasterHost {
                     framework_id,
                     info,
                     suppressed_roles: Vec::new(),
-                    offer_constraints: Ok(std::sync::Arc::default()),
+                    offer_constraints: Ok(constraints),
                 }
             }
             Packet::Call { framework_id, stream, call } => Input::Call { framework_id, stream, call },

@@ -169,10 +169,12 @@ impl Network {
     pub(crate) fn send_over(&mut self, queue: &mut Queue, now: Time, id: LinkId, packet: Packet) {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.open) else { return };
         let mut delay = self.rng.duration(self.latency.0, self.latency.1);
+        let mut doubled = false;
         for rule in &mut self.rules {
             match rule.judge(&mut self.rng, now, link.from, link.to) {
                 Verdict::Pass => {}
                 Verdict::Delay(more) => delay += more,
+                Verdict::Double => doubled = packet.may_be_doubled(),
                 Verdict::Break => {
                     let notice = self.rng.duration(Duration::ZERO, Duration::from_secs(2));
                     return self.break_link(queue, now, id, notice);
@@ -181,6 +183,10 @@ impl Network {
         }
         let at = (now + delay).max(link.last);
         link.last = at;
+        if doubled {
+            link.packets.push_back(packet.clone());
+            queue.put(at, Event::Arrive(id));
+        }
         link.packets.push_back(packet);
         queue.put(at, Event::Arrive(id));
     }

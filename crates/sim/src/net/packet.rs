@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agent_core::FromMaster;
 use base::{FrameworkId, Uuid};
-use master_core::{ConnectionId, FrameworkInfo, FromAgent, SchedulerCall, SchedulerEvent};
+use master_core::{ConnectionId, FrameworkInfo, FromAgent, OfferConstraints, SchedulerCall, SchedulerEvent};
 
 use super::LinkId;
 
@@ -32,6 +32,8 @@ pub(crate) enum Packet {
         framework_id: Option<FrameworkId>,
         /// What it says of itself.
         info: Arc<FrameworkInfo>,
+        /// Of which agents it wants offers.
+        constraints: Arc<OfferConstraints>,
     },
     /// A scheduler calls.
     Call {
@@ -97,6 +99,16 @@ impl Packet {
                 SchedulerEvent::Error(_) => "ERROR",
             },
             Self::End => "(end of stream)",
+        }
+    }
+
+    /// Whether it may come twice: messages and calls may, but for an ACCEPT, which no client repeats, for it would use offers that
+    /// are used; what is on a stream is there once.
+    pub(crate) fn may_be_doubled(&self) -> bool {
+        match self {
+            Self::ToAgent { .. } | Self::ToMaster(_) => true,
+            Self::Call { call, .. } => !matches!(call, SchedulerCall::Accept { .. }),
+            Self::Subscribe { .. } | Self::Event(_) | Self::End => false,
         }
     }
 

@@ -1,6 +1,9 @@
 //! What a scheduler does about each event.
 
-use master_core::{SchedulerCall, SchedulerEvent, TaskStatus};
+use std::sync::Arc;
+use std::time::Duration;
+
+use master_core::{InverseOffer, SchedulerCall, SchedulerEvent, TaskStatus};
 
 use super::Scheduler;
 use crate::dice::Dice;
@@ -34,7 +37,11 @@ impl Scheduler {
             }
             SchedulerEvent::Offers(offers) => {
                 for offer in offers {
-                    fabric.tell(Happening::Offered(offer.framework_id.clone(), offer.id.clone()));
+                    fabric.tell(Happening::Offered {
+                        framework_id: offer.framework_id.clone(),
+                        offer_id: offer.id.clone(),
+                        wanted: self.wants(&offer),
+                    });
                     self.offers.insert(offer.id.clone(), offer);
                 }
             }
@@ -53,8 +60,8 @@ impl Scheduler {
                     self.call(fabric, call);
                 }
             }
-            // Nobody maintains machines here.
-            SchedulerEvent::InverseOffers(_) | SchedulerEvent::RescindInverse(_) => {}
+            SchedulerEvent::InverseOffers(offers) => self.asked_to_leave(fabric, &offers),
+            SchedulerEvent::RescindInverse(_) => {}
             SchedulerEvent::Message { .. } | SchedulerEvent::Failure { .. } => {}
             SchedulerEvent::Error(message) => {
                 fabric.show(self.node(), || format!("is told: {message}"));
@@ -64,6 +71,16 @@ impl Scheduler {
                     self.disconnect(fabric);
                 }
             }
+        }
+    }
+
+    /// It says that it will leave, or that it will not; or it does not answer.
+    fn asked_to_leave(&mut self, fabric: &mut Fabric, offers: &[Arc<InverseOffer>]) {
+        let offer_ids = offers.iter().map(|offer| offer.id.clone()).collect();
+        let refuse = Duration::from_secs(self.rng.below(30));
+        if self.rng.chance(2, 3) {
+            let accepted = self.rng.chance(1, 2);
+            self.call(fabric, SchedulerCall::AnswerInverseOffers { offer_ids, accepted, refuse });
         }
     }
 

@@ -12,7 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Rng, TaskId, Uuid};
-use master_core::{ConnectionId, ExecutorInfo, FrameworkCapabilities, FrameworkInfo, Offer, SchedulerCall};
+use master_core::{
+    Condition, ConnectionId, Constraints, ExecutorInfo, FrameworkCapabilities, FrameworkInfo, Offer,
+    OfferConstraints, Predicate, SchedulerCall, Selector,
+};
 use resources::Role;
 
 use crate::dice::Dice;
@@ -63,6 +66,8 @@ pub(crate) struct Scheduler {
     /// It has ended its framework and waits for that.
     pub(crate) ending: bool,
     revived: bool,
+    /// Of which agents it wants offers.
+    constraints: Arc<OfferConstraints>,
     /// Who leads, as far as the process has seen.
     leader: Option<Leader>,
 }
@@ -91,6 +96,7 @@ impl Scheduler {
             names: 0,
             ending: false,
             revived: false,
+            constraints: Arc::default(),
             leader: None,
         }
     }
@@ -146,15 +152,42 @@ impl Scheduler {
         let connection = ConnectionId(fabric.new_connection());
         let stream = self.rng.uuid();
         self.session = Some(Session { stream, calls, events, subscribed: false });
+        self.constraints = if fabric.settling { Arc::default() } else { self.some_constraints(fabric) };
         let packet = Packet::Subscribe {
             connection,
             events,
             stream,
             framework_id: self.id.clone(),
             info: Arc::clone(&self.info),
+            constraints: Arc::clone(&self.constraints),
         };
         fabric.net.dial(&mut fabric.queue, fabric.now, calls);
         fabric.send_over(calls, packet);
+    }
+
+    /// In one of its subscriptions in five it wants offers of some agents only.
+    fn some_constraints(&mut self, fabric: &Fabric) -> Arc<OfferConstraints> {
+        if !self.rng.chance(1, 5) {
+            return Arc::default();
+        }
+        let name = format!("agent-{}", self.rng.index(fabric.options.agent_resources.len()));
+        let predicate =
+            if self.rng.chance(1, 2) { Predicate::TextEquals(name) } else { Predicate::TextNotEquals(name) };
+        let condition = Condition { selector: Selector::Hostname, predicate };
+        let constraints = Arc::new(Constraints { any_of: vec![vec![condition]] });
+        let roles = self.info.roles.iter().map(|role| (role.clone(), Arc::clone(&constraints)));
+        Arc::new(OfferConstraints { roles: roles.collect(), body: base::Payload::default() })
+    }
+
+    /// Whether an offer is of an agent of which it wants offers.
+    fn wants(&self, offer: &Offer) -> bool {
+        let of_role = self.constraints.roles.get(&offer.role);
+        of_role.is_none_or(|constraints| constraints.permits(&offer.agent.traits))
+    }
+
+    /// Whether it wants offers of some agents only.
+    pub(super) fn is_choosy(&self) -> bool {
+        !self.constraints.roles.is_empty()
     }
 
     /// Leaves its stream as it is and subscribes anew, as another instance would.

@@ -9,6 +9,10 @@ use crate::fabric::Fabric;
 impl Scheduler {
     /// Its turn, while everything is to come to rest.
     pub(crate) fn settle(&mut self, fabric: &mut Fabric) {
+        if self.is_choosy() {
+            // It subscribes anew, and wants offers of all agents.
+            return self.disconnect(fabric);
+        }
         self.catch_up(fabric);
         if !self.revived && self.subscribed() {
             self.revived = true;

@@ -34,6 +34,11 @@ fn plan(scheduler: &mut Scheduler, fabric: &mut Fabric) -> Payload {
         polite: rng.chance(4, 5),
         grace: rng.chance(1, 3).then(|| Duration::from_secs(rng.below(8))),
         longest: rng.chance(1, 10).then(|| rng.around(mean)),
+        check: rng.chance(1, 10).then(|| Duration::from_secs(rng.between(1, 30))),
+        health_check: rng.chance(1, 10).then(|| {
+            (Duration::from_secs(rng.between(1, 20)), u32::try_from(rng.between(1, 4)).unwrap_or(1))
+        }),
+        sick: [0, 10, 60][rng.index(3)],
     };
     fabric.bodies.plan(plan)
 }
@@ -145,7 +150,7 @@ fn executor(
         return Some(known);
     }
     let polite = scheduler.rng.chance(4, 5);
-    let plan = Plan { life: None, status: 0, polite, grace: None, longest: None };
+    let plan = Plan { polite, ..Plan::default() };
     let info = Arc::new(ExecutorInfo {
         executor_id,
         framework_id: scheduler.id.clone(),

@@ -11,7 +11,10 @@ use std::path::{Component, Path, PathBuf};
 
 use agent_core::{VolumeDirectory, VolumeLink};
 use resources::{DiskKind, Resources, Root};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, readlinkat, symlinkat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2, readlinkat, symlinkat,
+    unlinkat,
+};
 use rustix::io::Errno;
 
 /// Beside `volumes/roles`: what was there and is being deleted.
@@ -245,8 +248,8 @@ fn give(sandbox: &Path, link: &VolumeLink) -> io::Result<()> {
     if !link.own {
         return Ok(());
     }
-    let owner = fs::metadata(sandbox)?;
-    let (uid, gid) = (owner.uid(), owner.gid());
+    let owner = fstat(open_sandbox(sandbox)?)?;
+    let (uid, gid) = (owner.st_uid, owner.st_gid);
     let found = fs::metadata(&*link.directory.path)?;
     // Root needs no right; and who is not root can give nothing away.
     if uid == 0 || (found.uid(), found.gid()) == (uid, gid) {
@@ -257,9 +260,14 @@ fn give(sandbox: &Path, link: &VolumeLink) -> io::Result<()> {
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// Opens a sandbox. That of a nested container lies in one whose user may have put links on the way to it.
+fn open_sandbox(sandbox: &Path) -> io::Result<rustix::fd::OwnedFd> {
+    Ok(openat2(CWD, sandbox, DIRECTORY, Mode::empty(), ResolveFlags::NO_SYMLINKS)?)
+}
+
 /// Opens the directory in which the link is to be.
 fn parent(sandbox: &Path, above: &[&str]) -> io::Result<rustix::fd::OwnedFd> {
-    let mut current = openat(CWD, sandbox, DIRECTORY, Mode::empty())?;
+    let mut current = open_sandbox(sandbox)?;
     for name in above {
         match mkdirat(&current, *name, Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH) {
             Ok(()) | Err(Errno::EXIST) => {}
@@ -384,6 +392,14 @@ mod tests {
         assert!(link(&sandbox, &[seen_as(&v, "out/data")], &[]).is_err());
         assert!(link(&sandbox, &[seen_as(&v, "taken")], &[]).is_err());
         link(&sandbox, &[], &[seen_as(&v, "out/data"), seen_as(&v, "taken")]).expect("nothing of ours");
+        // Nor those on the way to the sandbox of a nested container.
+        fs::create_dir(outside.join("c")).expect("ours");
+        symlink(&outside, sandbox.join("containers")).expect("as a task may do");
+        let nested = sandbox.join("containers/c");
+        assert!(link(&nested, &[seen_as(&v, "data")], &[]).is_err());
+        link(&nested, &[], &[seen_as(&v, "data")]).expect("nothing of ours");
+        assert_eq!(fs::read_dir(outside.join("c")).expect("there").count(), 0);
+        fs::remove_dir(outside.join("c")).expect("empty");
         assert_eq!(fs::read_dir(&outside).expect("there").count(), 0);
         assert!(sandbox.join("taken").exists());
     }

@@ -7,6 +7,7 @@
 //! environment as `MESOS_SANDBOX`, by which they are found again whatever they forked and wherever init put them.
 
 mod cgroups;
+mod children;
 mod fetcher;
 mod isolation;
 mod launcher;

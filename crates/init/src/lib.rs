@@ -14,6 +14,7 @@ mod enter;
 pub mod log;
 mod mounts;
 mod output;
+mod proc;
 pub mod record;
 mod run;
 mod spec;

@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fmt::Display;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatVfsMountFlags, chownat, fstat, fstatvfs, mkdirat,
@@ -12,6 +12,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount_bind_recursive, mount_remount};
 
+use crate::proc::Proc;
 use crate::run::{Failure, Trying};
 use crate::spec::{Bind, Mount, Source};
 
@@ -29,20 +30,21 @@ pub(crate) fn mount(mount: &Mount) -> Result<(), Failure> {
 }
 
 /// Makes a file or directory appear at a second place.
-pub(crate) fn bind(bind: &Bind) -> Result<(), Failure> {
+pub(crate) fn bind(bind: &Bind, proc: &Proc) -> Result<(), Failure> {
     let attempt = || format!("cannot mount {} at {}", bind.source, bind.target);
     let source = open(&bind.source, Missing::Directory).trying(attempt)?;
     let directory = FileType::from_raw_mode(fstat(&source).trying(attempt)?.st_mode) == FileType::Directory;
     let missing = if directory { Missing::Directory } else { Missing::File };
     let target = open(&bind.target, missing).trying(attempt)?;
     // By descriptor: a path could mean something else by now.
-    mount_bind_recursive(by_descriptor(&source), by_descriptor(&target)).trying(attempt)?;
+    proc.by_descriptor([&source, &target], |[source, target]| mount_bind_recursive(source, target))
+        .trying(attempt)?;
     if bind.read_only {
         // Looked up again, so that it is what was just mounted and not what lies under it.
         let mounted = open(&bind.target, Missing::Error).trying(attempt)?;
         // What the mount is restricted to already must be said again, or it would be allowed.
         let flags = restrictions(&mounted).trying(attempt)? | MountFlags::BIND | MountFlags::RDONLY;
-        mount_remount(by_descriptor(&mounted), flags, c"").trying(attempt)?;
+        proc.by_descriptor([&mounted], |[mounted]| mount_remount(mounted, flags, c"")).trying(attempt)?;
     }
     Ok(())
 }
@@ -64,22 +66,24 @@ enum Missing {
     File,
 }
 
-fn by_descriptor(descriptor: &OwnedFd) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
-}
-
 fn open(source: &Source, missing: Missing) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     match source {
         Source::Host(path) => openat(CWD, path, flags, Mode::empty()),
         Source::Below { root, path } => {
-            let root = openat(CWD, root, flags | OFlags::DIRECTORY, Mode::empty())?;
+            let root = without_links(root)?;
             if missing != Missing::Error {
                 make(&root, path, missing)?;
             }
             beneath(&root, path, flags)
         }
     }
+}
+
+/// Opens a directory on whose way there is no link: that of a nested container lies in one whose user may put some there.
+pub(crate) fn without_links(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS)
 }
 
 /// Opens what is below a directory, by a path without links.
@@ -137,4 +141,29 @@ fn restrictions(mounted: &OwnedFd) -> Result<MountFlags, Errno> {
         .into_iter()
         .filter(|(stat, _)| now.contains(*stat))
         .fold(MountFlags::empty(), |all, (_, flag)| all | flag))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_sandbox_behind_a_link_is_none() {
+        let top = tempfile::tempdir().expect("a directory");
+        let top = top.path().canonicalize().expect("it is there");
+        // What a task may do with the directory in which the sandboxes of those nested in it are.
+        fs::create_dir_all(top.join("elsewhere/c")).expect("ours");
+        fs::create_dir(top.join("sandbox")).expect("ours");
+        symlink(top.join("elsewhere"), top.join("sandbox/containers")).expect("ours");
+        let below = |root: &str| Source::Below { root: top.join(root), path: "made".into() };
+        let opened = open(&below("sandbox/containers/c"), Missing::Directory);
+        assert_eq!(opened.expect_err("a link is on the way"), Errno::LOOP);
+        assert!(!top.join("elsewhere/c/made").exists());
+        open(&below("elsewhere/c"), Missing::Directory).expect("no link is on the way");
+        assert!(top.join("elsewhere/c/made").is_dir());
+        assert_eq!(without_links(&top.join("sandbox/containers")).expect_err("a link"), Errno::LOOP);
+    }
 }

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::FdFlags;
 use rustix::process::{Signal, set_child_subreaper, set_parent_process_death_signal};
 
+use crate::proc::Proc;
 use crate::spec::Spec;
 use crate::{enter, output, record, steps, task, wait};
 
@@ -100,18 +101,20 @@ fn contain(ready: &mut File) -> Result<ExitCode, Failure> {
         // Whom the task's children lose as their parent, they get us for.
         set_child_subreaper(Some(rustix::process::getpid())).trying(|| "cannot adopt orphans")?;
     }
+    // Of before anything is mounted: a volume may be put in its place.
+    let proc = Proc::open().trying(|| "cannot open /proc")?;
     for step in &spec.steps {
-        steps::take(step)?;
+        steps::take(step, &proc)?;
     }
     if spec.holds {
-        drop((spec, input));
+        drop((spec, input, proc));
         close_own(ready.as_fd());
         wait::for_ever();
     }
     let owns_pids = spec.owns_pids;
     let mut streams = output::divert(&spec).trying(|| "cannot take the task's output")?;
-    let task = task::start(&spec.task, ready)?;
-    drop((spec, input));
+    let task = task::start(&spec.task, &proc, ready)?;
+    drop((spec, input, proc));
     // From here on nothing is ours to say: the task's child alone holds its files and tells that it runs.
     close_own(ready.as_fd());
     let status = wait::Waiting { task, owns_pids }.until_ended(&mut streams)?;

@@ -8,11 +8,12 @@ use rustix::thread::{UnshareFlags, move_into_link_name_space};
 
 use crate::enter;
 use crate::mounts;
+use crate::proc::Proc;
 use crate::run::{Failure, Trying};
 use crate::spec::{Namespaces, Step};
 
 /// Takes one step.
-pub(crate) fn take(step: &Step) -> Result<(), Failure> {
+pub(crate) fn take(step: &Step, proc: &Proc) -> Result<(), Failure> {
     match step {
         Step::JoinCgroup(procs) => join(procs),
         Step::Enter(namespaces) => enter::enter(*namespaces),
@@ -23,7 +24,7 @@ pub(crate) fn take(step: &Step) -> Result<(), Failure> {
             mount_change("/", slave).trying(|| "cannot detach mounts from the host's")
         }
         Step::Mount(mount) => mounts::mount(mount),
-        Step::Bind(bind) => mounts::bind(bind),
+        Step::Bind(bind) => mounts::bind(bind, proc),
     }
 }
 

@@ -9,6 +9,8 @@ use nix::unistd::{ForkResult, Pid, fork};
 use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 
+use crate::mounts;
+use crate::proc::Proc;
 use crate::run::{Failure, Trying};
 use crate::spec::{Capabilities, Rlimit, Task, User};
 use crate::wait;
@@ -18,13 +20,13 @@ const CANNOT_EXECUTE: i32 = 1;
 
 /// Forks the task. Signals are held back in this process from here on.
 #[expect(unsafe_code, reason = "fork duplicates everything")]
-pub(crate) fn start(task: &Task, ready: &mut File) -> Result<Pid, Failure> {
+pub(crate) fn start(task: &Task, proc: &Proc, ready: &mut File) -> Result<Pid, Failure> {
     wait::hold_signals()?;
     // SAFETY: this process has one thread, so that the child finds every lock free.
     match unsafe { fork() }.trying(|| "cannot fork")? {
         ForkResult::Parent { child } => Ok(child),
         ForkResult::Child => {
-            let failure = become_task(task);
+            let failure = become_task(task, proc);
             // Whoever waits for us is told by these words, not by the status.
             let _ = writeln!(ready, "{failure}");
             std::process::exit(CANNOT_EXECUTE);
@@ -33,8 +35,8 @@ pub(crate) fn start(task: &Task, ready: &mut File) -> Result<Pid, Failure> {
 }
 
 /// Does not return if the task runs, nor if it is the command that cannot be executed.
-fn become_task(task: &Task) -> Failure {
-    match prepare(task) {
+fn become_task(task: &Task, proc: &Proc) -> Failure {
+    match prepare(task, proc) {
         Err(failure) => failure,
         Ok(()) => {
             let error = execute(task);
@@ -45,16 +47,18 @@ fn become_task(task: &Task) -> Failure {
     }
 }
 
-fn prepare(task: &Task) -> Result<(), Failure> {
+fn prepare(task: &Task, proc: &Proc) -> Result<(), Failure> {
     rustix::process::setsid().trying(|| "cannot begin a session")?;
     for limit in &task.rlimits {
         set_limit(*limit)?;
     }
     if let Some(score) = task.oom_score_adj {
-        std::fs::write("/proc/self/oom_score_adj", score.to_string())
+        proc.write_own("oom_score_adj", &score.to_string())
             .trying(|| format!("cannot set oom_score_adj to {score}"))?;
     }
-    std::env::set_current_dir(&task.directory).trying(|| format!("cannot go to {:?}", task.directory))?;
+    mounts::without_links(&task.directory)
+        .and_then(rustix::process::fchdir)
+        .trying(|| format!("cannot go to {:?}", task.directory))?;
     if !task.no_new_privileges {
         // Needs a right that may be gone below. What the filters forbid is forbidden to the rest of this, too.
         install_filters(&task.filters)?;

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
 use super::scheme::{Fetching, Scheme, Sink, SinkError};
+use crate::children::{self, Awaited};
 use crate::user::User;
 
 /// How much of what the client says about a failure is kept.
@@ -74,7 +75,13 @@ impl Hadoop {
             // Groups, which `Command` would leave out, may be what the client's configuration is readable by.
             become_user(&mut command, user);
         }
-        let mut child = command.spawn().map_err(|error| HadoopError::Run(self.program.clone(), error))?;
+        // Who reaps orphans is to know that we wait for it.
+        let (_awaited, mut child) = {
+            let _forking = children::forking();
+            let child = command.spawn().map_err(|error| HadoopError::Run(self.program.clone(), error))?;
+            let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+            (pid.map(Awaited::new), child)
+        };
         let (mut content, complaint) = (child.stdout.take(), child.stderr.take());
         // Where the copying fails the client is killed by being dropped.
         let complaints = async { Ok(all_of(complaint).await) };

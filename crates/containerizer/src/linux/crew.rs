@@ -38,6 +38,9 @@ impl Crew {
     /// Does all that; returns when everything is done or under way.
     pub(super) fn round(self: &Arc<Self>, tasks: impl IntoIterator<Item = (ContainerId, Task)>) {
         let mut work = self.lock();
+        if work.closed {
+            return;
+        }
         for (container_id, task) in tasks {
             if !work.under_way.contains(&container_id) {
                 work.waiting.push_back((container_id, task));

@@ -53,11 +53,10 @@ impl Shared {
         let stderr = output::open(&spec.sandbox, "stderr", user.as_ref())?;
         let sandbox = spec.outputs.map(|_| output::directory(&spec.sandbox)).transpose()?;
         let around = parent(container_id).filter(|_| plan.joins_pids);
-        let pids = around.map(|group| self.pids_of(&group, spec.survives)).transpose()?;
         let given = Given {
             image: &self.image,
             new_pids: plan.new_pids,
-            pids: pids.as_ref().map(|first| first.as_fd()),
+            pids: None,
             output: stdout.as_fd(),
             errors: stderr.as_fd(),
             sandbox: sandbox.as_ref().map(AsFd::as_fd),
@@ -66,7 +65,10 @@ impl Shared {
         };
         let owns_pids = plan.new_pids;
         let bytes = plan.into_spec(group.doors(), &record, spec).encode();
-        let child = spawn::start(&given).map_err(LaunchError::Fork)?;
+        let child = match around {
+            Some(group) => self.start_in(&group, spec.survives, &given)?,
+            None => spawn::start(&given).map_err(LaunchError::Fork)?,
+        };
         let started = procs::read(child.pid).map_or(0, |process| process.started);
         let first = First { pid: child.pid, started, owns_pids };
         let handle = Arc::clone(&child.handle);

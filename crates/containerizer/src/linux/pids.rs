@@ -5,13 +5,14 @@
 //! containers do, is found again by its record, and ends with the group.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use base::ContainerId;
 use init::{Spec, Step};
+use nix::libc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Shared;
@@ -24,6 +25,10 @@ use crate::visits::is_readable;
 
 /// How long it may take to be ready: it has to join a few control groups.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the end of a pid namespace may take that has begun.
+const LAST_MOMENTS: Duration = Duration::from_secs(5);
+/// How often another one is made for who is to be born into one.
+const ATTEMPTS: u32 = 3;
 
 impl Shared {
     /// The first process of the pid namespace of a group. It is started if it is not there.
@@ -63,6 +68,25 @@ impl Shared {
         Err(gone())
     }
 
+    /// Starts an init in the pid namespace of a group.
+    pub(super) fn start_in(
+        &self,
+        group_id: &ContainerId,
+        survives: bool,
+        given: &Given<'_>,
+    ) -> Result<Child, LaunchError> {
+        let mut left = ATTEMPTS;
+        loop {
+            let first = self.pids_of(group_id, survives)?;
+            left -= 1;
+            match spawn::start(&Given { pids: Some(first.as_fd()), ..*given }) {
+                // Next time there is another one.
+                Err(error) if left > 0 && is_ending(&error, &first) => {}
+                other => return other.map_err(LaunchError::Fork),
+            }
+        }
+    }
+
     fn start_holder(&self, group_id: &ContainerId, spec: &Spec) -> Result<Arc<OwnedFd>, LaunchError> {
         let null = File::options().write(true).open("/dev/null").map_err(LaunchError::Fork)?;
         let given = Given {
@@ -92,6 +116,14 @@ impl Shared {
             }
         }
     }
+}
+
+/// Whether nobody can be born into a pid namespace any more because its first process was killed; waits for its end, which is
+/// that of all who are there.
+fn is_ending(error: &io::Error, first: &OwnedFd) -> bool {
+    let refused = matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENOMEM | libc::EINVAL));
+    let patience = Timespec { tv_sec: LAST_MOMENTS.as_secs().cast_signed(), tv_nsec: 0 };
+    refused && poll(&mut [PollFd::new(first, PollFlags::IN)], Some(&patience)).is_ok_and(|ended| ended > 0)
 }
 
 /// An init that is ready closes its end of this without a word.

@@ -39,6 +39,7 @@ pub(super) struct Child {
 }
 
 /// What a child is given.
+#[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
     pub(super) image: &'a Image,
     pub(super) new_pids: bool,

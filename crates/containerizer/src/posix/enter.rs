@@ -15,6 +15,7 @@ use rustix::process::{
 
 use super::spawn;
 use super::table::Table;
+use crate::children::{self, Awaited};
 use crate::launcher::LaunchError;
 use crate::procs::{self, Process};
 use crate::user::User;
@@ -29,6 +30,7 @@ pub(crate) struct Guest {
     container_id: base::ContainerId,
     leader: Pid,
     handle: Arc<OwnedFd>,
+    awaited: Option<Awaited>,
 }
 
 /// Where visits go: the containers.
@@ -43,19 +45,20 @@ impl Rooms for Sessions {
             return Err(VisitEnd::Gone);
         }
         // Held until the child is known, so that nobody takes it for an orphan and waits for it.
-        let _forking = self.0.forking();
+        let _forking = children::forking();
         let leader = start(visit).map_err(|error| VisitEnd::Unable(chain(&error)))?;
-        self.0.add_guest(leader.as_raw_pid());
+        let awaited = Awaited::new(leader.as_raw_pid());
         match pidfd_open(leader, PidfdFlags::empty()) {
             Ok(handle) => {
                 let handle = Arc::new(handle);
-                let guest = Guest { container_id, leader, handle: Arc::clone(&handle) };
+                let guest =
+                    Guest { container_id, leader, handle: Arc::clone(&handle), awaited: Some(awaited) };
                 Ok(Started { guest, handle })
             }
             Err(error) => {
                 let _ = kill_process_group(leader, Signal::KILL);
                 let _ = waitid(WaitId::Pid(leader), WaitIdOptions::EXITED);
-                self.0.remove_guest(leader.as_raw_pid());
+                drop(awaited);
                 Err(VisitEnd::Unable(error.to_string()))
             }
         }
@@ -81,7 +84,7 @@ impl Rooms for Sessions {
     fn judge(&self, guest: &mut Guest) -> VisitEnd {
         let _ = kill_process_group(guest.leader, Signal::KILL);
         let status = waitid(WaitId::PidFd(guest.handle.as_fd()), WaitIdOptions::EXITED).ok().flatten();
-        self.0.remove_guest(guest.leader.as_raw_pid());
+        guest.awaited = None;
         if !self.0.goes_on(&guest.container_id) {
             return VisitEnd::Gone;
         }

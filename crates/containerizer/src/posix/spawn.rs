@@ -17,7 +17,7 @@ use super::sweep::Order;
 use super::table::Table;
 use crate::launcher::{Command, ContainerEvent, EventSink, LaunchError, LaunchSpec};
 use crate::user::User;
-use crate::{open_files, output, procs};
+use crate::{children, open_files, output, procs};
 
 /// The variable by which a container's processes are found.
 pub(super) const COOKIE: &str = "MESOS_SANDBOX";
@@ -57,7 +57,7 @@ pub(super) fn start(
 
 fn start_one(context: &Context, spec: &LaunchSpec) {
     let container_id = spec.container_id.clone();
-    let forking = context.table.forking();
+    let forking = children::forking();
     match spawn(context, spec) {
         Ok(child) => {
             let pid = child.id();

@@ -14,6 +14,7 @@ use super::PosixOptions;
 use super::logs::Logs;
 use super::table::Table;
 use super::tree::{Cookies, Members};
+use crate::children;
 use crate::launcher::{ContainerEvent, EventSink};
 use crate::procs::{self, Process};
 
@@ -163,7 +164,7 @@ impl Sweeper {
             procs::signal(process, Signal::KILL);
         }
         // Orphans of the container that were handed to us are nobody else's to wait for.
-        let guests = self.ending.table.guests();
+        let guests = children::awaited();
         let ended = members.iter().filter(|process| process.zombie && process.parent == own);
         for process in ended.filter(|p| p.pid != container.leader && !guests.contains(&p.pid)) {
             reap(process.pid);
@@ -180,7 +181,7 @@ impl Sweeper {
     }
 
     /// Waits for adopted processes that ended. First processes of containers are the reaper's, and all of them are in the
-    /// table while nobody forks.
+    /// table while nobody forks; who else waits for one has said so.
     fn reap_orphans(&self, processes: &[Process]) {
         let own = i32::try_from(std::process::id()).unwrap_or(0);
         let mut ended = processes.iter().filter(|process| process.zombie && process.parent == own).peekable();
@@ -188,8 +189,8 @@ impl Sweeper {
             return;
         }
         // Somebody forks: they can wait for the next look.
-        let Some(_all_entered) = self.ending.table.all_entered() else { return };
-        let mut leaders = self.ending.table.guests();
+        let Some(_all_entered) = children::all_known() else { return };
+        let mut leaders = children::awaited();
         leaders.extend(self.ending.table.running().iter().map(|container| container.leader));
         for process in ended.filter(|process| !leaders.contains(&process.pid)) {
             reap(process.pid);

@@ -1,8 +1,8 @@
 //! Which containers there are, shared by the launcher's threads.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::ContainerId;
@@ -47,39 +47,13 @@ pub(super) enum Doomed {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     entries: Mutex<HashMap<ContainerId, Entry>>,
-    /// First processes of visits, which somebody waits for.
-    guests: Mutex<BTreeSet<i32>>,
     emptied: Condvar,
-    /// Read-locked by whoever forks until the child is entered here.
-    forking: RwLock<()>,
 }
 
 impl Table {
-    /// To be held from before a fork until the child is entered with [`started`](Self::started).
-    pub(super) fn forking(&self) -> RwLockReadGuard<'_, ()> {
-        self.forking.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// While this is held, every child that this process has forked is entered. `None` while somebody forks.
-    pub(super) fn all_entered(&self) -> Option<RwLockWriteGuard<'_, ()>> {
-        self.forking.try_write().ok()
-    }
-
     pub(super) fn begin(&self, container_id: &ContainerId, sandbox: &Path) {
         let sandbox = sandbox.to_string_lossy().into_owned();
         lock(&self.entries).insert(container_id.clone(), Entry::Launching { sandbox, doomed: false });
-    }
-
-    pub(super) fn add_guest(&self, pid: i32) {
-        lock(&self.guests).insert(pid);
-    }
-
-    pub(super) fn remove_guest(&self, pid: i32) {
-        lock(&self.guests).remove(&pid);
-    }
-
-    pub(super) fn guests(&self) -> BTreeSet<i32> {
-        lock(&self.guests).clone()
     }
 
     /// The container runs now. Returns whether it has been doomed meanwhile.

@@ -103,16 +103,19 @@ fn a_processor_hog_gets_its_quota() {
     let used = || {
         let usage = fixture.launcher().usage();
         let usage = usage.get(&container_id).expect("it runs").clone();
-        (Instant::now(), usage.cpu_user + usage.cpu_system, usage.throttling)
+        (usage.cpu_user + usage.cpu_system, usage.throttling)
     };
-    wait_for(|| used().1 > Duration::from_millis(100));
-    let (begin, before, _) = used();
+    wait_for(|| used().0 > Duration::from_millis(100));
+    // The time is that around both looks: on a busy machine each may take long.
+    let begin = Instant::now();
+    let (before, _) = used();
     wait_for(|| begin.elapsed() > Duration::from_secs(2));
-    let (end, after, throttling) = used();
-    let share = (after - before).as_secs_f64() / (end - begin).as_secs_f64();
+    let (after, _) = used();
+    let share = (after - before).as_secs_f64() / begin.elapsed().as_secs_f64();
     // A busy machine gives less; never more.
     assert!(share < 0.22, "{share}");
-    assert!(throttling.expect("it has a quota").throttled > 0);
+    // There it may take a while until it has had its quota of a moment.
+    wait_for(|| used().1.expect("it has a quota").throttled > 0);
     fixture.launcher().destroy(&container_id);
     assert_eq!(fixture.ended().status, 9);
     fixture.destroyed();

@@ -3,6 +3,7 @@
 
 mod destroy;
 mod enter;
+mod hung;
 mod isolation;
 mod life;
 mod limits;
@@ -12,5 +13,6 @@ mod quotas;
 mod recovery;
 mod rights;
 mod support;
+mod traps;
 mod usage;
 mod vm;

@@ -102,6 +102,9 @@ fn who_keeps_the_pids_of_a_group_may_be_killed() {
     let fixture = Fixture::new(FULL);
     let group = group(&fixture, Wishes::default());
     let first = stays(&fixture, "g.stays");
+    // As long as somebody holds a namespace its number stays its own.
+    let path = format!("/proc/{}/ns/pid", keeper(&fixture).as_raw_nonzero());
+    let _held = fs::File::open(path).expect("it runs");
     kill_process(keeper(&fixture), Signal::KILL).expect("ours");
     // The kernel ends all who are there. Who comes later has another one.
     assert_eq!(fixture.ended().status, 9);

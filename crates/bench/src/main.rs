@@ -9,6 +9,7 @@ mod crowd;
 mod emulated;
 mod failover;
 mod latency;
+mod pages;
 mod registrar;
 mod report;
 mod reregister;
@@ -43,6 +44,8 @@ enum Benchmark {
     Containers(containers::Options),
     /// How long a master takes to show everything, and whether that holds schedulers up.
     State(state::Options),
+    /// How long the web pages of a large cluster take.
+    Pages(pages::Options),
     /// How long a new master takes to have all agents back with their tasks, in process and over sockets.
     Reregister(reregister::Options),
     /// The registry on each of its stores: agents admitted, marked, recovered, removed.
@@ -68,6 +71,7 @@ fn main() -> Result<()> {
             }
             Benchmark::Containers(options) => containers::run(&options).await,
             Benchmark::State(options) => state::run(&options).await,
+            Benchmark::Pages(options) => pages::run(&options).await,
             Benchmark::Reregister(options) => reregister::run(&options).await,
             Benchmark::Registrar(options) => registrar::run(&options).await,
             Benchmark::Failover(options) => failover::run(&options).await,

@@ -6,6 +6,9 @@
   const state = document.getElementById("live-state");
   if (!main) return;
 
+  // Where the way around does not fit, where one is comes into sight.
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   const say = (text) => {
     if (state && state.textContent !== text) state.textContent = text;
   };

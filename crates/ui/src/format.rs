@@ -21,7 +21,8 @@ pub(crate) fn now() -> f64 {
 
 /// A number with at most two digits behind the point, and marks between thousands.
 pub(crate) fn number(value: f64) -> String {
-    let rounded = format!("{value:.2}");
+    // A sum of nothing is a negative zero.
+    let rounded = format!("{:.2}", value + 0.0);
     let (whole, rest) = rounded.split_once('.').unwrap_or((&rounded, ""));
     let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
     let mut out = sign.to_owned();
@@ -48,7 +49,7 @@ pub(crate) fn count(value: usize) -> String {
 
 /// Megabytes, as Mesos counts memory and disk.
 pub(crate) fn megabytes(value: f64) -> String {
-    let mut value = value;
+    let mut value = value + 0.0;
     for unit in ["MB", "GB", "TB"] {
         if value.abs() < 1024.0 {
             return format!("{} {unit}", short(value));
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!([megabytes(512.0), megabytes(1536.0), megabytes(2e6)], ["512 MB", "1.5 GB", "1.9 TB"]);
         assert_eq!([bytes(0.0), bytes(1536.0), bytes(3e9)], ["0 B", "1.5 KB", "2.8 GB"]);
         assert_eq!([percent(1.0, 3.0), percent(0.001, 1.0), percent(1.0, 0.0)], ["33%", "<1%", "0%"]);
-        assert_eq!(amount("gpus", 2.0), "2");
+        assert_eq!([amount("gpus", 2.0), amount("mem", -0.0), amount("cpus", -0.0)], ["2", "0 MB", "0"]);
     }
 
     #[test]

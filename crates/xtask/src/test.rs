@@ -10,7 +10,8 @@ use crate::run as start;
 use crate::{cargo, root};
 
 /// Debian packages that the tests use: a Python that can make virtual environments and a compiler for its modules; and a
-/// virtual machine for what this machine's kernel is set up for otherwise; and coordination services.
+/// virtual machine for what this machine's kernel is set up for otherwise; coordination services; and a
+/// browser.
 const PACKAGES: &[(&str, &str)] = &[
     ("cc", "gcc"),
     ("curl", "curl"),
@@ -22,6 +23,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("java", "default-jre-headless"),
     ("openssl", "openssl"),
     ("etcd", "etcd-server"),
+    ("chromium", "chromium"),
     ("mkfs.xfs", "xfsprogs"),
     ("insmod", "kmod"),
 ];
@@ -37,6 +39,7 @@ pub(crate) fn run(filter: &[String]) -> Result<()> {
     );
     install_packages()?;
     start("bash", &["tests/pymesos/setup.sh"], &[]).context("the Python clients that the tests drive")?;
+    start("bash", &["tests/browser/setup.sh"], &[]).context("the browser's driver")?;
     let machine = target_directory()?.join("tmp/meseta-vm");
     start("bash", &["crates/containerizer/tests/vm/prepare.sh", machine.as_str()], &[])
         .context("the virtual machine for what this machine's kernel has not got")?;

@@ -2,12 +2,13 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
+use base::FrameworkId;
 use http_api::ApiError;
 use proto::v1;
 use resources::Name;
 use serde_json::{Value, json};
 
-use super::gather::{FrameworkSeen, gathered};
+use super::gather::{FrameworkSeen, gathered, gathered_with};
 use super::page::{Page, with_total};
 use crate::server::Master;
 use crate::v0::Query;
@@ -24,7 +25,10 @@ pub(super) async fn frameworks(
     let query = Query::new(query.as_deref());
     let page = Page::new(&query)?;
     let column = page.column(&COLUMNS)?;
-    let cluster = gathered(&master).await?;
+    let cluster = match query.get("framework_id") {
+        Some(id) => gathered_with(&master, &FrameworkId::from(id)).await?,
+        None => gathered(&master).await?,
+    };
     let mut found: Vec<&FrameworkSeen> = cluster
         .frameworks
         .iter()

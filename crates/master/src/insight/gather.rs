@@ -146,6 +146,11 @@ impl<T: Clone> Keeper<T> {
         kept.value.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(value, _)| value.clone())
     }
 
+    /// What is kept is not good enough any more.
+    fn forget(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).value = None;
+    }
+
     /// What is kept, or what `make` makes; who asks meanwhile waits for it.
     async fn get<F>(&self, effort: u32, make: impl FnOnce() -> F) -> Result<T, ApiError>
     where
@@ -174,6 +179,23 @@ pub(super) async fn gathered(master: &Master) -> Result<Arc<Gathered>, ApiError>
         master.blocking(move || Arc::new(sum(seen))).await
     };
     master.insight.gathered.cluster.get(EFFORT, make).await
+}
+
+/// The same, but never without a framework that is there now.
+pub(super) async fn gathered_with(
+    master: &Master,
+    framework: &FrameworkId,
+) -> Result<Arc<Gathered>, ApiError> {
+    let cluster = gathered(master).await?;
+    if cluster.framework(framework).is_some() {
+        return Ok(cluster);
+    }
+    let id = framework.clone();
+    if !master.core.ask(move |core, _| core.framework(&id).is_some()).await.map_err(gone)? {
+        return Ok(cluster);
+    }
+    master.insight.gathered.cluster.forget();
+    gathered(master).await
 }
 
 /// How many tasks there are in each state. In a large cluster that is some seconds old.
@@ -291,6 +313,8 @@ mod tests {
         let (one, other) = tokio::join!(keeper.get(1, make), keeper.get(1, make));
         assert_eq!((one.unwrap(), other.unwrap(), made.get()), (1, 1, 1));
         assert_eq!(keeper.get(1, make).await.unwrap(), 1);
+        keeper.forget();
+        assert_eq!(keeper.get(1, make).await.unwrap(), 2);
         let refused: Result<u32, ApiError> =
             Keeper::default().get(1, || async { Err(ApiError::not_found("none")) }).await;
         assert!(refused.is_err(), "an error is not kept");

@@ -25,6 +25,8 @@ struct Found {
     task: Arc<Task>,
     now: Time,
     framework: String,
+    /// Whether its framework is over, so that nobody acknowledges anything any more.
+    is_over: bool,
     agent: Option<OfAgent>,
 }
 
@@ -64,16 +66,19 @@ fn find(core: &MasterCore, now: Time, framework_id: &FrameworkId, task_id: &Task
             draining: agent.drain.is_some(),
         })
     };
-    let in_framework = |framework: &Framework| {
+    let in_framework = |framework: &Framework, is_over: bool| {
         let task = of_framework(framework, task_id)?;
         let name = framework.info.name.clone();
-        Some(Found { agent: agent(&task.agent_id), task, now, framework: name })
+        Some(Found { agent: agent(&task.agent_id), task, now, framework: name, is_over })
     };
     match core.framework(framework_id) {
-        Some(framework) => in_framework(framework),
+        Some(framework) => in_framework(framework, false),
         None => {
             let over = core.snapshot(now).completed_frameworks;
-            over.iter().rev().filter(|each| each.id == *framework_id).find_map(|each| in_framework(each))
+            over.iter()
+                .rev()
+                .filter(|each| each.id == *framework_id)
+                .find_map(|each| in_framework(each, true))
         }
     }
 }
@@ -155,7 +160,7 @@ fn why(found: &Found) -> (Vec<String>, Vec<String>) {
         }
         _ => {}
     }
-    if task.status_update_uuid.is_some() && task.status_update_state.is_some() {
+    if !found.is_over && task.status_update_uuid.is_some() && task.status_update_state.is_some() {
         let since = task.statuses.last().map(|status| now.since(status.timestamp).as_secs_f64());
         if since.is_some_and(|since| since > SLOW) {
             why.push("Its scheduler has not acknowledged the newest status yet.".to_owned());

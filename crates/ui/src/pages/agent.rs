@@ -6,7 +6,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use crate::format::{ago, amount, encode, id, percent};
+use crate::format::{ago, amount, encode, percent};
 use crate::model::{Agent, Agents, Events, Tasks, Use, scalar};
 use crate::parts::layout::{Section, empty, facts, head};
 use crate::parts::list::{cut, pager};
@@ -68,7 +68,7 @@ fn about(agent: &Agent) -> Markup {
         })
         .collect();
     let mut shown = vec![
-        ("ID", id(&agent.id)),
+        ("ID", html! { span.id { (agent.id) } }),
         ("Address", html! { code { (agent.pid) } }),
         ("Version", html! { (agent.version) }),
         ("Registered", ago(agent.registered_time)),

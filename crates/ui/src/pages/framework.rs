@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use crate::format::{ago, count, duration, encode, id};
+use crate::format::{ago, count, duration, encode};
 use crate::model::{Events, Framework, Frameworks, Tasks};
 use crate::parts::layout::{Section, empty, facts, head};
 use crate::parts::list::{cut, pager};
@@ -60,7 +60,7 @@ async fn draw(ask: &Ask, framework_id: &str) -> Result<Drawn, Trouble> {
 fn about(framework: &Framework) -> Markup {
     let key = encode(&framework.id);
     let mut shown = vec![
-        ("ID", id(&framework.id)),
+        ("ID", html! { span.id { (framework.id) } }),
         ("Roles", html! { (framework.roles.join(", ")) }),
         ("User", html! { (framework.user) }),
         ("Registered", ago(framework.registered_time)),

@@ -18,6 +18,8 @@ const RESOURCES: [(&str, &str); 4] =
 
 /// How many roles and events are shown.
 const MOST: usize = 10;
+/// How many events are looked at for what there is to warn of.
+const LOOKED_AT: usize = 100;
 
 pub(crate) async fn show(ask: Ask) -> Response {
     page(&ask, Section::Overview, draw(&ask).await)
@@ -27,7 +29,7 @@ async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
     let span = if ask.get("span") == Some("day") { "day" } else { "hour" };
     let overview: Overview = ask.source.get("/overview").await?;
     let history: History = ask.source.get(&format!("/history?span={span}")).await?;
-    let events: Events = ask.source.get(&format!("/events?limit={MOST}")).await?;
+    let events: Events = ask.source.get(&format!("/events?limit={LOOKED_AT}")).await?;
     let name = overview.cluster.clone().unwrap_or_else(|| "Cluster".to_owned());
     let content = html! {
         (head(&[], &html! { (name) }, &leader(&overview)))
@@ -202,7 +204,7 @@ fn recent(events: &[Event]) -> Markup {
                 (empty("Nothing has happened yet", &html! { "Agents that come and go, frameworks, and tasks that fail are told here." }))
             } @else {
                 ol.events {
-                    @for event in events { (self::event(event)) }
+                    @for event in events.iter().take(MOST) { (self::event(event)) }
                 }
             }
         }

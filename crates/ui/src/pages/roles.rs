@@ -42,8 +42,8 @@ fn table(roles: &[Role]) -> Markup {
                 caption.hidden { "Roles" }
                 thead { tr {
                     th scope="col" { "Role" }
-                    th.num scope="col" { "Weight" }
-                    th.num scope="col" { "Frameworks" }
+                    th.num.wide scope="col" { "Weight" }
+                    th.num.wide scope="col" { "Frameworks" }
                     th scope="col" { "Allocated" }
                     th.wide scope="col" { "Offered" }
                     th.wide scope="col" { "Reserved" }
@@ -54,8 +54,8 @@ fn table(roles: &[Role]) -> Markup {
                     @for role in roles {
                         tr {
                             th scope="row" { (role.name) }
-                            td.num { (number(role.weight)) }
-                            td.num { a href=(format!("/ui/frameworks?role={}", encode(&role.name))) { (count(role.frameworks.len())) } }
+                            td.num.wide { (number(role.weight)) }
+                            td.num.wide { a href=(format!("/ui/frameworks?role={}", encode(&role.name))) { (count(role.frameworks.len())) } }
                             td { (bars::words(&role.allocated)) }
                             td.wide { (bars::words(&role.offered)) }
                             td.wide { (bars::words(&role.reserved)) }

@@ -37,7 +37,7 @@ fn about(explained: &TaskExplained) -> Markup {
     let files = format!("/ui/agents/{}/file", encode(&task.slave_id));
     let file = |name: &str| format!("{files}?path={}", encode(&format!("{}/{name}", explained.sandbox)));
     let mut shown = vec![
-        ("ID", id(&task.id)),
+        ("ID", html! { span.id { (task.id) } }),
         (
             "Framework",
             html! { a href=(format!("/ui/frameworks/{}", encode(&task.framework_id))) { (explained.framework_name) } },

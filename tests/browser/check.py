@@ -1,0 +1,209 @@
+"""Looks at every page of a master's web UI in Chromium: without errors on the console, without violations of accessibility
+(axe-core), not wider than the screen; in light, in dark, or on a phone. Or uses it: follows a file, watches a page change
+without being loaded again, chooses a theme, goes around by keyboard, and does without JavaScript.
+
+usage: check.py MASTER SCREENSHOTS light|dark|phone|use     (prints what is wrong; expects a task that runs and writes)
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import urllib.request
+from urllib.parse import quote
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Error, sync_playwright
+
+MASTER, SCREENSHOTS, WHAT = sys.argv[1:]
+VIEWS = {"light": ("light", 1280, 860), "dark": ("dark", 1280, 860), "phone": ("light", 390, 844)}
+PATIENCE = 40_000
+faults = []
+# What is looked at, for who has to say that it takes too long.
+now = ["starting"]
+LIMIT = 95
+
+
+def too_long(*_):
+    sys.exit(f"check.py: not within {LIMIT} s: {now[0]}")
+
+
+signal.signal(signal.SIGALRM, too_long)
+signal.alarm(LIMIT)
+
+
+def ask(path):
+    with urllib.request.urlopen(f"http://{MASTER}{path}", timeout=30) as answer:
+        return json.load(answer)
+
+
+def escaped(text):
+    return quote(text, safe="")
+
+
+def pages():
+    """Every page by name: its path, and its status."""
+    found = {
+        name: (path, 200)
+        for name, path in [
+            ("overview", "/"),
+            ("day", "/?span=day"),
+            ("agents", "/ui/agents"),
+            ("frameworks", "/ui/frameworks"),
+            ("roles", "/ui/roles"),
+            ("tasks", "/ui/tasks"),
+            ("nothing-found", "/ui/tasks?search=nothing-has-this-name"),
+            ("offers", "/ui/offers"),
+            ("maintenance", "/ui/maintenance"),
+        ]
+    }
+    found["no-page"] = ("/ui/nothing", 404)
+    for agent in ask("/slaves?limit=1")["slaves"]:
+        found["agent"] = (f"/ui/agents/{escaped(agent['id'])}", 200)
+    running = ask("/tasks?limit=1&state=TASK_RUNNING")["tasks"]
+    failed = ask("/tasks?limit=1&state=TASK_FAILED")["tasks"]
+    for name, task in [("task", t) for t in running] + [("failed-task", t) for t in failed]:
+        framework, task_id = escaped(task["framework_id"]), escaped(task["id"])
+        found[name] = (f"/ui/tasks/{framework}/{task_id}", 200)
+        if name == "task":
+            sandbox = ask(f"/explain/task?framework_id={framework}&task_id={task_id}")["sandbox"]
+            files = f"/ui/agents/{escaped(task['slave_id'])}/file"
+            found["framework"] = (f"/ui/frameworks/{framework}", 200)
+            found["explained"] = (f"/ui/frameworks/{framework}/explain", 200)
+            found["files"] = (f"{files}s?path={escaped(sandbox)}", 200)
+            found["file"] = (f"{files}?path={escaped(sandbox + '/stdout')}", 200)
+    return found
+
+
+def look(context, name, path, status, view):
+    """One page: what its console says, what axe finds, and a picture."""
+    now[0] = name
+    page = context.new_page()
+    said = []
+    page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(f"http://{MASTER}/") else said.append(request.url))
+    answer = page.goto(f"http://{MASTER}{path}")
+    if answer.status != status:
+        faults.append(f"{name}: status {answer.status}")
+    # Of a page that is not there the console says so, which is right.
+    said = [line for line in said if status == 200 or f"{status}" not in line]
+    faults.extend(f"{name} ({view}): {line}" for line in said)
+    for violation in Axe().run(page).response["violations"]:
+        targets = [node["target"] for node in violation["nodes"]][:3]
+        faults.append(f"{name} ({view}): axe {violation['id']}: {violation['help']}: {targets}")
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        faults.append(f"{name} ({view}): wider than the screen")
+    if page.evaluate("window.pwned !== undefined"):
+        faults.append(f"{name} ({view}): what a user wrote was run")
+    page.screenshot(path=os.path.join(SCREENSHOTS, f"{name}-{view}.png"))
+    page.close()
+
+
+def expect(what, holds):
+    if not holds:
+        faults.append(what)
+
+
+def wait_until(what, holds):
+    """Asks again and again: the page's policy lets nothing be evaluated in it that would wait there."""
+    now[0] = what
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not holds():
+        if time.monotonic() > deadline:
+            raise Error(f"not in time: {what}")
+        time.sleep(0.05)
+
+
+def use(browser, all_pages):
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme="light")
+    page = context.new_page()
+    if "file" in all_pages:
+        # What a task writes is shown as it comes.
+        page.goto(f"http://{MASTER}{all_pages['file'][0]}")
+        lines = "document.getElementById('file').textContent.split('\\n').length"
+        before = page.evaluate(lines)
+        wait_until("more is shown of the file", lambda: page.evaluate(lines) > before + 2)
+        whole = page.evaluate("document.getElementById('file').textContent").split("\n")[:-1]
+        numbers = [int(line.split()[1]) for line in whole if line.startswith("line ")]
+        expect(f"the file has gaps: {numbers}", numbers == list(range(numbers[0], numbers[0] + len(numbers))))
+        page.uncheck("#follow")
+    # A page changes by itself, and what was typed stays.
+    page.goto(f"http://{MASTER}/ui/maintenance")
+    page.evaluate("window.stayed = true")
+    schedule = {"windows": [{"machine_ids": [{"hostname": "machine-<b>7</b>"}], "unavailability": {"start": {"nanoseconds": 2 * 10**18}}}]}
+    post("/maintenance/schedule", schedule)
+    page.get_by_text("machine-<b>7</b>").first.wait_for(timeout=PATIENCE)
+    expect("the page was loaded again", page.evaluate("window.stayed === true"))
+    post("/maintenance/schedule", {"windows": []})
+    page.get_by_text("No maintenance is planned").wait_for(timeout=PATIENCE)
+    page.goto(f"http://{MASTER}/ui/tasks")
+    page.fill("#search", "half a wo")
+    updates = "performance.getEntriesByType('resource').filter(e => e.name === location.href).length"
+    wait_until("the page asks for itself", lambda: page.evaluate(updates) >= 2)
+    expect("what was typed is lost", page.input_value("#search") == "half a wo")
+    # A theme that is chosen stays chosen.
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.click("#theme")
+    page.click("#theme")
+    dark = page.evaluate(ground)
+    expect("the theme does not change", light != dark)
+    page.goto(f"http://{MASTER}/")
+    expect("the theme is forgotten", page.evaluate(ground) == dark)
+    # The first key leads past the way around, and the next ones through it.
+    page.keyboard.press("Tab")
+    expect("no skip link", page.evaluate("document.activeElement.className") == "skip")
+    page.keyboard.press("Enter")
+    expect("the skip link does not lead to the content", page.evaluate("location.hash") == "#main")
+    # The master goes: the page says so, and stays.
+    page.route("**/*", lambda route: route.abort())
+    page.get_by_text("The master does not answer").wait_for(timeout=PATIENCE)
+    expect("the page is gone with the master", page.locator("h1").count() == 1)
+    context.close()
+
+
+def without_scripts(browser, all_pages):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    for name, (path, _) in all_pages.items():
+        page.goto(f"http://{MASTER}{path}")
+        expect(f"{name}: nothing is shown without JavaScript", page.locator("main h1").count() == 1)
+    page.goto(f"http://{MASTER}/ui/tasks")
+    page.fill("#search", "nothing-has-this-name")
+    page.click("button[type=submit]")
+    expect("the search needs JavaScript", "None of 0" in page.inner_text("main"))
+    context.close()
+
+
+def post(path, body):
+    request = urllib.request.Request(f"http://{MASTER}{path}", json.dumps(body).encode(), method="POST")
+    urllib.request.urlopen(request, timeout=30).close()
+
+
+def main():
+    os.makedirs(SCREENSHOTS, exist_ok=True)
+    all_pages = pages()
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium")
+        if chromium is None:
+            sys.exit("check.py: there is no chromium; apt-get install chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            if WHAT in VIEWS:
+                theme, width, height = VIEWS[WHAT]
+                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+                for name, (path, status) in all_pages.items():
+                    look(context, name, path, status, WHAT)
+            else:
+                use(browser, all_pages)
+                without_scripts(browser, all_pages)
+        except Error as error:
+            faults.append(f"in the middle of it: {error}")
+        browser.close()
+    print(json.dumps({"pages": sorted(all_pages), "faults": faults}))
+
+
+main()

@@ -22,7 +22,6 @@ const HEADERS: [(HeaderName, &str); 4] = [
 ];
 
 /// Adds the pages to what a master serves: `api` answers everything but `/` and what is below `/ui/`.
-#[must_use]
 pub fn serve(api: Router) -> Router {
     Router::new()
         .route("/", get(pages::overview::show))

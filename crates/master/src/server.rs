@@ -356,7 +356,8 @@ async fn open_registry(
             return Ok((None, RegistryContent::default()));
         }
     };
-    let content = registry::fetch(&*store, options.registry_fetch_timeout, &master.registry).await?;
+    let content =
+        registry::fetch(&*store, fence.as_ref(), options.registry_fetch_timeout, &master.registry).await?;
     tracing::info!("recovered the registry with {} agents from {store:?}", content.agents.len());
     let (queue, writes) = mpsc::unbounded_channel();
     let store = registry::Store { store, fence, timeout: options.registry_store_timeout };

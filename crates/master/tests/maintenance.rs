@@ -2,8 +2,15 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use base::Time;
+use master::RegistryStore;
+use master_core::{AgentRecord, RegistryOperation, RegistryWrite};
 use proto::internal;
 use serde_json::{Value, json};
+use store::kv::{LocalStore, Options};
 use support::{Answer, FakeAgent, Scheduler, Subscription, get, json as post, request};
 
 async fn call(master: &master::MasterServer, kind: &str, part: Value) -> Answer {
@@ -153,6 +160,26 @@ async fn the_registry_is_shown_as_one_message() {
     let wrapped = get(master.address(), "/registrar(1)/registry?jsonp=cb").await;
     assert!(wrapped.body.starts_with("cb("), "{}", wrapped.body);
     assert_eq!(get(master.address(), "/master/registrar(1)/registry").await.status, 404);
+    master.shutdown().await;
+}
+
+/// More agents than the core's thread hands out at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_registry_is_shown_whole() {
+    const AGENTS: usize = 1_100;
+    let directory = tempfile::tempdir().unwrap();
+    let local = LocalStore::new(&directory.path().join("registry"), Options::default());
+    let registry = RegistryStore { store: Arc::new(local), fence: None, timeout: support::PATIENCE };
+    let gone = AgentRecord::Gone { since: Time::EPOCH };
+    let agent = |number| RegistryOperation::Agent(format!("S{number}").as_str().into(), Some(gone.clone()));
+    let write = RegistryWrite { number: 1, operations: (0..AGENTS).map(agent).collect() };
+    registry.write(&[write]).await.unwrap();
+    drop(registry);
+    let master = support::master_with(|options| options.work_dir = Some(directory.path().to_owned())).await;
+    let shown = get(master.address(), "/registrar(1)/registry").await.json();
+    let agents = shown["gone"]["slaves"].as_array().unwrap();
+    let ids: BTreeSet<&str> = agents.iter().filter_map(|agent| agent["id"]["value"].as_str()).collect();
+    assert_eq!((agents.len(), ids.len()), (AGENTS, AGENTS), "each of them once");
     master.shutdown().await;
 }
 

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use master_core::RegistryContent;
-use store::kv::{Entry, KeyValue, KvError};
+use store::kv::{Entry, Fence, KeyValue, KvError};
 
 use super::values::ValueError;
-use super::{RegistryFigures, keys, values};
+use super::{RegistryFigures, journal, keys, values};
 
 /// How long to wait before a store that is out of reach is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -27,13 +27,16 @@ pub enum RegistryError {
     },
 }
 
-/// Reads the registry; a store that is out of reach is asked again until `limit` is over.
+/// Reads the registry, after what the last master has begun to write is finished; a store that is out of reach is asked again
+/// until `limit` is over.
 pub(crate) async fn fetch(
     store: &dyn KeyValue,
+    fence: Option<&Fence>,
     limit: Duration,
     figures: &RegistryFigures,
 ) -> Result<RegistryContent, RegistryError> {
     let started = Instant::now();
+    finish(store, fence, started + limit).await?;
     let mut content = RegistryContent::default();
     for table in [keys::AGENTS, keys::QUOTAS, keys::WEIGHTS, keys::WINDOWS] {
         for entry in list(store, table, started + limit).await? {
@@ -46,13 +49,32 @@ pub(crate) async fn fetch(
     Ok(content)
 }
 
+async fn finish(store: &dyn KeyValue, fence: Option<&Fence>, deadline: Instant) -> Result<(), RegistryError> {
+    loop {
+        let entries = list(store, journal::JOURNAL, deadline).await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        match journal::finish(store, &entries, fence).await {
+            Err(RegistryError::Store(error)) if again(&error, deadline) => tokio::time::sleep(PAUSE).await,
+            finished => return finished,
+        }
+    }
+}
+
+/// Whether the store may still answer in time.
+fn again(error: &KvError, deadline: Instant) -> bool {
+    let again = error.is_transient() && Instant::now() + PAUSE < deadline;
+    if again {
+        tracing::warn!("cannot read the registry yet: {error}");
+    }
+    again
+}
+
 async fn list(store: &dyn KeyValue, table: &str, deadline: Instant) -> Result<Vec<Entry>, KvError> {
     loop {
         match store.list(table).await {
-            Err(error) if error.is_transient() && Instant::now() + PAUSE < deadline => {
-                tracing::warn!("cannot read the registry yet: {error}");
-                tokio::time::sleep(PAUSE).await;
-            }
+            Err(error) if again(&error, deadline) => tokio::time::sleep(PAUSE).await,
             listed => return listed,
         }
     }

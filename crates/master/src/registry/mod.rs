@@ -5,6 +5,7 @@
 //! quotas/<role>        Registry with one of: quota_configs
 //! weights/<role>       Registry with one of: weights
 //! windows/<number>     Registry with a schedule of one window, or a piece of one, and its machines
+//! journal/<number>     while a write is made that is larger than a transaction
 //! ```
 //!
 //! Each value is a part of Mesos' `Registry` message: all values one behind the other are the whole message. Keys of other
@@ -12,6 +13,7 @@
 
 mod fetch;
 mod figures;
+mod journal;
 mod keys;
 mod values;
 mod whole;

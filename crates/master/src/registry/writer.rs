@@ -9,7 +9,7 @@ use store::kv::{Expect, Fence, KeyValue, Limits, Transaction};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{RegistryError, RegistryFigures, fetch, keys, values};
+use super::{RegistryError, RegistryFigures, fetch, journal, keys, values};
 use crate::engine::CoreHandle;
 
 /// Pause before a write that failed is tried again; doubles each time.
@@ -68,7 +68,7 @@ impl Store {
     /// # Errors
     /// Fails when the store does not answer, or has what makes no sense.
     pub async fn read(&self) -> Result<RegistryContent, RegistryError> {
-        fetch(&*self.store, self.timeout, &RegistryFigures::default()).await
+        fetch(&*self.store, self.fence.as_ref(), self.timeout, &RegistryFigures::default()).await
     }
 
     /// Makes writes durable and gives what was written.
@@ -103,9 +103,18 @@ impl Store {
     }
 }
 
-/// A write as a transaction; as several if it is larger than the store can take at once. Of changes to one key the last
-/// counts.
+/// A write as a transaction; as several, which make one together, if it is larger than the store can take at once.
 fn transactions(write: &RegistryWrite, limits: Limits) -> Vec<Transaction> {
+    let parts = parts(write, limits);
+    if parts.len() < 2 {
+        parts
+    } else {
+        journal::as_one(self::parts(write, journal::limits_of_parts(limits)))
+    }
+}
+
+/// A write in as few transactions as it takes. Of changes to one key the last counts.
+fn parts(write: &RegistryWrite, limits: Limits) -> Vec<Transaction> {
     let changes: BTreeMap<String, Option<Vec<u8>>> =
         write.operations.iter().map(|operation| (keys::of(operation), values::encode(operation))).collect();
     let (mut done, mut current) = (Vec::new(), Transaction::new());
@@ -141,10 +150,12 @@ mod tests {
         let weight = |name: usize| RegistryOperation::Weight(format!("r{name}").as_str().into(), 1.0);
         let write = RegistryWrite { number: 1, operations: (0..7).map(weight).collect() };
         let limits = Limits { ops: 3, bytes: 10_000 };
-        let parts: Vec<usize> = transactions(&write, limits).iter().map(|part| part.ops().len()).collect();
-        assert_eq!(parts, [3, 3, 1]);
+        let sizes: Vec<usize> = parts(&write, limits).iter().map(|part| part.ops().len()).collect();
+        assert_eq!(sizes, [3, 3, 1]);
         let small = Limits { ops: 100, bytes: 1 };
-        assert_eq!(transactions(&write, small).len(), 7);
+        assert_eq!(parts(&write, small).len(), 7);
+        // Three pieces and their declaration, what they say, and the removal of all four.
+        assert_eq!(transactions(&write, limits).len(), 4 + 3 + 4);
     }
 
     fn weight(number: u64) -> RegistryWrite {
@@ -168,11 +179,11 @@ mod tests {
         let reader = Arc::clone(&store.store);
         let writing = tokio::spawn(async move { store.write(&[weight(1)]).await });
         let figures = RegistryFigures::default();
-        let fetched = super::super::fetch(&*reader, Duration::ZERO, &figures).await;
+        let fetched = super::super::fetch(&*reader, None, Duration::ZERO, &figures).await;
         assert!(fetched.is_err(), "it is out of reach for who reads, too");
         drop(first);
         writing.await.unwrap().unwrap();
-        let content = super::super::fetch(&*reader, Duration::from_secs(20), &figures).await.unwrap();
+        let content = super::super::fetch(&*reader, None, Duration::from_secs(20), &figures).await.unwrap();
         assert_eq!(content.weights["r"], 1.0);
     }
 
@@ -214,7 +225,7 @@ mod tests {
                 _ => panic!("not written"),
             }
         }
-        let content = super::super::fetch(&*kept, Duration::from_secs(20), &figures).await.unwrap();
+        let content = super::super::fetch(&*kept, None, Duration::from_secs(20), &figures).await.unwrap();
         assert_eq!(content.weights["r"], 1.0);
     }
 

@@ -51,19 +51,18 @@ async fn read(mut stream: TcpStream) -> Answer {
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {
-    let text = String::from_utf8_lossy(bytes);
-    let (head, body) = text.split_once("\r\n\r\n")?;
+    let body_at = bytes.windows(4).position(|w| w == b"\r\n\r\n")? + 4;
+    let head = String::from_utf8_lossy(&bytes[..body_at]).trim_end().to_owned();
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let lower = head.to_ascii_lowercase();
     // Neither has a body to be read: a stream goes on, and "not modified" never has one.
     if lower.contains("transfer-encoding: chunked") || status == 304 {
-        return Some(Answer { status, head: head.to_owned(), body: String::new(), bytes: Vec::new() });
+        return Some(Answer { status, head, body: String::new(), bytes: Vec::new() });
     }
     let length =
         lower.lines().find_map(|line| line.strip_prefix("content-length: "))?.trim().parse::<usize>().ok()?;
-    let body_at = bytes.windows(4).position(|w| w == b"\r\n\r\n")? + 4;
     let bytes = bytes.get(body_at..body_at + length)?.to_vec();
-    Some(Answer { status, head: head.to_owned(), body: body.to_owned(), bytes })
+    Some(Answer { status, head, body: String::from_utf8_lossy(&bytes).into_owned(), bytes })
 }
 
 /// The bytes of a good answer.

@@ -9,26 +9,15 @@ use agent_core::{
     VolumeDirectory,
 };
 use base::{Payload, Time, Uuid};
-use resources::{Disk, Operation, Persistence, Reservation, Resource, Resources, Role, Scalar};
-use testkit::agent::{AgentEnv, Memory, options};
-
-fn disk(amount: u32) -> Resource {
-    Resources::parse(&format!("disk:{amount}")).expect("well formed").iter().next().expect("one").clone()
-}
+use resources::{Operation, Resource, Resources, Scalar};
+use testkit::agent::{AgentEnv, Memory, options, reserved_disk};
 
 fn reserved(amount: u32) -> Resource {
-    disk(amount).reserved_by(Reservation::dynamic(Role::from("r"), None))
+    reserved_disk("r", amount)
 }
 
 fn volume(id: &str, amount: u32) -> Resource {
-    let reserved = reserved(amount);
-    let mut details = reserved.details().clone();
-    details.disk = Some(Disk {
-        source: None,
-        persistence: Some(Persistence { id: id.into(), principal: None }),
-        volume: None,
-    });
-    reserved.with_details(details)
+    testkit::master::volume(amount.into(), "r", id)
 }
 
 /// What is done, one after the other; and which data a task then writes into which volume.

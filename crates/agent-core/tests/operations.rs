@@ -7,34 +7,21 @@ use agent_core::{
     Reconciliation, RunTask, TaskInfo, ToMaster,
 };
 use base::{Payload, Uuid};
-use resources::{Disk, Mode, Operation, Persistence, Reservation, Resource, Resources, Role, Scalar, Volume};
+use resources::{Operation, Resource, Resources, Scalar};
 use testkit::agent::{
     AgentEnv, command_task, custom_executor, custom_task, default_executor, framework, group_task, options,
+    reserved_disk,
 };
 
-fn disk(amount: u32) -> Resource {
-    Resources::parse(&format!("disk:{amount}")).expect("well formed").iter().next().expect("one").clone()
-}
+/// The role that everything here is reserved for.
+const ROLE: &str = "scen";
 
 fn reserved(amount: u32) -> Resource {
-    disk(amount).reserved_by(Reservation::dynamic(Role::from("scen"), None))
+    reserved_disk(ROLE, amount)
 }
 
-/// A volume of the role `scen` that is seen as `data`.
 fn volume(id: &str, amount: u32) -> Resource {
-    let reserved = reserved(amount);
-    let mut details = reserved.details().clone();
-    details.disk = Some(Disk {
-        source: None,
-        persistence: Some(Persistence { id: id.into(), principal: None }),
-        volume: Some(Volume {
-            container_path: "data".into(),
-            host_path: None,
-            mode: Mode::ReadWrite,
-            body: Payload::default(),
-        }),
-    });
-    reserved.with_details(details)
+    testkit::master::volume(amount.into(), ROLE, id)
 }
 
 fn shared(volume: Resource) -> Resource {

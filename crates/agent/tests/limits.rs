@@ -131,6 +131,26 @@ async fn a_memory_hog_is_ended_and_named_in_its_status() {
     agent.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_bomb_stops_at_its_limit_and_its_status_says_so() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let _groups = Groups::of(work_dir.path());
+    let mut master = FakeMaster::start().await;
+    let mut options =
+        with(linux(master.address, work_dir.path()), "cgroups/pids,filesystem/linux,namespaces/pid");
+    options.linux.pids_limit = Some(50);
+    let agent = master.agent(options).await;
+    let mut command =
+        v1::CommandInfo { shell: Some(false), value: Some("python3".to_owned()), ..Default::default() };
+    command.arguments = ["python3", "-c", FORKS].map(str::to_owned).to_vec();
+    master.run(v1::TaskInfo { command: Some(command), ..task("t") });
+    let last = master.statuses().await.pop().expect("its end");
+    assert_eq!(last.state(), v1::TaskState::TaskFailed, "{last:?}");
+    assert_eq!(last.reason(), v1::task_status::Reason::ContainerLimitation, "{last:?}");
+    assert!(last.message().starts_with("Process limit exceeded: at its limit of 50 "), "{last:?}");
+    agent.shutdown().await;
+}
+
 /// What a task that was ended for it went beyond.
 fn beyond(end: &v1::TaskStatus) -> Vec<v1::Resource> {
     end.limitation.clone().expect("it says what it went beyond").resources
@@ -140,6 +160,14 @@ fn sandbox(work_dir: &std::path::Path, container: &str) -> std::path::PathBuf {
     let executor = format!("slaves/{AGENT_ID}/frameworks/{FRAMEWORK_ID}/executors/pod/runs/{container}");
     work_dir.join(executor)
 }
+
+/// Forks until that is refused.
+const FORKS: &str = "
+import os, time
+while True:
+    try:
+        if os.fork() == 0: time.sleep(600)
+    except OSError: os._exit(5)";
 
 /// Listens on the port that the file `port` names, once it is there.
 const LISTENS: &str = "

@@ -8,8 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use agent::{AgentOptions, AgentServer};
-use common::volumes::{Scene, acknowledge, apply, create, destroy, reserve, reserved, status, uuid, volume};
-use common::{AGENT_ID, FakeMaster, PATIENCE, http, json, states, until};
+use common::pods::group;
+use common::volumes::{
+    Scene, acknowledge, apply, create, destroy, on_behalf, reserve, reserved, status, uuid, volume,
+};
+use common::{AGENT_ID, FakeMaster, PATIENCE, command_task, http, json, states, until};
 use life::Place;
 use proto::{internal, v1};
 
@@ -52,6 +55,24 @@ async fn volumes_outlive_their_tasks_and_the_agent_and_end_with_destroy() {
     scene.carry_out(3, destroy(vec![volume("v", 10.0)])).await;
     assert!(!directory.exists());
     until(|| names(&scene.path("volumes/removed")).is_empty()).await;
+    scene.end().await;
+}
+
+/// After `PersistentVolumeDefaultExecutor.ROOT_TaskSandboxPersistentVolume`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_groups_task_finds_its_volume() {
+    let mut scene = Scene::start().await;
+    scene.carry_out(2, create(vec![volume("v", 10.0)])).await;
+    let with_volume = |id: &str, line: &str| {
+        let mut task = command_task(id, line);
+        task.resources.push(on_behalf(volume("v", 10.0)));
+        task
+    };
+    scene.master.say(&group(vec![with_volume("writer", "echo precious > data/file")]));
+    let end = scene.master.ends(1).await.remove(0);
+    assert_eq!(end.state(), v1::TaskState::TaskFinished, "{end:?}");
+    let written = scene.path("volumes/roles/scen/v").join("file");
+    assert_eq!(std::fs::read_to_string(written).expect("written"), "precious\n");
     scene.end().await;
 }
 

@@ -220,6 +220,26 @@ async fn what_cannot_be_fetched_fails_the_task() {
     agent.shutdown().await;
 }
 
+/// After `DefaultExecutorTest.TaskWithFileURI`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tasks_of_a_group_find_what_was_fetched_for_each() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let agent = master.agent(options(master.address, work_dir.path())).await;
+    let member = |id: &str| {
+        let source = work_dir.path().join(format!("source-{id}"));
+        std::fs::write(&source, id).expect("ours");
+        let uri = v1::command_info::Uri { value: source.display().to_string(), ..Default::default() };
+        let line = format!("test \"$(cat source-{id})\" = {id} && test $(ls -d source-* | wc -l) = 1");
+        v1::TaskInfo { command: Some(v1::CommandInfo { uris: vec![uri], ..shell(&line) }), ..task(id) }
+    };
+    master.say(&group(vec![member("a"), member("b")]));
+    for end in master.ends(2).await {
+        assert_eq!(end.state(), v1::TaskState::TaskFinished, "{end:?}");
+    }
+    agent.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_starts_together_and_fails_together() {
     let work_dir = tempfile::tempdir().expect("a directory");

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proto::v1::executor::{Call, Event as WireEvent, call, event};
 use proto::v1::{ExecutorId, FrameworkId, TaskId, TaskInfo, TaskState, task_status};
@@ -118,6 +118,23 @@ async fn without_checkpoints_the_loss_of_the_agent_is_the_end() {
     drop(streams.recv().await.unwrap());
     assert!(matches!(next(&mut executor).await, Event::Disconnected { .. }));
     assert!(matches!(next(&mut executor).await, Event::Shutdown));
+    assert!(executor.next_event().await.is_none());
+}
+
+/// After `SlaveRecoveryTest.RecoveryTimeout`: with checkpoints an executor outlives its agent, but not for ever.
+#[tokio::test]
+async fn an_agent_that_stays_away_beyond_the_recovery_timeout_is_the_end() {
+    let (server, mut streams) = agent().await;
+    let limit = Duration::from_millis(400);
+    let environment = Environment { recovery_timeout: limit, ..environment(&server, true) };
+    let mut executor = Executor::start(environment, Encoding::Protobuf);
+    next(&mut executor).await;
+    let stream = streams.recv().await.unwrap();
+    let lost = Instant::now();
+    drop((server, stream));
+    assert!(matches!(next(&mut executor).await, Event::Disconnected { .. }));
+    assert!(matches!(next(&mut executor).await, Event::Shutdown));
+    assert!(lost.elapsed() >= limit, "it gave up after {:?}", lost.elapsed());
     assert!(executor.next_event().await.is_none());
 }
 

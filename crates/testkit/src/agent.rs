@@ -1,6 +1,7 @@
 //! The agent's core under test: builders, a clock that is advanced, and outputs as short lines.
 
 mod build;
+mod disks;
 mod env;
 mod lines;
 mod lives;
@@ -9,6 +10,7 @@ mod memory;
 pub use build::{
     command_task, custom_executor, custom_task, default_executor, framework, group_task, options,
 };
+pub use disks::{disk, reserved_disk};
 pub use env::AgentEnv;
 pub use lines::Lines;
 pub use lives::{checkpointing, still_running};

@@ -15,8 +15,8 @@ use crate::options::Options;
 use crate::queue::Event;
 use crate::trace::Lines;
 
-/// How often it is seen whether everything is in order.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often it is seen whether everything is in order: not in step with offers that are withdrawn and made anew.
+const LOOK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
 
 /// What a run came to.
 #[derive(Clone, Debug)]
@@ -153,13 +153,14 @@ impl World {
         self.cluster.fabric.note(Node::Master(0), "peace", "");
         self.cluster.mend().map_err(broken(SOUND))?;
         let bound = self.cluster.fabric.options.bound;
-        let mut look = began + LOOK;
+        let mut looks = self.cluster.fabric.seeds.child("looks");
+        let mut look = began + LOOK.1;
         loop {
             self.step()?;
             if self.cluster.fabric.now < look {
                 continue;
             }
-            look = self.cluster.fabric.now + LOOK;
+            look = self.cluster.fabric.now + looks.duration(LOOK.0, LOOK.1);
             let Some(pending) = self.cluster.pending() else {
                 return Ok(self.cluster.fabric.now.since(began));
             };

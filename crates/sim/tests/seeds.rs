@@ -66,6 +66,10 @@ const FOUND: &[(u64, &str)] = &[
         "an operation that came back to the master's books, because an agent told of it while its acknowledgement came",
     ),
     (310_000, "a framework that was ending and got a status all the same"),
+    (
+        310_334,
+        "an agent of the simulator that remembered the operations of the one before it, as no real one does",
+    ),
     (50, "a task whose end was acknowledged, and that was declared lost by a question that was overtaken"),
 ];
 

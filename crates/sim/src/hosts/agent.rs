@@ -116,6 +116,7 @@ impl AgentHost {
         let seed = self.rng.child(&format!("life {}", self.life)).next_u64();
         let options =
             agent_core::Options::new(seed, self.node().pid().into(), WORK_DIR, self.resources.clone());
+        self.disk.open();
         let bodies = &fabric.bodies;
         let mut recovered = self.disk.memory.recovered(|operation| {
             bodies

@@ -52,6 +52,13 @@ impl Disk {
         self.full_until = Time::EPOCH;
     }
 
+    /// An agent starts: another one than was here before has nothing to do with what that one ran.
+    pub(crate) fn open(&mut self) {
+        if self.memory.agent_id.is_none() {
+            self.memory = Memory { resources: self.memory.resources.take(), ..Memory::default() };
+        }
+    }
+
     /// Whether there is no space left.
     pub(crate) fn is_full(&self, now: Time) -> bool {
         now < self.full_until

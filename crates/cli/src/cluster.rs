@@ -67,35 +67,6 @@ pub(crate) fn all_tasks(tasks: master::response::GetTasks) -> Vec<Task> {
     groups.into_iter().flatten().collect()
 }
 
-/// The task with this id, or the only one whose id begins so. Among tasks of the same id, in different frameworks, one
-/// that runs is preferred.
-pub(crate) async fn find_task(operator: &Operator, id: &str) -> Result<Task> {
-    let tasks = all_tasks(operator.tasks().await?);
-    choose(tasks, id)
-}
-
-fn choose(tasks: Vec<Task>, id: &str) -> Result<Task> {
-    let exact = tasks.iter().any(|task| task.task_id.value == id);
-    let mut matching: Vec<Task> = tasks
-        .into_iter()
-        .filter(|task| if exact { task.task_id.value == id } else { task.task_id.value.starts_with(id) })
-        .collect();
-    if matching.iter().any(|task| !is_terminal(task.state())) {
-        matching.retain(|task| !is_terminal(task.state()));
-    }
-    match matching.len() {
-        0 => bail!("no task has the id `{id}`, nor one that begins so; `meseta task list --all` lists them"),
-        1 => Ok(matching.remove(0)),
-        count => {
-            let mut some: Vec<_> = matching.iter().take(5).map(|task| task.task_id.value.as_str()).collect();
-            if count > some.len() {
-                some.push("...");
-            }
-            bail!("`{id}` may be any of {count} tasks: {}; give more of the id", some.join(", "))
-        }
-    }
-}
-
 /// The agent that is meant: the one with this id, else the only one of this host or `host:port`, or with an id that ends
 /// so (`S0`).
 pub(crate) async fn find_agent(operator: &Operator, wanted: &str) -> Result<Agent> {
@@ -179,16 +150,6 @@ pub(crate) async fn agent_address(operator: &Operator, id: &AgentId) -> Result<A
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::v1::TaskId;
-
-    fn task(id: &str, state: TaskState) -> Task {
-        Task { task_id: TaskId { value: id.into() }, state: state.into(), ..Task::default() }
-    }
-
-    fn chosen(tasks: &[(&str, TaskState)], id: &str) -> Result<(String, TaskState), String> {
-        let tasks = tasks.iter().map(|(id, state)| task(id, *state)).collect();
-        choose(tasks, id).map(|t| (t.task_id.value.clone(), t.state())).map_err(|error| error.to_string())
-    }
 
     #[test]
     fn ids_are_picked_by_their_ends_and_by_names() {
@@ -207,23 +168,5 @@ mod tests {
             picked("0").unwrap_err(),
             "no agent has the id or the name `0`; `meseta agent list` lists them"
         );
-    }
-
-    #[test]
-    fn tasks_are_found_by_id_or_by_its_beginning() {
-        use TaskState::{TaskFinished as Finished, TaskRunning as Running};
-        let tasks = [
-            ("web-1", Running),
-            ("web-12", Running),
-            ("db-1", Finished),
-            ("db-2", Running),
-            ("db-1", Running),
-        ];
-        assert_eq!(chosen(&tasks, "web-1"), Ok(("web-1".into(), Running)), "the whole id wins");
-        assert_eq!(chosen(&tasks, "web-12"), Ok(("web-12".into(), Running)));
-        assert_eq!(chosen(&tasks, "db-1"), Ok(("db-1".into(), Running)), "what runs wins");
-        let error = chosen(&tasks, "we").unwrap_err();
-        assert!(error.contains("any of 2 tasks: web-1, web-12"), "{error}");
-        assert!(chosen(&tasks, "x").unwrap_err().contains("no task has the id `x`"));
     }
 }

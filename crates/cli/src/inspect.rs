@@ -2,7 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod frameworks;
-mod pages;
+pub(crate) mod pages;
 pub(crate) mod tasks;
 
 pub(crate) use agents::{Options as AgentOptions, run as agents};

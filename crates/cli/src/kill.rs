@@ -7,9 +7,10 @@ use clap::Args;
 use proto::v1::Task;
 use sdk::Operator;
 
-use crate::cluster::{Connection, all_tasks, find_task, is_terminal, state_name};
+use crate::cluster::{Connection, is_terminal, state_name};
 use crate::failure::tell;
 use crate::flags;
+use crate::lookup::{find_task, state_now};
 
 /// Where operators ask a master to kill a task. Mesos has no such endpoint: there, only a task's framework may.
 const PATH: &str = "/tasks/kill";
@@ -59,11 +60,9 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 /// Waits until a task has ended; its state.
 async fn end_of(operator: &Operator, task: &Task) -> Result<&'static str> {
     loop {
-        let tasks = all_tasks(operator.tasks().await?);
-        let same = |t: &&Task| t.task_id == task.task_id && t.framework_id == task.framework_id;
-        match tasks.iter().find(same) {
+        match state_now(operator, task).await? {
             None => return Ok("gone"),
-            Some(task) if is_terminal(task.state()) => return Ok(state_name(task.state())),
+            Some(state) if is_terminal(state) => return Ok(state_name(state)),
             Some(_) => tokio::time::sleep(TICK).await,
         }
     }

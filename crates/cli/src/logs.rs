@@ -9,7 +9,8 @@ use sdk::Operator;
 use sdk::operator::sandbox_path;
 use tokio::sync::watch;
 
-use crate::cluster::{Connection, agent_address, find_task, is_terminal};
+use crate::cluster::{Connection, agent_address, is_terminal};
+use crate::lookup::{find_task, state_now};
 use crate::tail::Tail;
 
 /// How often is looked whether a followed task has ended.
@@ -91,9 +92,7 @@ pub(crate) fn path(task: &Task, file: &str) -> String {
 async fn watch_end(operator: &Operator, task: &Task, ended: &watch::Sender<bool>) -> Result<()> {
     loop {
         tokio::time::sleep(ENDED_TICK).await;
-        let tasks = operator.tasks().await?.tasks;
-        let same = |t: &&Task| t.task_id == task.task_id && t.framework_id == task.framework_id;
-        if tasks.iter().find(same).is_none_or(|task| is_terminal(task.state())) {
+        if state_now(operator, task).await?.is_none_or(is_terminal) {
             ended.send_replace(true);
             std::future::pending::<()>().await;
         }

@@ -17,6 +17,7 @@ mod hangup;
 mod inspect;
 mod kill;
 mod logs;
+mod lookup;
 mod maintenance;
 mod metrics;
 mod random;

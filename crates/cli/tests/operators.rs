@@ -559,3 +559,28 @@ fn the_doctor_tells_what_is_wrong() {
     let advised = report["findings"].as_array().unwrap().iter().all(|finding| finding["advice"] != "");
     assert!(advised, "{report}");
 }
+
+#[test]
+fn a_master_that_knows_no_filters_gives_the_same_lists() {
+    // As Mesos' master: whatever is asked for, it shows all agents.
+    let master = answering(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n\
+         {\"slaves\":[{\"id\":\"m-S0\",\"hostname\":\"rack1\",\"active\":true},\
+         {\"id\":\"m-S1\",\"hostname\":\"rack2\",\"active\":false},\
+         {\"id\":\"m-S2\",\"hostname\":\"RACK3\",\"active\":true}]}",
+    );
+    let ids = |words: &[&str]| {
+        let output = alone(&[&["agent", "list", "-o", "json"], words].concat(), &master);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let ids: Vec<String> = list.as_array().unwrap().iter().map(|agent| string(&agent["id"])).collect();
+        (ids.join(" "), text(&output.stderr))
+    };
+    assert_eq!(ids(&[]).0, "m-S0 m-S1 m-S2");
+    assert_eq!(ids(&["--search", "rack3"]).0, "m-S2");
+    assert_eq!(ids(&["--state", "disconnected"]).0, "m-S1");
+    let (two, told) = ids(&["--limit", "2"]);
+    assert_eq!(two, "m-S0 m-S1");
+    assert!(told.contains("only 2 are shown, there are more"), "{told}");
+    assert_eq!(ids(&["--limit", "3"]), ("m-S0 m-S1 m-S2".to_owned(), String::new()));
+}

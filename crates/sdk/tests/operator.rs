@@ -144,7 +144,8 @@ async fn events_come_until_the_stream_ends() {
         }
     };
     assert_eq!(kinds, [Type::Subscribed, Type::Heartbeat, Type::TaskAdded]);
-    assert_eq!(end, format!("the events of {} ended: the server closed the stream", server.address));
+    // The script's streams end in the middle of nothing.
+    assert!(end.starts_with(&format!("the events of {} ended: the stream broke", server.address)), "{end}");
 }
 
 #[tokio::test]

@@ -14,22 +14,25 @@ use clap::Args;
 use sdk::Address;
 use serde::Serialize;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::cluster::{Connection, framework_id};
 use crate::failure::FOUND;
+use crate::flags::PositiveDuration;
 use crate::view::{self, Form};
 use cluster::Cluster;
 use finding::{Finding, Severity};
 
 /// How many servers are asked at the same time.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 128;
 
 /// Arguments of `meseta doctor`.
 #[derive(Args)]
 #[command(
     after_help = "Looked at: masters that do not answer, do not agree or have no leader; versions; clocks; agents that are \
 disconnected, unreachable, not back or not to be reached from here; full disks; what is not isolated; containers that nobody \
-knows; frameworks without a scheduler, and those that want offers and get none; guarantees that cannot be kept.
+knows; frameworks without a scheduler, and those that want offers and get none; guarantees that cannot be kept. Each master of a \
+list is asked; of those that zk://... or etcd://... knows, the leading one.
 
 JSON: an object with masters and agents (how many were asked) and findings: a list of severity (problem, warning, note), kind, \
 what, subjects, advice.
@@ -45,6 +48,9 @@ pub(crate) struct Options {
     /// Do not ask each agent, only the masters
     #[arg(long)]
     no_agents: bool,
+    /// How long agents are asked altogether; those that are left over by then are not
+    #[arg(long, default_value = "60s", value_name = "DURATION")]
+    timeout: PositiveDuration,
     /// The form of the answer
     #[arg(short, long, value_enum, default_value_t)]
     output: Form,
@@ -69,7 +75,8 @@ pub(crate) async fn run(options: Options) -> Result<u8> {
         (Ok(cluster), true) => leader(cluster).into_iter().collect(),
         _ => listed,
     };
-    let masters = all(masters, masters::ask).await;
+    let until = Instant::now().checked_add(options.timeout.0);
+    let masters = all(masters, masters::ask, until).await;
     let mut findings = masters::findings(&masters);
     let mut report = Report { masters: masters.len(), agents: 0, findings: Vec::new() };
     let cluster = match asked {
@@ -95,9 +102,11 @@ pub(crate) async fn run(options: Options) -> Result<u8> {
             .iter()
             .map(|framework| framework_id(&framework.framework_info).to_owned())
             .collect();
-        let active = cluster.agents.agents.iter().filter(|agent| agent.active).cloned().collect();
-        let told = all(active, agents::ask).await;
+        let active: Vec<_> = cluster.agents.agents.iter().filter(|agent| agent.active).cloned().collect();
+        let count = active.len();
+        let told = all(active, agents::ask, until).await;
         report.agents = told.len();
+        findings.extend(left_over(count - told.len()));
         findings.extend(agents::findings(&told, &known));
     }
     report.findings = findings;
@@ -109,8 +118,15 @@ fn leader(cluster: &Cluster) -> Option<Address> {
     Address::from_pid(info.pid())
 }
 
-/// Asks all of them, many at a time; what they tell, in their order.
-async fn all<T, R, F>(of: Vec<T>, ask: impl Fn(T) -> F) -> Vec<R>
+/// What is to be said of agents for which there was no time.
+fn left_over(count: usize) -> Option<Finding> {
+    let what = format!("{count} agents were not asked, as the time for it was over");
+    let note = Finding::new(Severity::Note, "not_asked", what);
+    (count > 0).then(|| note.advice("give more with --timeout"))
+}
+
+/// Asks all of them, many at a time, and no new ones after `until`; what they tell, in their order.
+async fn all<T, R, F>(of: Vec<T>, ask: impl Fn(T) -> F, until: Option<Instant>) -> Vec<R>
 where
     F: Future<Output = R> + Send + 'static,
     R: Send + 'static,
@@ -120,6 +136,9 @@ where
     for (place, one) in of.into_iter().enumerate() {
         while asked.len() >= AT_ONCE {
             told.extend(asked.join_next().await.into_iter().flatten());
+        }
+        if until.is_some_and(|until| Instant::now() >= until) {
+            break;
         }
         let question = ask(one);
         asked.spawn(async move { (place, question.await) });
@@ -144,4 +163,24 @@ fn show(report: &Report, output: Form) -> Result<u8> {
         }
     }
     Ok(if finding::is_wrong(&report.findings) { FOUND } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_is_asked_when_time_is_over_and_all_are_in_order_before() {
+        let ask = |number: usize| async move {
+            // The last ones answer first.
+            for _ in number..10 {
+                tokio::task::yield_now().await;
+            }
+            number
+        };
+        assert_eq!(all((0..10).collect(), ask, None).await, (0..10).collect::<Vec<_>>());
+        assert_eq!(all((0..10).collect(), ask, Some(Instant::now())).await, [0; 0]);
+        assert!(left_over(0).is_none());
+        assert_eq!(left_over(3).map(|finding| finding.severity), Some(Severity::Note));
+    }
 }

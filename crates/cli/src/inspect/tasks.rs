@@ -75,7 +75,8 @@ const LIVING: [&str; 6] =
 #[derive(Debug, Default)]
 struct Filter {
     all: bool,
-    framework_id: Option<String>,
+    /// Frameworks may have the same name.
+    frameworks: Option<HashSet<String>>,
     agent_id: Option<String>,
     role: Option<String>,
     states: Vec<String>,
@@ -92,8 +93,9 @@ impl Filter {
             ([], false) => Some(LIVING.join(",")),
             (states, _) => Some(states.join(",")),
         };
+        let framework = self.frameworks.iter().filter(|ids| ids.len() == 1).flatten().next().cloned();
         let given = [
-            ("framework_id", self.framework_id.clone()),
+            ("framework_id", framework),
             ("slave_id", self.agent_id.clone()),
             ("role", self.role.clone()),
             ("state", state),
@@ -105,9 +107,8 @@ impl Filter {
     /// Whether it leaves nothing out but what has ended.
     fn is_nothing(&self) -> bool {
         self.states.is_empty()
-            && [&self.framework_id, &self.agent_id, &self.role, &self.search]
-                .iter()
-                .all(|part| part.is_none())
+            && self.frameworks.is_none()
+            && [&self.agent_id, &self.role, &self.search].iter().all(|part| part.is_none())
     }
 
     fn takes(&self, task: &Listed) -> bool {
@@ -125,7 +126,7 @@ impl Filter {
         };
         state
             && searched
-            && same(&self.framework_id, &task.framework_id)
+            && self.frameworks.as_ref().is_none_or(|ids| ids.contains(&task.framework_id))
             && same(&self.agent_id, &task.agent_id)
             && same(&self.role, &task.role)
     }
@@ -212,12 +213,12 @@ async fn wanted(operator: &Operator, options: &Options, names: &Names) -> Result
         let ending = format!("-{framework}");
         let is_meant =
             |(id, name): &(&String, &String)| *id == framework || *name == framework || id.ends_with(&ending);
-        let mut ids = names.frameworks.iter().filter(is_meant).map(|(id, _)| id.clone());
-        let Some(first) = ids.next() else { return Ok(None) };
-        if ids.next().is_some() {
-            return Err(usage(format!("several frameworks are called `{framework}`; give the id of one")));
+        let ids: HashSet<String> =
+            names.frameworks.iter().filter(is_meant).map(|(id, _)| id.clone()).collect();
+        if ids.is_empty() {
+            return Ok(None);
         }
-        filter.framework_id = Some(first);
+        filter.frameworks = Some(ids);
     }
     Ok(Some(filter))
 }
@@ -243,7 +244,8 @@ pub(crate) async fn of_agent(operator: &Operator, agent_id: &str) -> Result<Vec<
 
 /// The tasks of one framework that have not ended.
 pub(crate) async fn of_framework(operator: &Operator, framework_id: &str) -> Result<Vec<Row>> {
-    of(operator, Filter { framework_id: Some(framework_id.to_owned()), ..Filter::default() }).await
+    of(operator, Filter { frameworks: Some(HashSet::from([framework_id.to_owned()])), ..Filter::default() })
+        .await
 }
 
 async fn of(operator: &Operator, filter: Filter) -> Result<Vec<Row>> {
@@ -284,6 +286,14 @@ mod tests {
             ["web-1", "web-2"]
         );
         assert_eq!(ids(&Filter { search: Some("db".into()), ..Filter::default() }), ["DB-1"]);
+        let of = |ids: &[&str]| Filter {
+            frameworks: Some(ids.iter().map(|id| (*id).to_owned()).collect()),
+            all: true,
+            ..Filter::default()
+        };
+        assert_eq!(of(&["f"]).query(), [("framework_id", "f".to_owned())]);
+        let several = of(&["f", "g"]);
+        assert!(several.query().is_empty() && ids(&several).is_empty(), "several are picked here");
         let finished = Filter { states: vec!["TASK_FINISHED".into()], ..Filter::default() };
         assert_eq!(ids(&finished), ["web-2"], "a state that is named is shown without --all");
         assert_eq!(finished.query(), [("state", "TASK_FINISHED".to_owned())]);

@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::why::{Around, why};
-use crate::cluster::{Connection, agent_id, find_task, framework_id, state_name};
+use crate::cluster::{Connection, agent_id, framework_id, state_name};
 use crate::inspect::agents::state_of;
 use crate::inspect::frameworks;
+use crate::lookup::find_with_history;
 use crate::view::{self, Details, Form};
 
 /// Arguments of `meseta task explain`.
@@ -49,20 +50,17 @@ struct Explanation {
 /// Says why a task is in its state.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let operator = options.connection.operator();
-    let task = find_task(&operator, &options.task).await?;
+    let (task, told) = find_with_history(&operator, &options.task).await?;
     let (agents, known) = tokio::try_join!(operator.agents(), operator.frameworks())?;
     let agent_state = agents.agents.iter().find(|agent| agent_id(agent) == task.agent_id.value).map(state_of);
     let is_its = |info: &proto::v1::FrameworkInfo| framework_id(info) == task.framework_id.value;
     let living = known.frameworks.iter().find(|framework| is_its(&framework.framework_info));
     let ended = || known.completed_frameworks.iter().find(|framework| is_its(&framework.framework_info));
     let framework_state = living.map(frameworks::state).or_else(|| ended().map(|_| "completed"));
-    let (because, advice) = match operator.explain_task(&task.framework_id.value, &task.task_id.value).await {
-        Ok(told) => of_master(&told),
+    let (because, advice) = match &told {
+        Some(told) => of_master(told),
         // One that cannot tell; what it knows of the task says much, too.
-        Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => {
-            why(&task, Around { agent: agent_state, framework: framework_state })
-        }
-        Err(error) => return Err(error.into()),
+        None => why(&task, Around { agent: agent_state, framework: framework_state }),
     };
     let last = task.statuses.last();
     let explanation = Explanation {

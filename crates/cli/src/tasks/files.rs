@@ -6,8 +6,9 @@ use proto::v1::FileInfo;
 use sdk::Operator;
 use serde::Serialize;
 
-use crate::cluster::{Connection, agent_address, find_task};
+use crate::cluster::{Connection, agent_address};
 use crate::logs;
+use crate::lookup::find_task;
 use crate::view::{self, Column, Form, Table};
 
 /// Arguments of `meseta task files`.

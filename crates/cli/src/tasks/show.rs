@@ -5,8 +5,9 @@ use clap::Args;
 use proto::v1::{Task, TaskStatus};
 use serde::Serialize;
 
-use crate::cluster::{Connection, find_task, state_name};
+use crate::cluster::{Connection, state_name};
 use crate::inspect::tasks::{Listed, Names, Row};
+use crate::lookup::find_with_history;
 use crate::view::{self, Column, Details, Form, Table};
 
 /// Arguments of `meseta task show`.
@@ -54,7 +55,7 @@ struct Moment {
 /// Tells all about a task.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let operator = options.connection.operator();
-    let task = find_task(&operator, &options.task).await?;
+    let (task, _) = find_with_history(&operator, &options.task).await?;
     let names = Names::ask(&operator).await?;
     let shown = shown(&task, &names);
     match options.output {

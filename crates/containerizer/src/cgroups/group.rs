@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 use super::{CgroupError, Controller, Version};
@@ -48,6 +49,16 @@ impl Group {
 
     pub(crate) fn file(&self, controller: Controller, name: &str) -> Option<PathBuf> {
         self.of.get(&controller).map(|directory| directory.join(name))
+    }
+
+    /// Lets a user make groups in it, as Mesos does. Its own limits stay ours, and so does that by which its processes are
+    /// found: in version 1 a user could hide there, in version 2 nobody can leave for a group of its own.
+    pub(crate) fn give_to(&self, uid: u32, gid: u32) -> Result<(), CgroupError> {
+        let found_by = |directory: &Path| self.version == Version::V1 && directory == self.main();
+        for directory in self.directories().into_iter().filter(|directory| !found_by(directory)) {
+            chown(directory, Some(uid), Some(gid)).map_err(CgroupError::file("give away", directory))?;
+        }
+        Ok(())
     }
 
     /// Sets a value.

@@ -49,6 +49,9 @@ impl Shared {
         self.bound(container_id, &spec.sandbox, &spec.limits)?;
         let record = self.records.create(container_id)?;
         let group = self.group(container_id, &spec.limits, spec.wishes.shares_limits)?;
+        if let Some(user) = &user {
+            group.give_to(user.uid(), user.gid())?;
+        }
         let stdout = output::open(&spec.sandbox, "stdout", user.as_ref())?;
         let stderr = output::open(&spec.sandbox, "stderr", user.as_ref())?;
         let sandbox = spec.outputs.map(|_| output::directory(&spec.sandbox)).transpose()?;

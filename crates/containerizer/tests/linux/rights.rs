@@ -1,8 +1,9 @@
 //! What a container may ask of the kernel: capabilities, system calls, devices.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 
-use containerizer::{Isolation, LinuxLauncher, LinuxOptions, Seccomp};
+use containerizer::{Isolation, Launcher, LinuxLauncher, LinuxOptions, Seccomp};
 
 use crate::support::{Asked, Fixture, shell};
 
@@ -185,4 +186,30 @@ fn devices_that_are_not_for_everybody_cannot_be_used() {
     assert_eq!(fixture.read("c", "stdout"), "fine\n");
     let errors = fixture.read("c", "stderr");
     assert!(errors.contains("Operation not permitted"), "{errors}");
+}
+
+#[test]
+fn a_user_may_make_groups_in_its_own_and_change_none_of_ours() {
+    const NOBODY: u32 = 65534;
+    let fixture = Fixture::new("cgroups/cpu,cgroups/mem,cgroups/pids,filesystem/linux,namespaces/pid");
+    let asked = Asked { user: Some("nobody".to_owned()), ..shell("exec sleep 1000") };
+    let container_id = fixture.launch("c", asked);
+    fixture.launched();
+    let found_by = fixture.launcher().status(&container_id).cgroup.expect("it has one");
+    let version = fixture.launcher().cgroups_version();
+    let succeeds = |line: &str, directory: &std::path::Path| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", line, "sh"]).arg(directory).uid(NOBODY).gid(NOBODY);
+        command.stderr(std::process::Stdio::null()).status().expect("a process").success()
+    };
+    let groups: Vec<_> = fixture.groups().into_iter().filter(|group| group.ends_with("c")).collect();
+    assert!(groups.len() > 1 || version == 2, "{groups:?}");
+    for group in groups {
+        let is_the_users = version == 2 || group != found_by;
+        assert_eq!(succeeds("mkdir \"$1/own\"", &group), is_the_users, "{group:?}");
+        assert!(!succeeds("echo 0 > \"$1/cgroup.procs\"", &group), "{group:?}");
+    }
+    fixture.launcher().destroy(&container_id);
+    fixture.ended();
+    fixture.destroyed();
 }

@@ -77,6 +77,37 @@ async fn killed_after_every_write_of_a_kind() {
     walk(&Kind::ALL.each_ref().map(std::slice::from_ref), Failpoint::After).await;
 }
 
+/// The launcher's records of containers are files of their own: the agent is killed before or after each of their changes.
+async fn walk_records(at: impl Fn(u32) -> Failpoint) {
+    let mut scene = Scene::start(Place::new()).await;
+    let (mut number, mut died) = (0, true);
+    while died {
+        number += 1;
+        let deaths = scene.deaths;
+        scene.place.arm_records(at(number));
+        let tasks = scene.launch(&Kind::ALL, 0).await;
+        scene.until_ended().await;
+        scene.until_nothing_is_left().await;
+        scene.place.disarm_records();
+        scene.check(&tasks);
+        died = scene.deaths > deaths;
+    }
+    println!("{} changes of records", number - 1);
+    // Five containers are made, noted and forgotten.
+    assert!(number > 15, "there are only {number} changes");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_before_every_change_of_a_containers_record() {
+    walk_records(Failpoint::Before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_every_change_of_a_containers_record() {
+    walk_records(Failpoint::After).await;
+}
+
 /// Between its writes an agent makes containers, whose records are files of their own. It is killed at all times of a launch.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_time() {

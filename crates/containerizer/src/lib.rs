@@ -40,6 +40,7 @@ pub use launcher::{
 pub use limitation::{Limitation, LimitationKind};
 pub use linux::{
     Isolation, IsolationError, Isolator, LinuxError, LinuxLauncher, LinuxOptions, ProjectIds, QuotaError,
+    RecordMoment,
 };
 pub use posix::{PosixLauncher, PosixOptions};
 pub use rustix::process::Signal;

@@ -11,6 +11,7 @@ pub mod disk;
 pub mod failpoint;
 pub mod kinds;
 pub mod leftovers;
+pub mod records;
 
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
@@ -73,6 +74,16 @@ impl Place {
     /// Lets the agent live that was to be killed.
     pub fn disarm(&self) {
         failpoint::disarm(&self.directory.path().join("failpoint"));
+    }
+
+    /// Kills the agent at a change to come of a container's record, counted from now.
+    pub fn arm_records(&self, failpoint: Failpoint) {
+        failpoint::arm(&self.directory.path().join("records"), failpoint);
+    }
+
+    /// Lets the agent live that was to be killed there.
+    pub fn disarm_records(&self) {
+        failpoint::disarm(&self.directory.path().join("records"));
     }
 
     /// What records were about at which agents of this place were killed.
@@ -194,7 +205,8 @@ fn process() {
     let port = variable("TEST_PORT").parse().expect("a port");
     let reregistration =
         Duration::from_millis(variable("TEST_REREGISTRATION").parse().expect("milliseconds"));
-    let options = options(master.parse().expect("an address"), &place, port, reregistration);
+    let mut options = options(master.parse().expect("an address"), &place, port, reregistration);
+    options.linux.record_watch = Some(records::obey(place.join("records")));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let order = place.join("failpoint");

@@ -45,7 +45,7 @@ use std::thread::JoinHandle;
 use base::ContainerId;
 use rustix::process::Signal;
 
-pub use options::{Isolation, IsolationError, Isolator, LinuxOptions};
+pub use options::{Isolation, IsolationError, Isolator, LinuxOptions, RecordMoment};
 pub use quota::{ProjectIds, QuotaError};
 
 use crate::cgroups::{CgroupError, Cgroups, Controller, Mounts, Version};
@@ -150,7 +150,7 @@ impl LinuxLauncher {
         isolators::check_capabilities(&options).map_err(LinuxError::Capabilities)?;
         let profiles = Profiles::open(&options).map_err(|error| LinuxError::Seccomp(crate::chain(&error)))?;
         let quotas = Quotas::open(&options)?;
-        let records = Records::open(&options.runtime_dir)
+        let records = Records::open(&options.runtime_dir, options.record_watch)
             .map_err(|source| LinuxError::Records { path: options.runtime_dir.clone(), source })?;
         let shared = Arc::new(Shared {
             image: Image::new()?,

@@ -66,6 +66,17 @@ pub struct LinuxOptions {
     pub isolated_ports: Option<Vec<(u16, u16)>>,
     /// How many containers are started, ended and removed at a time.
     pub threads: usize,
+    /// Told before and after each change of a container's record.
+    pub record_watch: Option<fn(RecordMoment)>,
+}
+
+/// When a container's record changes; whoever wants to know what becomes of an agent that is killed there can do so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordMoment {
+    /// Nothing of the change is on the disk.
+    Before,
+    /// It is made, and nobody was told.
+    After,
 }
 
 impl LinuxOptions {
@@ -102,6 +113,7 @@ impl LinuxOptions {
             enforce_ports: false,
             isolated_ports: None,
             threads: 4,
+            record_watch: None,
         }
     }
 }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use base::ContainerId;
 
+use super::options::RecordMoment;
 use super::shared;
 use crate::launcher::LaunchError;
 use crate::procs;
@@ -28,6 +29,7 @@ const UNFINISHED: &str = "unfinished";
 pub(super) struct Records {
     directory: PathBuf,
     boot: String,
+    watch: Option<fn(RecordMoment)>,
 }
 
 /// A container's first process.
@@ -51,12 +53,25 @@ pub(super) enum Found {
 }
 
 impl Records {
-    pub(super) fn open(runtime_dir: &Path) -> io::Result<Self> {
+    pub(super) fn open(runtime_dir: &Path, watch: Option<fn(RecordMoment)>) -> io::Result<Self> {
         let directory = runtime_dir.join("containers");
         fs::create_dir_all(&directory)?;
         rustix::fs::chmod(&directory, rustix::fs::Mode::RWXU)?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
-        Ok(Self { directory: directory.canonicalize()?, boot })
+        Ok(Self { directory: directory.canonicalize()?, boot, watch })
+    }
+
+    /// Makes a change.
+    fn change<T>(&self, change: impl FnOnce() -> T) -> T {
+        let tell = |moment| {
+            if let Some(watch) = self.watch {
+                watch(moment);
+            }
+        };
+        tell(RecordMoment::Before);
+        let made = change();
+        tell(RecordMoment::After);
+        made
     }
 
     pub(super) fn of(&self, container_id: &ContainerId) -> PathBuf {
@@ -65,7 +80,7 @@ impl Records {
 
     pub(super) fn create(&self, container_id: &ContainerId) -> Result<PathBuf, LaunchError> {
         let path = self.of(container_id);
-        match fs::create_dir(&path) {
+        match self.change(|| fs::create_dir(&path)) {
             Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
                 Err(LaunchError::Record { path, source })
             }
@@ -80,13 +95,13 @@ impl Records {
     /// Notes that a group is being made: its limits come after its directories.
     pub(super) fn begin_group(&self, group: &ContainerId) -> Result<(), LaunchError> {
         let path = self.of(group).join(UNFINISHED);
-        fs::write(&path, "").map_err(|source| LaunchError::Record { path, source })
+        self.change(|| fs::write(&path, "")).map_err(|source| LaunchError::Record { path, source })
     }
 
     /// Notes that a group is all that it is to be.
     pub(super) fn finish_group(&self, group: &ContainerId) -> Result<(), LaunchError> {
         let path = self.of(group).join(UNFINISHED);
-        fs::remove_file(&path).map_err(|source| LaunchError::Record { path, source })
+        self.change(|| fs::remove_file(&path)).map_err(|source| LaunchError::Record { path, source })
     }
 
     /// Whether a group was not left unfinished.
@@ -108,7 +123,7 @@ impl Records {
     fn note(&self, container_id: &ContainerId, name: &str, first: &First) -> Result<(), LaunchError> {
         let path = self.of(container_id).join(name);
         let line = format!("{} {} {} {}\n", self.boot, first.pid, first.started, u8::from(first.owns_pids));
-        fs::write(&path, line).map_err(|source| LaunchError::Record { path, source })
+        self.change(|| fs::write(&path, line)).map_err(|source| LaunchError::Record { path, source })
     }
 
     pub(super) fn read(&self, container_id: &ContainerId) -> Found {
@@ -140,7 +155,7 @@ impl Records {
     pub(super) fn remove(&self, container_id: &ContainerId) {
         let path = self.of(container_id);
         shared::release(&path);
-        match fs::remove_dir_all(&path) {
+        match self.change(|| fs::remove_dir_all(&path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!(path = %path.display(), %error, "the record of a container cannot be removed");
             }
@@ -175,7 +190,7 @@ mod tests {
     #[test]
     fn a_process_is_told_from_a_later_one_with_its_number() {
         let directory = tempfile::tempdir().expect("a directory");
-        let records = Records::open(directory.path()).expect("writable");
+        let records = Records::open(directory.path(), None).expect("writable");
         assert_eq!(records.read(&id()), Found::Nothing);
         records.create(&id()).expect("writable");
         assert_eq!(records.read(&id()), Found::Nothing, "prepared, not started");
@@ -196,7 +211,7 @@ mod tests {
     #[test]
     fn after_a_reboot_nothing_runs() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut records = Records::open(directory.path()).expect("writable");
+        let mut records = Records::open(directory.path(), None).expect("writable");
         records.create(&id()).expect("writable");
         let pid = i32::try_from(std::process::id()).expect("small");
         let started = procs::read(pid).expect("we run").started;

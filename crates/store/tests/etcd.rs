@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use leaders::{
     a_leader_is_cut_off, a_leader_is_lost_in_the_middle_of_a_write, a_leader_stands_still,
-    a_majority_is_lost, a_write_that_was_given_up_arrives_late, an_answer_to_a_write_is_lost, elected, sees,
-    sees_nothing, write,
+    a_majority_is_lost, a_server_stands_still, a_write_that_was_given_up_arrives_late,
+    an_answer_to_a_write_is_lost, elected, sees, sees_nothing, write,
 };
 use services::etcd::{Certificates, Etcd};
 use services::proxy::Proxy;
@@ -103,7 +103,7 @@ async fn a_leader_that_stood_still_leads_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_that_are_killed_and_paused_keep_nobody_waiting() {
+async fn a_server_that_is_not_there_yet_keeps_nobody_waiting() {
     let mut server = Etcd::start();
     server.process.kill();
     let store = client(&server.address().to_string());
@@ -114,18 +114,15 @@ async fn servers_that_are_killed_and_paused_keep_nobody_waiting() {
     let refused = soon("an answer", store.get("t/a")).await.expect_err("nobody is there");
     assert!(matches!(refused, KvError::Unavailable { .. }), "{refused}");
     server.restart();
-    let fence = elected(&mut candidacy).await;
+    elected(&mut candidacy).await;
     sees(&mut observer, "first").await;
-    write(&*store, "1", Some(&fence)).await.expect("written");
-    server.process.pause();
-    let refused = soon("an answer", write(&*store, "2", Some(&fence))).await.expect_err("nobody answers");
-    assert!(refused.is_transient(), "{refused}");
-    soon("the leader gives up by itself", candidacy.lost()).await;
-    sees_nothing(&mut observer).await;
-    server.process.go_on();
-    let mut second = store.campaign("json.info", b"second".to_vec());
-    elected(&mut second).await;
-    sees(&mut observer, "second").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stands_still_keeps_nobody_waiting() {
+    let server = Etcd::start();
+    let store = client(&server.address().to_string());
+    a_server_stands_still(store, || server.process.pause(), || server.process.go_on()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use leaders::{
     a_leader_is_cut_off, a_leader_is_lost_in_the_middle_of_a_write, a_leader_stands_still,
-    a_majority_is_lost, a_write_that_was_given_up_arrives_late, an_answer_to_a_write_is_lost, elected, sees,
-    sees_nothing, write,
+    a_majority_is_lost, a_server_stands_still, a_write_that_was_given_up_arrives_late,
+    an_answer_to_a_write_is_lost, elected, sees, sees_nothing, write,
 };
 use services::proxy::Proxy;
 use services::zookeeper::ZooKeeper;
@@ -32,6 +32,13 @@ fn client(servers: &str, path: &str) -> Arc<dyn KeyValue> {
 
 fn alone(server: &ZooKeeper, path: &str) -> Arc<dyn KeyValue> {
     client(&server.address().to_string(), path)
+}
+
+/// One whose sessions, of so many seconds, outlive what a test does to connections.
+fn patient(server: std::net::SocketAddr, patience: u64) -> Arc<dyn KeyValue> {
+    let url = format!("zk://{server}/m").parse().expect("a URL");
+    let patience = Duration::from_secs(patience);
+    Arc::new(ZooKeeperStore::new(&url, Options { session_timeout: patience, answer_timeout: patience }))
 }
 
 /// A path for each scene.
@@ -64,9 +71,7 @@ async fn a_leader_that_is_cut_off_is_deposed_and_its_writes_are_fenced() {
 async fn a_leaders_write_that_arrives_late_does_nothing() {
     let server = ZooKeeper::start();
     let proxy = Proxy::to(server.address()).await;
-    let url = format!("zk://{}/m", proxy.address()).parse().expect("a URL");
-    let options = Options { session_timeout: Duration::from_secs(20), ..Options::default() };
-    let far = Arc::new(ZooKeeperStore::new(&url, options));
+    let far = patient(proxy.address(), 20);
     a_write_that_was_given_up_arrives_late(far, alone(&server, "m"), proxy).await;
 }
 
@@ -106,10 +111,7 @@ async fn an_ensemble_without_a_majority_keeps_nobody_waiting_and_forgets_nothing
 async fn fifty_thousand_agents_fit() {
     const AGENTS: usize = 50_000;
     let server = ZooKeeper::start();
-    let url = format!("zk://{}/m", server.address()).parse().expect("a URL");
-    let patience = Duration::from_secs(60);
-    let options = Options { session_timeout: patience, answer_timeout: patience };
-    let store: Arc<dyn KeyValue> = Arc::new(ZooKeeperStore::new(&url, options));
+    let store = patient(server.address(), 40);
     let key = |number| format!("agents/0123456789ab-0123-0123-0123-0123456789ab-S{number}");
     let put = |number| Transaction::new().put(key(number), vec![1; 400], Expect::Anything);
     let all: Vec<Transaction> = (0..AGENTS).map(put).collect();
@@ -129,10 +131,7 @@ async fn a_leader_that_stood_still_leads_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_and_started_again_keeps_sessions() {
     let mut server = ZooKeeper::start();
-    let url = format!("zk://{}/m", server.address()).parse().expect("a URL");
-    let options =
-        Options { session_timeout: Duration::from_secs(40), answer_timeout: Duration::from_secs(40) };
-    let store: Arc<dyn KeyValue> = Arc::new(ZooKeeperStore::new(&url, options));
+    let store = patient(server.address(), 40);
     let mut first = store.campaign("json.info", b"first".to_vec());
     let fence = elected(&mut first).await;
     let mut watch = store.watch("t/");
@@ -150,22 +149,7 @@ async fn a_server_that_is_killed_and_started_again_keeps_sessions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stands_still_keeps_nobody_waiting() {
     let server = ZooKeeper::start();
-    let url = format!("zk://{}/m", server.address()).parse().expect("a URL");
-    let options = Options { session_timeout: SESSION, answer_timeout: Duration::from_secs(1) };
-    let store: Arc<dyn KeyValue> = Arc::new(ZooKeeperStore::new(&url, options));
-    let mut first = store.campaign("json.info", b"first".to_vec());
-    let fence = elected(&mut first).await;
-    server.process.pause();
-    let refused = soon("an answer", write(&*store, "1", Some(&fence))).await.expect_err("nobody answers");
-    assert!(refused.is_transient(), "{refused}");
-    soon("the leader gives up by itself", first.lost()).await;
-    let mut observer = store.observe("json.info");
-    sees_nothing(&mut observer).await;
-    server.process.go_on();
-    let mut second = store.campaign("json.info", b"second".to_vec());
-    let fence = elected(&mut second).await;
-    sees(&mut observer, "second").await;
-    soon("a write", async { while write(&*store, "2", Some(&fence)).await.is_err() {} }).await;
+    a_server_stands_still(alone(&server, "m"), || server.process.pause(), || server.process.go_on()).await;
 }
 
 /// MESOS-9426: a detection that was asked for while ZooKeeper was in trouble stayed pending for ever.

@@ -72,6 +72,30 @@ pub(crate) async fn a_leader_stands_still(store: Arc<dyn KeyValue>, longer: Dura
     }
 }
 
+/// A service that does not answer keeps nobody waiting, and when it does again all goes on. `pause` has it stand still until
+/// `go_on`.
+pub(crate) async fn a_server_stands_still(
+    store: Arc<dyn KeyValue>,
+    pause: impl FnOnce(),
+    go_on: impl FnOnce(),
+) {
+    let mut first = store.campaign(ELECTION, b"first".to_vec());
+    let fence = elected(&mut first).await;
+    let mut observer = store.observe(ELECTION);
+    sees(&mut observer, "first").await;
+    pause();
+    let refused = soon("an answer", write(&*store, "1", Some(&fence))).await.expect_err("nobody answers");
+    assert!(refused.is_transient(), "{refused}");
+    soon("the leader gives up by itself", first.lost()).await;
+    sees_nothing(&mut observer).await;
+    sees_nothing(&mut store.observe(ELECTION)).await;
+    go_on();
+    let mut second = store.campaign(ELECTION, b"second".to_vec());
+    let fence = elected(&mut second).await;
+    sees(&mut observer, "second").await;
+    soon("a write", async { while write(&*store, "2", Some(&fence)).await.is_err() {} }).await;
+}
+
 /// Many keys, together almost as large as a write may be.
 fn large(expect: Expect) -> Transaction {
     let puts = (0..100).map(|number| format!("t/large-{number:03}"));

@@ -197,12 +197,10 @@ impl Told {
 /// What is there at the beginning.
 fn first(subscribed: &proto::v1::master::event::Subscribed) -> String {
     let state = subscribed.get_state.clone().unwrap_or_default();
-    format!(
-        "{} agents, {} frameworks, {} tasks",
-        state.get_agents.unwrap_or_default().agents.len(),
-        state.get_frameworks.unwrap_or_default().frameworks.len(),
-        state.get_tasks.unwrap_or_default().tasks.len(),
-    )
+    let agents = view::count(state.get_agents.unwrap_or_default().agents.len(), "agent");
+    let frameworks = view::count(state.get_frameworks.unwrap_or_default().frameworks.len(), "framework");
+    let tasks = view::count(state.get_tasks.unwrap_or_default().tasks.len(), "task");
+    format!("{agents}, {frameworks}, {tasks}")
 }
 
 #[cfg(test)]
@@ -217,7 +215,7 @@ mod tests {
             .map(Told::of)
             .map(|t| (t.kind, t.text))
             .collect();
-        assert_eq!(told[0], ("SUBSCRIBED", "1 agents, 1 frameworks, 2 tasks".to_owned()));
+        assert_eq!(told[0], ("SUBSCRIBED", "1 agent, 1 framework, 2 tasks".to_owned()));
         let of = |kind: &str| told.iter().find(|told| told.0 == kind).map(|told| told.1.as_str()).unwrap();
         assert!(of("FRAMEWORK_ADDED").ends_with(')'), "{told:?}");
         assert!(

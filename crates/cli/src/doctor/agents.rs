@@ -99,7 +99,7 @@ pub(super) fn findings(agents: &[Told], known: &BTreeSet<String>) -> Vec<Finding
         }
     }
     if !silent.is_empty() {
-        let what = format!("{} agents cannot be reached from here", silent.len());
+        let what = format!("agents that cannot be reached from here: {}", silent.len());
         found.push(Finding::new(Severity::Problem, "agent_unreachable", what).about(silent).advice(
             "see whether a firewall is between, or whether they tell an address that is not reachable (--advertise_ip of the \
              agent); logs and files of their tasks cannot be read from here",

@@ -11,6 +11,7 @@ use crate::cluster::{agent_id, framework_id};
 use crate::inspect::agents::{place, state_of};
 use crate::inspect::frameworks::{self, Summary};
 use crate::roles::list::{Answer as Roles, total};
+use crate::view;
 
 /// More pieces of work than this wait for a master that is not keeping up.
 const LONG_QUEUE: f64 = 10_000.0;
@@ -74,7 +75,7 @@ fn agents(cluster: &Cluster, found: &mut Vec<Finding>) {
     }
     let disconnected = of("disconnected");
     if !disconnected.is_empty() {
-        let what = format!("{} agents have lost their connection to the master", disconnected.len());
+        let what = format!("agents without a connection to the master: {}", disconnected.len());
         found.push(Finding::new(Severity::Problem, "agents_disconnected", what).about(disconnected).advice(
             "see whether the machine is up, the agent runs and port 5050 of the master can be reached from there; an agent \
              that does not come back is marked unreachable, and its tasks with it",
@@ -82,7 +83,7 @@ fn agents(cluster: &Cluster, found: &mut Vec<Finding>) {
     }
     let unreachable = cluster.metric("master/slaves_unreachable");
     if unreachable > 0.0 {
-        let what = format!("{unreachable} agents are unreachable, and so are their tasks");
+        let what = format!("unreachable agents, and so are their tasks: {unreachable}");
         found.push(Finding::new(Severity::Problem, "agents_unreachable", what).advice(
             "bring their machines back; of one that will never be back say so with `meseta agent gone ID`, so that \
              frameworks replace what ran there",
@@ -93,21 +94,21 @@ fn agents(cluster: &Cluster, found: &mut Vec<Finding>) {
         let ids = recovered
             .iter()
             .map(|info| format!("{} at {}", info.id.as_ref().map_or("", |id| &id.value), info.hostname));
-        let what = format!("{} agents have not come back since this master leads", recovered.len());
+        let what = format!("agents that have not come back since this master leads: {}", recovered.len());
         found.push(Finding::new(Severity::Warning, "agents_not_back", what).about(ids).advice(
             "those that do not within --agent_reregister_timeout are marked unreachable; see whether they find the new leader",
         ));
     }
     let drained = of("drained");
     if !drained.is_empty() {
-        let what = format!("{} agents are drained", drained.len());
+        let what = format!("drained agents: {}", drained.len());
         found.push(Finding::new(Severity::Note, "agents_drained", what).about(drained).advice(
             "their machines can be worked on; `meseta agent activate ID` takes one back into service",
         ));
     }
     let deactivated = of("deactivated");
     if !deactivated.is_empty() {
-        let what = format!("{} agents are deactivated: nothing of them is offered", deactivated.len());
+        let what = format!("deactivated agents, of which nothing is offered: {}", deactivated.len());
         found.push(
             Finding::new(Severity::Note, "agents_deactivated", what)
                 .about(deactivated)
@@ -129,7 +130,8 @@ fn versions(cluster: &Cluster, found: &mut Vec<Finding>) {
         }
     }
     for (version, agents) in others {
-        let what = format!("{} agents have version {version}, the leading master has {leader}", agents.len());
+        let what =
+            format!("agents of version {version}, where the leading master has {leader}: {}", agents.len());
         found.push(
             Finding::new(Severity::Warning, "agent_version", what)
                 .about(agents)
@@ -146,11 +148,11 @@ fn orphans(cluster: &Cluster, found: &mut Vec<Finding>) {
         let (info, state) = (&framework.framework_info, frameworks::state(framework));
         let tasks = counts.get(framework_id(info)).copied().unwrap_or(0);
         if matches!(state, "disconnected" | "recovered") && tasks > 0 {
-            away.push(format!("{} ({}) has {tasks} tasks", framework_id(info), info.name));
+            away.push(format!("{} ({}): {}", framework_id(info), info.name, view::count(tasks, "task")));
         }
     }
     if !away.is_empty() {
-        let what = format!("{} frameworks have tasks, but no scheduler that is connected", away.len());
+        let what = format!("frameworks with tasks, but no scheduler that is connected: {}", away.len());
         found.push(Finding::new(Severity::Warning, "orphans", what).about(away).advice(
             "start their schedulers again, or end them with `meseta framework teardown ID`; when their failover timeout is \
              over, the master does",
@@ -158,7 +160,7 @@ fn orphans(cluster: &Cluster, found: &mut Vec<Finding>) {
     }
     let unreachable = cluster.metric("master/tasks_unreachable");
     if unreachable > 0.0 {
-        let what = format!("{unreachable} tasks are on agents that are unreachable");
+        let what = format!("tasks on unreachable agents: {unreachable}");
         found.push(
             Finding::new(Severity::Warning, "tasks_unreachable", what)
                 .advice("`meseta task list --state unreachable` shows them"),
@@ -253,6 +255,6 @@ mod tests {
         cluster.metrics.insert("master/event_queue_messages".into(), 20_000.0);
         assert_eq!(kinds(&cluster), ["agent_version", "orphans", "guarantees", "queues"]);
         let orphans = &findings(&cluster)[1];
-        assert_eq!(orphans.subjects, ["82e1ebe4-4067-4374-be55-44b8107ea46b-0002 (fw-star) has 2 tasks"]);
+        assert_eq!(orphans.subjects, ["82e1ebe4-4067-4374-be55-44b8107ea46b-0002 (fw-star): 2 tasks"]);
     }
 }

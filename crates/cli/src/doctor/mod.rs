@@ -120,7 +120,7 @@ fn leader(cluster: &Cluster) -> Option<Address> {
 
 /// What is to be said of agents for which there was no time.
 fn left_over(count: usize) -> Option<Finding> {
-    let what = format!("{count} agents were not asked, as the time for it was over");
+    let what = format!("agents for which there was no time: {count}");
     let note = Finding::new(Severity::Note, "not_asked", what);
     (count > 0).then(|| note.advice("give more with --timeout"))
 }
@@ -154,10 +154,11 @@ fn show(report: &Report, output: Form) -> Result<u8> {
     match output {
         Form::Json => view::print_json(report)?,
         Form::Table | Form::Wide => {
-            let asked = format!("{} masters and {} agents were asked", report.masters, report.agents);
+            let asked =
+                [view::count(report.masters, "master"), view::count(report.agents, "agent")].join(" and ");
             let told = match finding::is_wrong(&report.findings) {
-                true => format!("{}{asked}.\n", finding::text(&report.findings)),
-                false => format!("{}{asked}: nothing is wrong.\n", finding::text(&report.findings)),
+                true => format!("{}\n{asked} asked.\n", finding::text(&report.findings)),
+                false => format!("{}{asked} asked: nothing is wrong.\n", finding::text(&report.findings)),
             };
             view::print(&told)?;
         }

@@ -6,7 +6,7 @@ use clap::Args;
 use crate::cluster::{Connection, framework_id};
 use crate::failure::tell;
 use crate::inspect::tasks::of_framework;
-use crate::view::confirm;
+use crate::view::{self, confirm};
 
 /// Arguments of `meseta framework teardown`.
 #[derive(Args)]
@@ -35,7 +35,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
     if !options.yes {
         let tasks = of_framework(&operator, id).await?.len();
-        confirm(&format!("Framework {id} ({}) will be ended with its {tasks} tasks.", info.name), false)?;
+        let tasks = view::count(tasks, "task");
+        confirm(&format!("Framework {id} ({}) will be ended, with {tasks}.", info.name), false)?;
     }
     operator.teardown(id.into()).await?;
     tell(format_args!("framework {id} ({}) has been torn down", info.name));

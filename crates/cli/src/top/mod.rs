@@ -243,13 +243,13 @@ fn text(frame: &Frame, by: By, names: &Names) -> String {
     let busy: f64 = frame.rows.iter().map(|row| row.cpus_used).sum();
     let silent = match frame.silent.len() {
         0 => String::new(),
-        count => format!("; {count} agents do not answer"),
+        count => format!("; silent: {}", view::count(count, "agent")),
     };
     let head = format!(
-        "{}  by {}, {} rows, {} processors busy{silent}\n\n",
+        "{}  by {}, {}, {} processors busy{silent}\n\n",
         view::utc(frame.time),
         frame.by,
-        frame.rows.len(),
+        view::count(frame.rows.len(), "row"),
         view::number(busy)
     );
     head + &table.render()
@@ -276,7 +276,7 @@ mod tests {
         let frame = Frame { time: 1_795_400_000.0, by: "task", rows: vec![row], silent: vec!["S1".into()] };
         let names = Names { frameworks: [("f".to_owned(), "web".to_owned())].into(), ..Names::default() };
         let expected = "\
-2026-11-23T02:13:20Z  by task, 1 rows, 0.5 processors busy; 1 agents do not answer
+2026-11-23T02:13:20Z  by task, 1 row, 0.5 processors busy; silent: 1 agent
 
        BUSY CPUS  OF   MEM     OF  DISK  PROCESSES  CONTAINERS  FRAMEWORK  AGENT
 web-1        0.5   1  3 MB  32 MB   0 B          2           1  web        S0

@@ -58,6 +58,11 @@ impl Amounts {
     }
 }
 
+/// How many there are: `1 task`, `2 tasks`.
+pub(crate) fn count(number: usize, of: &str) -> String {
+    if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
+}
+
 /// A share as a part of a hundred: `12.5%`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{}%", number((share * 1000.0).round() / 10.0))

@@ -10,7 +10,7 @@ use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 
-pub(crate) use amounts::{Amounts, age, bytes, megabytes, number, percent};
+pub(crate) use amounts::{Amounts, age, bytes, count, megabytes, number, percent};
 pub(crate) use details::Details;
 pub(crate) use moment::{Start, ago, http_date, now, span, utc};
 pub(crate) use question::confirm;

@@ -194,6 +194,29 @@ fn who_was_displaced_goes_even_if_the_other_one_is_gone_meanwhile() {
     assert_eq!(lost.collect::<Vec<_>>(), [here.0.clone()]);
 }
 
+/// Its first answer is late or lost, and it asks again.
+#[test]
+fn an_agent_that_is_being_marked_unreachable_is_not_told_that_it_is_registered() {
+    let (mut master, _, agents) = silent(1, false, options());
+    let (first, pid) = &agents[0];
+    let ask = |master: &mut Master| {
+        master.messages_to(pid);
+        master.from_agent(pid, FromAgent::Register(Box::new(register("h0", RESOURCES))));
+        let given = master.messages_to(pid).into_iter().find_map(|message| match message {
+            master_core::ToAgent::Registered(id) => Some(id),
+            _ => None,
+        });
+        given
+    };
+    assert_eq!(ask(&mut master).as_ref(), Some(first));
+    master.hold_registry = true;
+    master.advance(Duration::from_secs(15 * 5));
+    assert_eq!(ask(&mut master), None);
+    master.hold_registry = false;
+    master.write_registry();
+    assert!(ask(&mut master).is_some_and(|id| id != *first), "it is another agent then");
+}
+
 /// MESOS-7721.
 #[test]
 fn the_removal_limit_does_not_hold_back_unreachability_mesos_7721() {

@@ -2,16 +2,17 @@
 //! an operator wants it otherwise; an agent is told that it belongs to the cluster only when the registry says so; and the leader
 //! knows what the registry holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::AgentId;
-use master_core::{AgentRecord, OperatorCall, RegistryContent};
+use master_core::{AgentRecord, MachineId, MachineMode, OperatorCall, Quota, RegistryContent};
 use resources::Role;
 
 use super::Checker;
 use crate::cluster::Cluster;
 use crate::happening::Happening;
 use crate::node::Node;
+use crate::workloads;
 
 /// See above.
 #[derive(Debug, Default)]
@@ -19,6 +20,10 @@ pub(super) struct Kept {
     gone: Vec<AgentId>,
     /// The weight of a role that was acknowledged last, and those that were asked for since.
     weights: BTreeMap<Role, Vec<f64>>,
+    /// The quota of a role that was acknowledged last, and those that were asked for since.
+    quotas: BTreeMap<Role, Vec<Quota>>,
+    /// Machines that were taken down, and of which nobody has asked that they come up again.
+    down: BTreeSet<MachineId>,
     /// Agents that were taken in, and in which session of a master.
     admitted: Vec<(AgentId, Option<u64>)>,
 }
@@ -40,6 +45,22 @@ impl Checker for Kept {
                 for (role, weight) in weights {
                     let asked = self.weights.entry(role.clone()).or_default();
                     let at = asked.iter().position(|asked| asked == weight).unwrap_or(0);
+                    asked.drain(..at);
+                }
+            }
+            Happening::Granted(OperatorCall::StartMaintenance(ids)) => self.down.extend(ids.iter().cloned()),
+            Happening::Asked(OperatorCall::StopMaintenance(ids)) => {
+                self.down.retain(|id| !ids.contains(id));
+            }
+            Happening::Asked(call) => {
+                for (role, quota) in quotas_of(call) {
+                    self.quotas.entry(role).or_insert_with(|| vec![Quota::default()]).push(quota);
+                }
+            }
+            Happening::Granted(call) => {
+                for (role, quota) in quotas_of(call) {
+                    let asked = self.quotas.entry(role).or_default();
+                    let at = asked.iter().position(|asked| *asked == quota).unwrap_or(0);
                     asked.drain(..at);
                 }
             }
@@ -85,6 +106,16 @@ impl Kept {
                 return Err(format!("{id} was marked gone, and the registry says {says:?}"));
             }
         }
+        for (role, quotas) in &self.quotas {
+            let quota = content.quotas.get(role).cloned().unwrap_or_default();
+            if !quotas.contains(&quota) {
+                return Err(format!("{role} has {quota:?}, and should have one of {quotas:?}"));
+            }
+        }
+        let down: BTreeSet<MachineId> = workloads::machines(content, MachineMode::Down).into_iter().collect();
+        if let Some(id) = self.down.difference(&down).next() {
+            return Err(format!("{id} is down, and the registry says otherwise"));
+        }
         for (role, weights) in &self.weights {
             if let Some(weight) = content.weights.get(role)
                 && !weights.contains(weight)
@@ -93,5 +124,17 @@ impl Kept {
             }
         }
         Ok(())
+    }
+}
+
+/// Which quotas a call sets.
+fn quotas_of(call: &OperatorCall) -> Vec<(Role, Quota)> {
+    match call {
+        OperatorCall::UpdateQuota { quotas, .. } => quotas.clone(),
+        OperatorCall::SetQuota { role, guarantee, .. } => {
+            vec![(role.clone(), Quota { guarantees: guarantee.clone(), limits: guarantee.clone() })]
+        }
+        OperatorCall::RemoveQuota(role) => vec![(role.clone(), Quota::default())],
+        _ => Vec::new(),
     }
 }

@@ -98,6 +98,16 @@ fn seeds_6_to_12_hold() {
 }
 
 #[test]
+fn seeds_12_to_18_hold() {
+    seeds_hold(12..18);
+}
+
+#[test]
+fn seeds_18_to_24_hold() {
+    seeds_hold(18..24);
+}
+
+#[test]
 fn seeds_that_once_failed_hold_1_of_6() {
     found_hold(0);
 }

@@ -45,7 +45,7 @@ def take(browser, master, theme, path, name):
 
 def main():
     os.makedirs(DIRECTORY, exist_ok=True)
-    flags = ["--port", "0", "--agents", str(AGENTS), "--output", "json", "--resources", "cpus:4;mem:4096;disk:20480;gpus:1"]
+    flags = ["--port", "0", "--agents", str(AGENTS), "--output", "json", "--resources", "cpus:4;mem:4096;disk:20480"]
     up = subprocess.Popen([MESETA, "up", *flags], stdout=subprocess.PIPE, text=True)
     running = [up]
     try:
@@ -54,7 +54,7 @@ def main():
             words = ["run", "--master", master, "--name", name, "--role", role, "--cpus", str(cpus), "--mem", str(mem)]
             command = [MESETA, *words, "while :; do echo served; sleep 1; done"]
             running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
-            time.sleep(15)  # The pictures show what was used over time.
+            time.sleep(12)  # The pictures show what was used over time.
         subprocess.run([MESETA, "run", "--master", master, "--name", "report", "exit 1"], check=False)
         while len(ask(master, "/tasks?state=TASK_RUNNING")["tasks"]) < len(SERVICES):
             time.sleep(0.1)

@@ -25,8 +25,8 @@ struct Found {
     task: Arc<Task>,
     now: Time,
     framework: String,
-    /// Whether its framework is over, so that nobody acknowledges anything any more.
-    is_over: bool,
+    /// Whether it has ended and its scheduler has still to acknowledge that.
+    is_unacknowledged: bool,
     agent: Option<OfAgent>,
 }
 
@@ -66,19 +66,19 @@ fn find(core: &MasterCore, now: Time, framework_id: &FrameworkId, task_id: &Task
             draining: agent.drain.is_some(),
         })
     };
-    let in_framework = |framework: &Framework, is_over: bool| {
+    let in_framework = |framework: &Framework| {
         let task = of_framework(framework, task_id)?;
         let name = framework.info.name.clone();
-        Some(Found { agent: agent(&task.agent_id), task, now, framework: name, is_over })
+        // One that is acknowledged is no longer among these.
+        let is_unacknowledged =
+            task.state.is_terminal() && framework.connected() && framework.tasks.contains_key(task_id);
+        Some(Found { agent: agent(&task.agent_id), is_unacknowledged, task, now, framework: name })
     };
     match core.framework(framework_id) {
-        Some(framework) => in_framework(framework, false),
+        Some(framework) => in_framework(framework),
         None => {
             let over = core.snapshot(now).completed_frameworks;
-            over.iter()
-                .rev()
-                .filter(|each| each.id == *framework_id)
-                .find_map(|each| in_framework(each, true))
+            over.iter().rev().filter(|each| each.id == *framework_id).find_map(|each| in_framework(each))
         }
     }
 }
@@ -160,7 +160,7 @@ fn why(found: &Found) -> (Vec<String>, Vec<String>) {
         }
         _ => {}
     }
-    if !found.is_over && task.status_update_uuid.is_some() && task.status_update_state.is_some() {
+    if found.is_unacknowledged {
         let since = task.statuses.last().map(|status| now.since(status.timestamp).as_secs_f64());
         if since.is_some_and(|since| since > SLOW) {
             why.push("Its scheduler has not acknowledged the newest status yet.".to_owned());

@@ -258,8 +258,7 @@ mod tests {
         let age = |seconds: f64| {
             let mut state = recorded_agent();
             state.metrics.insert("slave/executor_directory_max_allowed_age_secs".into(), seconds);
-            let told = disk("S0", &state).map(|finding| (finding.severity, finding.what));
-            told
+            disk("S0", &state).map(|finding| (finding.severity, finding.what))
         };
         assert_eq!(age(100_000.0), None);
         assert_eq!(age(604.8), Some((Severity::Warning, "the disk of agent S0 is 89.9% full".into())));

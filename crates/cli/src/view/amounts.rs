@@ -15,6 +15,9 @@ pub(crate) struct Amounts {
     pub(crate) gpus: f64,
 }
 
+/// How an amount is written.
+pub(crate) type Written = fn(f64) -> String;
+
 impl From<Quantities> for Amounts {
     fn from(q: Quantities) -> Self {
         Self { cpus: q.cpus, mem: q.mem, disk: q.disk, gpus: q.gpus }
@@ -23,7 +26,7 @@ impl From<Quantities> for Amounts {
 
 impl Amounts {
     /// By name, with the way in which each is written.
-    pub(crate) fn named(&self) -> [(&'static str, f64, fn(f64) -> String); 4] {
+    pub(crate) fn named(&self) -> [(&'static str, f64, Written); 4] {
         [
             ("cpus", self.cpus, number),
             ("mem", self.mem, megabytes),

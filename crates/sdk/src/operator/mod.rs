@@ -139,7 +139,7 @@ impl Operator {
     /// # Errors
     /// When no leader answers, or it refuses.
     pub async fn call(&self, call: &master::Call) -> Result<master::Response, OperatorError> {
-        self.exchange(call.r#type().as_str_name(), call).await
+        Box::pin(self.exchange(call.r#type().as_str_name(), call)).await
     }
 
     /// Makes an operator call of an agent's.
@@ -147,7 +147,7 @@ impl Operator {
     /// # Errors
     /// When the agent does not answer, or refuses.
     pub async fn call_agent(&self, call: &agent::Call) -> Result<agent::Response, OperatorError> {
-        self.exchange(call.r#type().as_str_name(), call).await
+        Box::pin(self.exchange(call.r#type().as_str_name(), call)).await
     }
 
     /// Makes a call of a master's that has no parameters.
@@ -155,7 +155,9 @@ impl Operator {
     /// # Errors
     /// When no leader answers, or it refuses.
     pub async fn ask(&self, kind: master::call::Type) -> Result<master::Response, OperatorError> {
-        self.call(&master::Call { r#type: Some(kind.into()), ..master::Call::default() }).await
+        // Calls and answers are large, and so would be what waits for them.
+        let call = Box::new(master::Call { r#type: Some(kind.into()), ..master::Call::default() });
+        self.call(&call).await
     }
 
     /// The agents of the cluster.
@@ -327,7 +329,7 @@ impl Operator {
 /// The whole body of an answer.
 async fn whole(answer: Answer) -> Result<(Address, Bytes), OperatorError> {
     let peer = answer.peer.clone();
-    let body = exchange::within(TIMEOUT, &peer, answer.collect(MAX_ANSWER)).await?;
+    let body = Box::pin(exchange::within(TIMEOUT, &peer, answer.collect(MAX_ANSWER))).await?;
     Ok((peer, body))
 }
 

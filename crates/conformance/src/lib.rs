@@ -6,6 +6,7 @@
 //!
 //! - [`scenarios`]: small frameworks; every event that their schedulers see.
 //! - [`wrong_requests`]: requests that are wrong in some way; the status and the line of text they get.
+//! - [`shapes`]: the fields of all answers, with their types.
 //! - [`replay`]: one side of a recorded conversation between master and agent, played to the other side.
 //! - [`cluster`]: the real binary started as a cluster of processes, for the tests.
 
@@ -23,5 +24,6 @@ pub mod replay;
 pub mod scenarios;
 pub mod scheduler;
 pub mod sequence;
+pub mod shapes;
 pub mod tasks;
 pub mod wrong_requests;

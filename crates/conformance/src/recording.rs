@@ -21,6 +21,9 @@ pub const WRONG_REQUESTS: &str = include_str!("../data/wrong_requests.jsonl");
 /// What master and agent of Mesos sent each other.
 pub const LIBPROCESS: &str = include_str!("../data/libprocess.jsonl");
 
+/// What Mesos told an operator who had subscribed, while frameworks came and went.
+pub const OPERATOR_SUBSCRIBE: &str = include_str!("../data/operator_subscribe.jsonl");
+
 /// The values of lines of JSON.
 pub fn lines(text: &str) -> Result<Vec<Value>> {
     text.lines()

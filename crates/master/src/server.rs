@@ -107,6 +107,7 @@ impl Shared {
             watchers: self.watchers.count(),
             watchers_given_up: self.watchers.given_up(),
             schedulers_given_up: self.figures.schedulers_given_up.load(Ordering::Relaxed),
+            answers_shared: self.answers.shared(),
             queued: self.core.queued(),
             allocation_run: self.figures.allocation_run.statistics(now),
             allocation_run_latency: self.figures.allocation_latency.statistics(now),

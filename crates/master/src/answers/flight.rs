@@ -1,6 +1,7 @@
 //! One answer for all who ask for the same at the same time.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
@@ -11,11 +12,12 @@ use futures_util::future::{BoxFuture, Shared};
 pub(super) struct Flight<T: Clone> {
     next: Mutex<Option<Shared<BoxFuture<'static, T>>>>,
     turn: tokio::sync::Mutex<()>,
+    shared: AtomicU64,
 }
 
 impl<T: Clone> Default for Flight<T> {
     fn default() -> Self {
-        Self { next: Mutex::new(None), turn: tokio::sync::Mutex::new(()) }
+        Self { next: Mutex::new(None), turn: tokio::sync::Mutex::new(()), shared: AtomicU64::new(0) }
     }
 }
 
@@ -27,9 +29,17 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
     {
         let joined = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            if next.is_some() {
+                self.shared.fetch_add(1, Ordering::Relaxed);
+            }
             next.get_or_insert_with(|| self.depart(make())).clone()
         };
         joined.await
+    }
+
+    /// How many have got an answer that was made for another.
+    pub(super) fn shared(&self) -> u64 {
+        self.shared.load(Ordering::Relaxed)
     }
 
     /// Nothing happens before somebody waits for it, and not before the answer under way is there.
@@ -50,7 +60,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     use tokio::sync::Notify;
 
@@ -88,6 +98,7 @@ mod tests {
         go.notify_one();
         assert_eq!((second.await.unwrap(), third.await.unwrap()), (1, 1));
         assert_eq!(made.load(Ordering::Relaxed), 2);
+        assert_eq!(flight.shared(), 2, "the third, and the one that went away");
     }
 
     #[tokio::test]

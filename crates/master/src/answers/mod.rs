@@ -8,6 +8,8 @@ mod chunks;
 mod entities;
 mod flight;
 mod lists;
+#[cfg(test)]
+mod plain;
 mod v0;
 mod v1;
 
@@ -118,6 +120,16 @@ impl Answers {
         flight.join(make).await
     }
 
+    /// The event with which a subscription to the operator API's events begins.
+    pub(crate) fn subscribed(&self, snapshot: &Snapshot, encoding: Encoding, heartbeat: Duration) -> Answer {
+        self.make(|lists| v1::subscribed(encoding, snapshot, heartbeat, lists))
+    }
+
+    /// How often somebody has got an answer that was made for another.
+    pub(crate) fn shared(&self) -> u64 {
+        self.flights.iter().map(|flight| flight.shared()).sum()
+    }
+
     /// Some of the frameworks, as `/frameworks` shows them. This takes long where they have many tasks.
     pub(crate) fn frameworks_part(&self, snapshot: &Snapshot, part: &Part<ListedFramework<'_>>) -> Answer {
         self.make(|lists| v0::frameworks_part(snapshot, part, lists))
@@ -153,12 +165,12 @@ mod tests {
     use http_api::Encoding::{Json, Protobuf};
     use master_core::{Framework, FromAgent, SchedulerCall, TaskState};
     use proto::Message as _;
-    use proto::v1::master::Response;
+    use proto::v1::master::{Event, Response, event};
     use serde_json::Value;
     use testkit::master::{self, Scheduler};
 
+    use super::plain::get_state;
     use super::*;
-    use crate::view::state::get_state;
 
     fn identity() -> Identity {
         let address = "127.0.0.1:5050".parse().unwrap();
@@ -248,7 +260,17 @@ mod tests {
                 expected.get_frameworks
             );
             assert_eq!(message(&ask(Question::GetExecutors(Protobuf))).get_executors, expected.get_executors);
+            let event = v1::subscribed(Protobuf, &snapshot, Duration::from_secs(15), &mut lists);
+            let event = Event::decode(&event.to_vec()[..]).unwrap();
+            let subscribed = event.subscribed.as_ref().unwrap();
+            assert_eq!(event.r#type(), event::Type::Subscribed);
+            assert_eq!(subscribed.get_state.as_ref(), Some(&expected));
+            assert_eq!(subscribed.heartbeat_interval_seconds, Some(15.0));
+            let event = json(&v1::subscribed(Json, &snapshot, Duration::from_secs(15), &mut lists));
+            let mut ask = |question: Question| question.answer(&identity, &snapshot, &mut lists);
             let shown = json(&ask(Question::GetState(Json)));
+            assert_eq!(event["subscribed"]["get_state"], shown["get_state"]);
+            assert_eq!(event["subscribed"]["heartbeat_interval_seconds"], 15.0);
             let tasks = expected.get_tasks.unwrap();
             for (name, list) in [("tasks", &tasks.tasks), ("completed_tasks", &tasks.completed_tasks)] {
                 assert_eq!(shown["get_state"]["get_tasks"][name], serde_json::to_value(list).unwrap());

@@ -1,10 +1,12 @@
 //! The calls of the operator API that show everything. In JSON all lists are there, empty ones too: readers expect it so.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_api::{Answer, Encoding, Piece, Pieces};
 use master_core::{Agent, Snapshot};
 use proto::Message;
+use proto::v1::master::event;
 use proto::v1::master::response::{Type, get_frameworks};
 
 use super::entities::{AgentForm, TaskForm};
@@ -21,6 +23,10 @@ mod field {
     pub(super) const FRAMEWORKS: (u32, u32) = (3, 11);
     pub(super) const AGENTS: (u32, u32) = (4, 10);
     pub(super) const STATE: u32 = 9;
+    /// Of `Event`.
+    pub(super) const SUBSCRIBED: u32 = 2;
+    /// Of `Event.Subscribed`.
+    pub(super) const SUBSCRIBED_STATE: u32 = 1;
 }
 
 /// A part of an answer, before it is known what stands before it.
@@ -91,6 +97,47 @@ pub(super) fn agents(encoding: Encoding, snapshot: &Snapshot, lists: &mut Lists)
 
 /// `GET_STATE`.
 pub(super) fn state(encoding: Encoding, snapshot: &Snapshot, lists: &mut Lists) -> Answer {
+    with_state(encoding, snapshot, lists, |parts| {
+        whole(encoding, Type::GetState, "get_state", field::STATE, &parts)
+    })
+}
+
+/// The event SUBSCRIBED: the state, and how often heartbeats come.
+pub(super) fn subscribed(
+    encoding: Encoding,
+    snapshot: &Snapshot,
+    heartbeat: Duration,
+    lists: &mut Lists,
+) -> Answer {
+    with_state(encoding, snapshot, lists, |state| {
+        let mut parts = Parts::new();
+        embed(&mut parts, encoding, "get_state", field::SUBSCRIBED_STATE, state);
+        let rest = event::Subscribed {
+            heartbeat_interval_seconds: Some(heartbeat.as_secs_f64()),
+            ..Default::default()
+        };
+        parts.push(Part::Own(match encoding {
+            // The other member comes behind the first.
+            Encoding::Json => [b",", members(&serde_json::to_vec(&rest).unwrap_or_default())].concat(),
+            Encoding::Protobuf => proto::encode(&rest),
+        }));
+        let kind = event::Type::Subscribed;
+        begun(encoding, (kind.as_str_name(), kind.into()), "subscribed", field::SUBSCRIBED, &parts)
+    })
+}
+
+/// The members of an object in JSON, without its braces.
+fn members(object: &[u8]) -> &[u8] {
+    object.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}")).unwrap_or_default()
+}
+
+/// Makes something of all that there is.
+fn with_state(
+    encoding: Encoding,
+    snapshot: &Snapshot,
+    lists: &mut Lists,
+    make: impl FnOnce(Parts<'_>) -> Answer,
+) -> Answer {
     let agents: Vec<&Arc<Agent>> = snapshot.agents.iter().collect();
     let cut = lists.cut_agents(&agents);
     let executors = lists.agents(&cut, executors_form(encoding), &snapshot.frameworks);
@@ -110,7 +157,7 @@ pub(super) fn state(encoding: Encoding, snapshot: &Snapshot, lists: &mut Lists) 
             }
             embed(&mut parts, encoding, name, number, part);
         }
-        whole(encoding, Type::GetState, "get_state", field::STATE, &parts)
+        make(parts)
     })
 }
 
@@ -241,15 +288,26 @@ fn embed<'a>(out: &mut Parts<'a>, encoding: Encoding, name: &str, number: u32, p
 
 /// The answer: its type, and one member or field with all else.
 fn whole(encoding: Encoding, kind: Type, name: &str, number: u32, parts: &[Part<'_>]) -> Answer {
+    begun(encoding, (kind.as_str_name(), kind.into()), name, number, parts)
+}
+
+/// The same for any message whose first field is its type, by name and by number.
+fn begun(
+    encoding: Encoding,
+    (kind, kind_number): (&str, i32),
+    name: &str,
+    number: u32,
+    parts: &[Part<'_>],
+) -> Answer {
     let mut out = Pieces::default();
     match encoding {
         Encoding::Json => {
-            out.write(format!("{{\"type\":\"{}\",\"{name}\":{{", kind.as_str_name()).as_bytes());
+            out.write(format!("{{\"type\":\"{kind}\",\"{name}\":{{").as_bytes());
         }
         Encoding::Protobuf => {
             let mut head = Vec::new();
             let mut writer = Writer::new(&mut head);
-            writer.number(1, u64::try_from(i32::from(kind)).unwrap_or(0));
+            writer.number(1, u64::try_from(kind_number).unwrap_or(0));
             writer.open(number, parts.iter().map(Part::length).sum());
             out.write(&head);
         }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
-use http_api::{ApiError, Encoding, EventStream, HangUp};
+use http_api::{Answer, ApiError, Encoding, EventStream, HangUp};
 use master_core::{Framework, Observation};
 use proto::recordio;
 use proto::v1::master::Event;
 use proto::v1::master::event::{self, Type};
-use resources::Resources;
+use proto::v1::master::response::get_frameworks;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
@@ -18,7 +18,6 @@ use crate::convert::{status_to_proto, task_to_proto};
 use crate::server::Master;
 use crate::status::gone;
 use crate::view::executor::Executors;
-use crate::view::state::get_state;
 use crate::view::{agent, framework};
 use crate::watch::Watch;
 
@@ -35,34 +34,37 @@ pub(super) async fn subscribe(
         return Err(ApiError::unavailable("Too many operators are subscribed already"));
     };
     let interval = master.options.http_heartbeat_interval;
-    let state = master.blocking(move || get_state(&snapshot)).await?;
-    let subscribed = Event {
-        r#type: Some(Type::Subscribed.into()),
-        subscribed: Some(event::Subscribed {
-            get_state: Some(state),
-            heartbeat_interval_seconds: Some(interval.as_secs_f64()),
-        }),
-        ..Default::default()
-    };
-    let (events, received) = mpsc::channel::<Event>(WAITING);
+    let answers = master.answers.clone();
+    let subscribed = master.blocking(move || answers.subscribed(&snapshot, accept, interval)).await?;
+    let (events, received) = mpsc::channel::<Sent>(WAITING);
     let (watchers, patience) = (Arc::clone(&master.watchers), master.options.watcher_patience);
     let times = Times { interval, patience };
     tokio::spawn(async move {
-        if let Err(TooSlow(why)) = forward(subscribed, watch, times, events).await {
+        if let Err(TooSlow(why)) = forward(Sent::Subscribed(subscribed), watch, times, events).await {
             watchers.gave_up();
             tracing::warn!("disconnecting a watching operator: it reads too slowly, {why}");
             // Its end would not be seen: nobody asks for more of the stream while what was sent is not read.
             hang_up.now();
         }
     });
-    let encode = move |event: Event, out: &mut Vec<u8>| {
-        let record = match accept {
-            Encoding::Json => proto::json::to_vec(&event),
-            Encoding::Protobuf => proto::encode(&event),
+    let encode = move |sent: Sent, out: &mut Vec<u8>| {
+        let record = match (sent, accept) {
+            (Sent::Subscribed(answer), _) => answer.to_vec(),
+            (Sent::Event(event), Encoding::Json) => proto::json::to_vec(&*event),
+            (Sent::Event(event), Encoding::Protobuf) => proto::encode(&*event),
         };
         recordio::encode(out, &record);
     };
     Ok(EventStream::new(received, encode).into_response(accept, None))
+}
+
+/// What waits to be written.
+#[derive(Debug)]
+enum Sent {
+    /// The first event, in its encoding.
+    Subscribed(Answer),
+    /// Any other.
+    Event(Box<Event>),
 }
 
 /// How often a heartbeat comes, and how long a connection may take nothing while as many events wait in it as can.
@@ -77,10 +79,10 @@ struct TooSlow(String);
 
 /// Turns changes into events until the client is gone, or too slow.
 async fn forward(
-    subscribed: Event,
+    subscribed: Sent,
     mut watch: Watch,
     Times { interval, patience }: Times,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Sent>,
 ) -> Result<(), TooSlow> {
     if events.send(subscribed).await.is_err() {
         return Ok(());
@@ -97,7 +99,7 @@ async fn forward(
             },
         };
         let Some(event) = event else { continue };
-        match events.send_timeout(event, patience).await {
+        match events.send_timeout(Sent::Event(Box::new(event)), patience).await {
             Ok(()) => {}
             Err(SendTimeoutError::Closed(_)) => return Ok(()),
             Err(SendTimeoutError::Timeout(_)) => {
@@ -124,13 +126,11 @@ fn event_of(observation: &Arc<Observation>) -> Option<Event> {
             event(Type::TaskUpdated, Event { task_updated, ..Default::default() })
         }
         Observation::FrameworkAdded(added) => {
-            let framework_added =
-                Some(event::FrameworkAdded { framework: framework::to_proto(added, &used(added)) });
+            let framework_added = Some(event::FrameworkAdded { framework: shown(added) });
             event(Type::FrameworkAdded, Event { framework_added, ..Default::default() })
         }
         Observation::FrameworkUpdated(updated) => {
-            let framework_updated =
-                Some(event::FrameworkUpdated { framework: framework::to_proto(updated, &used(updated)) });
+            let framework_updated = Some(event::FrameworkUpdated { framework: shown(updated) });
             event(Type::FrameworkUpdated, Event { framework_updated, ..Default::default() })
         }
         Observation::FrameworkRemoved(removed) => {
@@ -150,9 +150,13 @@ fn event_of(observation: &Arc<Observation>) -> Option<Event> {
     }
 }
 
-/// What a framework's tasks take; its executors are not at hand where a change of it is told.
-fn used(of: &Framework) -> Resources {
-    framework::used(of, &Executors::default())
+/// A framework as events tell of it: in Mesos one that is connected has ended at the beginning of time. Of what it takes its
+/// tasks are told: its executors are not at hand.
+fn shown(framework: &Framework) -> get_frameworks::Framework {
+    let used = framework::used(framework, &Executors::default());
+    let mut shown = framework::to_proto(framework, &used);
+    shown.unregistered_time.get_or_insert_default();
+    shown
 }
 
 #[cfg(test)]
@@ -167,7 +171,7 @@ mod tests {
         let watching = || {
             let (events, received) = mpsc::channel(4);
             let watch = watchers.watch().unwrap();
-            (tokio::spawn(forward(Event::default(), watch, times, events)), received)
+            (tokio::spawn(forward(Sent::Event(Box::default()), watch, times, events)), received)
         };
         let ((deaf, _held), (slow, mut received)) = (watching(), watching());
         for _ in 0..20 {

@@ -28,6 +28,8 @@ pub(crate) struct ServerFigures {
     pub(crate) watchers_given_up: u64,
     /// How many schedulers were.
     pub(crate) schedulers_given_up: u64,
+    /// How often an answer was given to several who had asked at the same time.
+    pub(crate) answers_shared: u64,
     /// Work that waits for the core.
     pub(crate) queued: usize,
     /// How long allocations took.
@@ -69,6 +71,20 @@ pub(crate) fn metrics(snapshot: &Snapshot, sharing: &Sharing, server: &ServerFig
     // Exporters ask for these queues by name. Here everything waits in the one above.
     set("master/event_queue_http_requests", 0.0);
     set("master/event_queue_messages", 0.0);
+    set("master/http_cache_hits", server.answers_shared as f64);
+    // Mesos has had these for long and counts nothing in them any more, or what only drivers and credentials bring.
+    for name in [
+        "master/slave_shutdowns_scheduled",
+        "master/slave_shutdowns_completed",
+        "master/slave_shutdowns_canceled",
+        "master/messages_authenticate",
+        "master/messages_deactivate_framework",
+    ] {
+        set(name, 0.0);
+    }
+    // There is no log; who asks wants to know whether the registry can be used. A master that leads has read it.
+    set("registrar/log/recovered", if server.leads { 1.0 } else { 0.0 });
+    set("registrar/log/ensemble_size", 1.0);
     set("registrar/queued_operations", number(snapshot.registry_queued));
     set("registrar/registry_size_bytes", number(server.registry_bytes));
     for (name, times) in [("fetch", &server.registry_fetch), ("store", &server.registry_store)] {

@@ -231,6 +231,29 @@ fn without_limits_use_is_counted_for_sandboxes_and_volumes() {
 
 #[test]
 #[ignore = "needs a kernel with XFS and its quotas: run in the virtual machine"]
+fn a_volume_that_is_wanted_by_many_at_once_is_one_project() {
+    let disk = Disk::xfs(",prjquota");
+    let fixture = on(&disk, |_| {});
+    let (volume, limits) = volume_of(&fixture, 4 * MB);
+    for number in 0..200 {
+        fs::write(volume.join(number.to_string()), "x").expect("ours");
+    }
+    let sandboxes: Vec<PathBuf> = (0..8).map(|number| fixture.sandbox(&format!("c{number}"))).collect();
+    for sandbox in &sandboxes {
+        create_sandbox(sandbox, None).expect("a sandbox");
+    }
+    let launcher = fixture.launcher();
+    std::thread::scope(|scope| {
+        for sandbox in &sandboxes {
+            scope.spawn(|| launcher.prepare(sandbox, &limits).expect("there are quotas"));
+        }
+    });
+    let used = sandboxes.len() as u64 + 1;
+    assert_eq!(ids(&fixture).total - ids(&fixture).free, used, "one for each sandbox and one for the volume");
+}
+
+#[test]
+#[ignore = "needs a kernel with XFS and its quotas: run in the virtual machine"]
 fn those_in_a_group_share_its_quota() {
     let disk = Disk::xfs(",prjquota");
     let fixture = on(&disk, |_| {});

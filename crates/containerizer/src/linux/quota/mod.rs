@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 
@@ -82,10 +82,34 @@ enum Policy {
 pub(super) struct Quotas {
     policy: Policy,
     ranges: Vec<(Project, Project)>,
-    /// Where there may be directories that have been given a project.
-    roots: Vec<PathBuf>,
-    /// Those in use that are known of, with a place on each file system on which they are.
-    taken: Mutex<BTreeMap<Project, BTreeSet<PathBuf>>>,
+    /// Where there may be directories that have been given a project, with the numbers of their devices.
+    roots: Vec<(PathBuf, u64)>,
+    taken: Mutex<Taken>,
+    /// Directories that are being made projects: a shared volume may be wanted twice at once.
+    under_way: Mutex<BTreeSet<PathBuf>>,
+    over: Condvar,
+}
+
+/// Keeps others from making the same directory a project.
+struct Alone<'a> {
+    quotas: &'a Quotas,
+    directory: PathBuf,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.quotas.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.directory);
+        self.quotas.over.notify_all();
+    }
+}
+
+/// What is known of who is in use. No disk is asked while it is held.
+#[derive(Debug, Default)]
+struct Taken {
+    /// With a place on each file system on which something belongs to it.
+    by_project: BTreeMap<Project, BTreeSet<PathBuf>>,
+    /// Those to which a directory is about to belong.
+    joining: BTreeSet<Project>,
 }
 
 impl Quotas {
@@ -99,11 +123,20 @@ impl Quotas {
             (true, false) => Policy::Refuse,
             (true, true) => Policy::End { headroom: options.quota_headroom },
         };
+        let mut roots = Vec::with_capacity(options.quota_roots.len());
         for root in &options.quota_roots {
             support::check(root, policy == Policy::Refuse)?;
+            let found = fstat(open(root)?).map_err(|error| failed("look at", root)(error.into()))?;
+            roots.push((root.clone(), found.st_dev));
         }
-        let (ranges, roots) = (options.project_ids.clone(), options.quota_roots.clone());
-        let own = Self { policy, ranges, roots, taken: Mutex::default() };
+        let own = Self {
+            policy,
+            ranges: options.project_ids.clone(),
+            roots,
+            taken: Mutex::default(),
+            under_way: Mutex::default(),
+            over: Condvar::new(),
+        };
         own.find_taken()?;
         let ProjectIds { total, free } = own.ids();
         tracing::info!(total, free, "sandboxes and volumes are limited by project quotas");
@@ -117,7 +150,7 @@ impl Quotas {
 
     /// What an earlier agent gave, and what others use.
     fn find_taken(&self) -> Result<(), QuotaError> {
-        for root in &self.roots {
+        for (root, _) in &self.roots {
             let place = open(root)?;
             for (first, last) in &self.ranges {
                 let mut from = *first;
@@ -126,7 +159,7 @@ impl Quotas {
                     && project <= *last
                 {
                     if account.inodes > 0 || account.limited {
-                        self.taken().entry(project).or_default().insert(root.clone());
+                        self.taken().by_project.entry(project).or_default().insert(root.clone());
                     }
                     let Some(next) = project.checked_add(1) else { break };
                     from = next;
@@ -136,13 +169,13 @@ impl Quotas {
         Ok(())
     }
 
-    fn taken(&self) -> MutexGuard<'_, BTreeMap<Project, BTreeSet<PathBuf>>> {
+    fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn ids(&self) -> ProjectIds {
         let total = self.total();
-        ProjectIds { total, free: total - self.taken().len() as u64 }
+        ProjectIds { total, free: total - self.taken().by_project.len() as u64 }
     }
 
     fn total(&self) -> u64 {
@@ -152,12 +185,13 @@ impl Quotas {
     /// Makes a directory with all that is in it a project if it is none, and limits it.
     pub(super) fn bound(&self, directory: &Path, limit: Option<u64>) -> Result<(), QuotaError> {
         let place = open(directory)?;
+        let _alone = self.alone_with(directory);
         let project = match own_project(&place, directory)? {
             Some(project) => {
                 let is_ours = self.ranges.iter().any(|(first, last)| (*first..=*last).contains(&project));
-                if is_ours && !self.taken().contains_key(&project) {
+                if is_ours {
                     let anchor = self.anchor(&place, directory);
-                    self.taken().entry(project).or_default().insert(anchor);
+                    self.taken().by_project.entry(project).or_default().insert(anchor);
                 }
                 project
             }
@@ -174,24 +208,29 @@ impl Quotas {
         kernel::limit(&place, project, soft, hard).map_err(failed("limit what belongs to", directory))
     }
 
+    fn alone_with(&self, directory: &Path) -> Alone<'_> {
+        let taken = |under_way: &mut BTreeSet<PathBuf>| under_way.contains(directory);
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.over.wait_while(under_way, taken);
+        waited.unwrap_or_else(PoisonError::into_inner).insert(directory.to_owned());
+        Alone { quotas: self, directory: directory.to_owned() }
+    }
+
     /// Makes a directory a project.
     fn give(&self, place: &OwnedFd, directory: &Path) -> Result<Project, QuotaError> {
-        let project = {
-            let mut taken = self.taken();
-            let project = match self.first_free(&mut taken, place, directory)? {
-                Some(project) => project,
-                None => {
-                    give_back(&mut taken);
-                    let free = self.first_free(&mut taken, place, directory)?;
-                    free.ok_or(QuotaError::Exhausted { total: self.total() })?
-                }
-            };
-            // Under the lock: from here on something belongs to it.
-            kernel::join(place, project, true).map_err(failed("assign a project to", directory))?;
-            taken.entry(project).or_default().insert(self.anchor(place, directory));
-            tracing::debug!(project, directory = %directory.display(), "a directory is limited as a project");
-            project
-        };
+        let anchor = self.anchor(place, directory);
+        let project = self.begin(place, directory, &anchor)?;
+        let joined = kernel::join(place, project, true).map_err(failed("assign a project to", directory));
+        // If it has not joined, the next look at what is in use finds the number empty.
+        self.taken().joining.remove(&project);
+        joined?;
+        tracing::debug!(project, directory = %directory.display(), "a directory is limited as a project");
+        self.join_all(place, directory, project)?;
+        Ok(project)
+    }
+
+    /// Makes all that is in a directory already belong to its project.
+    fn join_all(&self, place: &OwnedFd, directory: &Path, project: Project) -> Result<(), QuotaError> {
         let descend = place.try_clone().map_err(failed("open", directory))?;
         let mut refused = None;
         walk(descend, |parent, name, found| {
@@ -211,43 +250,52 @@ impl Quotas {
             true
         })
         .map_err(failed("look into", directory))?;
-        match refused {
-            Some(error) => Err(failed("assign a project to what is in", directory)(error)),
-            None => Ok(project),
+        let refused = refused.map(failed("assign a project to what is in", directory));
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Takes the lowest number that nothing belongs to; it is not given back until the directory has joined it. What is found
+    /// to be in use by others is not asked about again.
+    fn begin(&self, place: &OwnedFd, directory: &Path, anchor: &Path) -> Result<Project, QuotaError> {
+        let mut reclaimed = false;
+        loop {
+            let Some(project) = self.take(anchor) else {
+                if std::mem::replace(&mut reclaimed, true) {
+                    return Err(QuotaError::Exhausted { total: self.total() });
+                }
+                self.reclaim();
+                continue;
+            };
+            let asked = kernel::account(place, project).and_then(|account| {
+                if account.limited && account.inodes == 0 {
+                    kernel::limit(place, project, 0, 0)?;
+                }
+                Ok(account.inodes == 0)
+            });
+            if !matches!(asked, Ok(true)) {
+                self.taken().joining.remove(&project);
+            }
+            if asked.map_err(failed("ask about projects at", directory))? {
+                return Ok(project);
+            }
         }
     }
 
-    /// The lowest number that nothing belongs to. What was found to be in use by others is not asked about again.
-    fn first_free(
-        &self,
-        taken: &mut BTreeMap<Project, BTreeSet<PathBuf>>,
-        place: &OwnedFd,
-        directory: &Path,
-    ) -> Result<Option<Project>, QuotaError> {
-        for project in self.ranges.iter().flat_map(|(first, last)| *first..=*last) {
-            if taken.contains_key(&project) {
-                continue;
-            }
-            let account =
-                kernel::account(place, project).map_err(failed("ask about projects at", directory))?;
-            if account.inodes > 0 {
-                taken.entry(project).or_default().insert(self.anchor(place, directory));
-                continue;
-            }
-            if account.limited {
-                kernel::limit(place, project, 0, 0).map_err(failed("lift old limits at", directory))?;
-            }
-            return Ok(Some(project));
-        }
-        Ok(None)
+    /// The lowest number that is not known to be in use.
+    fn take(&self, anchor: &Path) -> Option<Project> {
+        let mut taken = self.taken();
+        let mut all = self.ranges.iter().flat_map(|(first, last)| *first..=*last);
+        let project = all.find(|project| !taken.by_project.contains_key(project))?;
+        taken.by_project.insert(project, BTreeSet::from([anchor.to_owned()]));
+        taken.joining.insert(project);
+        Some(project)
     }
 
     /// A place that is there longer than the directory, on the same file system.
     fn anchor(&self, place: &OwnedFd, directory: &Path) -> PathBuf {
-        let device = |path: &Path| Some(fstat(open(path).ok()?).ok()?.st_dev);
         let own = fstat(place).ok().map(|found| found.st_dev);
-        let root = self.roots.iter().find(|root| own.is_some() && device(root) == own);
-        root.map_or_else(|| directory.parent().unwrap_or(directory).to_owned(), Clone::clone)
+        let root = self.roots.iter().find(|(_, device)| own == Some(*device));
+        root.map_or_else(|| directory.parent().unwrap_or(directory).to_owned(), |(root, _)| root.clone())
     }
 
     /// What a directory that is a project holds; `None` if it is none.
@@ -258,23 +306,27 @@ impl Quotas {
         Ok(Some(account.bytes))
     }
 
-    /// Takes back the projects to which nothing belongs any more.
+    /// Takes back the projects to which nothing belongs any more. Disks are asked while nobody has to wait for that.
     pub(super) fn reclaim(&self) {
-        give_back(&mut self.taken());
-    }
-}
-
-fn give_back(taken: &mut BTreeMap<Project, BTreeSet<PathBuf>>) {
-    taken.retain(|project, anchors| {
-        anchors.retain(|anchor| match lift_if_empty(anchor, *project) {
-            Ok(empty) => !empty,
-            Err(error) => {
-                tracing::warn!(project, %error, "it cannot be said whether a project is still in use");
-                true
+        let candidates: Vec<(Project, BTreeSet<PathBuf>)> = {
+            let taken = self.taken();
+            let settled = taken.by_project.iter().filter(|(project, _)| !taken.joining.contains(project));
+            settled.map(|(project, anchors)| (*project, anchors.clone())).collect()
+        };
+        for (project, anchors) in candidates {
+            let empty = |anchor: &PathBuf| {
+                lift_if_empty(anchor, project).unwrap_or_else(|error| {
+                    let error = crate::chain(&error);
+                    tracing::warn!(project, error, "it cannot be said whether a project is still in use");
+                    false
+                })
+            };
+            if anchors.iter().all(empty) {
+                // Nobody has taken it meanwhile, because it was not free.
+                self.taken().by_project.remove(&project);
             }
-        });
-        !anchors.is_empty()
-    });
+        }
+    }
 }
 
 fn lift_if_empty(anchor: &Path, project: Project) -> Result<bool, QuotaError> {

@@ -5,6 +5,8 @@
 
 mod clock;
 mod containers;
+#[cfg(test)]
+mod containers_tests;
 mod disks;
 mod execute;
 mod garbage;

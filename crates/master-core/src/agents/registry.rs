@@ -16,8 +16,9 @@ use super::ping::{self, Observer};
 /// Tasks on a lost agent, by framework.
 type LostTasks = BTreeMap<FrameworkId, Vec<TaskId>>;
 
-/// Acknowledgements that are remembered of each agent: as many as can be on their way when it is killed.
-const MAX_ACKNOWLEDGED: usize = 256;
+/// Acknowledgements that are remembered of each agent: about as many as can be on their way when it is killed. With more a
+/// scheduler hears some statuses twice; with 40,000 agents these are 80 MB.
+const MAX_ACKNOWLEDGED: usize = 64;
 
 /// The agents that the master knows.
 #[derive(Default, Debug)]

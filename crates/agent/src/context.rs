@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::http::StatusCode;
 use base::Time;
 use containerizer::{Fetcher, Launcher};
-use http_api::{ApiError, Logging};
+use http_api::{ApiError, Latencies, Logging};
 
 use crate::convert::SelfDescription;
 use crate::engine::{AgentView, CoreHandle};
@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) start_time: Time,
     /// As set by `SET_LOGGING_LEVEL`; it is shown and has no other effect.
     pub(crate) logging: Logging,
+    pub(crate) latencies: Latencies,
 }
 
 impl Shared {

@@ -223,6 +223,7 @@ impl AgentServer {
             started: Instant::now(),
             start_time: Time::EPOCH + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             logging: Logging::new(options.set_logging_level),
+            latencies: http_api::Latencies::default(),
             options,
         });
         let (stop, stopped) = watch::channel(false);

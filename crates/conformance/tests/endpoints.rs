@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 const ISOLATED: [&str; 2] =
     ["--launcher=linux", "--isolation=cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux"];
 
-/// What is left out on purpose, by how its path ends or what is in it: the ledger says why.
-const LEFT_OUT: [&str; 2] = [".agent_info.checkpoint", ".master/frameworks/"];
+/// What is left out on purpose, by what is in its path: the ledger says why.
+const LEFT_OUT: [&str; 1] = [".master/frameworks/"];
 
 /// Asks for a change, which has to be made.
 #[track_caller]

@@ -35,9 +35,11 @@ mod call;
 mod error;
 mod form;
 mod gather;
+mod gzip;
 mod logging;
 mod media;
 mod pieces;
+mod prometheus;
 mod reply;
 mod server;
 mod stream;
@@ -52,6 +54,7 @@ pub use media::{
     Encoding, RequestBody, ResponseBody, request_body, request_encoding, response_body, response_encoding,
 };
 pub use pieces::{Answer, Piece, Pieces, TOTAL};
+pub use prometheus::{Exposition, Histogram, Latencies};
 pub use reply::{accepted, json_text, message, ok, typed_json, with_jsonp};
 pub use server::{Admitted, HangUp, Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
 pub use stream::{EventStream, MESOS_STREAM_ID};

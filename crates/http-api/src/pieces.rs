@@ -12,6 +12,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
+use crate::gzip::{Compressing, takes_gzip};
+
 /// What is shorter than this is copied beside its neighbours: a piece of its own would cost more.
 const SHORT: usize = 4 << 10;
 
@@ -71,12 +73,12 @@ impl Pieces {
     #[must_use]
     pub fn finish(mut self, media_type: &'static str) -> Answer {
         self.close();
-        let tag = format!("\"{:016x}-{:x}\"", self.content.finish(), self.length);
+        let tag = format!("W/\"{:016x}-{:x}\"", self.content.finish(), self.length);
         Answer {
             media_type,
             pieces: self.done.into(),
             length: self.length,
-            tag: HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\"")),
+            tag: HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("W/\"\"")),
             total: None,
         }
     }
@@ -132,11 +134,18 @@ impl Answer {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         } else {
-            let body = Sending { pieces: Arc::clone(&self.pieces), next: 0, left: self.length, turn: 0 };
-            let mut response = Response::new(Body::new(body));
+            let mut response = if takes_gzip(request) {
+                let mut response = Response::new(Body::new(Compressing::new(Arc::clone(&self.pieces))));
+                response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                response
+            } else {
+                let pieces = Arc::clone(&self.pieces);
+                Response::new(Body::new(Sending { pieces, next: 0, left: self.length, turn: 0 }))
+            };
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
             response
         };
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         response.headers_mut().insert(header::ETAG, self.tag.clone());
         self.tell_total(&mut response);
         response
@@ -151,7 +160,7 @@ impl Answer {
 
     /// Whether a list of tags has this answer's. Weak tags count: what they call alike is alike.
     fn is_named(&self, list: &HeaderValue) -> bool {
-        let tag = self.tag.as_bytes();
+        let tag = self.tag.as_bytes().strip_prefix(b"W/").unwrap_or_default();
         let mut tags = list.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         tags.any(|given| given == b"*" || given.strip_prefix(b"W/").unwrap_or(given) == tag)
     }
@@ -227,10 +236,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_takes_gzip_gets_the_same_in_less() {
+        let answer = answer(1, b"]");
+        let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static("br, gzip"))]);
+        let response = answer.respond(&headers);
+        assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip");
+        assert_eq!(response.headers()[header::VARY], "accept-encoding");
+        assert_eq!(
+            response.headers()[header::ETAG],
+            answer.respond(&HeaderMap::new()).headers()[header::ETAG]
+        );
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(body.len() < SHORT / 10, "{} bytes", body.len());
+        let mut plain = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&body[..]), &mut plain).unwrap();
+        assert_eq!(plain, answer.to_vec());
+    }
+
+    #[tokio::test]
     async fn who_has_it_gets_no_body() {
         let first = answer(1, b"]");
         let tag = first.respond(&HeaderMap::new()).headers()[header::ETAG].clone();
-        let weak = format!("\"other\" , W/{}", tag.to_str().unwrap());
+        // The tag is weak, as the same answer may come compressed; strong ones of the like are as good.
+        let weak = format!("\"other\" , {}", tag.to_str().unwrap().strip_prefix("W/").unwrap());
         for named in [tag.clone(), HeaderValue::from_static("*"), weak.parse().unwrap()] {
             let response = answer(1, b"]").respond(&given(&named));
             assert_eq!(response.status(), StatusCode::NOT_MODIFIED);

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::{Rng, Time, Uuid};
-use http_api::{ApiError, Logging, ServeOptions, serve_behind};
+use http_api::{ApiError, Latencies, Logging, ServeOptions, serve_behind};
 use master_core::{FromRegistry, Input, MasterCore, Options, RegistryContent, Snapshot};
 use proto::v1::MasterInfo;
 use resources::Name;
@@ -30,6 +30,7 @@ use crate::readers::{self, Readers};
 use crate::registry::{self, RegistryError, RegistryFigures, RegistryQueue};
 use crate::scheduler::EventContext;
 use crate::status::gone;
+use crate::timings::Timings;
 use crate::view::metrics::{Metrics, ServerFigures, metrics};
 use crate::view::sharing::Sharing;
 use crate::watch::Watchers;
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     pub(crate) logging: Logging,
     pub(crate) answers: Answers,
+    /// How long requests took.
+    pub(crate) latencies: Latencies,
     pub(crate) insight: Insight,
     figures: Arc<EngineFigures>,
     registry: Arc<RegistryFigures>,
@@ -86,6 +89,21 @@ impl Shared {
         make: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         tokio::task::spawn_blocking(make).await.map_err(|error| ApiError::internal(error.to_string()))
+    }
+
+    /// What takes time beside requests: its name, what it is, and the measurements.
+    pub(crate) fn timings(&self) -> [(&'static str, &'static str, &Timings); 4] {
+        let (engine, registry) = (&self.figures, &self.registry);
+        [
+            ("mesos_allocator_allocation_run_seconds", "Time of an allocation.", &engine.allocation_run),
+            (
+                "mesos_allocator_allocation_run_latency_seconds",
+                "Time from what called for an allocation to its beginning.",
+                &engine.allocation_latency,
+            ),
+            ("mesos_registrar_state_fetch_seconds", "Time to read the registry.", &registry.fetch),
+            ("mesos_registrar_state_store_seconds", "Time of a write to the registry.", &registry.store),
+        ]
     }
 
     /// All metrics.
@@ -234,6 +252,7 @@ impl MasterServer {
             started: Instant::now(),
             logging,
             answers: Answers::default(),
+            latencies: Latencies::default(),
             insight: Insight::default(),
             figures: engine_figures,
             registry: figures,

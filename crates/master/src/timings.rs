@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use http_api::Histogram;
+
 /// How many measurements are kept.
 const KEPT: usize = 1000;
 
@@ -12,21 +14,31 @@ const WINDOW: Duration = Duration::from_secs(3600);
 
 /// Measurements of one kind. They are made by one thread and read by others.
 #[derive(Debug, Default)]
-pub(crate) struct Timings(Mutex<VecDeque<(Instant, f64)>>);
+pub(crate) struct Timings {
+    newest: Mutex<VecDeque<(Instant, f64)>>,
+    all: Histogram,
+}
 
 impl Timings {
     /// Takes a measurement.
     pub(crate) fn add(&self, now: Instant, took: Duration) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == KEPT {
             kept.pop_front();
         }
         kept.push_back((now, took.as_secs_f64() * 1000.0));
+        drop(kept);
+        self.all.observe(took);
+    }
+
+    /// All measurements since the start.
+    pub(crate) fn histogram(&self) -> &Histogram {
+        &self.all
     }
 
     /// What the measurements say together.
     pub(crate) fn statistics(&self, now: Instant) -> Statistics {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         while kept.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > WINDOW) {
             kept.pop_front();
         }

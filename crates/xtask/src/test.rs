@@ -10,8 +10,8 @@ use crate::run as start;
 use crate::{cargo, root};
 
 /// Debian packages that the tests use: a Python that can make virtual environments and a compiler for its modules; and a
-/// virtual machine for what this machine's kernel is set up for otherwise; coordination services; and a
-/// browser.
+/// virtual machine for what this machine's kernel is set up for otherwise; coordination services; a browser; and
+/// what reads metrics.
 const PACKAGES: &[(&str, &str)] = &[
     ("cc", "gcc"),
     ("curl", "curl"),
@@ -26,6 +26,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("chromium", "chromium"),
     ("mkfs.xfs", "xfsprogs"),
     ("insmod", "kmod"),
+    ("prometheus", "prometheus"),
 ];
 
 /// ZooKeeper is no program but a library of Java; the package's scripts are not needed.

@@ -4,12 +4,16 @@ mod files;
 mod state;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{MatchedPath, RawQuery, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, post};
-use http_api::{ApiError, json_text, method_not_allowed, not_found, parse_form, value_of, with_jsonp};
+use http_api::{
+    ApiError, Exposition, json_text, method_not_allowed, not_found, parse_form, value_of, with_jsonp,
+};
 use proto::v1::agent::response::get_containers::Container;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -19,6 +23,9 @@ use crate::libprocess::PROCESS;
 use crate::metrics::System;
 use crate::operator::running;
 use http_api::VERSION;
+
+/// The process' name as some clients write it in a path.
+const ENCODED_PROCESS: &str = "slave%281%29";
 
 /// All that the agent serves over HTTP.
 pub(crate) fn router(agent: &Agent) -> Router {
@@ -43,12 +50,41 @@ pub(crate) fn router(agent: &Agent) -> Router {
     Router::new()
         .merge(api())
         .nest(&process, api())
-        .nest(&process.replace('(', "%28").replace(')', "%29"), api())
+        .nest(&format!("/{ENCODED_PROCESS}"), api())
+        .route("/metrics", any(prometheus))
         .route("/metrics/snapshot", any(metrics))
+        .route("/logging/toggle", any(toggle_logging))
         .route("/system/stats.json", any(system))
         .merge(files::router())
         .fallback(not_found)
+        .layer(from_fn_with_state(Arc::clone(agent), measure))
         .with_state(Arc::clone(agent))
+}
+
+/// Notes how long a request took.
+async fn measure(State(agent): State<Agent>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let began = Instant::now();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("none", |route| route.as_str());
+    let endpoint = [PROCESS, ENCODED_PROCESS].iter().find_map(|process| {
+        route.strip_prefix('/')?.strip_prefix(process).filter(|rest| rest.starts_with('/'))
+    });
+    agent.latencies.add(endpoint.unwrap_or(route), began.elapsed());
+    response
+}
+
+/// `/metrics`: what `/metrics/snapshot` has, and how long requests took, as Prometheus reads them.
+async fn prometheus(State(agent): State<Agent>) -> Result<Response, ApiError> {
+    let view = agent.view().await?;
+    let mut exposition = Exposition::default();
+    exposition.add_mesos(&agent.metrics(&view));
+    agent.latencies.show(&mut exposition);
+    Ok(exposition.respond())
+}
+
+async fn toggle_logging(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    agent.logging.toggle(query.as_deref())
 }
 
 fn answer(value: &impl Serialize, query: Option<&str>) -> Result<Response, ApiError> {

@@ -1,8 +1,9 @@
 //! What a standby answers: it knows little, and sends everybody who wants more to the leader.
 
 use std::borrow::Cow;
+use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_api::ApiError;
@@ -11,8 +12,18 @@ use proto::v1::MasterInfo;
 use crate::server::Master;
 
 /// What every master answers of itself, whether it leads or not.
-const OWN: [&str; 7] =
-    ["/health", "/version", "/flags", "/metrics/snapshot", "/system/stats.json", "/redirect", "/files/"];
+const OWN: [&str; 10] = [
+    "/health",
+    "/version",
+    "/flags",
+    "/metrics",
+    "/metrics/snapshot",
+    "/system/stats.json",
+    "/redirect",
+    "/files/",
+    "/logging/",
+    "/help",
+];
 
 /// Lets requests through if this master leads, or if they ask for nothing else than this master itself.
 pub(crate) async fn gate(State(master): State<Master>, request: Request, next: Next) -> Response {
@@ -20,7 +31,13 @@ pub(crate) async fn gate(State(master): State<Master>, request: Request, next: N
     let path = path.strip_prefix("/master").filter(|rest| rest.starts_with('/')).unwrap_or(path);
     let own = OWN.iter().any(|own| path == *own || (own.ends_with('/') && path.starts_with(own)));
     if own || master.leadership.leads() {
-        return next.run(request).await;
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let began = Instant::now();
+        let response = next.run(request).await;
+        let route = route.as_ref().map_or("none", |route| route.as_str());
+        let endpoint = route.strip_prefix("/master").filter(|rest| rest.starts_with('/')).unwrap_or(route);
+        master.latencies.add(endpoint, began.elapsed());
+        return response;
     }
     let Some(leader) = master.leadership.leader() else {
         return nobody().into_response();

@@ -30,6 +30,14 @@ pub(crate) async fn flags(
     Query::new(query.as_deref()).json(&json!({ "flags": view::state::flags(&master.identity) }))
 }
 
+/// `/logging/toggle`.
+pub(crate) async fn toggle_logging(
+    State(master): State<Master>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    master.logging.toggle(query.as_deref())
+}
+
 /// `/metrics/snapshot`. The parameter `timeout` is of no use here: nothing has to be waited for.
 pub(crate) async fn metrics(
     State(master): State<Master>,

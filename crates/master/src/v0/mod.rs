@@ -5,6 +5,7 @@ pub(crate) mod explain;
 pub(crate) mod files;
 pub(crate) mod info;
 pub(crate) mod maintenance;
+pub(crate) mod prometheus;
 pub(crate) mod registry;
 pub(crate) mod resources;
 pub(crate) mod state;

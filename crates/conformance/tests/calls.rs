@@ -1,0 +1,141 @@
+//! Every call of the operator APIs exists, or is answered `501` with one line.
+
+use conformance::cluster::Cluster;
+use conformance::operator;
+use proto::v1::{agent, master};
+use serde_json::{Value, json};
+
+/// Calls with their parts, where they have one: what an operator may ask for, about things that are not there.
+fn part(kind: &str) -> Value {
+    let nested = json!({ "value": "none", "parent": { "value": "none" } });
+    let command = json!({ "value": "true" });
+    match kind {
+        "GET_METRICS" => json!({ "timeout": { "nanoseconds": 1_000_000_000 } }),
+        "SET_LOGGING_LEVEL" => json!({ "level": 0, "duration": { "nanoseconds": 1_000_000_000 } }),
+        "LIST_FILES" => json!({ "path": "/none" }),
+        "READ_FILE" => json!({ "path": "/none", "offset": 0 }),
+        "UPDATE_WEIGHTS" => json!({ "weight_infos": [] }),
+        "UPDATE_MAINTENANCE_SCHEDULE" => json!({ "schedule": { "windows": [] } }),
+        "START_MAINTENANCE" | "STOP_MAINTENANCE" => json!({ "machines": [{ "hostname": "none" }] }),
+        "DRAIN_AGENT" | "DEACTIVATE_AGENT" | "REACTIVATE_AGENT" | "MARK_AGENT_GONE" => {
+            json!({ "agent_id": { "value": "none" } })
+        }
+        "UPDATE_QUOTA" => json!({ "quota_configs": [] }),
+        "SET_QUOTA" => json!({ "quota_request": { "role": "r", "guarantee": [] } }),
+        "REMOVE_QUOTA" => json!({ "role": "none" }),
+        "TEARDOWN" => json!({ "framework_id": { "value": "none" } }),
+        "RESERVE_RESOURCES" | "UNRESERVE_RESOURCES" => {
+            json!({ "agent_id": { "value": "none" }, "resources": [] })
+        }
+        "CREATE_VOLUMES" | "DESTROY_VOLUMES" => json!({ "agent_id": { "value": "none" }, "volumes": [] }),
+        "GROW_VOLUME" => json!({ "agent_id": { "value": "none" }, "volume": disk(), "addition": disk() }),
+        "SHRINK_VOLUME" => {
+            json!({ "agent_id": { "value": "none" }, "volume": disk(), "subtract": { "value": 1 } })
+        }
+        "LAUNCH_NESTED_CONTAINER" | "LAUNCH_NESTED_CONTAINER_SESSION" | "LAUNCH_CONTAINER" => {
+            json!({ "container_id": nested, "command": command })
+        }
+        "WAIT_NESTED_CONTAINER"
+        | "KILL_NESTED_CONTAINER"
+        | "REMOVE_NESTED_CONTAINER"
+        | "WAIT_CONTAINER"
+        | "KILL_CONTAINER"
+        | "REMOVE_CONTAINER"
+        | "ATTACH_CONTAINER_OUTPUT" => json!({ "container_id": nested }),
+        "ADD_RESOURCE_PROVIDER_CONFIG" | "UPDATE_RESOURCE_PROVIDER_CONFIG" => {
+            json!({ "info": { "type": "org.none", "name": "none" } })
+        }
+        "REMOVE_RESOURCE_PROVIDER_CONFIG" => json!({ "type": "org.none", "name": "none" }),
+        "MARK_RESOURCE_PROVIDER_GONE" => json!({ "resource_provider_id": { "value": "none" } }),
+        _ => Value::Null,
+    }
+}
+
+fn disk() -> Value {
+    json!({ "name": "disk", "type": "SCALAR", "scalar": { "value": 1 } })
+}
+
+/// Asks for all calls of a side, and returns what was not answered as it has to be.
+fn wrong(address: &str, kinds: &[&str]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for kind in kinds {
+        let answer = operator::call(address, kind, &part(kind)).unwrap();
+        let (status, text) = (answer.head.status, answer.text());
+        let one_line = !text.is_empty() && text.lines().count() == 1;
+        let answered = match status {
+            200 | 202 => true,
+            // Files that are not there are told so without a word, as in Mesos.
+            404 => true,
+            400 | 409 | 501 => one_line,
+            _ => false,
+        };
+        let told = status != 400 || !text.contains("Expecting '") || text.contains("type");
+        if !answered || !told {
+            wrong.push(format!("{kind}: {status} {text}"));
+        }
+    }
+    wrong
+}
+
+/// The names of a call's types: those whose numbers are in use, but the first, which means that none was given.
+fn names(name: impl Fn(i32) -> Option<&'static str>, but: &[&str]) -> Vec<&'static str> {
+    (1..200).filter_map(name).filter(|name| !but.contains(name)).collect()
+}
+
+#[test]
+fn every_call_is_answered() {
+    let cluster = Cluster::start(1).unwrap();
+    // Streams are asked for by tests of their own.
+    let of_master = names(
+        |number| master::call::Type::try_from(number).ok().map(|kind| kind.as_str_name()),
+        &["SUBSCRIBE"],
+    );
+    let of_agent = names(
+        |number| agent::call::Type::try_from(number).ok().map(|kind| kind.as_str_name()),
+        &["ATTACH_CONTAINER_INPUT"],
+    );
+    assert!(of_master.len() >= 38 && of_agent.len() >= 31, "{} {}", of_master.len(), of_agent.len());
+    let mut all = wrong(&cluster.master.address, &of_master);
+    all.extend(wrong(&cluster.agents[0].address, &of_agent));
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+#[test]
+fn endpoints_have_their_prefixes() {
+    let cluster = Cluster::start(1).unwrap();
+    let (master, agent) = (&cluster.master.address, &cluster.agents[0].address);
+    let both = ["/health", "/state", "/state.json", "/flags", "/version"];
+    let of_master = [
+        "/state-summary",
+        "/slaves",
+        "/frameworks",
+        "/tasks",
+        "/roles",
+        "/quota",
+        "/weights",
+        "/maintenance/schedule",
+        "/maintenance/status",
+        "/metrics/snapshot",
+        "/metrics",
+        "/files/debug",
+        "/system/stats.json",
+        "/logging/toggle",
+    ];
+    let mut asked: Vec<(&String, String)> = Vec::new();
+    for path in both.iter().chain(&of_master) {
+        asked.extend([(master, (*path).to_owned()), (master, format!("/master{path}"))]);
+    }
+    for path in both.iter().chain(&["/containers", "/monitor/statistics"]) {
+        let prefixes = ["", "/slave(1)", "/slave%281%29"];
+        asked.extend(prefixes.map(|prefix| (agent, format!("{prefix}{path}"))));
+    }
+    for path in ["/metrics/snapshot", "/metrics", "/files/debug", "/system/stats.json", "/logging/toggle"] {
+        asked.push((agent, path.to_owned()));
+    }
+    let request = |path: &str| conformance::http::Request::get(path);
+    for (address, path) in asked {
+        let limit = std::time::Duration::from_secs(20);
+        let answer = conformance::http::send(address, &request(&path), limit).unwrap();
+        assert_eq!(answer.head.status, 200, "{path}: {}", answer.text());
+    }
+}

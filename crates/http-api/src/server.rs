@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -174,6 +174,9 @@ pub async fn serve_connection<S>(
     let told = Arc::clone(&hang_up.0);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
+        if let Some(uri) = without_last_slash(request.uri()) {
+            *request.uri_mut() = uri;
+        }
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(hang_up.clone());
         router.clone().oneshot(request)
@@ -202,6 +205,18 @@ pub async fn serve_connection<S>(
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "the connection ended");
     }
+}
+
+/// The same without slashes at the end of the path, if there are any: libprocess does not mind them, and clients write them.
+fn without_last_slash(uri: &Uri) -> Option<Uri> {
+    let path = uri.path().strip_suffix('/')?.trim_end_matches('/');
+    if path.is_empty() {
+        return None;
+    }
+    let text = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(text.parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// How a connection came to a bad end.
@@ -240,4 +255,19 @@ where
 async fn stopped(shutdown: &mut Shutdown) {
     // Without a sender nobody can say it any more; then it is over as well.
     let _ = shutdown.wait_for(|&stop| stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_at_the_end_do_not_matter() {
+        let trimmed = |text: &str| without_last_slash(&text.parse().unwrap()).map(|uri| uri.to_string());
+        assert_eq!(trimmed("/master/frameworks/").as_deref(), Some("/master/frameworks"));
+        assert_eq!(trimmed("/state//?jsonp=x/").as_deref(), Some("/state?jsonp=x/"));
+        for same in ["/", "//", "/state", "/state?path=/"] {
+            assert_eq!(trimmed(same), None, "{same}");
+        }
+    }
 }

@@ -56,7 +56,11 @@ impl<'a, C: Copy, S: Copy> Wanted<'a, C, S> {
             order: Order::new(query, columns)?,
             page: Page {
                 offset: query.number("offset")?.unwrap_or(0),
-                limit: query.number("limit")?.unwrap_or(limit),
+                limit: if is_negative(query.get("limit")) {
+                    usize::MAX
+                } else {
+                    query.number("limit")?.unwrap_or(limit)
+                },
             },
         })
     }
@@ -68,6 +72,11 @@ impl<'a, C: Copy, S: Copy> Wanted<'a, C, S> {
     {
         self.states.as_ref().is_none_or(|states| states.contains(&state))
     }
+}
+
+/// Whether a limit is below zero, which is without limit in Mesos, and asked for by its command line.
+fn is_negative(limit: Option<&str>) -> bool {
+    limit.is_some_and(|text| text.parse::<i64>().is_ok_and(|limit| limit < 0))
 }
 
 /// The states that a list with commas names, in any letter case.

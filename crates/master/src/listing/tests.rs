@@ -100,13 +100,14 @@ fn tasks_are_found_sorted_and_paged() {
     let (cluster, [batch, web]) = cluster();
     let state = snapshot(&cluster);
     let agent = &state.agents[1].id;
-    let cases: [(String, &[&str], usize); 17] = [
+    let cases: [(String, &[&str], usize); 18] = [
         (String::new(), &["web-2", "web-1", "web-0", "job"], 4),
         ("order=asc".into(), &["job", "web-0", "web-1", "web-2"], 4),
         ("limit=2".into(), &["web-2", "web-1"], 4),
         ("limit=2&offset=3".into(), &["job"], 4),
         ("offset=4".into(), &[], 4),
         ("limit=0".into(), &[], 4),
+        ("order=asc&limit=-1&offset=1".into(), &["web-0", "web-1", "web-2"], 4),
         ("sort=cpus&order=des&limit=2".into(), &["web-2", "web-1"], 4),
         ("sort=hostname&search=web".into(), &["web-2", "web-0", "web-1"], 3),
         ("sort=state&limit=1".into(), &["job"], 4),
@@ -197,7 +198,7 @@ fn what_is_not_there_to_be_asked_for_is_refused_in_one_line() {
         error("order=up"),
         "Failed to parse query parameter 'order': expecting one of asc, des, not 'up'"
     );
-    assert_eq!(error("limit=-1"), "Failed to parse query parameter 'limit': expecting a number, not '-1'");
+    assert_eq!(error("limit=x"), "Failed to parse query parameter 'limit': expecting a number, not 'x'");
     assert!(error("sort=size").contains("expecting one of id, hostname, state, version,"));
     assert!(error("state=active,mad").ends_with(
         "'state': expecting one of active, deactivated, disconnected, drained, draining, recovered, not 'mad'"

@@ -2,7 +2,9 @@
 (axe-core), not wider than the screen; in light, in dark, or on a phone. Or uses it: follows a file, watches a page change
 without being loaded again, chooses a theme, goes around by keyboard, and does without JavaScript.
 
-usage: check.py MASTER SCREENSHOTS light|dark|phone|use     (prints what is wrong; expects a task that runs and writes)
+usage: check.py MASTER SCREENSHOTS light|dark|phone lists|entities
+       check.py MASTER SCREENSHOTS use all
+(prints what is wrong; expects a task that runs and writes)
 """
 
 import json
@@ -17,7 +19,7 @@ from urllib.parse import quote
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error, sync_playwright
 
-MASTER, SCREENSHOTS, WHAT = sys.argv[1:]
+MASTER, SCREENSHOTS, WHAT, PART = sys.argv[1:]
 VIEWS = {"light": ("light", 1280, 860), "dark": ("dark", 1280, 860), "phone": ("light", 390, 844)}
 PATIENCE = 40_000
 faults = []
@@ -60,6 +62,10 @@ def pages():
         ]
     }
     found["no-page"] = ("/ui/nothing", 404)
+    if PART == "lists":
+        return found
+    if PART == "entities":
+        found.clear()
     for agent in ask("/slaves?limit=1")["slaves"]:
         found["agent"] = (f"/ui/agents/{escaped(agent['id'])}", 200)
     running = ask("/tasks?limit=1&state=TASK_RUNNING")["tasks"]

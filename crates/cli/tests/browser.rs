@@ -15,7 +15,7 @@ fn target() -> PathBuf {
 }
 
 /// Checks a cluster that has a task which writes, and one that failed, both with names that would do harm.
-fn check(what: &str) {
+fn check(what: &str, part: &str, pages: usize) {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser");
     let directory = target().join("browser");
     let setup = Command::new("sh").arg(scripts.join("setup.sh")).arg(&directory).output().unwrap();
@@ -29,31 +29,46 @@ fn check(what: &str) {
     assert!(run.line().starts_with("line 1 "));
     let check = Command::new(text(&setup.stdout).trim())
         .arg(scripts.join("check.py"))
-        .args([cluster.master().as_str(), directory.join("screenshots").to_str().unwrap(), what])
+        .args([cluster.master().as_str(), directory.join("screenshots").to_str().unwrap(), what, part])
         .output()
         .unwrap();
     assert!(check.status.success(), "{}{}", text(&check.stdout), text(&check.stderr));
     let report: Value = serde_json::from_slice(&check.stdout).unwrap();
-    assert_eq!(report["pages"].as_array().unwrap().len(), 17, "{report}");
+    assert_eq!(report["pages"].as_array().unwrap().len(), pages, "{report}");
     assert_eq!(report["faults"], Value::Array(Vec::new()), "{report:#}");
 }
 
 #[test]
-fn every_page_in_light() {
-    check("light");
+fn lists_in_light() {
+    check("light", "lists", 10);
 }
 
 #[test]
-fn every_page_in_dark() {
-    check("dark");
+fn entities_in_light() {
+    check("light", "entities", 7);
 }
 
 #[test]
-fn every_page_on_a_phone() {
-    check("phone");
+fn lists_in_dark() {
+    check("dark", "lists", 10);
+}
+
+#[test]
+fn entities_in_dark() {
+    check("dark", "entities", 7);
+}
+
+#[test]
+fn lists_on_a_phone() {
+    check("phone", "lists", 10);
+}
+
+#[test]
+fn entities_on_a_phone() {
+    check("phone", "entities", 7);
 }
 
 #[test]
 fn pages_are_used() {
-    check("use");
+    check("use", "all", 17);
 }

@@ -289,7 +289,8 @@ fn confirm(core: &mut AgentCore, step: &mut Step<'_>, ping_timeout: Option<Durat
 fn tell(core: &mut AgentCore, step: &mut Step<'_>, operations: Vec<Arc<Operation>>) {
     let (agent_id, resource_version) = (core.agent_id(), core.resource_version);
     send(core, step, ToMaster::UpdateAgent { agent_id, resource_version, operations });
-    for exit in core.registration.late.exits.iter().filter(|exit| !is_outdated(core, exit)) {
+    let exits = std::mem::replace(&mut core.registration.late.exits, Ring::new(MAX_LATE));
+    for exit in exits.iter().filter(|exit| !is_outdated(core, exit)) {
         send(core, step, exit.clone());
     }
 }
@@ -334,8 +335,10 @@ pub(crate) fn tell_resources(core: &mut AgentCore, step: &mut Step<'_>) {
 /// Tells the master that an executor has ended, as soon as there is one. It takes an executor of which it is not told for one
 /// that lives.
 pub(crate) fn send_exit(core: &mut AgentCore, step: &mut Step<'_>, exit: ToMaster) {
-    send(core, step, exit.clone());
-    if !core.registration.registered || core.registration.awaits_answers(step.now) {
+    if core.registration.registered {
+        // Not told again: by then the master may have launched another executor of that name.
+        send(core, step, exit);
+    } else {
         // The oldest gives way: the master asks about the tasks of executors that it wrongly counts on.
         let _ = core.registration.late.exits.push(exit);
     }

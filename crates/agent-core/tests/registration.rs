@@ -411,8 +411,9 @@ fn what_has_ended_since_the_last_attempt_is_told_again_when_that_is_answered() {
     assert!(!env.core.knows_task(&"f".into(), &"t".into()));
     env.forget();
     env.from_master(reregistered());
+    // The master may have launched another executor of that name meanwhile, which it would take for the one that ended.
     let exit = |o: &&Output| matches!(o, Output::Send { message: ToMaster::ExitedExecutor { .. }, .. });
-    assert_eq!(env.outputs.iter().filter(exit).count(), 1);
+    assert_eq!(env.outputs.iter().filter(exit).count(), 0);
     let told: Vec<_> =
         env.updates.iter().map(|update| (update.status.task_id.as_str(), update.status.state)).collect();
     assert_eq!(told, [("t", TaskState::Finished), ("e1", TaskState::Failed)]);

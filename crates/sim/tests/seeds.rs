@@ -65,6 +65,10 @@ const FOUND: &[(u64, &str)] = &[
         300_857,
         "an operation that came back to the master's books, because an agent told of it while its acknowledgement came",
     ),
+    (
+        901_530,
+        "a machine that was to come up again before it was told that it is down, which a checker did not understand",
+    ),
     (310_000, "a framework that was ending and got a status all the same"),
     (
         310_334,

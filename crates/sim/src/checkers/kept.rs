@@ -24,6 +24,8 @@ pub(super) struct Kept {
     quotas: BTreeMap<Role, Vec<Quota>>,
     /// Machines that were taken down, and of which nobody has asked that they come up again.
     down: BTreeSet<MachineId>,
+    /// Machines that were to be taken down, and of which nobody has asked that they come up again.
+    going: BTreeSet<MachineId>,
     /// Agents that were taken in, and in which session of a master.
     admitted: Vec<(AgentId, Option<u64>)>,
 }
@@ -48,9 +50,14 @@ impl Checker for Kept {
                     asked.drain(..at);
                 }
             }
-            Happening::Granted(OperatorCall::StartMaintenance(ids)) => self.down.extend(ids.iter().cloned()),
+            Happening::Asked(OperatorCall::StartMaintenance(ids)) => self.going.extend(ids.iter().cloned()),
+            Happening::Granted(OperatorCall::StartMaintenance(ids)) => {
+                // Somebody may have asked in between that it comes up again.
+                self.down.extend(ids.iter().filter(|id| self.going.contains(id)).cloned());
+            }
             Happening::Asked(OperatorCall::StopMaintenance(ids)) => {
                 self.down.retain(|id| !ids.contains(id));
+                self.going.retain(|id| !ids.contains(id));
             }
             Happening::Asked(call) => {
                 for (role, quota) in quotas_of(call) {

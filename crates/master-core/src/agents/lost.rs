@@ -166,6 +166,7 @@ pub(crate) fn marked_gone(
     core.agents.draining.remove(id);
     core.agents.deactivated.remove(id);
     core.agents.unreachable.remove(id);
+    core.agents.acknowledged.remove(id);
     let Some(lost) = core.agents.unreachable_tasks.remove(id) else { return };
     for (framework_id, task_ids) in lost {
         for task_id in task_ids {
@@ -291,7 +292,10 @@ fn take_out(
     maintenance::agent_removed(core, id);
     core.agents.observers.remove(id);
     core.agents.reregistration.remove(id);
-    core.agents.acknowledged.remove(id);
+    // An unreachable agent may come back with statuses that were acknowledged.
+    if !matches!(loss, Loss::Unreachable) {
+        core.agents.acknowledged.remove(id);
+    }
     let Some(agent) = core.agents.registered.remove(id) else { return };
     core.agents.by_pid.remove(&agent.pid);
     out.push(Output::Unlink(agent.pid.clone()));

@@ -43,7 +43,7 @@ pub(crate) struct Agents {
     pub(crate) draining: BTreeMap<AgentId, Drain>,
     /// Those that shall not be offered; lost ones stay here too.
     pub(crate) deactivated: BTreeSet<AgentId>,
-    /// The statuses of those that are registered which schedulers acknowledged last.
+    /// The statuses of those that are registered or unreachable which schedulers acknowledged last.
     pub(crate) acknowledged: BTreeMap<AgentId, Ring<(FrameworkId, Uuid)>>,
     next: u64,
     next_generation: u64,
@@ -133,6 +133,7 @@ pub(crate) fn forget_unreachable(core: &mut MasterCore, id: &AgentId) {
     if core.agents.unreachable.remove(id).is_none() {
         return;
     }
+    core.agents.acknowledged.remove(id);
     for (framework_id, task_ids) in core.agents.unreachable_tasks.remove(id).unwrap_or_default() {
         if let Some(framework) = core.frameworks.get_mut(&framework_id) {
             for task_id in &task_ids {

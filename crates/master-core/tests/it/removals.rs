@@ -191,7 +191,7 @@ fn who_was_displaced_goes_even_if_the_other_one_is_gone_meanwhile() {
         SchedulerEvent::Failure { agent_id, .. } => Some(agent_id),
         _ => None,
     });
-    assert_eq!(lost.collect::<Vec<_>>(), [here.0.clone()]);
+    assert_eq!(lost.collect::<Vec<_>>(), std::slice::from_ref(&here.0));
 }
 
 /// Its first answer is late or lost, and it asks again.
@@ -202,11 +202,10 @@ fn an_agent_that_is_being_marked_unreachable_is_not_told_that_it_is_registered()
     let ask = |master: &mut Master| {
         master.messages_to(pid);
         master.from_agent(pid, FromAgent::Register(Box::new(register("h0", RESOURCES))));
-        let given = master.messages_to(pid).into_iter().find_map(|message| match message {
+        master.messages_to(pid).into_iter().find_map(|message| match message {
             master_core::ToAgent::Registered(id) => Some(id),
             _ => None,
-        });
-        given
+        })
     };
     assert_eq!(ask(&mut master).as_ref(), Some(first));
     master.hold_registry = true;

@@ -459,6 +459,26 @@ fn what_was_acknowledged_before_an_agent_came_back_is_not_told_again() {
     s.master.expect_status(&s.scheduler, TaskState::Finished);
 }
 
+#[test]
+fn what_was_acknowledged_before_an_agent_was_unreachable_is_not_told_again_when_it_is_back() {
+    let mut s = scene(true);
+    s.update(TaskState::Running, 1);
+    s.master.expect_status(&s.scheduler, TaskState::Running);
+    s.acknowledge(1);
+    s.master.advance(Duration::from_secs(15 * 5));
+    s.master.expect_status(&s.scheduler, TaskState::Unreachable);
+    s.come_back(TaskState::Running);
+    s.update(TaskState::Running, 1);
+    s.master.expect_silence(&s.scheduler);
+    let messages = s.master.messages_to(&s.pid);
+    assert!(
+        messages.iter().any(
+            |message| matches!(message, ToAgent::Acknowledge { uuid, .. } if uuid.as_bytes() == &[1; 16])
+        ),
+        "{messages:?}"
+    );
+}
+
 /// Its acknowledgement came while the agent was away: then it could not be passed on.
 #[test]
 fn an_end_that_was_acknowledged_while_its_agent_was_away_is_over_when_it_is_back() {

@@ -216,11 +216,20 @@ mod tests {
         let impatient = Options { answer_timeout: Duration::from_millis(20), ..Options::default() };
         let store = LocalStore::new(directory.path(), impatient);
         let patient = LocalStore { shared: Arc::clone(&store.shared) };
-        let held = store.shared.engine.lock().expect("no panic before");
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let shared = Arc::clone(&store.shared);
+        let holder = std::thread::spawn(move || {
+            let _held = shared.engine.lock().expect("no panic before");
+            tell.send(()).expect("somebody waits");
+            let _ = released.recv();
+        });
+        told.await.expect("it is held");
         let late = Transaction::new().put("t/late", "", Expect::Anything);
         let given_up = store.commit(&late, None).await.expect_err("its turn does not come");
         assert!(matches!(given_up, KvError::Timeout { .. }), "{given_up}");
-        drop(held);
+        drop(release);
+        holder.join().expect("no panic");
         // Its thread is done when nobody else has the store.
         while Arc::strong_count(&store.shared) > 2 {
             tokio::task::yield_now().await;

@@ -4,7 +4,7 @@ mod common;
 
 use agent::{AgentOptions, AgentServer, FaultDomain, Isolation, ReconfigurationPolicy};
 use common::groups::{Groups, linux};
-use common::{AGENT_ID, FakeMaster, command_task, options};
+use common::{AGENT_ID, FakeMaster, command_task, options, ports};
 use proto::{internal, v1};
 
 use ReconfigurationPolicy::{Additive, Any, Equal};
@@ -45,7 +45,7 @@ const CASES: [Case; 13] = [
     ("an attribute less", |new| new.attributes = resources("rack:r1"), &[Any]),
     ("a domain", |new| new.domain = Some(domain("a")), &[Additive, Any]),
     ("another hostname", |new| new.hostname = Some("other.example".to_owned()), &[Any]),
-    ("another port", |new| new.port = free_port(), &[Any]),
+    ("another port", |new| new.port = ports::free_port(), &[Any]),
     ("another reserved role", |new| new.default_role = "ads".to_owned(), &[Any]),
 ];
 
@@ -55,12 +55,7 @@ fn resources(text: &str) -> Option<String> {
 
 /// With a port that the agent has in all its lives.
 fn at_a_port(options: AgentOptions) -> AgentOptions {
-    AgentOptions { port: free_port(), ..options }
-}
-
-fn free_port() -> u16 {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    free.local_addr().expect("bound").port()
+    AgentOptions { port: ports::free_port(), ..options }
 }
 
 /// Starts an agent again; what it says of itself to its master, or why it does not start.

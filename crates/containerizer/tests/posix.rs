@@ -322,6 +322,11 @@ fn leftovers_of_an_earlier_launcher_are_found_and_killed() {
         .env("MESOS_SANDBOX", &sandbox)
         .spawn()
         .expect("sleep is everywhere");
+    // A process is there a moment before its environment can be read.
+    let environment = format!("/proc/{}/environ", leftover.id());
+    while std::fs::read(&environment).expect("it sleeps").is_empty() {
+        std::thread::yield_now();
+    }
     let found = PosixLauncher::kill_leftovers(root.path());
     assert_eq!(found, [sandbox.display().to_string()]);
     assert!(!leftover.wait().expect("ours").success());

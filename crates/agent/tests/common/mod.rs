@@ -13,6 +13,9 @@ pub mod hierarchies;
 
 pub mod pods;
 
+#[path = "../../../store/tests/services/ports.rs"]
+pub mod ports;
+
 pub mod volumes;
 
 use std::net::SocketAddr;

@@ -19,19 +19,33 @@ pub enum Failpoint {
 }
 
 impl Failpoint {
-    fn text(self) -> String {
+    pub fn number(self) -> u32 {
+        let (Self::Before(number) | Self::After(number)) = self;
+        number
+    }
+
+    fn side(self) -> &'static str {
         match self {
-            Self::Before(number) => format!("before {number}"),
-            Self::After(number) => format!("after {number}"),
+            Self::Before(_) => "before",
+            Self::After(_) => "after",
         }
     }
 }
 
 /// Orders a death. Commits are counted from now on, also by a life that has not begun.
 pub fn arm(order: &Path, failpoint: Failpoint) {
+    write(order, failpoint.side(), &failpoint.number().to_string());
+}
+
+/// Orders a death at the first commit that has a record of this kind. Of the failpoint only the side counts.
+pub fn arm_at(order: &Path, failpoint: Failpoint, kind: &str) {
+    write(order, failpoint.side(), kind);
+}
+
+fn write(order: &Path, side: &str, at: &str) {
     // No two orders are the same, so that a new one is known.
     static ORDERS: AtomicU32 = AtomicU32::new(0);
-    let text = format!("{} {}", failpoint.text(), ORDERS.fetch_add(1, Ordering::Relaxed));
+    let text = format!("{side} {at} {}", ORDERS.fetch_add(1, Ordering::Relaxed));
     let new = order.with_extension("new");
     std::fs::write(&new, text).and_then(|()| std::fs::rename(new, order)).expect("ours");
 }
@@ -48,9 +62,14 @@ pub fn kinds_at_deaths(order: &Path) -> BTreeSet<String> {
     noted.lines().map(str::to_owned).collect()
 }
 
+/// What the records of a commit are about.
+fn kinds(batch: &Batch) -> impl Iterator<Item = &str> {
+    batch.iter().map(|(key, _)| key.split('/').next().unwrap_or(key))
+}
+
 /// Notes what the commit is about at which an agent dies.
 fn note_death(order: &Path, batch: &Batch) {
-    let mut kinds: Vec<&str> = batch.iter().map(|(key, _)| key.split('/').next().unwrap_or(key)).collect();
+    let mut kinds: Vec<&str> = kinds(batch).collect();
     kinds.dedup();
     let path = order.with_extension("deaths");
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("ours");
@@ -72,7 +91,9 @@ impl Failing {
 
     fn die_if(&self, failpoint: Failpoint, batch: &Batch) {
         let (here, _) = self.last.rsplit_once(' ').unwrap_or_default();
-        if here == failpoint.text() {
+        let (side, at) = here.split_once(' ').unwrap_or_default();
+        let there = at == failpoint.number().to_string() || kinds(batch).any(|kind| kind == at);
+        if side == failpoint.side() && there {
             // One order is for one death. One that was taken back while the commit was under way is none any more.
             if std::fs::remove_file(&self.order).is_err() {
                 return;

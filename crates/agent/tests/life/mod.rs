@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::common::hierarchies;
+use crate::common::{hierarchies, ports};
 use agent::{AgentOptions, AgentServer, Isolation, LauncherKind};
 use failpoint::{Failing, Failpoint};
 use tempfile::TempDir;
@@ -51,9 +51,7 @@ impl Place {
         std::fs::create_dir(directory.path().join("work")).expect("ours");
         std::fs::create_dir(directory.path().join("marks")).expect("ours");
         // Executors come back to the port that they know, so that it is the same in all lives.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("bound").port();
-        Self { directory, port, reregistration: Duration::from_secs(30), mounted: false }
+        Self { directory, port: ports::free_port(), reregistration: Duration::from_secs(30), mounted: false }
     }
 
     /// The agent's work directory.
@@ -69,6 +67,11 @@ impl Place {
     /// Kills the agent at a write to come, counted from now.
     pub fn arm(&self, failpoint: Failpoint) {
         failpoint::arm(&self.directory.path().join("failpoint"), failpoint);
+    }
+
+    /// Kills the agent at a write that has a record of this kind.
+    pub fn arm_at(&self, failpoint: Failpoint, kind: &str) {
+        failpoint::arm_at(&self.directory.path().join("failpoint"), failpoint, kind);
     }
 
     /// Lets the agent live that was to be killed.

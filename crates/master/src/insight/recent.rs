@@ -104,12 +104,13 @@ pub(super) async fn show(
 fn event_of(observation: &Observation) -> Option<Event> {
     let event = match observation {
         Observation::TaskAdded(_) => return None,
-        Observation::TaskUpdated { framework_id, state, status } => Event {
-            kind: state.name(),
-            level: level_of(*state)?,
+        // The task may be further already: of that tells a later status.
+        Observation::TaskUpdated { framework_id, status, .. } => Event {
+            kind: status.state.name(),
+            level: level_of(status.state)?,
             text: {
                 let why = status.message.as_deref().map(|message| format!(": {}", short(message)));
-                format!("Task {} is {}{}", status.task_id, state.name(), why.unwrap_or_default())
+                format!("Task {} is {}{}", status.task_id, status.state.name(), why.unwrap_or_default())
             },
             framework_id: Some(framework_id.to_string()),
             agent_id: status.agent_id.as_ref().map(ToString::to_string),

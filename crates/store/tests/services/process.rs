@@ -1,17 +1,17 @@
 //! A server as a process that a test kills, stops and starts again.
 
+#[path = "ports.rs"]
+mod ports;
+
 use std::fs::File;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A port that nobody has at this moment.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
-}
+#[allow(unused_imports, reason = "each test uses its part")]
+pub(crate) use ports::free_port;
 
 /// A program that is started, killed and started again. It dies with the test.
 #[derive(Debug)]

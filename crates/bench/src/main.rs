@@ -8,6 +8,7 @@ mod containers;
 mod crowd;
 mod emulated;
 mod failover;
+mod full_cluster;
 mod latency;
 mod pages;
 mod registrar;

@@ -4,19 +4,14 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
-use conformance::cluster::Server;
-use conformance::ports;
 use sdk::build::Framework;
 use sdk::scheduler::{Event, Scheduler};
 use sdk::{Encoding, Masters};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::crowd::Crowd;
-use crate::report::{self, cores, figure, times};
-use crate::returning::Shape;
+use crate::full_cluster::{FullCluster, ask, get};
+use crate::report::{self, figure, times};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -41,36 +36,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let directory = tempfile::tempdir()?;
-    let flags = [
-        format!("--work_dir={}", directory.path().join("master").display()),
-        format!(
-            "--max_completed_tasks_per_framework={}",
-            u64::from(options.agents) * u64::from(options.tasks)
-        ),
-    ];
-    let mut master = Server::start("master", ports::free()?, &flags, directory.path().join("master.log"))?;
-    tokio::task::block_in_place(|| master.wait_until_healthy())?;
-    let address: SocketAddr = master.address.parse()?;
-    let shape = Shape {
-        agents: options.agents,
-        frameworks: options.frameworks,
-        tasks: options.tasks,
-        completed: options.tasks,
-    };
-    let of_each = u64::from(options.agents) * u64::from(options.frameworks) * u64::from(options.tasks);
-    println!(
-        "{} agents x {} frameworks x {} tasks: {of_each} running, as many completed; {} cores",
-        options.agents,
-        options.frameworks,
-        options.tasks,
-        cores()
-    );
-    let (crowd, began) = Crowd::start(shape, address).await?;
-    crowd.wait().await?;
-    figure("all agents were taken back after", report::millis(began.elapsed()));
-    figure("  over", crowd.connections());
-    figure("load", report::load());
+    let cluster = FullCluster::start(options.agents, options.frameworks, options.tasks).await?;
+    let address = cluster.address;
     for (name, request) in questions(address) {
         let mut all = Vec::new();
         let mut length = 0;
@@ -83,7 +50,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         figure(name, format!("{} MiB, the first time {}", length >> 20, report::millis(first)));
         times("  then", &mut all);
     }
-    report::memory("the master", master.pid());
+    cluster.report_memory();
     responsiveness(options, address, false).await?;
     responsiveness(options, address, true).await
 }
@@ -114,28 +81,6 @@ fn questions(address: SocketAddr) -> [(&'static str, Vec<u8>); 7] {
 
 fn get_state(address: SocketAddr) -> Vec<u8> {
     get(address, "/state")
-}
-
-fn get(address: SocketAddr, path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").into_bytes()
-}
-
-/// Asks and reads to the last byte; how long that took, and how many bytes came.
-async fn ask(address: SocketAddr, request: &[u8]) -> Result<(Duration, usize)> {
-    let began = Instant::now();
-    let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(request).await?;
-    let mut buffer = vec![0; 1 << 20];
-    let mut length = 0;
-    loop {
-        let read = stream.read(&mut buffer).await?;
-        if read == 0 {
-            break;
-        }
-        ensure!(length > 0 || buffer.starts_with(b"HTTP/1.1 200"), "it was refused");
-        length += read;
-    }
-    Ok((began.elapsed(), length))
 }
 
 /// Clients that poll `/state`, until it is time; how often they were answered. They have threads of their own that give way to

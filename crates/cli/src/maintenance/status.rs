@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::machines;
 use crate::cluster::Connection;
-use crate::failure::tell;
 use crate::view::{self, Column, Form, Table};
 
 /// Arguments of `meseta maintenance status`.
@@ -51,14 +50,7 @@ struct Answer {
 pub(crate) async fn run(options: Options) -> Result<()> {
     let status = options.connection.operator().maintenance_status().await?;
     let rows = rows(&status);
-    match options.output {
-        Form::Json => view::print_json(&rows),
-        Form::Table | Form::Wide if rows.is_empty() => {
-            tell(format_args!("no machine is about to be maintained, and none is down"));
-            Ok(())
-        }
-        Form::Table | Form::Wide => view::print(&table(&rows)),
-    }
+    view::print_list(options.output, &rows, "no machine is about to be maintained, and none is down", table)
 }
 
 fn rows(status: &ClusterStatus) -> Vec<Row> {

@@ -215,14 +215,7 @@ async fn list(options: List) -> Result<()> {
     };
     let mut rows: Vec<Row> = agents.iter().flat_map(rows).collect();
     rows.retain(|row| options.role.as_ref().is_none_or(|role| row.role == *role));
-    match options.output {
-        Form::Json => view::print_json(&rows),
-        Form::Table | Form::Wide if rows.is_empty() => {
-            tell(format_args!("no volumes; `meseta volume create` makes one"));
-            Ok(())
-        }
-        Form::Table | Form::Wide => view::print(&table(&rows)),
-    }
+    view::print_list(options.output, &rows, "no volumes; `meseta volume create` makes one", table)
 }
 
 async fn create(options: Create) -> Result<()> {

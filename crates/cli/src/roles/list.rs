@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::cluster::Connection;
-use crate::failure::tell;
 use crate::view::{self, Amounts, Column, Details, Form, Table};
 
 /// Arguments of `meseta role list`.
@@ -132,14 +131,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let search = options.search.as_ref().map(|text| text.to_lowercase());
     rows.retain(|row| search.as_ref().is_none_or(|text| row.name.to_lowercase().contains(text)));
     rows.retain(|row| options.framework.as_ref().is_none_or(|id| row.frameworks.contains(id)));
-    match options.output {
-        Form::Json => view::print_json(&rows),
-        Form::Table | Form::Wide if rows.is_empty() => {
-            tell(format_args!("no roles: no framework has one, and nothing is set or reserved for any"));
-            Ok(())
-        }
-        form => view::print(&table(&rows, form == Form::Wide)),
-    }
+    let none = "no roles: no framework has one, and nothing is set or reserved for any";
+    view::print_list(options.output, &rows, none, |rows| table(rows, options.output == Form::Wide))
 }
 
 /// Tells all about a role.

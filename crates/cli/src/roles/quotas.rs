@@ -151,14 +151,7 @@ async fn list(options: List) -> Result<()> {
     let (status, roles) = tokio::try_join!(operator.quotas(), operator.get_as::<Answer>("/roles"))?;
     let mut rows = rows(&status, &roles);
     rows.retain(|row| options.role.as_ref().is_none_or(|role| row.role == *role));
-    match options.output {
-        Form::Json => view::print_json(&rows),
-        Form::Table | Form::Wide if rows.is_empty() => {
-            tell(format_args!("no quotas; `meseta quota set` sets one"));
-            Ok(())
-        }
-        Form::Table | Form::Wide => view::print(&table(&rows)),
-    }
+    view::print_list(options.output, &rows, "no quotas; `meseta quota set` sets one", table)
 }
 
 async fn set(options: Set) -> Result<()> {

@@ -69,20 +69,15 @@ async fn list(options: List) -> Result<()> {
     let weights = options.connection.operator().weights().await?;
     let row = |info: WeightInfo| Row { weight: info.weight, role: info.role.unwrap_or_default() };
     let rows: Vec<Row> = weights.into_iter().map(row).collect();
-    match options.output {
-        Form::Json => view::print_json(&rows),
-        Form::Table | Form::Wide if rows.is_empty() => {
-            tell(format_args!("no weights are set: every role has weight 1"));
-            Ok(())
-        }
-        Form::Table | Form::Wide => {
-            let mut table = Table::new(COLUMNS);
-            for row in rows {
-                table.row([(row.role, None), (view::number(row.weight), None)]);
-            }
-            view::print(&table.render())
-        }
+    view::print_list(options.output, &rows, "no weights are set: every role has weight 1", table)
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = Table::new(COLUMNS);
+    for row in rows {
+        table.row([(row.role.clone(), None), (view::number(row.weight), None)]);
     }
+    table.render()
 }
 
 async fn set(options: Set) -> Result<()> {

@@ -10,6 +10,8 @@ use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 
+use crate::failure::tell;
+
 pub(crate) use amounts::{Amounts, age, bytes, count, megabytes, number, percent};
 pub(crate) use details::Details;
 pub(crate) use moment::{Start, ago, http_date, now, span, utc};
@@ -48,6 +50,23 @@ pub(crate) fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
     print(&text)
+}
+
+/// Prints a list: its rows as JSON, or as a table. People are told where there is nothing to show.
+pub(crate) fn print_list<R: Serialize>(
+    form: Form,
+    rows: &[R],
+    none: &str,
+    table: impl FnOnce(&[R]) -> String,
+) -> anyhow::Result<()> {
+    match form {
+        Form::Json => print_json(&rows),
+        Form::Table | Form::Wide if rows.is_empty() => {
+            tell(format_args!("{none}"));
+            Ok(())
+        }
+        Form::Table | Form::Wide => print(&table(rows)),
+    }
 }
 
 /// Prints text as it is.

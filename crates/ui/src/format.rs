@@ -114,7 +114,7 @@ pub(crate) fn ago(seconds: f64) -> Markup {
     let past = now() - seconds;
     html! {
         time datetime=(iso) title=(iso) {
-            @if past < 1.0 { "just now" } @else { (duration(past)) " ago" }
+            @if seconds <= 0.0 { "not yet" } @else if past < 1.0 { "just now" } @else { (duration(past)) " ago" }
         }
     }
 }

@@ -177,7 +177,8 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     let former = std::mem::replace(&mut agent.pid, from.clone());
     agent.info = message.agent.info;
     agent.version = message.agent.version;
-    agent.capabilities = message.agent.capabilities;
+    let could = std::mem::replace(&mut agent.capabilities, message.agent.capabilities);
+    let is_older = could.agent_operation_feedback && !agent.capabilities.agent_operation_feedback;
     agent.capabilities_body = message.agent.capabilities_body;
     let former_version = std::mem::replace(&mut agent.resource_version, message.agent.resource_version);
     let former_total = agent.total.clone();
@@ -193,6 +194,9 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     }
     out.push(Output::Link(from));
     core.agents.reregistration.remove(&id);
+    if is_older {
+        operations::forget_unacknowledged(core, &id);
+    }
     if resized {
         offers::rescind_of_agent(core, &id, out);
     }

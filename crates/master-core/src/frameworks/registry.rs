@@ -103,7 +103,8 @@ pub(crate) fn recover(
     info: &Arc<FrameworkInfo>,
     out: &mut Vec<Output>,
 ) {
-    let mut framework = new_framework(core, now, id.clone(), Arc::clone(info));
+    // It counts as registered when its scheduler comes.
+    let mut framework = new_framework(core, Time::EPOCH, id.clone(), Arc::clone(info));
     framework.recovered = true;
     core.allocation.add_framework(&framework);
     let framework = Arc::new(framework);

@@ -100,8 +100,9 @@ fn subscribe_known(
     if framework.recovered {
         framework.recovered = false;
         framework.registered_time = now;
+    } else {
+        framework.reregistered_time = Some(now);
     }
-    framework.reregistered_time = Some(now);
     framework.unregistered_time = None;
     framework.active = true;
     let former = framework.connection.replace((request.connection, request.stream));

@@ -54,6 +54,22 @@ pub(super) fn remove(core: &mut MasterCore, agent_id: &AgentId, uuid: Uuid) {
     }
 }
 
+/// An agent takes no acknowledgements any more: what has ended there and waits for one is over.
+pub(crate) fn forget_unacknowledged(core: &mut MasterCore, agent_id: &AgentId) {
+    let Some(agent) = core.agents.get(agent_id) else { return };
+    let waiting =
+        |operation: &Operation| operation.id.is_some() && operation.latest_status.state.is_terminal();
+    let over: Vec<Uuid> = agent
+        .operations
+        .values()
+        .filter(|operation| waiting(operation))
+        .map(|operation| operation.uuid)
+        .collect();
+    for uuid in over {
+        remove(core, agent_id, uuid);
+    }
+}
+
 /// A framework has come to be known: agents may have told of its operations before.
 pub(crate) fn adopt(core: &mut MasterCore, id: &FrameworkId) {
     let Some(orphans) = core.operations.orphans.remove(id) else { return };

@@ -27,7 +27,7 @@ use crate::types::{OperationState, OperationStatus};
 
 pub(crate) use apply::{admit, apply, holds_any};
 pub(crate) use begin::checkpoint;
-pub(crate) use books::{adopt, disown};
+pub(crate) use books::{adopt, disown, forget_unacknowledged};
 pub use counts::OperationCounts;
 pub(crate) use lost::lose_all;
 pub(crate) use operator::apply_for_operator;

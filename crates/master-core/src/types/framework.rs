@@ -84,7 +84,7 @@ pub struct Framework {
     pub suppressed_roles: BTreeSet<Role>,
     /// Of which agents it wants offers.
     pub offer_constraints: Arc<OfferConstraints>,
-    /// When it subscribed first.
+    /// When it subscribed first with this master; the epoch while it is recovered.
     pub registered_time: Time,
     /// When it subscribed last, if more than once.
     pub reregistered_time: Option<Time>,

@@ -192,3 +192,44 @@ fn teardown_kills_and_frees() {
     let other = master.framework("g");
     assert_eq!(master.offer(&other).resources, offer.resources);
 }
+
+/// After `MasterTest.MaxCompletedFrameworksFlag`.
+#[test]
+fn so_many_frameworks_that_ended_are_remembered() {
+    for max_completed_frameworks in 0..3 {
+        let options = Options { max_completed_frameworks, ..Options::new("master".to_owned(), 1) };
+        let mut master = Master::new(options);
+        let ids = ["a", "b"].map(|name| {
+            let scheduler = master.framework(name);
+            master.call(&scheduler, SchedulerCall::Teardown);
+            scheduler.id
+        });
+        let kept: Vec<_> = master
+            .core
+            .snapshot(master.now)
+            .completed_frameworks
+            .iter()
+            .map(|ended| ended.id.clone())
+            .collect();
+        assert_eq!(kept, ids[2 - max_completed_frameworks..], "the newest");
+    }
+}
+
+/// After `MasterTest.MaxCompletedTasksPerFrameworkFlag` and `ShutdownFrameworkWhileTaskRunning`.
+#[test]
+fn so_many_tasks_of_a_framework_that_ended_are_remembered() {
+    for kept in 0..3 {
+        let options =
+            Options { max_completed_tasks_per_framework: kept, ..Options::new("master".to_owned(), 1) };
+        let mut master = Master::new(options);
+        let (agent, _) = master.agent("h", "cpus:4;mem:4096");
+        let scheduler = master.framework("f");
+        let offer = master.offer(&scheduler);
+        let tasks = ["a", "b"].map(|id| task(id, &agent, "cpus:1;mem:32"));
+        master.accept(&scheduler, &offer.id, [launch(tasks)]);
+        master.call(&scheduler, SchedulerCall::Teardown);
+        let completed = master.core.snapshot(master.now).completed_frameworks;
+        let tasks: Vec<_> = completed[0].completed_tasks.iter().map(|task| task.state).collect();
+        assert_eq!(tasks, vec![TaskState::Killed; kept]);
+    }
+}

@@ -2,6 +2,7 @@
 
 mod agents;
 mod choosy;
+mod draining;
 mod frameworks;
 mod launch;
 mod maintenance;
@@ -16,7 +17,9 @@ mod registry;
 mod removals;
 mod reregistration;
 mod reservations;
+mod returns;
 mod sharing;
 mod statuses;
+mod takeover;
 mod volume_scene;
 mod volumes;

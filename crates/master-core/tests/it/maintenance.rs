@@ -235,6 +235,40 @@ fn who_has_answered_is_asked_again_when_the_filter_is_over() {
     assert_eq!(inverse_offers(&mut master, &scheduler).len(), 1);
 }
 
+/// After `MasterMaintenanceTest.InverseOffersFilters`: a filter is for the agent that was asked about.
+#[test]
+fn who_has_answered_for_one_agent_is_asked_again_for_another() {
+    let mut master = Master::new(Options { offer_timeout: None, ..Options::new("master".to_owned(), 1) });
+    let scheduler = master.framework("f");
+    for host in ["h1", "h2"] {
+        let (agent, _) = master.agent(host, "cpus:1;mem:64");
+        let offer = master.offer(&scheduler);
+        master.accept(&scheduler, &offer.id, [launch([task(host, &agent, "cpus:1;mem:64")])]);
+    }
+    schedule(&mut master, &[window(&["h1", "h2"], SOON)]).unwrap();
+    master.settle();
+    let offers = inverse_offers(&mut master, &scheduler);
+    let [first, second] = &offers[..] else { panic!("{offers:?}") };
+    say(&mut master, &scheduler, &second.id, false, Duration::from_secs(3600));
+    let mut id = first.id.clone();
+    for accepted in [true, false] {
+        say(&mut master, &scheduler, &id, accepted, Duration::ZERO);
+        master.advance(Duration::from_secs(2));
+        let offers = inverse_offers(&mut master, &scheduler);
+        let [again] = &offers[..] else { panic!("{offers:?}") };
+        assert_eq!(again.agent_id, first.agent_id);
+        id = again.id.clone();
+    }
+    let answers: Vec<Vec<bool>> = master
+        .core
+        .maintenance_status()
+        .draining
+        .iter()
+        .map(|(_, answers)| answers.iter().map(|(_, answer)| answer.accepted).collect())
+        .collect();
+    assert_eq!(answers, [[false], [false]]);
+}
+
 #[test]
 fn answers_to_inverse_offers_that_are_not_ones_own_are_dropped() {
     let (mut master, scheduler, _, _, offer) = asked();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use master_core::{Input, Options, SchedulerCall, SchedulerEvent, TaskState, Timer};
+use master_core::{Input, Options, Reason, SchedulerCall, SchedulerEvent, TaskState, Timer};
 use testkit::master::{Master, framework_info, launch, resources, task};
 
 fn decline(offer: &master_core::Offer, seconds: u64) -> SchedulerCall {
@@ -149,4 +149,72 @@ fn an_offer_of_another_framework_cannot_be_used_or_spoilt() {
     assert_eq!(status.message, Some(expected));
     master.accept(&owner, &offer.id, [launch([task("t", &agent, "cpus:1;mem:32")])]);
     master.expect_silence(&owner);
+}
+
+/// After `MasterTest.OfferNotRescindedOnceUsed` and `OfferNotRescindedOnceDeclined`.
+#[test]
+fn an_offer_that_was_used_or_declined_is_not_withdrawn_later() {
+    let timeout = Duration::from_secs(30);
+    for decline_it in [false, true] {
+        let options = Options { offer_timeout: Some(timeout), ..Options::new("master".to_owned(), 1) };
+        let mut master = Master::new(options);
+        let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
+        let scheduler = master.framework("f");
+        let offer = master.offer(&scheduler);
+        if decline_it {
+            master.call(&scheduler, decline(&offer, 3600));
+        } else {
+            master.accept(&scheduler, &offer.id, [launch([task("t", &agent, "cpus:4;mem:4096")])]);
+        }
+        master.from_agent(&pid, master_core::FromAgent::Pong);
+        master.advance(timeout * 2);
+        master.expect_silence(&scheduler);
+    }
+}
+
+/// After `MasterTest.LaunchAcrossSlaves...`, `LaunchDuplicateOffer...` and `LaunchDifferentRoleLost`: whoever knows `TASK_DROPPED`
+/// is told so, it is counted, and what the offers held is free again.
+#[test]
+fn tasks_with_offers_that_do_not_go_together_are_dropped_or_lost() {
+    for (partition_aware, state) in [(false, TaskState::Lost), (true, TaskState::Dropped)] {
+        for wrong in ["two agents", "one twice", "two roles"] {
+            let mut master = Master::default();
+            let mut info = framework_info("f");
+            info.capabilities.partition_aware = partition_aware;
+            if wrong == "two roles" {
+                info.roles = ["a".into(), "b".into()].into();
+            }
+            let scheduler = master.subscribe(info);
+            let mut offers = Vec::new();
+            for host in ["h1", "h2"] {
+                master.agent(host, "cpus:1;mem:64");
+                offers.push(master.offer(&scheduler));
+            }
+            let [first, second] = &offers[..] else { panic!("{offers:?}") };
+            let (second, expected) = match wrong {
+                "one twice" => (first, "Duplicate offer"),
+                "two roles" => (second, "Aggregated offers must be allocated to the same role"),
+                _ => (second, "Aggregated offers must belong to one single agent"),
+            };
+            assert_eq!(first.role == second.role, wrong != "two roles", "{offers:?}");
+            let accept = SchedulerCall::Accept {
+                offer_ids: vec![first.id.clone(), second.id.clone()],
+                operations: vec![launch([task("t", &first.agent_id, "cpus:1;mem:64")])],
+                refuse: Duration::ZERO,
+            };
+            master.call(&scheduler, accept);
+            let status = master.expect_status(&scheduler, state);
+            assert_eq!(status.reason, Some(Reason::INVALID_OFFERS));
+            let message = status.message.clone().unwrap_or_default();
+            assert!(message.contains(expected), "{wrong}: {message}");
+            let metrics = master.core.metrics();
+            let counted = if partition_aware { (0, 1) } else { (1, 0) };
+            assert_eq!((metrics.tasks_lost, metrics.tasks_dropped), counted);
+            let reason = (state, status.source, Reason::INVALID_OFFERS);
+            assert_eq!(metrics.task_reasons.get(&reason), Some(&1));
+            let other = master.framework("g");
+            master.settle();
+            assert!(matches!(master.next_event(&other), Some(SchedulerEvent::Offers(_))), "{wrong}");
+        }
+    }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use base::{AgentId, Uuid};
 use master_core::{
-    DrainConfig, DrainState, FromAgent, Input, Operation, OperationState, OperatorCall, Pid, ReregisterAgent,
-    SchedulerCall, SchedulerEvent, ToAgent, UpdateAgent,
+    AgentCapabilities, DrainConfig, DrainState, FromAgent, Input, Operation, OperationState, OperatorCall,
+    Pid, ReregisterAgent, SchedulerCall, SchedulerEvent, ToAgent, UpdateAgent,
 };
 use resources::{OperationKind, Resources};
 use testkit::master::{
@@ -90,6 +90,22 @@ impl Scene {
         let mut agent = register("h", TOTAL);
         agent.total = total.clone();
         agent.resource_version = Some(Uuid::from_bytes([version; 16]));
+        let message = ReregisterAgent {
+            agent,
+            agent_id: self.agent.clone(),
+            frameworks: Vec::new(),
+            executors: Vec::new(),
+            tasks: Vec::new(),
+            completed_frameworks: Vec::new(),
+        };
+        self.master.from_agent(&self.pid, FromAgent::Reregister(Box::new(message)));
+    }
+
+    /// The agent comes back as one that can do less.
+    fn reregister_without(&mut self, change: impl FnOnce(&mut AgentCapabilities)) {
+        let mut agent = register("h", TOTAL);
+        agent.total = self.total();
+        change(&mut agent.capabilities);
         let message = ReregisterAgent {
             agent,
             agent_id: self.agent.clone(),
@@ -453,4 +469,37 @@ fn an_agent_is_drained_when_its_operations_are_over() {
     assert_eq!(state(&s), DrainState::Draining);
     s.acknowledge(7);
     assert_eq!(state(&s), DrainState::Drained);
+}
+
+/// After `MasterTest.AckOperationsAfterAgentCapabilityChange`: an agent that carries out no operations any more still has the end
+/// of one to tell, and is told that its framework knows.
+#[test]
+fn what_ended_before_an_agent_lost_its_resource_providers_is_acknowledged() {
+    let mut s = scene();
+    s.tell(OperationState::Finished);
+    s.master.events_of(&s.scheduler);
+    s.reregister_without(|capabilities| capabilities.resource_provider = false);
+    s.tell(OperationState::Finished);
+    s.master.expect_operation(&s.scheduler, "op", OperationState::Finished);
+    assert_eq!(s.known(), 1);
+    s.acknowledge(7);
+    assert!(s.is_acknowledged());
+    assert_eq!(s.known(), 0);
+}
+
+/// After `MasterTest.CleanupOperationsAfterAgentDowngrade`: to an agent that takes no acknowledgements nobody could send one.
+#[test]
+fn what_ended_on_an_agent_that_takes_no_acknowledgements_any_more_is_over() {
+    let mut s = scene();
+    s.tell(OperationState::Finished);
+    s.master.events_of(&s.scheduler);
+    assert_eq!(s.known(), 1);
+    s.reregister_without(|capabilities| capabilities.agent_operation_feedback = false);
+    assert_eq!((s.known(), s.count(OperationState::Finished)), (0, 1));
+    s.reconcile(&[]);
+    s.master.expect_silence(&s.scheduler);
+    // One that is under way goes on.
+    let mut s = scene();
+    s.reregister_without(|capabilities| capabilities.agent_operation_feedback = false);
+    assert_eq!(s.known(), 1);
 }

@@ -359,6 +359,28 @@ fn unreachable_and_gone_agents_are_forgotten_when_they_are_old() {
     assert!(snapshot.gone.is_empty() && snapshot.unreachable.is_empty());
 }
 
+/// After `MasterTest.RegistryGcByCount`.
+#[test]
+fn of_too_many_gone_agents_the_newest_are_remembered() {
+    let one =
+        Options { registry_max_agent_count: 1, registry_gc_interval: Duration::from_secs(900), ..options() };
+    let mut master = Master::new(one);
+    let agents = ["a", "b"].map(|host| {
+        let (agent, _) = master.agent(host, RESOURCES);
+        master.operator(OperatorCall::MarkAgentGone(agent.clone())).unwrap();
+        master.advance(Duration::from_secs(1));
+        agent
+    });
+    master.advance(Duration::from_secs(900));
+    let mut info = framework_info("f");
+    info.capabilities.partition_aware = true;
+    let scheduler = master.subscribe(info);
+    for (agent, state) in agents.iter().zip([TaskState::Unknown, TaskState::GoneByOperator]) {
+        master.call(&scheduler, SchedulerCall::Reconcile(vec![("t".into(), Some(agent.clone()))]));
+        master.expect_status(&scheduler, state);
+    }
+}
+
 #[test]
 fn an_agent_that_comes_back_while_it_is_being_forgotten_stays() {
     let none =

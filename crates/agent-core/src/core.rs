@@ -8,13 +8,12 @@ use resources::Resources;
 use tracing::{info, warn};
 
 use crate::checkpoint::{Recovered, RecoveryError};
-use crate::drain::Drain;
 use crate::input::{FromMaster, Input, Pid, StreamId};
 use crate::operations::Operations;
 use crate::registration::Registration;
 use crate::state::{Executor, Framework, Owner};
 use crate::timers::{Timer, Timers};
-use crate::types::FrameworkView;
+use crate::types::{Counts, Drain, FrameworkView};
 use crate::updates::Streams;
 use crate::{Options, Output};
 use crate::{
@@ -43,6 +42,7 @@ pub struct AgentCore {
     pub(crate) checks: checks::Orders,
     pub(crate) drain: Option<Drain>,
     pub(crate) past: past::Numbers,
+    pub(crate) counts: Counts,
     /// Why the agent ends, once it does.
     pub(crate) ending: Option<String>,
 }
@@ -74,6 +74,7 @@ impl AgentCore {
             checks: checks::Orders::default(),
             drain: None,
             past: past::Numbers::default(),
+            counts: Counts::default(),
             ending: None,
             options,
         }

@@ -7,22 +7,13 @@ use tracing::info;
 
 use crate::checkpoint::{DrainRecord, Write};
 use crate::core::{AgentCore, Step};
-use crate::types::{Reason, TaskState, TaskStatus};
+use crate::types::{Drain, Reason, TaskState, TaskStatus};
 use crate::{Output, kill};
-
-/// A drain that the master has asked for.
-#[derive(Debug)]
-pub(crate) struct Drain {
-    /// No task gets a longer grace period.
-    pub(crate) max_grace: Option<Duration>,
-    /// The agent is marked gone afterwards.
-    pub(crate) mark_gone: bool,
-}
 
 /// Kills everything.
 pub(crate) fn drain(core: &mut AgentCore, step: &mut Step<'_>, max_grace: Option<Duration>, mark_gone: bool) {
     info!(?max_grace, mark_gone, "draining");
-    core.drain = Some(Drain { max_grace, mark_gone });
+    core.drain = Some(Drain { max_grace, mark_gone, since: step.now });
     step.out.push(Output::checkpoint(Write::Drain(Some(DrainRecord { max_grace, mark_gone }))));
     let tasks: Vec<(FrameworkId, TaskId)> = core
         .frameworks

@@ -34,10 +34,7 @@ pub(crate) fn call(core: &mut AgentCore, step: &mut Step<'_>, request: ExecutorR
             subscribe(core, step, &framework_id, &executor_id, stream, known);
         }
         ExecutorCall::Update(update) => take_update(core, step, &framework_id, &executor_id, *update),
-        ExecutorCall::Message(data) => {
-            let message = ToMaster::Message { agent_id: core.agent_id(), framework_id, executor_id, data };
-            registration::send(core, step, message);
-        }
+        ExecutorCall::Message(data) => message_to_framework(core, step, framework_id, executor_id, data),
     }
 }
 
@@ -86,7 +83,8 @@ fn subscribe(
     welcome(core, step, framework_id, executor_id, stream);
 }
 
-/// Tasks that were sent on a stream that broke, and that the executor has never seen, are lost.
+/// Tasks that were sent on a stream that broke, and that the executor has never seen, are lost. One that has seen none at all
+/// is as one that never got a task.
 fn drop_unknown(
     core: &mut AgentCore,
     step: &mut Step<'_>,
@@ -103,10 +101,18 @@ fn drop_unknown(
         .filter(|(id, entry)| entry.task.state == TaskState::Staging && !seen.contains(id))
         .map(|(id, _)| id.clone())
         .collect();
+    if unseen.is_empty() {
+        return;
+    }
     for task_id in unseen {
         let message = "Task was sent to the executor but is unknown to it";
         let end = status::Ending { state, reason: Reason::AgentRestarted, message, limitation: None };
         status::report_by_agent(core, step, framework_id, &task_id, executor_id, end);
+    }
+    if let Some(executor) = core.executor(framework_id, executor_id)
+        && !executor.knows_a_task()
+    {
+        executor.ever_sent_task = false;
     }
 }
 
@@ -122,7 +128,7 @@ fn welcome(
     let Some(framework) = core.frameworks.get_mut(framework_id) else { return };
     let Some(executor) = framework.executors.get_mut(executor_id) else { return };
     if !executor.ever_sent_task && executor.queued.is_empty() {
-        info!(executor = %executor_id, "all tasks of the executor were killed before it subscribed");
+        info!(executor = %executor_id, "none of the executor's tasks has reached it, and none waits for it");
         return shutdown::executor(core, step, framework_id, executor_id);
     }
     let subscribed = ExecutorEvent::Subscribed {
@@ -148,6 +154,7 @@ fn take_update(
     let Some(executor) = core.executor(framework_id, executor_id) else { return };
     if !update.state.is_for_executors() {
         warn!(executor = %executor_id, "an executor must not report {:?}; shutting it down", update.state);
+        core.counts.invalid_status_updates += 1;
         return shutdown::executor(core, step, framework_id, executor_id);
     }
     let container: ContainerId = update.container_id.clone().unwrap_or_else(|| executor.container_id.clone());
@@ -173,9 +180,9 @@ fn take_update(
         limitation: Resources::default(),
         body: update.body.clone(),
     };
-    let is_news = !is_not_its(core, framework_id, executor_id, &update.task_id)
-        && !is_over(core, framework_id, executor_id, &update);
-    if is_news {
+    if is_not_its(core, framework_id, executor_id, &update.task_id) {
+        core.counts.invalid_status_updates += 1;
+    } else if !is_over(core, framework_id, executor_id, &update) {
         status::report(core, step, framework_id, report);
     }
     if let Some(stream) = stream {
@@ -235,9 +242,32 @@ pub(crate) fn message_to_executor(
     let executor =
         core.executor(framework_id, executor_id).filter(|executor| executor.state == ExecutorState::Running);
     match executor.and_then(|executor| executor.stream) {
-        Some(stream) => step.out.push(Output::ExecutorEvent { stream, event: ExecutorEvent::Message(data) }),
+        Some(stream) => {
+            core.counts.valid_framework_messages += 1;
+            step.out.push(Output::ExecutorEvent { stream, event: ExecutorEvent::Message(data) });
+        }
         None => {
-            warn!(framework = %framework_id, executor = %executor_id, "dropping a message: nobody takes it")
+            warn!(framework = %framework_id, executor = %executor_id, "dropping a message: nobody takes it");
+            core.counts.invalid_framework_messages += 1;
         }
     }
+}
+
+/// An executor has a message for its framework: by way of the master, as long as there is one to take it.
+fn message_to_framework(
+    core: &mut AgentCore,
+    step: &mut Step<'_>,
+    framework_id: FrameworkId,
+    executor_id: ExecutorId,
+    data: Payload,
+) {
+    let ending = core.frameworks.get(&framework_id).is_none_or(|framework| framework.terminating);
+    if ending || !core.registration.registered {
+        warn!(framework = %framework_id, executor = %executor_id, "dropping an executor's message: nobody takes it");
+        core.counts.invalid_framework_messages += 1;
+        return;
+    }
+    core.counts.valid_framework_messages += 1;
+    let message = ToMaster::Message { agent_id: core.agent_id(), framework_id, executor_id, data };
+    registration::send(core, step, message);
 }

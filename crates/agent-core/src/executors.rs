@@ -203,7 +203,14 @@ pub(crate) fn registration_timeout(core: &mut AgentCore, step: &mut Step<'_>, co
         return;
     }
     warn!(executor = %executor.info.executor_id, %container, "the executor has not subscribed in time; ending it");
-    executor.termination = Some(if executor.orphaned && executor.subscribed {
+    executor.termination = Some(if !executor.launched && !executor.orphaned {
+        // It had no chance to: what it needs is still being fetched.
+        Termination {
+            state: None,
+            reason: Reason::ContainerLaunchFailed,
+            message: format!("Failed to launch container: it was not ready within {limit}").into(),
+        }
+    } else if executor.orphaned && executor.subscribed {
         Termination {
             state: Some(if aware { TaskState::Gone } else { TaskState::Lost }),
             reason: Reason::ExecutorReregistrationTimeout,

@@ -50,9 +50,9 @@ pub use options::Options;
 pub use output::{ExecutorEvent, ExecutorRefusal, Output, Reregister, ToMaster};
 pub use types::{
     Check, CheckId, CheckOrder, CheckOutcome, CheckPlace, CheckStatus, CommandInfo, ContainerKind,
-    ContainerSpec, ContainerStatus, ContainerView, ExecutorInfo, ExecutorKind, ExecutorState, ExecutorView,
-    FrameworkInfo, FrameworkView, HealthCheck, Operation, OperationState, OperationUpdate, Probe, Reason,
-    ResourceLimit, ResourceLimits, Snapshot, StatusSource, StatusUpdate, Task, TaskInfo, TaskState,
-    TaskStatus, Uri, VolumeDirectory, VolumeLink,
+    ContainerSpec, ContainerStatus, ContainerView, Counts, Drain, ExecutorInfo, ExecutorKind, ExecutorState,
+    ExecutorView, FrameworkInfo, FrameworkView, HealthCheck, Operation, OperationState, OperationUpdate,
+    Probe, Reason, ResourceLimit, ResourceLimits, Snapshot, StatusSource, StatusUpdate, Task, TaskInfo,
+    TaskState, TaskStatus, Uri, VolumeDirectory, VolumeLink,
 };
 pub use volumes::directory as volume_directory;

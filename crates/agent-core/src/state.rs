@@ -12,8 +12,8 @@ use crate::checks::Checked;
 use crate::input::StreamId;
 use crate::timers::TimerKey;
 use crate::types::{
-    ExecutorInfo, ExecutorKind, ExecutorState, ExecutorView, FrameworkInfo, Task, TaskInfo, TaskState,
-    VolumeLink,
+    ExecutorInfo, ExecutorKind, ExecutorState, ExecutorView, FrameworkInfo, StatusSource, Task, TaskInfo,
+    TaskState, VolumeLink,
 };
 
 /// Completed tasks that are remembered for each executor.
@@ -124,6 +124,13 @@ impl Executor {
         let tasks = self.unfinished().map(|task| &**task);
         let limits = allowance::limits(&self.info.resources, tasks, quota);
         Allowance { resources: self.given(), limits }
+    }
+
+    /// Whether it has a task, or has told of one that it had.
+    pub(crate) fn knows_a_task(&self) -> bool {
+        let told = |task: &Arc<Task>| task.statuses.iter().any(|s| s.source == StatusSource::Executor);
+        self.tasks.values().any(|entry| !entry.task.state.is_terminal() || told(&entry.task))
+            || self.completed.iter().any(told)
     }
 
     /// The persistent volumes among that.

@@ -93,7 +93,9 @@ pub(crate) fn report(
     if let Some(executor_id) = ended {
         allowance::adjust(core, step, framework_id, &executor_id);
     }
-    if !terminating {
+    if terminating {
+        core.counts.invalid_status_updates += 1;
+    } else {
         updates::add(core, step, framework_id, status);
     }
 }

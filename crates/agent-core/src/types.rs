@@ -21,5 +21,5 @@ pub use limits::{ResourceLimit, ResourceLimits};
 pub use operation::{Operation, OperationState, OperationUpdate};
 pub use status::{ContainerStatus, Reason, StatusSource, StatusUpdate, TaskStatus};
 pub use task::{Task, TaskInfo, TaskState};
-pub use view::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Snapshot};
+pub use view::{ContainerView, Counts, Drain, ExecutorState, ExecutorView, FrameworkView, Snapshot};
 pub use volume::{VolumeDirectory, VolumeLink};

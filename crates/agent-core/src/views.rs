@@ -18,7 +18,8 @@ impl AgentCore {
             frameworks: self.frameworks.values().map(|f| Arc::new(framework(f))).collect(),
             completed_frameworks: self.completed_frameworks.iter().cloned().collect(),
             operations: self.operations.all(),
-            draining: self.drain.is_some(),
+            drain: self.drain,
+            counts: self.counts,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use agent_core::{ExecutorCall, ExecutorKind, FrameworkInfo, FromMaster, Input, StreamId, TaskState};
 use base::Payload;
-use testkit::agent::{AgentEnv, custom_executor, custom_task, framework};
+use testkit::agent::{AgentEnv, checkpointing, custom_executor, custom_task, framework, still_running};
 
 /// Executor `e` of `f`, subscribed on stream 1 with task `t` running there.
 fn running() -> (AgentEnv, FrameworkInfo) {
@@ -161,6 +161,7 @@ fn an_executor_must_not_report_staging_nor_on_tasks_of_others() {
     env.run(&f, custom_task("other", &custom_executor("e2")));
     env.report(&f, "e", "other", TaskState::Running);
     env.expect(&["launch c2 for e2", "reply: ok", "stream 1: acknowledged other"]);
+    assert_eq!(env.core.snapshot().counts.invalid_status_updates, 1);
     env.report(&f, "e", "t", TaskState::Staging);
     env.expect(&["reply: ok", "stream 1: shutdown"]);
     // Doing so again does not win it time.
@@ -177,6 +178,7 @@ fn an_executor_must_not_report_what_only_a_master_can_know() {
         let (mut env, f) = running();
         env.report(&f, "e", "t", state);
         env.expect(&["reply: ok", "stream 1: shutdown"]);
+        assert_eq!(env.core.snapshot().counts.invalid_status_updates, 1);
     }
 }
 
@@ -211,4 +213,55 @@ fn a_kill_waits_for_an_executor_that_is_away() {
     env.expect(&[]);
     env.subscribe(&f, "e", 2);
     env.expect(&["reply: ok", "stream 2: subscribed", "stream 2: kill t"]);
+}
+
+/// After `SlaveTest.HTTPScheduler`, `HTTPSchedulerLiveUpgrade` and `HTTPSchedulerSlaveRestart`: messages of an executor go by way
+/// of the master, after a change of its framework and a restart of the agent, too. Those that nobody takes are counted.
+#[test]
+fn messages_go_by_way_of_the_master_or_are_counted_as_dropped() {
+    let f = checkpointing("f");
+    let mut env = AgentEnv::registered();
+    env.run(&f, custom_task("t", &custom_executor("e")));
+    let to_executor = |env: &mut AgentEnv, executor: &str| {
+        env.from_master(FromMaster::Message {
+            framework_id: "f".into(),
+            executor_id: executor.into(),
+            data: Payload::default(),
+        });
+    };
+    let to_framework =
+        |env: &mut AgentEnv| env.executor_call(&f, "e", ExecutorCall::Message(Payload::default()));
+    let counted = |env: &AgentEnv| {
+        let counts = env.core.snapshot().counts;
+        (counts.valid_framework_messages, counts.invalid_framework_messages)
+    };
+    to_executor(&mut env, "e");
+    to_executor(&mut env, "nobody");
+    assert_eq!(counted(&env), (0, 2));
+    env.launched("c1");
+    env.subscribe(&f, "e", 1);
+    env.report(&f, "e", "t", TaskState::Running);
+    env.acknowledge_all();
+    env.from_master(FromMaster::UpdateFramework(f.clone().into()));
+    env.forget();
+    to_executor(&mut env, "e");
+    to_framework(&mut env);
+    env.expect(&["stream 1: message", "reply: ok", "message of e"]);
+    assert_eq!(counted(&env), (2, 2));
+    let mut env = env.again(still_running);
+    env.resubscribe(&f, "e", 2, &[], Vec::new());
+    to_framework(&mut env);
+    env.reregister();
+    assert_eq!(counted(&env), (0, 1), "there was no master to take it");
+    env.forget();
+    to_framework(&mut env);
+    env.expect(&["reply: ok", "message of e"]);
+    env.from_master(FromMaster::ShutdownFramework("f".into()));
+    env.forget();
+    to_framework(&mut env);
+    to_executor(&mut env, "e");
+    env.report(&f, "e", "t", TaskState::Killed);
+    env.expect(&["reply: ok", "reply: ok", "stream 2: acknowledged t"]);
+    assert_eq!(counted(&env), (1, 3));
+    assert_eq!(env.core.snapshot().counts.invalid_status_updates, 1);
 }

@@ -109,3 +109,22 @@ fn what_has_no_sandbox_any_more_is_not_shown() {
         AgentEnv::recover(testkit::agent::options(2), env.memory.clone(), recovered).expect("it goes on");
     assert_eq!(completed(&env.core.snapshot()), [("f", vec!["here"])]);
 }
+
+/// After `SlaveTest.MaxCompletedExecutorsPerFrameworkFlag`.
+#[test]
+fn as_many_executors_are_remembered_as_the_agent_is_told_to() {
+    for (most, remembered) in [(0, vec![]), (1, vec!["b"]), (2, vec!["a", "b"])] {
+        let settings = agent_core::Options { max_completed_executors: most, ..testkit::agent::options(1) };
+        let mut env = AgentEnv::registered_with(settings);
+        for task in ["a", "b"] {
+            env.run(&checkpointing("f"), command_task(task, "true"));
+        }
+        for (container, task) in [("c1", "a"), ("c2", "b")] {
+            env.launched(container);
+            env.exited(container, 0);
+            env.acknowledge_all();
+            assert!(!env.core.knows_task(&"f".into(), &task.into()));
+        }
+        assert_eq!(completed(&env.core.snapshot()), [("f", remembered)]);
+    }
+}

@@ -406,11 +406,11 @@ fn a_drain_goes_on() {
     env.from_master(FromMaster::Drain { max_grace: None, mark_gone: false });
     env.forget();
     let mut env = env.again(still_running);
-    assert!(env.core.snapshot().draining);
+    assert!(env.core.snapshot().drain.is_some());
     env.exited("c1", 15);
     env.reregister();
     env.acknowledge_all();
-    assert!(!env.core.snapshot().draining && env.memory.drain.is_none());
+    assert!(env.core.snapshot().drain.is_none() && env.memory.drain.is_none());
 }
 
 #[test]

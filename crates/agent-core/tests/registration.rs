@@ -457,3 +457,48 @@ fn an_answer_to_no_attempt_registers_nobody() {
     env.from_master(reregistered());
     assert!(env.core.is_registered());
 }
+
+/// After `SlaveTest.PingTimeoutNoPings` and `SlaveTest.PingTimeoutSomePings`.
+#[test]
+fn the_master_says_after_how_long_without_a_ping_it_is_lost() {
+    for (said, limit) in [(Some(10), 10), (None, 75)] {
+        for pings in [0, 3] {
+            let mut env = AgentEnv::new(options(1));
+            env.input(Input::MasterDetected(Some(AgentEnv::master())));
+            let total_ping_timeout = said.map(Duration::from_secs);
+            env.from_master(FromMaster::Registered { agent_id: "S0".into(), total_ping_timeout });
+            for _ in 0..pings {
+                env.advance(Duration::from_secs(limit - 1));
+                env.from_master(FromMaster::Ping { connected: true });
+            }
+            env.forget();
+            env.advance(Duration::from_secs(limit - 1));
+            env.expect(&[]);
+            assert!(env.core.is_registered());
+            env.advance(Duration::from_secs(3));
+            assert!(!env.core.is_registered());
+            let asks = |o: &Output| matches!(o, Output::Send { message: ToMaster::Reregister(_), .. });
+            assert!(env.outputs.iter().any(asks), "{said:?} with {pings} pings: {:?}", env.outputs);
+        }
+    }
+}
+
+/// After `SlaveTest.ResourceVersions`; but a version is given up with the registration that it was told in.
+#[test]
+fn each_registration_names_the_version_of_the_resources() {
+    let mut env = AgentEnv::new(options(1));
+    env.input(Input::MasterDetected(Some(AgentEnv::master())));
+    let first = env.outputs.iter().find_map(|output| match output {
+        Output::Send { message: ToMaster::Register { resource_version, .. }, .. } => Some(*resource_version),
+        _ => None,
+    });
+    env.from_master(registered_as("S0"));
+    assert_eq!(Some(version(&env)), first);
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.advance(Duration::from_secs(1));
+    let again = version(&env);
+    assert_ne!(Some(again), first);
+    env.from_master(reregistered());
+    env.from_master(run(again, "t"));
+    assert!(env.core.knows_task(&"f".into(), &"t".into()) && env.specs.len() == 1);
+}

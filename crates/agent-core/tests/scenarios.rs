@@ -442,9 +442,9 @@ fn drain() {
     env.updates.clear();
     env.exited("c1", 15);
     env.expect(&["t Killed because AgentDraining: Command terminated with signal Terminated"]);
-    assert!(env.core.snapshot().draining);
+    assert!(env.core.snapshot().drain.is_some());
     env.acknowledge();
-    assert!(!env.core.snapshot().draining);
+    assert!(env.core.snapshot().drain.is_none());
 }
 
 #[test]

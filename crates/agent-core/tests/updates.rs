@@ -127,3 +127,50 @@ fn an_end_is_not_acknowledged_before_the_agent_is_registered_again() {
     env.acknowledge();
     assert!(!env.core.knows_task(&"f".into(), &"t".into()));
 }
+
+/// After `SlaveTest.IgnoreNonLeaderStatusUpdateAcknowledgement`.
+#[test]
+fn an_acknowledgement_by_another_master_is_ignored() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), command_task("t", "sleep 60"));
+    env.launched("c1");
+    let starting = env.updates[0].clone();
+    env.forget();
+    let acknowledgement = FromMaster::AcknowledgeStatus {
+        framework_id: "f".into(),
+        task_id: "t".into(),
+        uuid: Some(starting.status.uuid),
+    };
+    env.input(Input::FromMaster { from: "master@127.0.0.1:1".into(), message: acknowledgement });
+    env.expect(&[]);
+    env.advance(Duration::from_secs(10));
+    env.expect(&["t Starting latest Running"]);
+    env.acknowledge();
+    env.expect(&["t Running"]);
+}
+
+/// After `SlaveTest.ReregisterWithStatusUpdateTaskState`.
+#[test]
+fn a_reregistration_tells_the_latest_state_and_the_update_that_waits() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    env.run(&f, custom_task("t", &custom_executor("e")));
+    env.launched("c1");
+    env.subscribe(&f, "e", 1);
+    env.report(&f, "e", "t", TaskState::Running);
+    env.report(&f, "e", "t", TaskState::Finished);
+    let running = env.updates[0].status.uuid;
+    env.input(Input::MasterDetected(Some(AgentEnv::master())));
+    env.forget();
+    env.advance(Duration::from_secs(1));
+    let told = env.outputs.iter().find_map(|output| match output {
+        Output::Send { message: ToMaster::Reregister(message), .. } => Some(message.tasks.clone()),
+        _ => None,
+    });
+    let told = told.expect("it asks to be taken in again");
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (told[0].state, told[0].last_sent),
+        (TaskState::Finished, Some((TaskState::Running, running)))
+    );
+}

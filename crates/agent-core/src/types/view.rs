@@ -1,6 +1,7 @@
 //! What readers see: shared, immutable pictures of the agent's entities.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::{AgentId, ContainerId, ExecutorId, FrameworkId, TaskId, Time};
 use resources::Resources;
@@ -69,6 +70,28 @@ pub struct FrameworkView {
     pub completed_executors: Vec<Arc<ExecutorView>>,
 }
 
+/// A drain that the master has asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// No task gets a longer grace period.
+    pub max_grace: Option<Duration>,
+    /// The agent is marked gone afterwards.
+    pub mark_gone: bool,
+    /// When it began; of one that an earlier life began, when this life took it up.
+    pub since: Time,
+}
+
+/// What this life of the agent has counted, where nothing else shows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages between frameworks and executors that were passed on.
+    pub valid_framework_messages: u64,
+    /// Those that were dropped: nobody was there to take them.
+    pub invalid_framework_messages: u64,
+    /// Statuses that were dropped: of frameworks that are ending, of states that no executor may tell, of others' tasks.
+    pub invalid_status_updates: u64,
+}
+
 /// The agent at one instant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
@@ -86,8 +109,10 @@ pub struct Snapshot {
     pub completed_frameworks: Vec<Arc<FrameworkView>>,
     /// Operations that have not ended, or whose end the master has not acknowledged.
     pub operations: Vec<Arc<Operation>>,
-    /// Whether the master asked for a drain that still holds.
-    pub draining: bool,
+    /// The drain that holds now.
+    pub drain: Option<Drain>,
+    /// What was counted so far.
+    pub counts: Counts,
 }
 
 impl Snapshot {

@@ -92,7 +92,13 @@ impl AgentEnv {
     /// An agent that is registered as `S0` with [`AgentEnv::master`]; what that output is forgotten.
     #[must_use]
     pub fn registered() -> Self {
-        let mut env = Self::new(build::options(1));
+        Self::registered_with(build::options(1))
+    }
+
+    /// The same with settings of its own.
+    #[must_use]
+    pub fn registered_with(options: Options) -> Self {
+        let mut env = Self::new(options);
         env.input(Input::MasterDetected(Some(Self::master())));
         env.from_master(FromMaster::Registered { agent_id: "S0".into(), total_ping_timeout: None });
         env.forget();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use agent_core::{
-    ExecutorCall, ExecutorUpdate, Found, FrameworkInfo, FromMaster, Input, KnownContainer, Output, StreamId,
-    ToMaster,
+    ExecutorCall, ExecutorUpdate, Found, FrameworkInfo, FromMaster, Input, KnownContainer, Options, Output,
+    StreamId, ToMaster,
 };
 
 use super::{AgentEnv, build};
@@ -28,11 +28,20 @@ impl AgentEnv {
     /// If it is not whole, or the agent cannot go on.
     #[must_use]
     pub fn again(&self, found: impl Fn(&KnownContainer) -> Found) -> Self {
+        self.again_with(build::options(2), found)
+    }
+
+    /// The same with settings of its own.
+    ///
+    /// # Panics
+    /// As [`AgentEnv::again`].
+    #[must_use]
+    pub fn again_with(&self, options: Options, found: impl Fn(&KnownContainer) -> Found) -> Self {
         let mut recovered = self.memory.recovered(|_| Err("not needed".to_owned()));
         assert_eq!(recovered.prune(), []);
         let containers = recovered.containers(&build::options(1));
         recovered.found = containers.iter().map(|known| (known.container_id.clone(), found(known))).collect();
-        let mut next = Self::recover(build::options(2), self.memory.clone(), recovered).expect("it goes on");
+        let mut next = Self::recover(options, self.memory.clone(), recovered).expect("it goes on");
         next.name_containers(self);
         for known in &containers {
             assert_eq!(self.specs.values().filter(|spec| spec.directory == known.directory).count(), 1);

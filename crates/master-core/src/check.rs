@@ -44,6 +44,9 @@ impl MasterCore {
         for framework in self.frameworks.registered.values() {
             self.check_framework(framework)?;
         }
+        ensure(self.frameworks.counts.keys().eq(self.frameworks.registered.keys()), || {
+            "counts are not those of the frameworks that are there".to_owned()
+        })?;
         for agent in self.agents.registered.values() {
             self.check_agent(agent)?;
         }

@@ -1,5 +1,6 @@
 //! The master's state, and the way of an input through it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use allocator::Allocator;
@@ -7,7 +8,7 @@ use base::{AgentId, FrameworkId, Time};
 
 use crate::agents::{self, Agents};
 use crate::allocation::Allocation;
-use crate::frameworks::{self, Frameworks};
+use crate::frameworks::{self, FrameworkCounts, Frameworks};
 use crate::input::{FromAgent, Input, Timer};
 use crate::maintenance::{self, Maintenance};
 use crate::metrics::Metrics;
@@ -104,6 +105,12 @@ impl MasterCore {
         &self.metrics
     }
 
+    /// What is counted of each framework that is not over, shared.
+    #[must_use]
+    pub fn framework_counts(&self) -> BTreeMap<FrameworkId, Arc<FrameworkCounts>> {
+        self.frameworks.counts.clone()
+    }
+
     /// What the registry holds when all that was handed over is written.
     #[must_use]
     pub fn registry(&self) -> &RegistryContent {
@@ -118,11 +125,13 @@ impl MasterCore {
 
     /// Takes one input and appends what is to be done about it.
     pub fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
+        let before = out.len();
         match self.registry.phase {
             Phase::Leading => self.handle_leading(now, input, out),
             Phase::Recovering => self.handle_recovering(now, input, out),
             Phase::Resigned => refuse(input, "the master does not lead any more", out),
         }
+        self.frameworks.count_events(&out[before..]);
     }
 
     fn handle_recovering(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
@@ -190,6 +199,7 @@ impl MasterCore {
             return;
         }
         let id = framework_id;
+        self.frameworks.count(id, |counts| counts.call(call.name()));
         match call {
             SchedulerCall::Teardown => frameworks::teardown(self, now, id, out),
             SchedulerCall::Accept { offer_ids, operations, refuse } => {

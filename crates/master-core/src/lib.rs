@@ -36,6 +36,7 @@ pub use allocator::{
 };
 pub use check::Broken;
 pub use core::MasterCore;
+pub use frameworks::FrameworkCounts;
 pub use input::{FromAgent, FromRegistry, Input, Timer};
 pub use maintenance::windows_of;
 pub use metrics::Metrics;

@@ -21,6 +21,7 @@ pub(crate) fn operator(
 ) -> Result<Answered, OperatorError> {
     match call {
         OperatorCall::UpdateFramework { framework_id, info, suppressed_roles, offer_constraints } => {
+            core.frameworks.count(&framework_id, |counts| counts.call("UPDATE_FRAMEWORK"));
             frameworks::update_framework(
                 core,
                 &framework_id,

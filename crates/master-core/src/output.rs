@@ -114,6 +114,25 @@ pub enum SchedulerEvent {
     Error(String),
 }
 
+impl SchedulerEvent {
+    /// Its name in the API, such as `OFFERS`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Subscribed(_) => "SUBSCRIBED",
+            Self::Offers(_) => "OFFERS",
+            Self::Rescind(_) => "RESCIND",
+            Self::InverseOffers(_) => "INVERSE_OFFERS",
+            Self::RescindInverse(_) => "RESCIND_INVERSE_OFFER",
+            Self::Update(_) => "UPDATE",
+            Self::UpdateOperationStatus(_) => "UPDATE_OPERATION_STATUS",
+            Self::Message { .. } => "MESSAGE",
+            Self::Failure { .. } => "FAILURE",
+            Self::Error(_) => "ERROR",
+        }
+    }
+}
+
 /// A framework, as far as a message to an agent tells of it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct FrameworkRef {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base::{FrameworkId, Ring, Time};
 
+use super::FrameworkCounts;
 use crate::core::MasterCore;
 use crate::input::Timer;
 use crate::operations;
@@ -23,6 +24,8 @@ pub(crate) struct Frameworks {
     pub(crate) by_connection: BTreeMap<ConnectionId, FrameworkId>,
     /// The timer that ends a framework without a stream.
     pub(crate) away: BTreeMap<FrameworkId, u64>,
+    /// What is counted of those that are not over.
+    pub(crate) counts: BTreeMap<FrameworkId, Arc<FrameworkCounts>>,
     next: u64,
     next_away: u64,
 }
@@ -34,6 +37,7 @@ impl Frameworks {
             completed: Ring::new(options.max_completed_frameworks),
             by_connection: BTreeMap::new(),
             away: BTreeMap::new(),
+            counts: BTreeMap::new(),
             next: 0,
             next_away: 0,
         }
@@ -46,6 +50,12 @@ impl Frameworks {
     /// The framework, to be changed; readers keep what they have.
     pub(crate) fn get_mut(&mut self, id: &FrameworkId) -> Option<&mut Framework> {
         self.registered.get_mut(id).map(Arc::make_mut)
+    }
+
+    /// Enters a framework.
+    pub(crate) fn add(&mut self, framework: Arc<Framework>) {
+        self.counts.insert(framework.id.clone(), Arc::default());
+        self.registered.insert(framework.id.clone(), framework);
     }
 
     pub(crate) fn is_completed(&self, id: &FrameworkId) -> bool {
@@ -107,8 +117,7 @@ pub(crate) fn recover(
     let mut framework = new_framework(core, Time::EPOCH, id.clone(), Arc::clone(info));
     framework.recovered = true;
     core.allocation.add_framework(&framework);
-    let framework = Arc::new(framework);
-    core.frameworks.registered.insert(id.clone(), framework);
+    core.frameworks.add(Arc::new(framework));
     operations::adopt(core, id);
     let generation = core.frameworks.next_away();
     core.frameworks.away.insert(id.clone(), generation);

@@ -81,7 +81,7 @@ fn subscribe_new(
     framework.active = true;
     core.allocation.add_framework(&framework);
     let framework = Arc::new(framework);
-    core.frameworks.registered.insert(id.clone(), Arc::clone(&framework));
+    core.frameworks.add(Arc::clone(&framework));
     connected(core, &id, request.connection, request.stream, out);
     core.observe(out, || Observation::FrameworkAdded(framework));
 }
@@ -109,6 +109,7 @@ fn subscribe_known(
     if let Some((former, _)) = former {
         core.frameworks.by_connection.remove(&former);
         let event = SchedulerEvent::Error("Framework failed over".to_owned());
+        core.frameworks.count(id, |counts| counts.event(&event));
         out.push(Output::Event { connection: former, event });
         out.push(Output::Close(former));
     }
@@ -126,6 +127,7 @@ fn connected(
     out: &mut Vec<Output>,
 ) {
     core.frameworks.by_connection.insert(connection, id.clone());
+    core.frameworks.count(id, |counts| counts.call("SUBSCRIBE"));
     out.push(Output::Directory(Directory::Subscribed { framework_id: id.clone(), stream }));
     out.push(Output::Event { connection, event: SchedulerEvent::Subscribed(id.clone()) });
 }

@@ -31,6 +31,7 @@ pub(super) fn remove(core: &mut MasterCore, now: Time, id: &FrameworkId, out: &m
 
     let Some(mut framework) = core.frameworks.registered.remove(id) else { return };
     core.frameworks.away.remove(id);
+    core.frameworks.counts.remove(id);
     core.allocation.remove_framework(id);
     maintenance::forget(core, id);
     if let Some((connection, _)) = framework.connection {

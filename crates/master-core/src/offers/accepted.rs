@@ -34,6 +34,7 @@ impl<'a> Accepted<'a> {
         offers: &[Arc<Offer>],
     ) -> Option<Self> {
         let first = offers.first()?;
+        core.frameworks.count(framework_id, |counts| counts.offers_accepted += offers.len() as u64);
         let mut offered = Resources::new();
         for offer in offers {
             take(core, framework_id, &offer.id);

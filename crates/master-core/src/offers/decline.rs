@@ -22,7 +22,10 @@ pub(crate) fn decline(
     core.metrics.messages_decline_offers += 1;
     for offer_id in offer_ids {
         match take(core, id, offer_id) {
-            Some(offer) => core.allocation.decline(now, id, &offer.agent_id, &offer.resources, refuse),
+            Some(offer) => {
+                core.frameworks.count(id, |counts| counts.offers_declined += 1);
+                core.allocation.decline(now, id, &offer.agent_id, &offer.resources, refuse);
+            }
             None => core.drop("DECLINE", id, format!("offer {offer_id} is no longer valid"), out),
         }
     }

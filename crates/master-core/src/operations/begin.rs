@@ -40,6 +40,9 @@ pub(super) fn begin(
     if never!(applied.is_err(), "{agent_id} does not have what was offered of it: {applied:?}") {
         return;
     }
+    if let Some(id) = framework_id {
+        core.frameworks.count(id, |counts| counts.operation(info.kind().as_str()));
+    }
     let version = agent.resource_version.filter(|_| agent.capabilities.resource_provider);
     let Some(resource_version) = version else {
         // It does not tell how that went.

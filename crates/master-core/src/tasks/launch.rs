@@ -118,6 +118,7 @@ fn try_launch(
         add_executor(core, &agent_id, framework_id, executor);
     }
     add_task(core, new_task(accepted, task, executor), out);
+    core.frameworks.count(framework_id, |counts| counts.operation("LAUNCH"));
     Ok(())
 }
 
@@ -198,5 +199,6 @@ fn try_launch_group(
     for task in &tasks {
         add_task(core, new_task(accepted, task, Some(&executor)), out);
     }
+    core.frameworks.count(framework_id, |counts| counts.operation("LAUNCH_GROUP"));
     Ok(())
 }

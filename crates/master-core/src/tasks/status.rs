@@ -125,18 +125,19 @@ pub(crate) fn update_task(
         task.statuses.remove(0);
     }
     task.statuses.push(Arc::clone(status));
+    let newest = task.state;
     if released {
         if let Some(agent) = core.agents.get_mut(&task.agent_id) {
             subtract_used(agent, framework_id, &task.resources);
         }
         core.allocation.recover(framework_id, &task.agent_id, &task.resources);
         core.metrics.task_ended(status.state, status.source, status.reason);
+        core.frameworks.count(framework_id, |counts| counts.task_is(newest));
     }
     if !repeated || status.reason.is_some_and(Reason::is_check) {
-        let state = task.state;
         core.observe(out, || Observation::TaskUpdated {
             framework_id: framework_id.clone(),
-            state,
+            state: newest,
             status: Arc::clone(status),
         });
     }
@@ -166,5 +167,6 @@ pub(crate) fn unreachable_task_ends(
     ended.statuses.push(Arc::clone(&status));
     framework.completed_tasks.push(task);
     send(framework, SchedulerEvent::Update(Arc::clone(&status)), out);
+    core.frameworks.count(framework_id, |counts| counts.task_is(state));
     core.observe(out, || Observation::TaskUpdated { framework_id: framework_id.clone(), state, status });
 }

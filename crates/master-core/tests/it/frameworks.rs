@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use master_core::{
-    Input, OperatorCall, OperatorError, Options, SchedulerCall, SchedulerEvent, TaskState, ToAgent,
+    FromAgent, Input, OperatorCall, OperatorError, Options, SchedulerCall, SchedulerEvent, TaskState, ToAgent,
 };
-use testkit::master::{Master, framework_info, launch, task};
+use testkit::master::{Master, framework_info, launch, status, task};
 
 #[test]
 fn ids_are_the_masters_with_a_number() {
@@ -232,4 +232,42 @@ fn so_many_tasks_of_a_framework_that_ended_are_remembered() {
         let tasks: Vec<_> = completed[0].completed_tasks.iter().map(|task| task.state).collect();
         assert_eq!(tasks, vec![TaskState::Killed; kept]);
     }
+}
+
+#[test]
+fn what_a_framework_does_is_counted_until_it_ends() {
+    let mut master = Master::default();
+    let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
+    let scheduler = master.framework("f");
+    let offer = master.offer(&scheduler);
+    let launched = [task("t", &agent, "cpus:1;mem:32"), task("u", &agent, "cpus:99;mem:32")];
+    master.accept(&scheduler, &offer.id, [launch(launched)]);
+    master.expect_status(&scheduler, TaskState::Error);
+    for (number, state) in [(1, TaskState::Running), (2, TaskState::Finished)] {
+        let update = status(&scheduler.id, &agent, &"t".into(), state, number);
+        master.from_agent(&pid, FromAgent::StatusUpdate(update));
+        master.expect_status(&scheduler, state);
+    }
+    master.call(&scheduler, SchedulerCall::Revive(Vec::new()));
+    let offer = master.offer(&scheduler);
+    let refuse = Duration::from_secs(5);
+    master.call(
+        &scheduler,
+        SchedulerCall::Decline { offer_ids: vec![offer.id.clone(), "gone".into()], refuse },
+    );
+
+    let counts = master.core.framework_counts().remove(&scheduler.id).unwrap();
+    assert_eq!(counts.calls, [("ACCEPT", 1), ("DECLINE", 1), ("REVIVE", 1), ("SUBSCRIBE", 1)].into());
+    assert_eq!(counts.operations, [("LAUNCH", 1)].into(), "one task was refused");
+    assert_eq!(counts.ended_tasks, [(TaskState::Finished, 1)].into(), "the refused one never was one");
+    assert_eq!(counts.events["SUBSCRIBED"], 1);
+    assert_eq!(counts.events["UPDATE"], 3);
+    assert_eq!((counts.offers_accepted, counts.offers_declined, counts.offers_rescinded), (1, 1, 0));
+    assert_eq!(counts.offers_sent, 2);
+
+    let second = master.subscribe_as(Some(&scheduler.id), framework_info("f"));
+    let counts = master.core.framework_counts().remove(&scheduler.id).unwrap();
+    assert_eq!((counts.events["ERROR"], counts.events["SUBSCRIBED"], counts.calls["SUBSCRIBE"]), (1, 2, 2));
+    master.call(&second, SchedulerCall::Teardown);
+    assert!(master.core.framework_counts().is_empty());
 }

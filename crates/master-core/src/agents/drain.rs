@@ -66,7 +66,8 @@ pub(crate) fn draining(
     }
     core.agents.draining.insert(id.clone(), Drain { state: DrainState::Draining, config });
     deactivated(core, id, out);
-    if let Some(agent) = core.agents.get(id) {
+    if let Some(agent) = core.agents.get_mut(id) {
+        agent.drain_start = Some(now);
         send_agent(agent, ToAgent::Drain(config), out);
         check_drained(core, now, id, out);
     }
@@ -118,6 +119,7 @@ pub(crate) fn reactivated(core: &mut MasterCore, id: &AgentId) -> Result<(), Ope
     let Some(agent) = core.agents.get_mut(id) else {
         return Err(OperatorError::Conflict("Agent removed while processing the call".to_owned()));
     };
+    agent.drain_start = None;
     // One that is away is offered again when it comes back.
     if agent.connected {
         agent.active = true;

@@ -97,6 +97,7 @@ pub(super) fn new_agent(now: Time, id: AgentId, pid: Pid, message: RegisterAgent
         active: true,
         deactivated: false,
         drain: None,
+        drain_start: None,
         registered_time: now,
         reregistered_time: None,
         tasks: BTreeMap::new(),

@@ -105,6 +105,8 @@ pub struct Agent {
     pub deactivated: bool,
     /// Its draining, if it is being drained.
     pub drain: Option<Drain>,
+    /// When this master told it to drain.
+    pub drain_start: Option<Time>,
     /// When it registered.
     pub registered_time: Time,
     /// When it reregistered last.

@@ -122,9 +122,11 @@ fn an_idle_agent_is_drained_at_once() {
     assert_eq!(s.drain(CONFIG), Ok(()));
     assert_eq!(s.master.messages_to(&s.pid), [ToAgent::Drain(CONFIG)]);
     assert_eq!(s.shown(), (Some(DrainState::Drained), true));
+    assert_eq!(s.master.core.agent(&s.agent).unwrap().drain_start, Some(s.master.now));
     assert_eq!(s.master.registry.agents[&s.agent].treatment().0.map(|drain| drain.config), Some(CONFIG));
     assert_eq!(s.reactivate(), Ok(()));
     assert_eq!(s.shown(), (None, false));
+    assert_eq!(s.master.core.agent(&s.agent).unwrap().drain_start, None);
     s.assert_usable();
 
     let mut s = scene(false);

@@ -181,13 +181,19 @@ pub(crate) fn tell_exit(
     executor_id: &ExecutorId,
     status: i32,
 ) {
-    let message = ToMaster::ExitedExecutor {
-        agent_id: core.agent_id(),
-        framework_id: framework_id.clone(),
-        executor_id: executor_id.clone(),
-        status,
-    };
+    let message = exit(core, framework_id, executor_id, status);
     registration::send_exit(core, step, message);
+}
+
+/// What the master is told when an executor is no more.
+pub(crate) fn exit(
+    core: &AgentCore,
+    framework_id: &FrameworkId,
+    executor_id: &ExecutorId,
+    status: i32,
+) -> ToMaster {
+    let (framework_id, executor_id) = (framework_id.clone(), executor_id.clone());
+    ToMaster::ExitedExecutor { agent_id: core.agent_id(), framework_id, executor_id, status }
 }
 
 /// A custom executor has not subscribed in time.

@@ -1,9 +1,11 @@
 //! Finding a master's trust and noticing its loss: registration with backoff, pings, reregistration.
 
+mod late;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{AgentId, FrameworkId, Ring, Time};
+use base::{AgentId, Time, Uuid};
 use tracing::{info, warn};
 
 use crate::checkpoint::Write;
@@ -13,9 +15,12 @@ use crate::output::{Reregister, ToMaster};
 use crate::state::{Executor, Framework};
 use crate::timers::{Timer, TimerKey};
 use crate::types::{
-    ExecutorKind, ExecutorState, Operation, OperationState, Reason, StatusSource, Task, TaskState, TaskStatus,
+    ExecutorKind, ExecutorState, Operation, OperationState, Reason, StatusSource, Task, TaskState,
 };
 use crate::{Output, drain, frameworks, kill, operations, shutdown, status, updates};
+
+use late::Late;
+pub(crate) use late::{launch_outdated, note_end, send_exit};
 
 /// What Mesos' master allows by default: five pings, fifteen seconds apart.
 const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(75);
@@ -31,9 +36,6 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
 /// Nobody answers an attempt later than that.
 const LATEST_ANSWER: Duration = Duration::from_secs(5 * 60);
-
-/// So many ends of executors, and of tasks, are kept for the master.
-const MAX_LATE: usize = 1_000;
 
 /// Where the agent stands with its master.
 #[derive(Debug)]
@@ -56,22 +58,9 @@ pub(crate) struct Registration {
     unanswered: u32,
     /// When the last attempt was made.
     attempted: Time,
+    /// The version of the resources that it named, unless another attempt has to be made.
+    attempted_version: Option<Uuid>,
     late: Late,
-}
-
-/// What attempts that are not answered may tell, and is not so any more.
-#[derive(Debug)]
-struct Late {
-    /// Executors that have ended. Told when the registration is confirmed.
-    exits: Ring<ToMaster>,
-    /// How tasks have ended whose end was acknowledged.
-    ends: Ring<(FrameworkId, Arc<TaskStatus>)>,
-}
-
-impl Default for Late {
-    fn default() -> Self {
-        Self { exits: Ring::new(MAX_LATE), ends: Ring::new(MAX_LATE) }
-    }
 }
 
 impl Default for Registration {
@@ -88,6 +77,7 @@ impl Default for Registration {
             asked: false,
             unanswered: 0,
             attempted: Time::EPOCH,
+            attempted_version: None,
             late: Late::default(),
         }
     }
@@ -112,7 +102,7 @@ pub(crate) fn master_detected(core: &mut AgentCore, step: &mut Step<'_>, master:
     }
     core.registration.master = master;
     core.registration.unanswered = 0;
-    core.registration.late.ends = Ring::new(MAX_LATE);
+    core.registration.late.forget_attempts();
     disconnect(core, step);
     if core.ending.is_none() && core.registration.master.is_some() {
         begin(core, step);
@@ -145,6 +135,7 @@ pub(crate) fn ping(core: &mut AgentCore, step: &mut Step<'_>, from: &Pid, connec
     }
     if connected {
         await_ping(core, step.now);
+        late::tell_superseded(core, step);
     } else {
         warn!("the master takes this agent for disconnected; reregistering");
         start_over(core, step);
@@ -171,11 +162,13 @@ pub(crate) fn attempt(core: &mut AgentCore, step: &mut Step<'_>) {
     step.out.push(Output::Send { to: master, message });
     if !core.registration.awaits_answers(step.now) {
         core.registration.unanswered = 0;
-        core.registration.late.ends = Ring::new(MAX_LATE);
+        core.registration.late.forget_ends();
     }
+    core.registration.late.supersede();
     core.registration.asked = true;
     core.registration.unanswered += 1;
     core.registration.attempted = step.now;
+    core.registration.attempted_version = Some(core.resource_version);
     let pause = core.registration.backoff / 2 + jitter(core, core.registration.backoff / 2);
     core.registration.backoff = (core.registration.backoff * 2).min(MAX_BACKOFF);
     core.registration.retry = Some(core.timers.set(step.now + pause, Timer::Register));
@@ -234,7 +227,7 @@ pub(crate) fn reregistered(
             let mut operations = core.operations.all();
             operations.retain(|operation| operation.update.state == OperationState::Pending);
             tell(core, step, operations);
-            tell_ends(core, step);
+            late::tell_ends(core, step);
         }
     } else {
         info!(agent = %id, "reregistered");
@@ -282,65 +275,20 @@ fn confirm(core: &mut AgentCore, step: &mut Step<'_>, ping_timeout: Option<Durat
     tell(core, step, operations);
     updates::resend_all(core, step);
     operations::resend_all(core, step);
-    tell_ends(core, step);
+    late::tell_ends(core, step);
 }
 
 /// Tells the master of operations, and of what may be another than the attempts to register have told.
 fn tell(core: &mut AgentCore, step: &mut Step<'_>, operations: Vec<Arc<Operation>>) {
     let (agent_id, resource_version) = (core.agent_id(), core.resource_version);
     send(core, step, ToMaster::UpdateAgent { agent_id, resource_version, operations });
-    let exits = std::mem::replace(&mut core.registration.late.exits, Ring::new(MAX_LATE));
-    for exit in exits.iter().filter(|exit| !is_outdated(core, exit)) {
-        send(core, step, exit.clone());
-    }
-}
-
-/// Whether another executor of the same name runs by now.
-fn is_outdated(core: &AgentCore, exit: &ToMaster) -> bool {
-    let ToMaster::ExitedExecutor { framework_id, executor_id, .. } = exit else { return false };
-    let executor = core.frameworks.get(framework_id).and_then(|f| f.executors.get(executor_id));
-    executor.is_some_and(|executor| executor.state != ExecutorState::Terminated)
-}
-
-/// Tells how tasks have ended of which attempts may have told that this was still to be acknowledged.
-fn tell_ends(core: &mut AgentCore, step: &mut Step<'_>) {
-    let ends: Vec<_> = core.registration.late.ends.iter().cloned().collect();
-    for (framework_id, end) in ends {
-        let framework = core.frameworks.get(&framework_id);
-        // Nobody waits for the ends of a framework that is ending; and another task may have the same name by now.
-        if !framework.is_some_and(|f| f.terminating || f.tasks.contains_key(&end.task_id)) {
-            updates::add(core, step, &framework_id, end);
-        }
-    }
-    if core.registration.unanswered == 0 {
-        core.registration.late = Late::default();
-    }
-}
-
-/// The end of a task was acknowledged. An attempt that is still to be answered may have told of the task.
-pub(crate) fn note_end(core: &mut AgentCore, step: &Step<'_>, framework: &FrameworkId, end: Arc<TaskStatus>) {
-    if core.registration.awaits_answers(step.now) {
-        // The oldest gives way: it stays with the master until the agent registers anew.
-        let _ = core.registration.late.ends.push((framework.clone(), end));
-    }
+    late::tell_exits(core, step);
 }
 
 /// The resources are not what the master believes: it is told by a registration anew.
 pub(crate) fn tell_resources(core: &mut AgentCore, step: &mut Step<'_>) {
     if core.registration.registered {
         start_over(core, step);
-    }
-}
-
-/// Tells the master that an executor has ended, as soon as there is one. It takes an executor of which it is not told for one
-/// that lives.
-pub(crate) fn send_exit(core: &mut AgentCore, step: &mut Step<'_>, exit: ToMaster) {
-    if core.registration.registered {
-        // Not told again: by then the master may have launched another executor of that name.
-        send(core, step, exit);
-    } else {
-        // The oldest gives way: the master asks about the tasks of executors that it wrongly counts on.
-        let _ = core.registration.late.exits.push(exit);
     }
 }
 
@@ -369,6 +317,7 @@ fn disconnect(core: &mut AgentCore, step: &mut Step<'_>) {
     core.resource_version = core.rng.uuid();
     core.registration.registered = false;
     core.registration.asked = false;
+    core.registration.attempted_version = None;
     core.timers.cancel(&mut core.registration.retry);
     core.timers.cancel(&mut core.registration.ping);
     for order in core.operations.take_orders() {

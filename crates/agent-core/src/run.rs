@@ -13,7 +13,7 @@ use crate::state::Queued;
 use crate::types::{
     ExecutorInfo, ExecutorKind, ExecutorState, FrameworkInfo, Reason, StatusSource, TaskInfo, TaskState,
 };
-use crate::{allowance, builtin, executors, frameworks, remember, shutdown, status, updates};
+use crate::{allowance, builtin, executors, frameworks, registration, remember, shutdown, status, updates};
 
 /// Tasks that the master wants launched together.
 struct Launch {
@@ -46,6 +46,8 @@ enum Also {
     Nothing,
     /// The executor that the master expects to be launched will never be.
     TellExit,
+    /// The same, if the master still expects it: it named this version of the resources.
+    TellOutdated(Uuid),
     /// The executor that is here is one that the master does not know of.
     ShutDown,
 }
@@ -120,6 +122,10 @@ fn place(core: &mut AgentCore, step: &mut Step<'_>, launch: Launch) {
         drop_tasks(core, step, &launch, &refusal, true);
         match refusal.also {
             Also::TellExit => executors::tell_exit(core, step, framework_id, executor_id, -1),
+            Also::TellOutdated(version) => {
+                let exit = executors::exit(core, framework_id, executor_id, -1);
+                registration::launch_outdated(core, step, version, exit);
+            }
             Also::ShutDown => shutdown::executor(core, step, framework_id, executor_id),
             Also::Nothing => {}
         }
@@ -207,7 +213,8 @@ fn refusal(core: &mut AgentCore, launch: &Launch) -> Option<Refusal> {
         let message = "Task was received while agent was already draining";
         return Some(Refusal::dropping(Reason::AgentDraining, message, also));
     }
-    if launch.resource_version.is_some_and(|assumed| assumed != core.resource_version) {
+    if let Some(assumed) = launch.resource_version.filter(|assumed| *assumed != core.resource_version) {
+        let also = if expected { Also::TellOutdated(assumed) } else { Also::Nothing };
         return Some(Refusal::dropping(Reason::InvalidOffers, "Task assumes outdated resource state", also));
     }
     let ids = [launch.framework.id.as_str(), launch.executor.executor_id.as_str()];

@@ -369,23 +369,94 @@ fn a_registration_under_another_id_is_set_right() {
     assert!(env.outputs.iter().any(again), "{:?}", env.outputs);
 }
 
+/// How many ends of executors the agent has told since it was made to forget.
+fn exits(env: &AgentEnv) -> usize {
+    let exit = |o: &&Output| matches!(o, Output::Send { message: ToMaster::ExitedExecutor { .. }, .. });
+    env.outputs.iter().filter(exit).count()
+}
+
 #[test]
 fn the_end_of_an_executor_is_told_once_there_is_a_master_again() {
     let mut env = AgentEnv::registered();
     let f = framework("f");
     env.run(&f, custom_task("t", &custom_executor("e")));
     env.input(Input::PeerLost(AgentEnv::master()));
+    env.advance(Duration::from_millis(1_100));
     env.forget();
-    let container = env.specs.keys().next().expect("it was ordered").clone();
-    env.launch_failed(&container, "no");
-    let told = |env: &AgentEnv| {
-        let exit = |o: &&Output| matches!(o, Output::Send { message: ToMaster::ExitedExecutor { .. }, .. });
-        env.outputs.iter().filter(exit).count()
-    };
-    assert_eq!(told(&env), 0);
-    env.advance(Duration::from_secs(1));
+    env.launch_failed("c1", "no");
+    assert_eq!(exits(&env), 0);
     env.from_master(reregistered());
-    assert_eq!(told(&env), 1);
+    assert_eq!(exits(&env), 1);
+}
+
+/// The master drops from its books what an attempt does not name, and may launch an executor of the same name at once.
+#[test]
+fn the_end_of_an_executor_that_the_last_attempt_does_not_name_is_not_told() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), custom_task("t", &custom_executor("e")));
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.launch_failed("c1", "no");
+    env.forget();
+    env.advance(Duration::from_millis(1_100));
+    env.from_master(reregistered());
+    env.advance(Duration::from_secs(70));
+    assert_eq!(exits(&env), 0);
+}
+
+/// The first launch in the executor `e`, by a master that knows this version of the resources.
+fn start_executor(version: Uuid) -> FromMaster {
+    FromMaster::RunTask(Box::new(RunTask {
+        framework: Arc::new(framework("f")),
+        task: Arc::new(custom_task("t", &custom_executor("e"))),
+        resource_version: Some(version),
+        launch_executor: Some(true),
+    }))
+}
+
+/// The master sent it before it heard the last attempt, and has forgotten the executor since. By now it may have launched the next
+/// one of that name; Mesos' agent tells it that this one has ended.
+#[test]
+fn an_executor_of_an_outdated_launch_is_not_said_to_have_ended() {
+    let mut env = AgentEnv::registered();
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.advance(Duration::from_millis(1_100));
+    env.from_master(reregistered());
+    let former = version(&env);
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.advance(Duration::from_millis(1_100));
+    env.forget();
+    for answered in [false, true] {
+        if answered {
+            env.from_master(reregistered());
+        }
+        env.from_master(start_executor(former));
+    }
+    let dropped: Vec<_> = env.updates.iter().map(|update| update.status.reason).collect();
+    assert_eq!(dropped[0], Some(Reason::InvalidOffers));
+    assert_eq!(exits(&env), 0);
+}
+
+/// Two attempts and one answer: the last may be lost, and then nobody else tells the master that it waits for nothing.
+#[test]
+fn an_executor_of_an_outdated_launch_has_ended_if_the_last_attempt_is_never_answered() {
+    let mut env = AgentEnv::registered();
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.advance(Duration::from_millis(1_100));
+    let former = version(&env);
+    env.advance(Duration::from_secs(3));
+    assert_ne!(version(&env), former, "it has asked again");
+    env.from_master(reregistered());
+    env.from_master(start_executor(former));
+    env.forget();
+    for _ in 0..30 {
+        assert_eq!(exits(&env), 0);
+        env.advance(Duration::from_secs(15));
+        env.from_master(FromMaster::Ping { connected: true });
+        if exits(&env) > 0 {
+            break;
+        }
+    }
+    assert_eq!(exits(&env), 1);
 }
 
 /// The answer to the first attempt comes after the second one was made, which the master takes for an agent's that it has struck
@@ -412,8 +483,7 @@ fn what_has_ended_since_the_last_attempt_is_told_again_when_that_is_answered() {
     env.forget();
     env.from_master(reregistered());
     // The master may have launched another executor of that name meanwhile, which it would take for the one that ended.
-    let exit = |o: &&Output| matches!(o, Output::Send { message: ToMaster::ExitedExecutor { .. }, .. });
-    assert_eq!(env.outputs.iter().filter(exit).count(), 0);
+    assert_eq!(exits(&env), 0);
     let told: Vec<_> =
         env.updates.iter().map(|update| (update.status.task_id.as_str(), update.status.state)).collect();
     assert_eq!(told, [("t", TaskState::Finished), ("e1", TaskState::Failed)]);
@@ -442,8 +512,7 @@ fn the_end_of_an_executor_is_not_taken_for_that_of_the_next_one_of_its_name() {
     assert!(env.core.knows_task(&"f".into(), &"t2".into()));
     env.forget();
     env.from_master(reregistered());
-    let exit = |o: &&Output| matches!(o, Output::Send { message: ToMaster::ExitedExecutor { .. }, .. });
-    assert_eq!(env.outputs.iter().filter(exit).count(), 0);
+    assert_eq!(exits(&env), 0);
 }
 
 /// An answer that was under way when the master was lost says nothing of what that master believes now.

@@ -15,8 +15,9 @@ use crate::types::{Agent, AgentRecord, MachineId, Pid, RegisterAgent, RegistryOp
 
 pub(crate) fn register(core: &mut MasterCore, from: Pid, message: Box<RegisterAgent>, out: &mut Vec<Output>) {
     core.metrics.messages_register_agent += 1;
-    if core.registry.registering.contains(&from) {
-        // It asks again while the registry is written; the answer comes then.
+    if let Some(newest) = core.registry.registering.get_mut(&from) {
+        // It asks again while the registry is written; the answer comes then. It may have been started anew in between.
+        *newest = Some(message);
         return;
     }
     if refuse_down(core, &from, &message, out) {
@@ -39,7 +40,7 @@ pub(crate) fn register(core: &mut MasterCore, from: Pid, message: Box<RegisterAg
     let id = core.agents.new_id(&core.options);
     let record = AgentRecord::admitted(Arc::clone(&message.info));
     operations.push(RegistryOperation::Agent(id.clone(), Some(record)));
-    core.registry.registering.insert(from.clone());
+    core.registry.registering.insert(from.clone(), None);
     registry::write(core, operations, Effect::Admit { from, id, message }, out);
 }
 
@@ -67,6 +68,16 @@ pub(crate) fn admitted(
     message: Box<RegisterAgent>,
     out: &mut Vec<Output>,
 ) {
+    let message = match core.registry.registering.get_mut(&from).and_then(Option::take) {
+        Some(newest) if newest.info != message.info => {
+            let record = AgentRecord::admitted(Arc::clone(&newest.info));
+            let operations = vec![RegistryOperation::Agent(id.clone(), Some(record))];
+            registry::write(core, operations, Effect::Admit { from, id, message: newest }, out);
+            return;
+        }
+        Some(newest) => newest,
+        None => message,
+    };
     if let Some(operations) = lost::must_go_first(core, &from, &id) {
         registry::write(core, operations, Effect::Admit { from, id, message }, out);
         return;

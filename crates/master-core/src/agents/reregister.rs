@@ -13,7 +13,7 @@ use super::registry::add;
 use crate::core::{MasterCore, send, send_agent};
 use crate::frameworks::{self, framework_ref};
 use crate::output::{FrameworkRef, Output, SchedulerEvent, ToAgent};
-use crate::registry::{Effect, back, write};
+use crate::registry::{Effect, Meanwhile, back, write};
 use crate::types::{
     Agent, AgentRecord, ArchivedFramework, ExecutorInfo, FrameworkInfo, Pid, Reason, ReconciledTask,
     RegistryOperation, ReregisterAgent, Task, TaskState,
@@ -29,41 +29,52 @@ pub(crate) fn reregister(
 ) {
     core.metrics.messages_reregister_agent += 1;
     let id = &message.agent_id;
-    if refuse_gone(core, &from, id, out)
-        || core.registry.reregistering.contains(id)
-        || refuse_down(core, &from, &message.agent, out)
-    {
-        // One that asks again while the registry is written is answered then.
+    if refuse_gone(core, &from, id, out) {
+        return;
+    }
+    if let Some(meanwhile) = core.registry.reregistering.get_mut(id) {
+        // It asks again while the registry is written, and is answered then.
+        meanwhile.newest = Some((from, message));
+        return;
+    }
+    if refuse_down(core, &from, &message.agent, out) {
         return;
     }
     if let Some(leaving) = core.registry.leaving.get(id) {
         core.drop("ReregisterSlaveMessage", &from, leaving.as_str(), out);
         return;
     }
-    let known = match core.agents.get(id) {
-        Some(agent) if !is_same(agent, &from, &message) => {
-            let why = "Agent attempted to reregister with different IP / hostname".to_owned();
-            out.push(Output::ToAgent { to: from, message: ToAgent::Shutdown(why) });
-            return;
-        }
-        Some(agent) => Some(&agent.info),
-        None => core.agents.recovered.get(id),
-    };
+    if refuse_other(core, &from, &message, out) {
+        return;
+    }
+    let known = core.agents.get(id).map(|agent| &agent.info).or_else(|| core.agents.recovered.get(id));
     let unchanged = known.is_some_and(|known| *known == message.agent.info);
     let other = core.agents.by_pid.get(&from).filter(|other| *other != id).cloned();
     if unchanged && other.is_none() {
         come_back(core, now, from, message, out);
         return;
     }
-    let mut operations: Vec<_> = other.and_then(|other| lost::displace(core, &other)).into_iter().collect();
+    let operations = other.and_then(|other| lost::displace(core, &other)).into_iter().collect();
+    core.registry.reregistering.insert(id.clone(), Meanwhile::default());
+    admit(core, from, message, operations, out);
+}
+
+/// Has the registry hold that an agent belongs to the cluster, as it describes itself now.
+fn admit(
+    core: &mut MasterCore,
+    from: Pid,
+    message: Box<ReregisterAgent>,
+    mut operations: Vec<RegistryOperation>,
+    out: &mut Vec<Output>,
+) {
+    let id = &message.agent_id;
     let (drain, deactivated) = core.registry.agent(id).map(AgentRecord::treatment).unwrap_or_default();
     let record = AgentRecord::admitted(Arc::clone(&message.agent.info)).treated(drain, deactivated);
     operations.push(RegistryOperation::Agent(id.clone(), Some(record)));
-    core.registry.reregistering.insert(id.clone());
     write(core, operations, Effect::Readmit { from, message }, out);
 }
 
-/// The registry holds it: it belongs to the cluster, as it describes itself now.
+/// The registry holds it: the agent belongs to the cluster, as it described itself.
 pub(crate) fn readmitted(
     core: &mut MasterCore,
     now: Time,
@@ -71,14 +82,22 @@ pub(crate) fn readmitted(
     message: Box<ReregisterAgent>,
     out: &mut Vec<Output>,
 ) {
-    let id = &message.agent_id;
-    if let Some(operations) = lost::must_go_first(core, &from, id) {
+    let id = message.agent_id.clone();
+    let goes = core.agents.gone.contains_key(&id) || core.registry.leaving.contains_key(&id);
+    let (from, message) = match newest(core, &id, out) {
+        Some((from, newest)) if newest.agent.info != message.agent.info && !goes => {
+            admit(core, from, newest, Vec::new(), out);
+            return;
+        }
+        Some(newest) => newest,
+        None => (from, message),
+    };
+    if let Some(operations) = lost::must_go_first(core, &from, &id) {
         write(core, operations, Effect::Readmit { from, message }, out);
         return;
     }
-    core.registry.reregistering.remove(id);
-    let id = id.clone();
-    if core.agents.gone.contains_key(&id) || core.registry.leaving.contains_key(&id) {
+    let meanwhile = core.registry.reregistering.remove(&id).unwrap_or_default();
+    if goes {
         // The registry has forgotten whoever had its address all the same.
         lost::clear_address(core, now, &from, &id, out);
     }
@@ -90,7 +109,17 @@ pub(crate) fn readmitted(
         return;
     }
     come_back(core, now, from, message, out);
+    for (framework_id, executor_id, status) in meanwhile.exits.iter().cloned() {
+        tasks::executor_ended(core, id.clone(), &framework_id, executor_id, status, out);
+    }
     maintenance::leave_if_down(core, &id, out);
+}
+
+/// What an agent has said last while the registry was written. What it said before may not be so any more, and it does not ask
+/// again when that is answered.
+fn newest(core: &mut MasterCore, id: &AgentId, out: &mut Vec<Output>) -> Option<(Pid, Box<ReregisterAgent>)> {
+    let (from, newest) = core.registry.reregistering.get_mut(id)?.newest.take()?;
+    (!refuse_other(core, &from, &newest, out)).then_some((from, newest))
 }
 
 /// An agent that was declared gone is told to end.
@@ -101,6 +130,16 @@ fn refuse_gone(core: &MasterCore, from: &Pid, id: &AgentId, out: &mut Vec<Output
         out.push(Output::ToAgent { to: from.clone(), message });
     }
     gone
+}
+
+/// One that uses the id of an agent that is registered, on another machine, is told to end.
+fn refuse_other(core: &MasterCore, from: &Pid, message: &ReregisterAgent, out: &mut Vec<Output>) -> bool {
+    let other = core.agents.get(&message.agent_id).is_some_and(|agent| !is_same(agent, from, message));
+    if other {
+        let why = "Agent attempted to reregister with different IP / hostname".to_owned();
+        out.push(Output::ToAgent { to: from.clone(), message: ToAgent::Shutdown(why) });
+    }
+    other
 }
 
 fn is_same(agent: &Agent, from: &Pid, message: &ReregisterAgent) -> bool {

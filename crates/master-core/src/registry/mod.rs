@@ -13,9 +13,9 @@ mod gc;
 mod recover;
 mod removals;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use base::{AgentId, Time};
+use base::{AgentId, ExecutorId, FrameworkId, Ring, Time};
 
 pub(crate) use effect::Effect;
 pub(crate) use gc::gc_due;
@@ -25,7 +25,12 @@ pub(crate) use removals::{Removals, Why, back, held, removal_due, unreachable_du
 use crate::core::MasterCore;
 use crate::input::FromRegistry;
 use crate::output::Output;
-use crate::types::{AgentRecord, Pid, RegistryContent, RegistryOperation, RegistryWrite};
+use crate::types::{
+    AgentRecord, Pid, RegisterAgent, RegistryContent, RegistryOperation, RegistryWrite, ReregisterAgent,
+};
+
+/// Ends of executors that are kept of an agent that is being admitted again. As many as an agent of ours keeps for its master.
+const MAX_EXITS: usize = 1_000;
 
 /// Why an agent is about to be taken out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +54,21 @@ impl Leaving {
     }
 }
 
+/// What an agent has said while the registry is written so that it is admitted again.
+#[derive(Debug)]
+pub(crate) struct Meanwhile {
+    /// It asked again, from there: what it said then is what there is.
+    pub(crate) newest: Option<(Pid, Box<ReregisterAgent>)>,
+    /// Executors that have ended, and how. It does not say so again.
+    pub(crate) exits: Ring<(FrameworkId, ExecutorId, i32)>,
+}
+
+impl Default for Meanwhile {
+    fn default() -> Self {
+        Self { newest: None, exits: Ring::new(MAX_EXITS) }
+    }
+}
+
 /// Whether this master may act.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
@@ -68,10 +88,10 @@ pub(crate) struct Registry {
     pub(crate) content: RegistryContent,
     pending: VecDeque<(u64, Effect)>,
     written: u64,
-    /// Addresses of agents that are being admitted.
-    pub(crate) registering: BTreeSet<Pid>,
+    /// Addresses of agents that are being admitted, and what is said there since that is being written.
+    pub(crate) registering: BTreeMap<Pid, Option<Box<RegisterAgent>>>,
     /// Agents that are being admitted again, or with another description.
-    pub(crate) reregistering: BTreeSet<AgentId>,
+    pub(crate) reregistering: BTreeMap<AgentId, Meanwhile>,
     /// Agents that are about to be taken out.
     pub(crate) leaving: BTreeMap<AgentId, Leaving>,
     /// How many agents the registry held as admitted when this master began to lead.
@@ -85,8 +105,8 @@ impl Registry {
             content: RegistryContent::default(),
             pending: VecDeque::new(),
             written: 0,
-            registering: BTreeSet::new(),
-            reregistering: BTreeSet::new(),
+            registering: BTreeMap::new(),
+            reregistering: BTreeMap::new(),
             leaving: BTreeMap::new(),
             agents_at_start: 0,
         }

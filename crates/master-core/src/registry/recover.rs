@@ -62,7 +62,7 @@ pub(crate) fn recovered_agents_due(core: &mut MasterCore, now: Time, out: &mut V
         .agents
         .recovered
         .keys()
-        .filter(|id| !registry.reregistering.contains(*id) && !registry.leaving.contains_key(*id))
+        .filter(|id| !registry.reregistering.contains_key(*id) && !registry.leaving.contains_key(*id))
         .cloned()
         .collect();
     let share = missing.len() as f64 / registry.agents_at_start.max(1) as f64;

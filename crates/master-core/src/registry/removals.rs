@@ -143,7 +143,7 @@ pub(crate) fn back(
 /// Marks an agent unreachable, unless something else happens to it.
 fn mark(core: &mut MasterCore, now: Time, id: &AgentId, why: Why, out: &mut Vec<Output>) {
     let there = core.agents.registered.contains_key(id) || core.agents.recovered.contains_key(id);
-    let busy = core.registry.leaving.contains_key(id) || core.registry.reregistering.contains(id);
+    let busy = core.registry.leaving.contains_key(id) || core.registry.reregistering.contains_key(id);
     let Some(record) = core.registry.agent(id).filter(|_| there && !busy) else {
         core.metrics.agent_unreachable_canceled += 1;
         return;

@@ -16,6 +16,24 @@ pub(crate) fn exited_executor(
     out: &mut Vec<Output>,
 ) {
     core.metrics.messages_exited_executor += 1;
+    let known = core.agents.get(&agent_id).is_some();
+    if let Some(meanwhile) = core.registry.reregistering.get_mut(&agent_id).filter(|_| !known) {
+        // What the agent told when it came back says that the executor runs; this came later. The oldest gives way.
+        let _ = meanwhile.exits.push((framework_id.clone(), executor_id, status));
+        return;
+    }
+    executor_ended(core, agent_id, framework_id, executor_id, status, out);
+}
+
+/// An executor of an agent that is registered has ended.
+pub(crate) fn executor_ended(
+    core: &mut MasterCore,
+    agent_id: AgentId,
+    framework_id: &FrameworkId,
+    executor_id: ExecutorId,
+    status: i32,
+    out: &mut Vec<Output>,
+) {
     if !remove_executor(core, &agent_id, framework_id, &executor_id) {
         let why = format!("executor {executor_id} of framework {framework_id} is unknown");
         core.drop("ExitedExecutorMessage", &agent_id, why, out);

@@ -9,7 +9,7 @@ use master_core::{
     Options, Pid, Quota, RegistryOperation, ReregisterAgent, SchedulerEvent, TaskState, ToAgent, UpdateAgent,
 };
 use resources::{Name, Scalar};
-use testkit::master::{Master, Scheduler, framework_info, launch, register, task};
+use testkit::master::{Master, Scheduler, framework_info, launch, register, resources, task};
 
 fn options() -> Options {
     Options::new("master".to_owned(), 1)
@@ -152,6 +152,45 @@ fn what_an_agent_says_of_itself_is_written_before_it_counts() {
     assert!(matches!(master.messages_to(&pid)[0], ToAgent::Reregistered { .. }));
     let total = master.core.snapshot(master.now).agents[0].total.to_string();
     assert!(total.contains("cpus:2"), "{total}");
+}
+
+/// It is started anew, with other resources, before it is told that it is registered; or again.
+#[test]
+fn an_agent_that_asks_anew_with_another_description_is_taken_in_as_it_is_last() {
+    let mut master = Master::default();
+    master.hold_registry = true;
+    let pid = Pid::from("slave(1)@h:5051");
+    let written = |master: &mut Master| {
+        let mut writes = 0;
+        while !master.registry_writes.is_empty() {
+            master.write_registry();
+            writes += 1;
+        }
+        (
+            writes,
+            master.messages_to(&pid).into_iter().filter(|m| !matches!(m, ToAgent::Ping { .. })).collect(),
+        )
+    };
+    for total in ["cpus:1;mem:64", "cpus:2;mem:64"] {
+        master.from_agent(&pid, FromAgent::Register(Box::new(register("h", total))));
+    }
+    let (writes, answers): (_, Vec<ToAgent>) = written(&mut master);
+    let [ToAgent::Registered(id)] = &answers[..] else { panic!("not registered: {answers:?}") };
+    assert_eq!(writes, 2);
+    let has = |master: &Master, total| {
+        let agent = master.core.agent(id).expect("it is registered");
+        assert_eq!(agent.total, resources(total));
+        let known = AgentRecord::admitted(agent.info.clone());
+        assert_eq!(master.registry.agents[id], known);
+    };
+    has(&master, "cpus:2;mem:64");
+    for total in ["cpus:3;mem:64", "cpus:4;mem:64"] {
+        master.from_agent(&pid, back(id, "h", total));
+    }
+    let (writes, answers) = written(&mut master);
+    assert!(matches!(&answers[..], [ToAgent::Reregistered { .. }]), "{answers:?}");
+    assert_eq!(writes, 2);
+    has(&master, "cpus:4;mem:64");
 }
 
 /// After `MasterSlaveReconciliationTest.SlaveReregistrationRace_MESOS_7187`: what comes while the registry is written is not

@@ -78,6 +78,51 @@ fn an_agent_that_was_lost_brings_its_tasks_back() {
     }
 }
 
+/// An agent asks again while the registry is written for it, and has lost its memory in between.
+#[test]
+fn what_an_agent_says_last_while_the_registry_is_written_is_what_it_has() {
+    let mut s = scene(true);
+    s.master.advance(Duration::from_secs(75));
+    s.master.events_of(&s.scheduler);
+    s.master.hold_registry = true;
+    let brings = |tasks| back(reregister(&s.agent, &s.scheduler, tasks));
+    s.master.from_agent(&s.pid, brings(vec![s.task.clone()]));
+    s.master.from_agent(&s.pid, brings(Vec::new()));
+    s.master.write_registry();
+    assert!(s.master.registry_writes.is_empty());
+    s.master.expect_status(&s.scheduler, TaskState::Gone);
+    let framework = s.master.core.snapshot(s.master.now).frameworks[0].clone();
+    assert_eq!((framework.tasks.len(), framework.unreachable_tasks.len()), (0, 0));
+}
+
+/// Its end is told once, and by an agent that the master does not know at that moment.
+#[test]
+fn an_executor_that_ends_while_the_registry_is_written_is_not_counted_on() {
+    let mut s = scene(true);
+    s.master.advance(Duration::from_secs(75));
+    s.master.hold_registry = true;
+    let mut message = reregister(&s.agent, &s.scheduler, Vec::new());
+    let e = executor("e", &s.scheduler.id, "cpus:1;mem:64");
+    let resources = e.resources.allocated_to(&s.task.role);
+    message.executors.push((s.scheduler.id.clone(), Arc::new(master_core::ExecutorInfo { resources, ..e })));
+    s.master.from_agent(&s.pid, back(message));
+    let exited = FromAgent::ExitedExecutor {
+        agent_id: s.agent.clone(),
+        framework_id: s.scheduler.id.clone(),
+        executor_id: "e".into(),
+        status: 9,
+    };
+    s.master.from_agent(&s.pid, exited);
+    s.master.events_of(&s.scheduler);
+    s.master.write_registry();
+    assert!(s.master.core.agent(&s.agent).expect("it is back").executors.is_empty());
+    let events = s.master.events_of(&s.scheduler);
+    let told = events.iter().any(|event| {
+        matches!(event, SchedulerEvent::Failure { executor_id: Some(id), status: Some(9), .. } if id.as_str() == "e")
+    });
+    assert!(told, "the scheduler hears how it ended: {events:?}");
+}
+
 #[test]
 fn a_new_master_learns_everything_from_agents_and_schedulers() {
     let s = scene(false);

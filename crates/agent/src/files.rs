@@ -19,6 +19,9 @@ pub(crate) enum FileError {
     /// There is nothing of that name, or it is nobody's business.
     #[error("not found")]
     NotFound,
+    /// The path leads out of what is shown.
+    #[error("'{}' is inaccessible.\n", .0.display())]
+    Inaccessible(PathBuf),
     /// A directory has no content.
     #[error("Cannot read a directory.\n")]
     Directory,
@@ -49,21 +52,41 @@ pub(crate) fn attached(snapshot: &Snapshot) -> BTreeMap<String, PathBuf> {
 
 /// The real path of a virtual one. Neither `..` nor links lead out of the attached directory.
 pub(crate) fn resolve(attached: &BTreeMap<String, PathBuf>, path: &str) -> Result<PathBuf, FileError> {
-    let path = Path::new(path);
-    if path.components().any(|part| matches!(part, Component::ParentDir)) {
-        return Err(FileError::NotFound);
-    }
+    // Without what says nothing: doubled slashes, and those at the end.
+    let path: PathBuf = Path::new(path).components().collect();
     // The longest attached path that it begins with.
     for prefix in path.ancestors() {
         let Some(root) = prefix.to_str().and_then(|prefix| attached.get(prefix)) else { continue };
         let rest = path.strip_prefix(prefix).map_err(|_| FileError::NotFound)?;
-        let (root, real) = (root.canonicalize(), root.join(rest).canonicalize());
-        return match (root, real) {
+        let wanted = root.join(rest);
+        // Nothing is looked for outside: what is answered would tell whether it is there.
+        if leads_out(rest) {
+            return Err(FileError::Inaccessible(wanted));
+        }
+        return match (root.canonicalize(), wanted.canonicalize()) {
             (Ok(root), Ok(real)) if real.starts_with(&root) => Ok(real),
+            (Ok(_), Ok(_)) => Err(FileError::Inaccessible(wanted)),
             _ => Err(FileError::NotFound),
         };
     }
     Err(FileError::NotFound)
+}
+
+/// Whether there are more `..` in a relative path than directories before them.
+fn leads_out(path: &Path) -> bool {
+    let mut depth = 0_usize;
+    path.components().any(|part| match part {
+        Component::ParentDir if depth == 0 => true,
+        Component::ParentDir => {
+            depth -= 1;
+            false
+        }
+        Component::Normal(_) => {
+            depth += 1;
+            false
+        }
+        _ => false,
+    })
 }
 
 /// A part of a file.
@@ -118,7 +141,7 @@ pub(crate) fn read(path: &Path, offset: Option<u64>, length: Option<u64>) -> Res
     Ok(chunk)
 }
 
-/// A directory's entry, or a file itself.
+/// A directory's entry.
 #[derive(Debug)]
 pub(crate) struct Entry {
     /// The virtual path.
@@ -167,12 +190,11 @@ fn name_of(database: &str, id: u32) -> String {
     name.unwrap_or(number)
 }
 
-/// What is in a directory, by name. A file is its own only entry. The path is as for [`open`].
+/// What is in a directory, by name; in a file there is nothing. The path is as for [`open`].
 pub(crate) fn list(path: &Path, virtual_path: &str) -> Result<Vec<Entry>, FileError> {
     let opened = open_as(path, OFlags::PATH).map_err(|_| FileError::NotFound)?;
-    let metadata = opened.metadata()?;
-    if !metadata.is_dir() {
-        return Ok(vec![Entry { path: virtual_path.to_owned(), metadata }]);
+    if !opened.metadata()?.is_dir() {
+        return Ok(Vec::new());
     }
     let mut entries = Vec::new();
     for entry in fs::read_dir(place_of(&opened))?.flatten() {
@@ -208,20 +230,37 @@ mod tests {
         assert!(resolve(&attached, "/virtual/latest/stdout").is_ok());
         assert!(resolve(&attached, "/virtual/latest/in").is_ok());
         assert!(resolve(&attached, "/virtual/latest").is_ok());
+        assert!(resolve(&attached, "/virtual//latest//").is_ok());
+        assert!(resolve(&attached, "/virtual/latest/d/../stdout").is_ok());
         let secret = root.path().join("secret").display().to_string();
         for path in [
             "/virtual",
             "/",
             "",
-            "/virtual/latest/out",
-            "/virtual/latest/../../secret",
-            "/virtual/latest/d/../stdout",
             "/virtual/latestx/stdout",
             "/virtual/latest/nosuch",
+            "/virtual/../x",
             &secret,
         ] {
-            assert!(resolve(&attached, path).is_err(), "{path}");
+            assert!(matches!(resolve(&attached, path), Err(FileError::NotFound)), "{path}");
         }
+        // Whether what is outside is there is not told.
+        for path in ["out", "../../secret", "../../nosuch", "d/../../c", "nosuch/../../c"] {
+            let path = format!("/virtual/latest/{path}");
+            assert!(matches!(resolve(&attached, &path), Err(FileError::Inaccessible(_))), "{path}");
+        }
+        let wrong = resolve(&attached, "/virtual/latest/..").expect_err("it leads out").to_string();
+        assert_eq!(wrong, format!("'{}/runs/c/..' is inaccessible.\n", root.path().display()));
+    }
+
+    #[test]
+    fn the_longest_attached_path_counts() {
+        let (root, mut attached) = fixture();
+        attached.insert("/virtual/latest/d".to_owned(), root.path().to_owned());
+        assert!(resolve(&attached, "/virtual/latest/d/secret").is_ok());
+        assert!(resolve(&attached, "/virtual/latest/d/").is_ok_and(|path| path.join("secret").exists()));
+        assert!(resolve(&attached, "/virtual/latest/stdout").is_ok());
+        assert!(matches!(resolve(&attached, "/virtual/latest/d/stdout"), Err(FileError::NotFound)));
     }
 
     #[test]
@@ -263,5 +302,7 @@ mod tests {
             ["/virtual/latest/d", "/virtual/latest/in", "/virtual/latest/out", "/virtual/latest/stdout"];
         assert_eq!(names, expected);
         assert!(entries[0].mode_text().starts_with("drwx"));
+        let file = resolve(&attached, "/virtual/latest/stdout").expect("there");
+        assert!(list(&file, "/virtual/latest/stdout").expect("no error, as in Mesos").is_empty());
     }
 }

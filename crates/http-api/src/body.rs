@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use proto::recordio::Decoder;
 
 use crate::ApiError;
 
@@ -50,11 +51,8 @@ pub async fn read_body_within(
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut length = 0;
-    let stalled = |_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "The rest of the body did not come in time");
     while let Some(frame) = tokio::time::timeout(pause, body.frame()).await.map_err(stalled)? {
-        let frame =
-            frame.map_err(|error| ApiError::bad_request(format!("Failed to read the body: {error}")))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
         length += data.len();
         if length > limit {
             tokio::spawn(drain(body));
@@ -72,6 +70,41 @@ pub async fn read_body_within(
         rest.extend_from_slice(&data);
     }
     Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// Reads the first record of a body that is a stream of them. The rest is thrown away, so that its sender, who may go on
+/// sending, gets to read the answer.
+///
+/// # Errors
+///
+/// `400` when it is no stream of records, or a record is over the limit, and when it breaks off or ends before one is whole;
+/// `408` when nothing more of it comes for a minute.
+pub async fn read_first_record(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let mut records = Decoder::new(limit);
+    let found = loop {
+        match records.next() {
+            Ok(Some(record)) => break Ok(record),
+            Err(error) => break Err(ApiError::bad_request(format!("Failed to decode a record: {error}"))),
+            Ok(None) => {}
+        }
+        let frame = tokio::time::timeout(BODY_PAUSE, body.frame()).await.map_err(stalled)?;
+        let frame = frame
+            .ok_or_else(|| ApiError::bad_request("Received EOF while reading request body"))?
+            .map_err(broken)?;
+        if let Some(data) = frame.data_ref() {
+            records.push(data);
+        }
+    };
+    tokio::spawn(drain(body));
+    found
+}
+
+fn stalled(_: tokio::time::error::Elapsed) -> ApiError {
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "The rest of the body did not come in time")
+}
+
+fn broken(error: axum::Error) -> ApiError {
+    ApiError::bad_request(format!("Failed to read the body: {error}"))
 }
 
 fn too_large(limit: usize) -> ApiError {
@@ -123,5 +156,36 @@ mod tests {
         let error = read_body_within(&HeaderMap::new(), body, 10, pause).await.unwrap_err();
         assert_eq!(error.status, StatusCode::REQUEST_TIMEOUT);
         drop(silent);
+    }
+
+    #[tokio::test]
+    async fn the_first_record_is_enough_however_it_comes() {
+        let first = async |pieces: &'static [&'static str], goes_on: bool| {
+            let (sender, received) = mpsc::channel::<&'static str>(8);
+            for piece in pieces {
+                sender.send(piece).await.unwrap();
+            }
+            // One who goes on sending is answered all the same.
+            let held = goes_on.then_some(sender);
+            let body = Body::new(EventStream::new(received, |piece: &str, out: &mut Vec<u8>| {
+                out.extend_from_slice(piece.as_bytes());
+            }));
+            let read = read_first_record(body, 5).await;
+            drop(held);
+            read.map(|record| String::from_utf8(record.to_vec()).unwrap()).map_err(|error| error.to_string())
+        };
+        let wrong = |text: &str| Err(format!("400 Bad Request: {text}"));
+        assert_eq!(first(&["3\nabc4\nmo"], true).await, Ok("abc".to_owned()));
+        assert_eq!(first(&["5", "\nab", "cde"], true).await, Ok("abcde".to_owned()));
+        assert_eq!(first(&["3\nab"], false).await, wrong("Received EOF while reading request body"));
+        assert_eq!(first(&[], false).await, wrong("Received EOF while reading request body"));
+        assert_eq!(
+            first(&["{\"type\":1}"], true).await,
+            wrong("Failed to decode a record: expected the decimal length of a record, found byte 0x7b")
+        );
+        assert_eq!(
+            first(&["6\nabcdef"], true).await,
+            wrong("Failed to decode a record: a record of 6 bytes is over the limit of 5 bytes")
+        );
     }
 }

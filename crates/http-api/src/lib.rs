@@ -45,7 +45,7 @@ mod server;
 mod stream;
 mod version;
 
-pub use body::{read_body, read_body_within};
+pub use body::{read_body, read_body_within, read_first_record};
 pub use call::decode_call;
 pub use error::{ApiError, method_not_allowed, not_found};
 pub use form::{parse_form, value_of};

@@ -9,6 +9,7 @@ use base::ContainerId;
 use containerizer::Usage;
 use http_api::ApiError;
 use proto::v1;
+use proto::v1::agent::call::attach_container_input;
 use proto::v1::agent::response::{GetContainers, Type, get_containers};
 use proto::v1::agent::{Call, Response as Reply, call};
 
@@ -101,6 +102,9 @@ fn subject(call: &Call) -> Option<(&v1::ContainerId, Missing)> {
         Type::AttachContainerOutput => {
             (call.attach_container_output.as_ref().map(|part| &part.container_id), not_found)
         }
+        Type::AttachContainerInput => {
+            (call.attach_container_input.as_ref().and_then(|part| part.container_id.as_ref()), not_found)
+        }
         Type::LaunchNestedContainer => {
             let part = call.launch_nested_container.as_ref();
             (part.and_then(|part| part.container_id.parent.as_deref()), no_parent)
@@ -130,6 +134,11 @@ fn no_parent(id: &ContainerId) -> ApiError {
 /// others there is nothing that this agent could do yet, and it says so.
 pub(super) async fn control(agent: &Shared, call: &Call) -> Result<Response, ApiError> {
     let view = agent.view().await?;
+    let input = call.attach_container_input.as_ref();
+    let input = input.filter(|_| call.r#type() == call::Type::AttachContainerInput);
+    if input.is_some_and(|input| input.r#type() != attach_container_input::Type::ContainerId) {
+        return Err(ApiError::bad_request("Expecting 'attach_container_input.type' to be CONTAINER_ID"));
+    }
     if let Some((id, missing)) = subject(call) {
         let id = container_id_from_proto(id);
         if !is_known(&view.snapshot, &id) {

@@ -44,7 +44,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| ApiError::internal(error.to_string()))?.map_err(|error| match error {
         FileError::NotFound => ApiError::not_found(""),
-        FileError::Directory => ApiError::bad_request(error.to_string()),
+        FileError::Directory | FileError::Inaccessible(_) => ApiError::bad_request(error.to_string()),
         FileError::Io(_) => ApiError::internal(error.to_string()),
     })
 }

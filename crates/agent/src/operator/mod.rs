@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use http_api::{
-    ApiError, Encoding, RequestBody, ResponseBody, accepted, decode_call, read_body, request_body,
-    response_body,
+    ApiError, Encoding, RequestBody, ResponseBody, accepted, decode_call, read_body, read_first_record,
+    request_body, response_body,
 };
 use proto::v1::agent::{Call, Response as Reply, call, response};
 
@@ -31,21 +31,46 @@ pub(crate) async fn call(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let encoding = match request_body(&headers)? {
-        RequestBody::Message(encoding) => encoding,
-        RequestBody::Stream(_) => {
-            return Err(ApiError::not_implemented("Attaching to the input of containers is not supported"));
-        }
-    };
+    let content = request_body(&headers)?;
     let wanted = response_body(&headers)?;
-    let bytes = read_body(&headers, body, agent.options.max_request_bytes).await?;
-    let call: Call = decode_call(encoding, &bytes)?;
+    let limit = agent.options.max_request_bytes;
+    let call: Call = match content {
+        RequestBody::Message(encoding) => decode_call(encoding, &read_body(&headers, body, limit).await?)?,
+        RequestBody::Stream(encoding) => decode_call(encoding, &read_first_record(body, limit).await?)?,
+    };
     wire::validate_agent_call(&call)
         .map_err(|error| ApiError::bad_request(format!("Failed to validate agent::Call: {error}")))?;
+    check_streams(call.r#type(), content, wanted)?;
     let answer_encoding = match wanted {
         ResponseBody::Message(encoding) | ResponseBody::Stream(encoding) => encoding,
     };
     answer(&agent, &call, answer_encoding).await
+}
+
+/// Input is a stream of calls, output one of answers; no other call goes with a stream.
+fn check_streams(kind: call::Type, content: RequestBody, wanted: ResponseBody) -> Result<(), ApiError> {
+    use call::Type::{AttachContainerInput, AttachContainerOutput, LaunchNestedContainerSession};
+    let name = kind.as_str_name();
+    let unsupported = |text| Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+    match (matches!(content, RequestBody::Stream(_)), kind == AttachContainerInput) {
+        (true, false) => {
+            return unsupported(format!(
+                "Streaming 'Content-Type' application/recordio is not supported for {name} call"
+            ));
+        }
+        (false, true) => {
+            return unsupported(format!(
+                "Expecting 'Content-Type' to be application/recordio for {name} call"
+            ));
+        }
+        (true, true) | (false, false) => {}
+    }
+    let answered_by_stream = matches!(kind, AttachContainerOutput | LaunchNestedContainerSession);
+    if matches!(wanted, ResponseBody::Stream(_)) && !answered_by_stream {
+        let text = format!("Streaming response is not supported for {name} call");
+        return Err(ApiError::new(StatusCode::NOT_ACCEPTABLE, text));
+    }
+    Ok(())
 }
 
 fn expecting(what: &str) -> ApiError {

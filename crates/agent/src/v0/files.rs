@@ -10,13 +10,14 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::routing::any;
-use http_api::{ApiError, Encoding, EventStream, json_text, parse_form, value_of};
+use http_api::{ApiError, Encoding, EventStream, parse_form, value_of};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::answer;
+use super::media::media_type;
 use crate::context::Agent;
-use crate::files;
+use crate::files::{self, FileError};
 use crate::operator::{blocking, resolve};
 
 /// How much of a file is read at a time for a download.
@@ -88,13 +89,13 @@ async fn browse(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result
     answer(&Value::from_iter(shown), query.as_deref())
 }
 
-async fn debug(State(agent): State<Agent>) -> Result<Response, ApiError> {
+async fn debug(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let view = agent.view().await?;
     let attached: BTreeMap<String, String> = files::attached(&view.snapshot)
         .into_iter()
         .map(|(path, directory)| (path, directory.display().to_string()))
         .collect();
-    Ok(json_text(serde_json::to_vec(&attached).map_err(|error| ApiError::internal(error.to_string()))?))
+    answer(&attached, query.as_deref())
 }
 
 async fn download(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
@@ -103,9 +104,17 @@ async fn download(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Resu
         if error.status == 404 { ApiError::not_found("404 Not Found.") } else { error }
     };
     let real = resolve(&agent, &path).await.map_err(not_there)?;
+    let kind = media_type(&real);
     let name =
         real.file_name().map(|name| name.to_string_lossy().replace(['"', '\\'], "_")).unwrap_or_default();
-    let (mut file, metadata) = blocking(move || files::open(&real)).await.map_err(not_there)?;
+    let opened = blocking(move || match files::open(&real) {
+        Err(FileError::Directory) => Ok(None),
+        opened => opened.map(Some),
+    });
+    let (mut file, metadata) = opened
+        .await
+        .map_err(not_there)?
+        .ok_or_else(|| ApiError::bad_request("Cannot download a directory.\n"))?;
     let (pieces, receiver) = mpsc::channel::<Vec<u8>>(4);
     // As long as the file was when it was opened: it may grow faster than it is read.
     let mut left = metadata.len();
@@ -135,7 +144,7 @@ async fn download(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Resu
         EventStream::new(receiver, |piece: Vec<u8>, buffer: &mut Vec<u8>| buffer.extend_from_slice(&piece));
     let mut response = stream.into_response(Encoding::Json, None);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CONTENT_LENGTH, metadata.len().into());
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, value);

@@ -1,6 +1,7 @@
 //! The older endpoints, with and without the process' name before them.
 
 mod files;
+mod media;
 mod state;
 
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 #![allow(unreachable_pub, reason = "a module of several test binaries")]
 
+pub mod api;
+
 pub mod groups;
 
 pub mod executor;
@@ -326,25 +328,38 @@ pub async fn http(address: SocketAddr, method: &str, path: &str, body: Option<&s
 }
 
 pub async fn http_bytes(address: SocketAddr, method: &str, path: &str, body: Option<&str>) -> (u16, Vec<u8>) {
+    let headers: &[_] = if body.is_some() { &[("Content-Type", "application/json")] } else { &[] };
+    let (status, _, body) =
+        exchange(address, method, path, headers, body.unwrap_or_default().as_bytes()).await;
+    (status, body)
+}
+
+/// The same with any headers: status, head in lower case, and body.
+pub async fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> (u16, String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
-    let body = body.unwrap_or_default();
-    let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(request.as_bytes()).await.expect("it reads");
+    stream.write_all(&[head.as_bytes(), body].concat()).await.expect("it reads");
     let mut answer = Vec::new();
     tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
         .await
         .expect("in time")
         .expect("an answer");
-    let head = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head");
-    let text = String::from_utf8_lossy(&answer[..head]).into_owned();
-    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    let body = answer.split_off(head + 4);
-    let chunked = text.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    (status, if chunked { dechunk(&body) } else { body })
+    let end = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head");
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let body = answer.split_off(end + 4);
+    let body = if head.contains("transfer-encoding: chunked") { dechunk(&body) } else { body };
+    (status, head, body)
 }
 
 fn dechunk(mut body: &[u8]) -> Vec<u8> {

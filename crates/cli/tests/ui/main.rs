@@ -177,7 +177,7 @@ fn files_come_through_the_master_as_long_as_their_agent_answers() {
     let listed: Value = serde_json::from_str(&through("browse", "").body).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
     // Neither the agent's refusals nor what is not in a sandbox get lost on the way.
-    assert_eq!((through("read", "/none&offset=0").status, through("read", "/../../x").status), (404, 404));
+    assert_eq!((through("read", "/none&offset=0").status, through("read", "/../../x").status), (404, 400));
     assert_eq!(through("read", "/stdout&offset=x").status, 400);
     let agent_process = u32::try_from(cluster.pids()[1]).unwrap();
     support::signal(agent_process, Signal::KILL);

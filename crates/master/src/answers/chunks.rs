@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
@@ -18,6 +20,9 @@ const MOST: usize = 512;
 
 /// So many chunks may be kept beyond twice those that are known to be needed.
 const SLACK: usize = 1024;
+
+/// Another processor is worth its thread when it finds so many chunks to write.
+const WORTH: usize = 8;
 
 /// What lists are made of.
 pub(super) trait Entity: Sized {
@@ -83,11 +88,16 @@ impl<T: Entity> Found<'_, T> {
         &self.chunk.sum
     }
 
+    /// Whether it has to be written in a form.
+    fn is_missing(&self, form: T::Form) -> bool {
+        self.chunk.forms.get(form.into()).is_some_and(|kept| kept.get().is_none())
+    }
+
     /// Its encoding in a form, written by `write` unless it is kept.
     pub(super) fn piece(
         &self,
         form: T::Form,
-        numbers: &mut u64,
+        numbers: &AtomicU64,
         write: impl Fn(&T, &mut Vec<u8>),
     ) -> Option<&Piece> {
         self.chunk.forms.get(form.into()).map(|kept| {
@@ -97,11 +107,40 @@ impl<T: Entity> Found<'_, T> {
                     write(member, &mut out);
                 }
                 out.shrink_to_fit();
-                *numbers += 1;
-                Piece { number: *numbers, bytes: Bytes::from(out) }
+                let number = numbers.fetch_add(1, Ordering::Relaxed) + 1;
+                Piece { number, bytes: Bytes::from(out) }
             })
         })
     }
+}
+
+/// Writes the chunks that are not kept in a form, by all processors where there are many.
+pub(super) fn write_missing<T>(
+    found: &[Found<'_, T>],
+    form: T::Form,
+    numbers: &AtomicU64,
+    write: impl Fn(&T, &mut Vec<u8>) + Sync,
+) where
+    T: Entity<Form: Sync, Sum: Send + Sync> + Send + Sync,
+{
+    let missing: Vec<_> = found.iter().filter(|found| found.is_missing(form)).collect();
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let helpers = processors.min(missing.len() / WORTH).saturating_sub(1);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(found) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.piece(form, numbers, &write);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..helpers {
+            // They give way as much as this one. Where none can be had, there is this one.
+            if std::thread::Builder::new().name("readers".to_owned()).spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
 }
 
 /// The chunks of all lists of a kind.
@@ -213,20 +252,23 @@ mod tests {
     }
 
     /// The list as one text and its sum, and how many entities had to be written for it.
-    fn read(chunks: &mut Chunks<Named>, numbers: &mut u64, list: &[Arc<Named>]) -> (String, u32, usize) {
-        let written = std::cell::Cell::new(0);
+    fn read(chunks: &mut Chunks<Named>, numbers: &AtomicU64, list: &[Arc<Named>]) -> (String, u32, usize) {
+        let written = AtomicUsize::new(0);
         let entities: Vec<&Arc<Named>> = list.iter().collect();
         let (mut text, mut sum) = (String::new(), 0);
-        for found in chunks.cut(0, &entities) {
-            let piece = found.piece(Text, numbers, |named, out| {
-                written.set(written.get() + 1);
-                write(named, out);
-            });
+        let write = |named: &Named, out: &mut Vec<u8>| {
+            written.fetch_add(1, Ordering::Relaxed);
+            write(named, out);
+        };
+        let cut = chunks.cut(0, &entities);
+        write_missing(&cut, Text, numbers, write);
+        for found in cut {
+            let piece = found.piece(Text, numbers, write);
             text.push_str(std::str::from_utf8(&piece.unwrap().bytes).unwrap());
             sum += found.sum();
         }
         chunks.sweep();
-        (text, sum, written.get())
+        (text, sum, written.into_inner())
     }
 
     fn plain(list: &[Arc<Named>]) -> (String, u32) {
@@ -237,9 +279,9 @@ mod tests {
     #[test]
     fn only_what_changed_is_written_again() {
         let mut list: Vec<_> = (0..10_000).map(|n| Arc::new(Named(format!("task-{n}"), n))).collect();
-        let (mut chunks, mut numbers) = (Chunks::default(), 0);
+        let (mut chunks, numbers) = (Chunks::default(), AtomicU64::new(0));
         let mut check = |list: &[Arc<Named>], most: usize| {
-            let (text, sum, written) = read(&mut chunks, &mut numbers, list);
+            let (text, sum, written) = read(&mut chunks, &numbers, list);
             assert_eq!((text, sum), plain(list));
             assert!(written <= most, "{written} were written");
             assert!(chunks.count() < 10_000 / 32, "{} chunks", chunks.count());
@@ -265,23 +307,24 @@ mod tests {
     #[test]
     fn parts_use_what_is_kept_and_do_not_pile_up() {
         let mut list: Vec<_> = (0..10_000).map(|n| Arc::new(Named(format!("task-{n}"), n))).collect();
-        let (mut chunks, mut numbers) = (Chunks::default(), 0);
-        read(&mut chunks, &mut numbers, &list);
+        let (mut chunks, numbers) = (Chunks::default(), AtomicU64::new(0));
+        read(&mut chunks, &numbers, &list);
         let most = 2 * chunks.count() + SLACK;
-        let mut newest = numbers;
+        let count = || numbers.load(Ordering::Relaxed);
+        let mut newest = count();
         for step in 0..2_000 {
             // One list is asked for, and nobody asks for the others.
             Arc::make_mut(&mut list[step]).1 += 1;
             let entities: Vec<&Arc<Named>> = list[..3_000].iter().collect();
             for found in chunks.cut(0, &entities) {
-                found.piece(Text, &mut numbers, write);
+                found.piece(Text, &numbers, write);
             }
             chunks.gather();
-            assert!(numbers - newest <= 2, "{} pieces were written", numbers - newest);
-            newest = numbers;
+            assert!(count() - newest <= 2, "{} pieces were written", count() - newest);
+            newest = count();
         }
         assert!(chunks.count() <= most, "{} chunks", chunks.count());
-        let (text, sum, written) = read(&mut chunks, &mut numbers, &list);
+        let (text, sum, written) = read(&mut chunks, &numbers, &list);
         assert!((text, sum) == plain(&list), "something is shown as it was");
         assert!(written < 2 * MOST, "{written} were written");
     }
@@ -290,7 +333,7 @@ mod tests {
     fn random_changes_never_show_what_was() {
         let mut rng = base::Rng::new(7);
         let mut list: Vec<Arc<Named>> = Vec::new();
-        let (mut chunks, mut numbers) = (Chunks::default(), 0);
+        let (mut chunks, numbers) = (Chunks::default(), AtomicU64::new(0));
         for step in 0..2_000_u32 {
             for _ in 0..rng.below(4) {
                 let at = usize::try_from(rng.below(list.len() as u64 + 1)).unwrap();
@@ -300,7 +343,7 @@ mod tests {
                     _ => list.insert(at, Arc::new(Named(format!("{step}-{at}"), step))),
                 }
             }
-            let (text, sum, _) = read(&mut chunks, &mut numbers, &list);
+            let (text, sum, _) = read(&mut chunks, &numbers, &list);
             assert_eq!((text, sum), plain(&list));
         }
     }

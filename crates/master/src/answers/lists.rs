@@ -1,12 +1,13 @@
 //! The lists of all entities, cut into chunks.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use http_api::{Piece, Pieces};
 use master_core::{Agent, Framework, Snapshot, Task};
 use resources::Resources;
 
-use super::chunks::{Chunks, Found};
+use super::chunks::{Chunks, Entity, Found, write_missing};
 use super::entities::{AgentForm, TaskForm, write_agent, write_task};
 use crate::view::executor::OnAgent;
 
@@ -16,7 +17,7 @@ pub(super) struct Lists {
     tasks: Chunks<Task>,
     agents: Chunks<Agent>,
     /// The newest number of a piece.
-    numbers: u64,
+    numbers: AtomicU64,
 }
 
 /// One of the lists of tasks that a framework has.
@@ -142,22 +143,35 @@ impl Lists {
     }
 
     /// The pieces of a list of tasks.
-    pub(super) fn tasks<'a>(&mut self, cut: &'a Cut<'_>, of: Of, form: TaskForm) -> Vec<&'a Piece> {
+    pub(super) fn tasks<'a>(&self, cut: &'a Cut<'_>, of: Of, form: TaskForm) -> Vec<&'a Piece> {
         let write = |task: &Task, out: &mut Vec<u8>| write_task(task, form, of.field(), out);
-        let found = cut.list(of).iter();
-        found.filter_map(|found| found.piece(form, &mut self.numbers, write)).collect()
+        pieces(cut.list(of), form, &self.numbers, write)
     }
 
     /// The pieces of a list of agents, or of their executors.
     pub(super) fn agents<'a>(
-        &mut self,
+        &self,
         cut: &'a [Found<'_, Agent>],
         form: AgentForm,
         frameworks: &[Arc<Framework>],
     ) -> Vec<&'a Piece> {
         let write = |agent: &Agent, out: &mut Vec<u8>| write_agent(agent, form, frameworks, out);
-        cut.iter().filter_map(|found| found.piece(form, &mut self.numbers, write)).collect()
+        pieces(cut, form, &self.numbers, write)
     }
+}
+
+/// The pieces of some chunks; those that are not kept are written.
+fn pieces<'a, T>(
+    found: &'a [Found<'_, T>],
+    form: T::Form,
+    numbers: &AtomicU64,
+    write: impl Fn(&T, &mut Vec<u8>) + Sync,
+) -> Vec<&'a Piece>
+where
+    T: Entity<Form: Sync, Sum: Send + Sync> + Send + Sync,
+{
+    write_missing(found, form, numbers, &write);
+    found.iter().filter_map(|found| found.piece(form, numbers, &write)).collect()
 }
 
 /// Writes pieces, each of which has elements of a JSON list, as one list.

@@ -109,8 +109,8 @@ struct Agents {
 }
 
 #[derive(Serialize)]
-struct Tasks {
-    tasks: Vec<TaskView>,
+struct Tasks<'a> {
+    tasks: Vec<TaskView<'a>>,
 }
 
 fn write_agents(out: &mut Pieces, snapshot: &Snapshot, form: AgentForm, lists: &mut Lists) {

@@ -21,7 +21,7 @@ pub(crate) use operation::{
     operation_info_to_proto, operation_status, operation_to_proto, reported_operation, write_operation_status,
 };
 pub(crate) use status::{status_to_proto, status_update, write_status};
-pub(crate) use task::{executor_info, executor_to_proto, task_info, task_to_proto};
+pub(crate) use task::{carried_task, executor_info, executor_to_proto, task_info, task_to_proto};
 
 use base::Payload;
 

@@ -130,6 +130,9 @@ fn write_repeated(w: &mut Writer<'_>, status: &TaskStatus) {
 
 /// A status as `mesos.v1.TaskStatus`.
 pub(crate) fn status_to_proto(status: &TaskStatus) -> v1::TaskStatus {
+    if let Some(body) = &status.body {
+        return carried(body.as_bytes());
+    }
     let mut encoded = Vec::new();
     write_status(&mut Writer::new(&mut encoded), status);
     carried(&encoded)

@@ -8,8 +8,7 @@ use proto::v1;
 use resources::{Resources, Role};
 
 use super::agent::ConvertError;
-use super::{payload, status, write_status};
-use crate::pb::Writer;
+use super::{payload, status, status_to_proto};
 
 /// A task as a scheduler describes it.
 pub(crate) fn task_info(mut task: v1::TaskInfo) -> Result<TaskInfo, ConvertError> {
@@ -92,27 +91,24 @@ fn role_of(resources: &Resources) -> Role {
     role.unwrap_or_else(Role::star)
 }
 
-/// A task as readers see it: `mesos.v1.Task`.
-pub(crate) fn task_to_proto(task: &Task) -> v1::Task {
-    let mut shown = match &task.body {
+/// What a task carries and the core does not decide upon (labels, container and the like), without all that the core knows.
+pub(crate) fn carried_task(task: &Task) -> v1::Task {
+    match &task.body {
         TaskBody::Info(body) => described(carried(body.as_bytes())),
         TaskBody::Recovered(body) => carried(body.as_bytes()),
-    };
+    }
+}
+
+/// A task as readers see it: `mesos.v1.Task`.
+pub(crate) fn task_to_proto(task: &Task) -> v1::Task {
+    let mut shown = carried_task(task);
     shown.framework_id = task.framework_id.as_str().into();
     shown.executor_id = task.executor_id.as_ref().map(|id| id.as_str().into());
     shown.state = task.state.number();
     shown.resources = wire::resources_to_proto(&task.resources);
     shown.status_update_state = task.status_update_state.map(TaskState::number);
     shown.status_update_uuid = task.status_update_uuid.map(|uuid| uuid.as_bytes().to_vec().into());
-    shown.statuses = task
-        .statuses
-        .iter()
-        .map(|status| {
-            let mut encoded = Vec::new();
-            write_status(&mut Writer::new(&mut encoded), status);
-            carried(&encoded)
-        })
-        .collect();
+    shown.statuses = task.statuses.iter().map(|status| status_to_proto(status)).collect();
     shown
 }
 

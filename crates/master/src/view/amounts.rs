@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use resources::{Name, Quantities, Resources, Value};
+use resources::{Name, Quantities, Resource, Resources, Value};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Map;
 
 /// Sums by name, such as `{"cpus": 1.5, "ports": "[31000-32000]"}`. The four common scalars are always there; what may be
@@ -15,6 +16,32 @@ pub(crate) fn amounts(resources: &Resources) -> Map<String, serde_json::Value> {
     add(&mut amounts, &resources.non_revocable(), "");
     add(&mut amounts, &resources.revocable(), "_revocable");
     amounts
+}
+
+/// The same as [`amounts`], written without making it first where there is nothing but a few amounts of the four common scalars,
+/// as most tasks have.
+pub(crate) struct Amounts<'a>(pub(crate) &'a Resources);
+
+/// In the order in which maps have them.
+const COMMON: [(Name, &str); 4] =
+    [(Name::Cpus, "cpus"), (Name::Disk, "disk"), (Name::Gpus, "gpus"), (Name::Mem, "mem")];
+
+impl Serialize for Amounts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let is_common = |resource: &Resource| {
+            COMMON.iter().any(|(name, _)| *name == resource.name)
+                && matches!(resource.value, Value::Scalar(_))
+                && !resource.is_revocable()
+        };
+        if !self.0.iter().all(is_common) {
+            return amounts(self.0).serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(Some(COMMON.len()))?;
+        for (name, key) in COMMON {
+            map.serialize_entry(key, &self.0.scalar(&name).unwrap_or_default().to_f64())?;
+        }
+        map.end()
+    }
 }
 
 fn add(amounts: &mut Map<String, serde_json::Value>, resources: &Resources, suffix: &str) {
@@ -56,5 +83,31 @@ mod tests {
             "cpus": 1.5, "mem": 30.0, "disk": 0.0, "gpus": 0.0, "ports": "[1-2, 5-6]", "rack": "{a, b}",
         });
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn written_at_once_they_are_the_same() {
+        for text in [
+            "",
+            "cpus:0.1;mem:32",
+            "cpus(web):1;cpus:2;gpus:1;disk:5",
+            "mem:1;rack:{a}",
+            "ports:[1-2]",
+            "cpus:1;x:3",
+        ] {
+            let mut resources = Resources::parse(text).unwrap();
+            let check = |resources: &Resources| {
+                let written = serde_json::to_string(&Amounts(resources)).unwrap();
+                assert_eq!(written, serde_json::to_string(&amounts(resources)).unwrap(), "{resources}");
+            };
+            check(&resources);
+            resources = resources.iter().cloned().map(revocable).collect();
+            check(&resources);
+        }
+    }
+
+    fn revocable(resource: Resource) -> Resource {
+        let details = resources::Details { revocable: true, ..resource.details().clone() };
+        resource.with_details(details)
     }
 }

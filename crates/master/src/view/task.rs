@@ -1,24 +1,24 @@
 //! Tasks as the v0 endpoints show them.
 
+use base::ExecutorId;
 use master_core::{Task, TaskState, TaskStatus};
 use proto::v1;
 use serde::Serialize;
-use serde_json::Map;
 
-use super::amounts::amounts;
-use crate::convert::{status_to_proto, task_to_proto};
+use super::amounts::Amounts;
+use crate::convert::{carried_task, status_to_proto};
 
-/// A task.
+/// A task. There may be a million of them in one answer: nothing is copied for it that can be borrowed.
 #[derive(Serialize)]
-pub(crate) struct TaskView {
-    id: String,
-    name: String,
-    framework_id: String,
-    executor_id: String,
-    slave_id: String,
+pub(crate) struct TaskView<'a> {
+    id: &'a str,
+    name: &'a str,
+    framework_id: &'a str,
+    executor_id: &'a str,
+    slave_id: &'a str,
     state: &'static str,
-    resources: Map<String, serde_json::Value>,
-    role: String,
+    resources: Amounts<'a>,
+    role: &'a str,
     statuses: Vec<StatusView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
@@ -45,20 +45,20 @@ struct StatusView {
     healthy: Option<bool>,
 }
 
-impl TaskView {
+impl<'a> TaskView<'a> {
     /// The view of a task.
-    pub(crate) fn new(task: &Task) -> Self {
-        let info = task_to_proto(task);
+    pub(crate) fn new(task: &'a Task) -> Self {
+        let info = carried_task(task);
         Self {
-            id: task.task_id.to_string(),
-            name: task.name.clone(),
-            framework_id: task.framework_id.to_string(),
+            id: task.task_id.as_str(),
+            name: &task.name,
+            framework_id: task.framework_id.as_str(),
             // Nobody asked for the executor of a command task, so it is not shown.
-            executor_id: task.executor_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-            slave_id: task.agent_id.to_string(),
+            executor_id: task.executor_id.as_ref().map(ExecutorId::as_str).unwrap_or_default(),
+            slave_id: task.agent_id.as_str(),
             state: task.state.name(),
-            resources: amounts(&task.resources),
-            role: task.role.to_string(),
+            resources: Amounts(&task.resources),
+            role: task.role.as_ref(),
             statuses: task.statuses.iter().map(|status| StatusView::new(status)).collect(),
             user: info.user,
             labels: info.labels.map(|labels| labels.labels),

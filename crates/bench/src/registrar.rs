@@ -116,7 +116,9 @@ async fn measure(place: &Place, agents: u32) -> Result<()> {
         RegistryOperation::Agent(id.clone(), Some(AgentRecord::admitted(Arc::clone(info))))
     };
     let lost = |(id, _): &(AgentId, Arc<AgentInfo>)| {
-        let record = AgentRecord::Unreachable { since: Time::EPOCH, drain: None, deactivated: false };
+        let hostname = "".into();
+        let record =
+            AgentRecord::Unreachable { since: Time::EPOCH, hostname, drain: None, deactivated: false };
         RegistryOperation::Agent(id.clone(), Some(record))
     };
     let removed = |(id, _): &(AgentId, Arc<AgentInfo>)| RegistryOperation::Agent(id.clone(), None);

@@ -17,7 +17,9 @@ use crate::options::Options;
 use crate::output::{Observation, Output, SchedulerEvent, ToAgent};
 use crate::registry::{self, Phase, Registry, Removals};
 use crate::snapshot::Snapshot;
-use crate::types::{Agent, Framework, OperatorError, Pid, RegistryContent, SchedulerCall, StreamId};
+use crate::types::{
+    Agent, AgentRecord, Framework, LostAgent, OperatorError, Pid, RegistryContent, SchedulerCall, StreamId,
+};
 use crate::{offers, operations, operator, reconciliation, tasks};
 
 /// The master's state.
@@ -294,6 +296,23 @@ impl MasterCore {
             quotas: self.allocation.quotas.clone(),
             metrics: self.metrics.clone(),
         }
+    }
+
+    /// Agents that do not answer or are gone, by id.
+    #[must_use]
+    pub fn lost_agents(&self) -> Vec<LostAgent> {
+        let lost = |gone| {
+            move |(id, since): (&AgentId, &Time)| LostAgent {
+                id: id.clone(),
+                hostname: self.registry.agent(id).map(AgentRecord::hostname).unwrap_or_default(),
+                since: *since,
+                gone,
+            }
+        };
+        let mut all: Vec<LostAgent> = self.agents.unreachable.iter().map(lost(false)).collect();
+        all.extend(self.agents.gone.iter().map(lost(true)));
+        all.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        all
     }
 
     /// Counts and tells that something was not acted upon.

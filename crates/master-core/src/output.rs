@@ -278,7 +278,12 @@ pub enum Observation {
     /// An agent registered.
     AgentAdded(Arc<Agent>),
     /// An agent was removed.
-    AgentRemoved(AgentId),
+    AgentRemoved {
+        /// Which.
+        id: AgentId,
+        /// Where it was.
+        hostname: String,
+    },
     /// An operation was refused.
     OperationRefused {
         /// Whose.

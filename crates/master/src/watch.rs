@@ -100,7 +100,7 @@ pub(crate) fn log(observation: &Observation) {
         Observation::AgentAdded(agent) => {
             tracing::info!("agent {} at {} registered with {}", agent.id, agent.pid, agent.total);
         }
-        Observation::AgentRemoved(agent_id) => tracing::info!("agent {agent_id} is removed"),
+        Observation::AgentRemoved { id, hostname } => tracing::info!("agent {id} ({hostname}) is removed"),
         Observation::OperationRefused { framework_id, operation_id, message } => tracing::warn!(
             "refused operation {} of framework {framework_id}: {message}",
             operation_id.as_ref().map_or("without an id", |id| id.as_str())
@@ -113,14 +113,19 @@ pub(crate) fn log(observation: &Observation) {
 mod tests {
     use super::*;
 
+    fn removed(id: &str) -> Observation {
+        Observation::AgentRemoved { id: id.into(), hostname: "host".to_owned() }
+    }
+
     #[test]
     fn there_are_never_too_many() {
         let watchers = Watchers::new(1);
-        watchers.tell(Observation::AgentRemoved("a".into()));
+        watchers.tell(removed("a"));
         let mut first = watchers.watch().unwrap();
         assert!(watchers.watch().is_none());
-        watchers.tell(Observation::AgentRemoved("b".into()));
-        assert!(matches!(&*first.try_recv().unwrap(), Observation::AgentRemoved(id) if id.as_str() == "b"));
+        watchers.tell(removed("b"));
+        let newest = first.try_recv().unwrap();
+        assert!(matches!(&*newest, Observation::AgentRemoved { id, .. } if id.as_str() == "b"));
         drop(first);
         assert_eq!(watchers.count(), 0);
     }

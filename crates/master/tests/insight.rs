@@ -42,6 +42,33 @@ async fn an_offer_is_shown_with_who_holds_it_for_how_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn agents_are_listed_in_every_state_with_since_when() {
+    let master = support::master().await;
+    let address = master.address();
+    let agent = FakeAgent::register(address).await;
+    let shown = ask(address, "/state-summary/agents").await;
+    let (first, gone) = (&shown["agents"][0], &shown["gone"]);
+    assert_eq!((&first["id"], &first["state"], gone), (&json!(agent.id), &json!("active"), &json!(0)));
+    assert_eq!((&first["tasks"], &first["state_time"]), (&json!(0), &first["registered_time"]));
+    let call = json!({ "type": "MARK_AGENT_GONE", "mark_agent_gone": { "agent_id": { "value": agent.id } } });
+    let answer = support::json(address, "/api/v1", &call.to_string()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    // One that is gone is listed where it is asked for.
+    let shown = ask(address, "/state-summary/agents").await;
+    assert_eq!((&shown["agents"], &shown["gone"]), (&json!([]), &json!(1)));
+    for path in ["/state-summary/agents?state=gone", &format!("/state-summary/agents?slave_id={}", agent.id)]
+    {
+        let shown = ask(address, path).await["agents"][0].clone();
+        assert_eq!((&shown["id"], &shown["state"]), (&json!(agent.id), &json!("gone")));
+        assert!(shown["state_time"].as_f64() >= first["state_time"].as_f64(), "{shown}");
+        assert_eq!(shown["hostname"], first["hostname"]);
+    }
+    let refused = get(address, "/state-summary/agents?state=lost").await;
+    assert_eq!(refused.status, 400);
+    master.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hosts_are_told_of_agents_that_are_there() {
     let master = support::master().await;
     let address = master.address();

@@ -170,7 +170,7 @@ async fn a_large_registry_is_shown_whole() {
     let directory = tempfile::tempdir().unwrap();
     let local = LocalStore::new(&directory.path().join("registry"), Options::default());
     let registry = RegistryStore { store: Arc::new(local), fence: None, timeout: support::PATIENCE };
-    let gone = AgentRecord::Gone { since: Time::EPOCH };
+    let gone = AgentRecord::Gone { since: Time::EPOCH, hostname: "".into() };
     let agent = |number| RegistryOperation::Agent(format!("S{number}").as_str().into(), Some(gone.clone()));
     let write = RegistryWrite { number: 1, operations: (0..AGENTS).map(agent).collect() };
     registry.write(&[write]).await.unwrap();

@@ -65,7 +65,7 @@ pub(crate) fn draining(
         return; // removed meanwhile
     }
     core.agents.draining.insert(id.clone(), Drain { state: DrainState::Draining, config });
-    deactivated(core, id, out);
+    deactivated(core, now, id, out);
     if let Some(agent) = core.agents.get_mut(id) {
         agent.drain_start = Some(now);
         send_agent(agent, ToAgent::Drain(config), out);
@@ -86,10 +86,11 @@ pub(crate) fn deactivate(
 }
 
 /// The registry holds that nothing is to be offered of the agent.
-pub(crate) fn deactivated(core: &mut MasterCore, id: &AgentId, out: &mut Vec<Output>) {
+pub(crate) fn deactivated(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
     if core.agents.is_known(id) {
         core.agents.deactivated.insert(id.clone());
         core.agents.show_drain(id);
+        core.agents.changed(now, id);
         offers::deactivate_agent(core, id, out);
     }
 }
@@ -114,8 +115,9 @@ pub(crate) fn reactivate(
 }
 
 /// The registry holds that the agent may be offered again.
-pub(crate) fn reactivated(core: &mut MasterCore, id: &AgentId) -> Result<(), OperatorError> {
+pub(crate) fn reactivated(core: &mut MasterCore, now: Time, id: &AgentId) -> Result<(), OperatorError> {
     core.agents.treat(id, None, false);
+    core.agents.changed(now, id);
     let Some(agent) = core.agents.get_mut(id) else {
         return Err(OperatorError::Conflict("Agent removed while processing the call".to_owned()));
     };
@@ -166,11 +168,12 @@ pub(crate) fn check_drained(core: &mut MasterCore, now: Time, id: &AgentId, out:
 }
 
 /// The registry holds that the agent has been drained.
-pub(crate) fn drained(core: &mut MasterCore, id: &AgentId) {
+pub(crate) fn drained(core: &mut MasterCore, now: Time, id: &AgentId) {
     // It may have been removed meanwhile.
     if let Some(drain) = core.agents.draining.get_mut(id) {
         drain.state = DrainState::Drained;
         core.agents.show_drain(id);
+        core.agents.changed(now, id);
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn disconnected(core: &mut MasterCore, now: Time, pid: &Pid, out: &mu
         return;
     }
     agent.connected = false;
+    agent.state_time = now;
     offers::deactivate_agent(core, &id, out);
 
     let Some(agent) = core.agents.get(&id) else { return };
@@ -141,7 +142,8 @@ pub(crate) fn mark_gone(
         return Err(OperatorError::NotFound(format!("Agent '{id}' not found")));
     }
     core.registry.leaving.insert(id.clone(), Leaving::Gone);
-    let record = AgentRecord::Gone { since: now };
+    let hostname = core.registry.agent(id).map(AgentRecord::hostname).unwrap_or_default();
+    let record = AgentRecord::Gone { since: now, hostname };
     let operations = vec![RegistryOperation::Agent(id.clone(), Some(record))];
     registry::write(core, operations, Effect::Gone { id: id.clone(), since: now, request }, out);
     Ok(Answered::Later)
@@ -301,7 +303,7 @@ fn take_out(
     out.push(Output::Unlink(agent.pid.clone()));
     core.removals.forget(id);
     tell_lost(core, id, out);
-    core.observe(out, || Observation::AgentRemoved(id.clone()));
+    core.observe(out, || Observation::AgentRemoved { id: id.clone(), hostname: agent.info.hostname.clone() });
 }
 
 /// Tells every scheduler that an agent is lost.

@@ -111,6 +111,7 @@ pub(super) fn new_agent(now: Time, id: AgentId, pid: Pid, message: RegisterAgent
         drain_start: None,
         registered_time: now,
         reregistered_time: None,
+        state_time: now,
         tasks: BTreeMap::new(),
         killed_tasks: BTreeSet::new(),
         executors: BTreeMap::new(),

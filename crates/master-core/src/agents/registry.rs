@@ -119,6 +119,13 @@ impl Agents {
         }
     }
 
+    /// The state of an agent that is there has changed.
+    pub(crate) fn changed(&mut self, now: Time, id: &AgentId) {
+        if let Some(agent) = self.get_mut(id) {
+            agent.state_time = now;
+        }
+    }
+
     /// The framework's tasks on lost agents are no longer of interest.
     pub(crate) fn forget_unreachable_of(&mut self, framework: &FrameworkId) {
         self.unreachable_tasks.retain(|_, tasks| {

@@ -226,6 +226,9 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     let resized = agent.total != former_total;
     agent.reregistered_time = Some(now);
     let was_connected = std::mem::replace(&mut agent.connected, true);
+    if !was_connected {
+        agent.state_time = now;
+    }
     if former != from {
         core.agents.by_pid.remove(&former);
         core.agents.by_pid.insert(from.clone(), id.clone());

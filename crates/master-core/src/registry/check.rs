@@ -39,7 +39,7 @@ impl MasterCore {
                     agents.registered.contains_key(id) || agents.recovered.contains_key(id)
                 }
                 AgentRecord::Unreachable { since, .. } => agents.unreachable.get(id) == Some(since),
-                AgentRecord::Gone { since } => agents.gone.get(id) == Some(since),
+                AgentRecord::Gone { since, .. } => agents.gone.get(id) == Some(since),
             };
             ensure(right, || format!("the registry says of {id}: {record:?}, and the master otherwise"))?;
             let (drain, deactivated) = record.treatment();

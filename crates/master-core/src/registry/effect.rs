@@ -94,12 +94,12 @@ impl Effect {
                 agents::draining(core, now, &id, config, out);
                 reply(Some(request), Ok(()), out);
             }
-            Self::Drained(id) => agents::drained(core, &id),
+            Self::Drained(id) => agents::drained(core, now, &id),
             Self::Deactivate(id, request) => {
-                agents::deactivated(core, &id, out);
+                agents::deactivated(core, now, &id, out);
                 reply(Some(request), Ok(()), out);
             }
-            Self::Reactivate(id, request) => reply(Some(request), agents::reactivated(core, &id), out),
+            Self::Reactivate(id, request) => reply(Some(request), agents::reactivated(core, now, &id), out),
             Self::Quota(change, request) => {
                 quota::changed(core, change, out);
                 reply(Some(request), Ok(()), out);

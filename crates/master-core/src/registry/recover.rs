@@ -19,7 +19,7 @@ pub(crate) fn recovered(core: &mut MasterCore, now: Time, content: RegistryConte
             AgentRecord::Unreachable { since, .. } => {
                 core.agents.unreachable.insert(id.clone(), *since);
             }
-            AgentRecord::Gone { since } => {
+            AgentRecord::Gone { since, .. } => {
                 core.agents.gone.insert(id.clone(), *since);
             }
         }

@@ -150,7 +150,7 @@ fn mark(core: &mut MasterCore, now: Time, id: &AgentId, why: Why, out: &mut Vec<
     };
     core.metrics.agent_unreachable_completed += 1;
     let (drain, deactivated) = record.treatment();
-    let record = AgentRecord::Unreachable { since: now, drain, deactivated };
+    let record = AgentRecord::Unreachable { since: now, hostname: record.hostname(), drain, deactivated };
     let operations = vec![RegistryOperation::Agent(id.clone(), Some(record))];
     core.registry.leaving.insert(id.clone(), Leaving::Unreachable);
     let message = why.message(core);

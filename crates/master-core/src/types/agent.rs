@@ -75,6 +75,19 @@ pub struct Drain {
     pub config: DrainConfig,
 }
 
+/// An agent that is not there any more and may not be forgotten yet.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LostAgent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its host; empty if nobody wrote it down.
+    pub hostname: Arc<str>,
+    /// Since when.
+    pub since: Time,
+    /// Whether an operator declared it gone. Otherwise it does not answer, and may come back.
+    pub gone: bool,
+}
+
 /// An agent that is registered.
 #[derive(Clone, Debug)]
 pub struct Agent {
@@ -111,6 +124,8 @@ pub struct Agent {
     pub registered_time: Time,
     /// When it reregistered last.
     pub reregistered_time: Option<Time>,
+    /// When it last came, went away or began to be treated otherwise, as far as this master has seen.
+    pub state_time: Time,
     /// Tasks on it, by framework.
     pub tasks: BTreeMap<FrameworkId, BTreeSet<TaskId>>,
     /// Tasks on it that schedulers asked to have killed: the agent is told so again when it reregisters.

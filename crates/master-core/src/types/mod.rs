@@ -15,7 +15,7 @@ mod state;
 mod status;
 mod task;
 
-pub use agent::{Agent, AgentCapabilities, AgentInfo, Drain, DrainConfig, DrainState};
+pub use agent::{Agent, AgentCapabilities, AgentInfo, Drain, DrainConfig, DrainState, LostAgent};
 pub use call::{AcceptOperation, OperatorCall, OperatorError, RefusedTask, SchedulerCall};
 pub use framework::{Framework, FrameworkCapabilities, FrameworkInfo, OfferConstraints};
 pub use history::CompletedTasks;

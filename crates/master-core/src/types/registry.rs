@@ -25,6 +25,8 @@ pub enum AgentRecord {
     Unreachable {
         /// When it was marked so.
         since: Time,
+        /// Its host, for people; empty if it is not known.
+        hostname: Arc<str>,
         /// Its draining, if it is being drained.
         drain: Option<Drain>,
         /// Whether an operator wants no offers of it.
@@ -34,6 +36,8 @@ pub enum AgentRecord {
     Gone {
         /// When that was.
         since: Time,
+        /// Its host, for people; empty if it is not known.
+        hostname: Arc<str>,
     },
 }
 
@@ -52,6 +56,15 @@ impl AgentRecord {
                 (*drain, *deactivated)
             }
             Self::Gone { .. } => (None, false),
+        }
+    }
+
+    /// Its host; empty if it is not known.
+    #[must_use]
+    pub fn hostname(&self) -> Arc<str> {
+        match self {
+            Self::Admitted { info, .. } => info.hostname.as_str().into(),
+            Self::Unreachable { hostname, .. } | Self::Gone { hostname, .. } => Arc::clone(hostname),
         }
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use base::Uuid;
 use master_core::{
-    AgentRecord, DrainConfig, DrainState, FromAgent, OperatorCall, OperatorError, Quota, SchedulerCall,
-    SchedulerEvent, TaskState, ToAgent,
+    AgentRecord, DrainConfig, DrainState, FromAgent, Input, OperatorCall, OperatorError, Quota,
+    SchedulerCall, SchedulerEvent, TaskState, ToAgent,
 };
 use testkit::master::{Master, framework_info, launch, register, resources, status, task};
 
@@ -142,6 +142,45 @@ fn a_drained_agent_stays_and_can_be_reactivated() {
     assert_eq!(master.core.snapshot(master.now).agents[0].drain, None);
     master.call(&scheduler, SchedulerCall::Revive(Vec::new()));
     master.offer(&scheduler);
+}
+
+#[test]
+fn it_is_known_since_when_an_agent_is_as_it_is() {
+    let (mut master, _, agent, pid) = drained(false);
+    let since = |master: &Master| {
+        let shown = &master.core.snapshot(master.now).agents[0];
+        (shown.state_time, shown.drain_start)
+    };
+    let (drained, Some(asked)) = since(&master) else { panic!("it was not asked to drain") };
+    assert!(asked <= drained && drained <= master.now);
+    for call in [OperatorCall::ReactivateAgent(agent.clone()), OperatorCall::DeactivateAgent(agent.clone())] {
+        master.advance(Duration::from_secs(10));
+        assert_eq!(master.operator(call), Ok(()));
+        assert_eq!(since(&master), (master.now, None));
+    }
+    master.advance(Duration::from_secs(5));
+    let gone_away = master.now;
+    master.input(Input::AgentDisconnected(pid));
+    assert_eq!(since(&master).0, gone_away);
+}
+
+/// By then nobody else knows their hosts.
+#[test]
+fn hosts_of_lost_agents_are_remembered_by_the_next_master_too() {
+    let mut master = Master::default();
+    let (lost, _) = master.agent("lost-host", "cpus:1;mem:64");
+    let (gone, _) = master.agent("gone-host", "cpus:1;mem:64");
+    master.operator(OperatorCall::MarkAgentGone(gone.clone())).unwrap();
+    master.advance(Duration::from_secs(600));
+    for master in [&master.successor("next"), &master] {
+        let shown = |id, hostname: &str, gone| (id, hostname.to_owned(), gone);
+        let mut expected = [shown(&lost, "lost-host", false), shown(&gone, "gone-host", true)];
+        expected.sort();
+        let all = master.core.lost_agents();
+        let all: Vec<_> =
+            all.iter().map(|agent| (&agent.id, agent.hostname.to_string(), agent.gone)).collect();
+        assert_eq!(all, expected);
+    }
 }
 
 #[test]

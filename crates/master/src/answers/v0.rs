@@ -83,6 +83,8 @@ pub(crate) fn agents_part(snapshot: &Snapshot, part: &Part<ListedAgent<'_>>) -> 
         match *entry {
             ListedAgent::Present(agent) => present.push(AgentFullView::new(agent, &snapshot.frameworks)),
             ListedAgent::Recovered(agent) => recovered.push(agent),
+            // They are not asked for where this is the answer.
+            ListedAgent::Lost(_) => {}
         }
     }
     let mut out = Pieces::default();

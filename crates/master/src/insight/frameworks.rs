@@ -9,13 +9,43 @@ use resources::Name;
 use serde_json::{Value, json};
 
 use super::gather::{FrameworkSeen, gathered, gathered_with};
-use super::page::{Page, with_total};
+use crate::listing::{FEW, Key, Wanted, count, moment};
 use crate::server::Master;
 use crate::v0::Query;
 use crate::view::amounts::quantities;
 
-const COLUMNS: [&str; 9] =
-    ["id", "name", "user", "state", "tasks", "cpus", "mem", "offers", "registered_time"];
+/// What they can be sorted by. Amounts are those that their tasks take.
+#[derive(Clone, Copy)]
+enum Column {
+    Id,
+    Name,
+    User,
+    State,
+    Tasks,
+    Used(&'static Name),
+    Offers,
+    Registered,
+}
+
+const COLUMNS: [(&str, Column); 9] = [
+    ("id", Column::Id),
+    ("name", Column::Name),
+    ("user", Column::User),
+    ("state", Column::State),
+    ("tasks", Column::Tasks),
+    ("cpus", Column::Used(&Name::Cpus)),
+    ("mem", Column::Used(&Name::Mem)),
+    ("offers", Column::Offers),
+    ("registered", Column::Registered),
+];
+
+const STATES: [(&str, &str); 5] = [
+    ("active", "active"),
+    ("completed", "completed"),
+    ("disconnected", "disconnected"),
+    ("inactive", "inactive"),
+    ("recovered", "recovered"),
+];
 
 /// `GET /state-summary/frameworks`; `framework_id` picks one, also one that is over.
 pub(super) async fn frameworks(
@@ -23,39 +53,34 @@ pub(super) async fn frameworks(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = Query::new(query.as_deref());
-    let page = Page::new(&query)?;
-    let column = page.column(&COLUMNS)?;
-    let cluster = match query.get("framework_id") {
+    let wanted = Wanted::new(&query, &COLUMNS, &STATES, FEW)?;
+    let cluster = match wanted.framework_id {
         Some(id) => gathered_with(&master, &FrameworkId::from(id)).await?,
         None => gathered(&master).await?,
     };
-    let mut found: Vec<&FrameworkSeen> = cluster
-        .frameworks
-        .iter()
-        .filter(|each| page.is("framework_id", each.id.as_str()) && page.is("state", state(each)))
-        .filter(|each| {
-            query.get("role").is_none_or(|role| each.info.roles.iter().any(|r| r.as_str() == role))
-        })
-        .filter(|each| page.finds(&[each.id.as_str(), &each.info.name, &each.info.user]))
-        .collect();
-    sort(&mut found, column);
-    let total = found.len();
-    let shown: Vec<Value> = page.cut(found).into_iter().map(view).collect();
-    Ok(with_total(query.json(&json!({ "frameworks": shown }))?, total))
+    let found = cluster.frameworks.iter().filter(|each| {
+        wanted.framework_id.is_none_or(|id| id == each.id.as_str())
+            && wanted.wants_state(state(each))
+            && wanted.role.is_none_or(|role| each.info.roles.iter().any(|r| r.as_str() == role))
+            && wanted.finds([each.id.as_str(), &each.info.name, &each.info.user])
+    });
+    let part = wanted.part(found.map(|each| (key(wanted.column(), each), each)));
+    let shown: Vec<Value> = part.entries.into_iter().map(view).collect();
+    query.part(&json!({ "frameworks": shown }), part.total)
 }
 
-fn sort(found: &mut [&FrameworkSeen], column: &str) {
+fn key(column: Option<Column>, framework: &FrameworkSeen) -> Key<'_> {
     match column {
-        "name" => found.sort_by(|a, b| a.info.name.cmp(&b.info.name)),
-        "user" => found.sort_by(|a, b| a.info.user.cmp(&b.info.user)),
-        "state" => found.sort_by_key(|each| state(each)),
-        "tasks" => found.sort_by_key(|each| each.tasks),
-        "cpus" => found.sort_by_key(|each| each.used.get(&Name::Cpus)),
-        "mem" => found.sort_by_key(|each| each.used.get(&Name::Mem)),
-        "offers" => found.sort_by_key(|each| each.offers),
-        "registered_time" => found.sort_by_key(|each| each.registered),
-        "id" => found.sort_by(|a, b| a.id.cmp(&b.id)),
-        _ => {}
+        // As they are kept.
+        None => Key::Number(0),
+        Some(Column::Id) => Key::Text(framework.id.as_str()),
+        Some(Column::Name) => Key::Text(&framework.info.name),
+        Some(Column::User) => Key::Text(&framework.info.user),
+        Some(Column::State) => Key::Text(state(framework)),
+        Some(Column::Tasks) => count(framework.tasks),
+        Some(Column::Used(name)) => Key::Number(framework.used.get(name).thousandths()),
+        Some(Column::Offers) => count(framework.offers),
+        Some(Column::Registered) => moment(framework.registered),
     }
 }
 

@@ -5,6 +5,7 @@
 //! They are cheap for the core's thread: it hands out counts and shared entities, and whoever asks sums them up, once for
 //! all who ask at the same time ([`gather`]).
 
+mod agents;
 mod files;
 mod frameworks;
 mod gather;
@@ -12,7 +13,6 @@ mod history;
 mod hostnames;
 mod offers;
 mod overview;
-mod page;
 mod reasons;
 mod recent;
 mod task;
@@ -40,6 +40,7 @@ pub(crate) fn routes() -> Router<Master> {
         .route("/history", any(history::show))
         .route("/events", any(recent::show))
         .route("/offers", any(offers::offers))
+        .route("/state-summary/agents", any(agents::agents))
         .route("/state-summary/frameworks", any(frameworks::frameworks))
         .route("/explain/task", any(task::explain))
         .route("/agents/hostnames", any(hostnames::hostnames))

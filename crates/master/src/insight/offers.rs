@@ -1,7 +1,5 @@
 //! `/offers`: who holds what, and for how long.
 
-use std::sync::Arc;
-
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http_api::ApiError;
@@ -10,12 +8,31 @@ use resources::Name;
 use serde_json::{Value, json};
 
 use super::gather::{Gathered, gathered};
-use super::page::{Page, with_total};
+use crate::listing::{FEW, Key, Wanted, amount};
 use crate::server::Master;
 use crate::v0::Query;
 use crate::view::amounts::amounts;
 
-const COLUMNS: [&str; 7] = ["age", "id", "framework", "role", "agent", "cpus", "mem"];
+/// What they can be sorted by.
+#[derive(Clone, Copy)]
+enum Column {
+    Age,
+    Id,
+    Framework,
+    Role,
+    Agent,
+    Amount(&'static Name),
+}
+
+const COLUMNS: [(&str, Column); 7] = [
+    ("age", Column::Age),
+    ("id", Column::Id),
+    ("framework", Column::Framework),
+    ("role", Column::Role),
+    ("agent", Column::Agent),
+    ("cpus", Column::Amount(&Name::Cpus)),
+    ("mem", Column::Amount(&Name::Mem)),
+];
 
 /// `GET /offers`: those that are held longest first, unless sorted otherwise.
 pub(super) async fn offers(
@@ -23,43 +40,34 @@ pub(super) async fn offers(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = Query::new(query.as_deref());
-    let page = Page::new(&query)?;
-    let column = page.column(&COLUMNS)?;
+    let wanted = Wanted::<_, ()>::new(&query, &COLUMNS, &[], FEW)?;
     let cluster = gathered(&master).await?;
-    let mut found: Vec<&Arc<Offer>> = cluster
-        .offers
-        .iter()
-        .filter(|offer| {
-            page.is("framework_id", offer.framework_id.as_str())
-                && page.is("slave_id", offer.agent_id.as_str())
-                && page.is("role", offer.role.as_str())
-        })
-        .filter(|offer| {
-            let host = offer.agent.hostname.as_str();
-            page.finds(&[offer.id.as_str(), framework_name(&cluster, offer), host])
-        })
-        .collect();
-    sort(&mut found, column, &cluster);
-    let total = found.len();
-    let shown: Vec<Value> = page.cut(found).into_iter().map(|offer| view(offer, &cluster)).collect();
+    let found = cluster.offers.iter().filter(|offer| {
+        wanted.framework_id.is_none_or(|id| id == offer.framework_id.as_str())
+            && wanted.agent_id.is_none_or(|id| id == offer.agent_id.as_str())
+            && wanted.role.is_none_or(|role| role == offer.role.as_str())
+            && wanted.finds([offer.id.as_str(), framework_name(&cluster, offer), &offer.agent.hostname])
+    });
+    let part = wanted.part(found.map(|offer| (key(wanted.column(), offer, &cluster), offer)));
+    let shown: Vec<Value> = part.entries.into_iter().map(|offer| view(offer, &cluster)).collect();
     let shown = json!({
         "offers": shown,
         "offer_timeout_secs": master.options.offer_timeout.map(|timeout| timeout.as_secs_f64()),
     });
-    Ok(with_total(query.json(&shown)?, total))
+    query.part(&shown, part.total)
 }
 
-fn sort(found: &mut [&Arc<Offer>], column: &str, cluster: &Gathered) {
+fn key<'a>(column: Option<Column>, offer: &'a Offer, cluster: &'a Gathered) -> Key<'a> {
+    let made = i64::try_from(offer.made.as_nanos()).unwrap_or(i64::MAX);
     match column {
-        "id" => found.sort_by(|a, b| a.id.cmp(&b.id)),
-        "framework" => found.sort_by_key(|offer| framework_name(cluster, offer)),
-        "role" => found.sort_by(|a, b| a.role.cmp(&b.role)),
-        "agent" => found.sort_by(|a, b| a.agent.hostname.cmp(&b.agent.hostname)),
-        "cpus" => found.sort_by_cached_key(|offer| offer.resources.counts().get(&Name::Cpus)),
-        "mem" => found.sort_by_cached_key(|offer| offer.resources.counts().get(&Name::Mem)),
+        None => Key::Number(made),
         // The least age is the latest time.
-        "age" => found.sort_by_key(|offer| std::cmp::Reverse(offer.made)),
-        _ => found.sort_by_key(|offer| offer.made),
+        Some(Column::Age) => Key::Number(-made),
+        Some(Column::Id) => Key::Text(offer.id.as_str()),
+        Some(Column::Framework) => Key::Text(framework_name(cluster, offer)),
+        Some(Column::Role) => Key::Text(offer.role.as_str()),
+        Some(Column::Agent) => Key::Text(&offer.agent.hostname),
+        Some(Column::Amount(name)) => amount([&offer.resources], name),
     }
 }
 

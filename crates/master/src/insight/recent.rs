@@ -151,10 +151,10 @@ fn event_of(observation: &Observation) -> Option<Event> {
             agent_id: Some(agent.id.to_string()),
             ..Event::default()
         },
-        Observation::AgentRemoved(agent_id) => Event {
+        Observation::AgentRemoved { id: agent_id, hostname } => Event {
             kind: "AGENT_REMOVED",
             level: "warning",
-            text: "An agent was removed".to_owned(),
+            text: format!("Agent {} was removed", short(hostname)),
             agent_id: Some(agent_id.to_string()),
             ..Event::default()
         },
@@ -205,7 +205,10 @@ mod tests {
     fn only_so_many_are_kept_and_the_newest_come_first() {
         let recent = Recent::default();
         for n in 0..KEPT + 7 {
-            recent.note(&Observation::AgentRemoved(format!("a{n}").as_str().into()));
+            recent.note(&Observation::AgentRemoved {
+                id: format!("a{n}").as_str().into(),
+                hostname: "host".into(),
+            });
         }
         let all = recent.newest(usize::MAX, |_| true);
         assert_eq!(all.len(), KEPT);

@@ -6,7 +6,7 @@ use http_api::ApiError;
 use master_core::{Agent, Framework, Snapshot};
 use resources::Name;
 
-use super::order::{First, Key, Part};
+use super::order::{Key, Part};
 use super::{Wanted, amount, count, moment};
 use crate::v0::Query;
 use crate::view::framework::info;
@@ -72,16 +72,13 @@ pub(crate) enum Listed<'a> {
 pub(crate) fn frameworks<'a>(snapshot: &'a Snapshot, query: &Query) -> Result<Part<Listed<'a>>, ApiError> {
     let wanted = Wanted::new(query, &COLUMNS, &STATES, usize::MAX)?;
     let agent = wanted.agent_id.map(|id| agent_of(snapshot, id));
-    let mut first = First::new(wanted.page, wanted.order.descending.unwrap_or(false));
     let present = snapshot.frameworks.iter().map(|each| (state(each), each, Listed::Present(each)));
     let completed = snapshot.completed_frameworks.iter();
     let completed = completed.map(|each| ("completed", each, Listed::Completed(each)));
-    for (place, (state, framework, listed)) in present.chain(completed).enumerate() {
-        if wanted.wants_state(state) && matches(&wanted, framework, agent) {
-            first.add(key(wanted.order.column, state, framework), place, listed);
-        }
-    }
-    Ok(first.finish())
+    let found = present
+        .chain(completed)
+        .filter(|(state, framework, _)| wanted.wants_state(state) && matches(&wanted, framework, agent));
+    Ok(wanted.part(found.map(|(state, framework, listed)| (key(wanted.column(), state, framework), listed))))
 }
 
 fn agent_of<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Agent>> {

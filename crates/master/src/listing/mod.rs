@@ -1,4 +1,5 @@
-//! Parts of the long lists of the v0 endpoints: which entries, in which order, and which of those.
+//! Parts of long lists: which entries, in which order, and which of those. The parameters are those of the v0 endpoints, and
+//! the same for the lists that only people want.
 //!
 //! All that is needed is read from a snapshot, on the threads of those who read, before anything is encoded: a page costs a
 //! look at each entry and the encoding of those that are shown.
@@ -6,19 +7,21 @@
 mod agents;
 mod frameworks;
 mod order;
+mod roles;
 mod search;
 mod tasks;
 
-pub(crate) use agents::{Listed as ListedAgent, agents};
+pub(crate) use agents::{Listed as ListedAgent, agents, every_agent, state_of_agent};
 pub(crate) use frameworks::{Listed as ListedFramework, frameworks};
-pub(crate) use order::Part;
+pub(crate) use order::{Key, Part};
+pub(crate) use roles::roles;
 pub(crate) use tasks::tasks;
 
 use http_api::ApiError;
 use resources::{Name, Resource, Resources, Value};
 
 use crate::v0::Query;
-use order::{Key, Order, Page};
+use order::{First, Order, Page};
 use search::Needle;
 
 /// The parameters that make a part of a list.
@@ -30,11 +33,14 @@ pub(crate) fn is_part(query: &Query) -> bool {
     PARAMETERS.iter().any(|name| query.get(name).is_some())
 }
 
+/// How many entries a list for people has where the query does not say.
+pub(crate) const FEW: usize = 100;
+
 /// What all lists can be asked for. `C` are the columns that one can be sorted by, `S` the states of its entries.
-struct Wanted<'a, C, S> {
-    framework_id: Option<&'a str>,
-    agent_id: Option<&'a str>,
-    role: Option<&'a str>,
+pub(crate) struct Wanted<'a, C, S> {
+    pub(crate) framework_id: Option<&'a str>,
+    pub(crate) agent_id: Option<&'a str>,
+    pub(crate) role: Option<&'a str>,
     states: Option<Vec<S>>,
     search: Option<Needle>,
     order: Order<C>,
@@ -42,11 +48,16 @@ struct Wanted<'a, C, S> {
 }
 
 /// Names of what can be asked for: of columns, or of states.
-type Names<T> = [(&'static str, T)];
+pub(crate) type Names<T> = [(&'static str, T)];
 
 impl<'a, C: Copy, S: Copy> Wanted<'a, C, S> {
     /// Reads a query; `limit` is how many entries are shown where it does not say.
-    fn new(query: &'a Query, columns: &Names<C>, states: &Names<S>, limit: usize) -> Result<Self, ApiError> {
+    pub(crate) fn new(
+        query: &'a Query,
+        columns: &Names<C>,
+        states: &Names<S>,
+        limit: usize,
+    ) -> Result<Self, ApiError> {
         Ok(Self {
             framework_id: query.get("framework_id"),
             agent_id: query.get("slave_id"),
@@ -66,11 +77,30 @@ impl<'a, C: Copy, S: Copy> Wanted<'a, C, S> {
     }
 
     /// Whether an entry in this state is wanted.
-    fn wants_state(&self, state: S) -> bool
+    pub(crate) fn wants_state(&self, state: S) -> bool
     where
         S: PartialEq,
     {
         self.states.as_ref().is_none_or(|states| states.contains(&state))
+    }
+
+    /// Whether one of these texts has what is searched for.
+    pub(crate) fn finds<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> bool {
+        self.search.as_ref().is_none_or(|needle| texts.into_iter().any(|text| needle.is_in(text)))
+    }
+
+    /// What to sort by, if it is said.
+    pub(crate) fn column(&self) -> Option<C> {
+        self.order.column
+    }
+
+    /// The part of these entries that is asked for, sorted by their keys. Those with the same key stay as they come.
+    pub(crate) fn part<'k, T>(&self, entries: impl IntoIterator<Item = (Key<'k>, T)>) -> Part<T> {
+        let mut first = First::new(self.page, self.order.descending.unwrap_or(false));
+        for (place, (key, entry)) in entries.into_iter().enumerate() {
+            first.add(key, place, entry);
+        }
+        first.finish()
     }
 }
 
@@ -98,7 +128,7 @@ fn named<T: Copy>(parameter: &str, text: &str, names: &Names<T>) -> Result<T, Ap
 }
 
 /// How much there is of a scalar resource, revocable or not, as a key to sort by.
-fn amount<'a>(resources: impl IntoIterator<Item = &'a Resources>, name: &Name) -> Key<'a> {
+pub(crate) fn amount<'a>(resources: impl IntoIterator<Item = &'a Resources>, name: &Name) -> Key<'a> {
     let scalar = |resource: &Resource| match resource.value {
         Value::Scalar(scalar) if resource.name == *name => scalar.thousandths(),
         _ => 0,
@@ -107,12 +137,12 @@ fn amount<'a>(resources: impl IntoIterator<Item = &'a Resources>, name: &Name) -
 }
 
 /// A time as a key to sort by.
-fn moment<'a>(time: base::Time) -> Key<'a> {
+pub(crate) fn moment<'a>(time: base::Time) -> Key<'a> {
     Key::Number(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// A count as a key to sort by.
-fn count<'a>(count: usize) -> Key<'a> {
+pub(crate) fn count<'a>(count: usize) -> Key<'a> {
     Key::Number(i64::try_from(count).unwrap_or(i64::MAX))
 }
 

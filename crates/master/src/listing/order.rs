@@ -9,7 +9,7 @@ use crate::v0::Query;
 
 /// What entries are sorted by.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Key<'a> {
+pub(crate) enum Key<'a> {
     /// By an amount, a count or a time.
     Number(i64),
     /// By a name.

@@ -70,10 +70,15 @@ fn task_ids(snapshot: &Snapshot, query: &str) -> (Vec<String>, usize) {
 }
 
 fn hosts(snapshot: &Snapshot, query: &str) -> (Vec<String>, usize) {
-    let part = agents(snapshot, &Query::new(Some(query))).unwrap();
+    shown_hosts(agents(snapshot, &Query::new(Some(query))).unwrap())
+}
+
+/// Those that have not come back in parentheses, lost ones in brackets.
+fn shown_hosts(part: Part<ListedAgent<'_>>) -> (Vec<String>, usize) {
     let host = |agent: &ListedAgent<'_>| match agent {
         ListedAgent::Present(agent) => agent.info.hostname.clone(),
         ListedAgent::Recovered((_, info)) => format!("({})", info.hostname),
+        ListedAgent::Lost(agent) => format!("[{}]", agent.hostname),
     };
     (part.entries.iter().map(host).collect(), part.total)
 }
@@ -155,6 +160,61 @@ fn agents_are_found_sorted_and_paged() {
     check(hosts(&state, "sort=hostname&limit=2"), &["(GAMMA.example)", "(alpha.example)"], 3, "recovered");
     check(hosts(&state, "state=active"), &[], 0, "recovered ones are not active");
     check(hosts(&state, "state=recovered&search=beta"), &["(beta.example)"], 1, "recovered");
+}
+
+#[test]
+fn lost_agents_are_found_where_they_are_asked_for() {
+    let (mut cluster, [_, web]) = cluster();
+    let (alpha, beta, gamma) = ("[alpha.example]", "beta.example", "[GAMMA.example]");
+    let state = snapshot(&cluster);
+    let id = |place: usize| state.agents[place].id.clone();
+    cluster.operator(OperatorCall::MarkAgentGone(id(2))).unwrap();
+    for _ in 0..10 {
+        cluster.advance(Duration::from_secs(15));
+        cluster.from_agent(&state.agents[1].pid, FromAgent::Pong);
+    }
+    let (state, lost) = (snapshot(&cluster), cluster.core.lost_agents());
+    let found = |query: &str| shown_hosts(every_agent(&state, &lost, &Query::new(Some(query))).unwrap());
+    let cases: [(String, &[&str], usize); 10] = [
+        ("sort=hostname".into(), &[alpha, beta], 2),
+        ("sort=hostname&order=des&limit=1".into(), &[beta], 2),
+        ("state=unreachable,gone&sort=hostname".into(), &[gamma, alpha], 2),
+        ("state=gone".into(), &[gamma], 1),
+        ("state=active".into(), &[beta], 1),
+        ("search=ALPHA".into(), &[alpha], 1),
+        ("search=gamma".into(), &[], 0),
+        (format!("slave_id={}", id(2)), &[gamma], 1),
+        (format!("framework_id={}", web.id), &[beta], 1),
+        ("role=*".into(), &[beta], 1),
+    ];
+    for (query, expected, total) in cases {
+        check(found(&query), expected, total, &query);
+    }
+    check(hosts(&state, ""), &[beta], 1, "elsewhere only those that are registered are listed");
+    assert!(agents(&state, &Query::new(Some("state=gone"))).is_err());
+}
+
+#[test]
+fn roles_are_found_sorted_and_paged() {
+    let (cluster, [batch, web]) = cluster();
+    let all = crate::view::roles::roles(&snapshot(&cluster), &["jobs/small".to_owned(), "jobs".to_owned()]);
+    let found = |query: &str| {
+        let part = roles(&all, &Query::new(Some(query))).unwrap();
+        (part.entries.iter().map(|(name, _)| name.to_string()).collect(), part.total)
+    };
+    let cases: [(String, &[&str], usize); 8] = [
+        (String::new(), &["*", "jobs", "jobs/small"], 3),
+        ("limit=1&offset=1".into(), &["jobs"], 3),
+        ("order=des&limit=1".into(), &["jobs/small"], 3),
+        ("sort=cpus&order=des&limit=1".into(), &["*"], 3),
+        ("search=SMALL".into(), &["jobs/small"], 1),
+        ("role=jobs".into(), &["jobs"], 1),
+        (format!("framework_id={}", batch.id), &["jobs"], 1),
+        (format!("framework_id={}", web.id), &["*"], 1),
+    ];
+    for (query, expected, total) in cases {
+        check(found(&query), expected, total, &query);
+    }
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn event_of(observation: &Arc<Observation>) -> Option<Event> {
             let agent_added = Some(event::AgentAdded { agent: agent::to_proto(added, &[]) });
             event(Type::AgentAdded, Event { agent_added, ..Default::default() })
         }
-        Observation::AgentRemoved(agent_id) => {
+        Observation::AgentRemoved { id: agent_id, .. } => {
             let agent_removed = Some(event::AgentRemoved { agent_id: agent_id.as_str().into() });
             event(Type::AgentRemoved, Event { agent_removed, ..Default::default() })
         }

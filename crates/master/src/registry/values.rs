@@ -52,18 +52,23 @@ pub(super) fn encode(operation: &RegistryOperation) -> Option<Vec<u8>> {
                     }],
                 });
             }
-            AgentRecord::Unreachable { since, drain, deactivated } => {
+            AgentRecord::Unreachable { since, hostname, drain, deactivated } => {
                 part.unreachable = Some(UnreachableSlaves {
                     slaves: vec![UnreachableSlave {
                         id: id.as_str().into(),
                         timestamp: time_info(*since),
                         drain_info: drain.map(drain_info),
                         deactivated: Some(*deactivated),
+                        hostname: named(hostname),
                     }],
                 });
             }
-            AgentRecord::Gone { since } => {
-                let gone = GoneSlave { id: id.as_str().into(), timestamp: time_info(*since) };
+            AgentRecord::Gone { since, hostname } => {
+                let gone = GoneSlave {
+                    id: id.as_str().into(),
+                    timestamp: time_info(*since),
+                    hostname: named(hostname),
+                };
                 part.gone = Some(GoneSlaves { slaves: vec![gone] });
             }
         },
@@ -96,13 +101,16 @@ pub(super) fn decode(key: &str, value: &[u8], content: &mut RegistryContent) -> 
     for slave in part.unreachable.into_iter().flat_map(|slaves| slaves.slaves) {
         let record = AgentRecord::Unreachable {
             since: time_of(&slave.timestamp),
+            hostname: slave.hostname.unwrap_or_default().into(),
             drain: slave.drain_info.as_ref().map(drain_of),
             deactivated: slave.deactivated.unwrap_or_default(),
         };
         content.agents.insert(slave.id.value.into(), record);
     }
     for slave in part.gone.into_iter().flat_map(|slaves| slaves.slaves) {
-        content.agents.insert(slave.id.value.into(), AgentRecord::Gone { since: time_of(&slave.timestamp) });
+        let hostname = slave.hostname.unwrap_or_default().into();
+        let record = AgentRecord::Gone { since: time_of(&slave.timestamp), hostname };
+        content.agents.insert(slave.id.value.into(), record);
     }
     for config in &part.quota_configs {
         content.quotas.insert(config.role.as_str().into(), quota_of(config));
@@ -111,6 +119,10 @@ pub(super) fn decode(key: &str, value: &[u8], content: &mut RegistryContent) -> 
         content.weights.insert(weight.info.role().into(), weight.info.weight);
     }
     Ok(())
+}
+
+fn named(hostname: &str) -> Option<String> {
+    (!hostname.is_empty()).then(|| hostname.to_owned())
 }
 
 fn time_of(time: &v1::TimeInfo) -> Time {
@@ -164,9 +176,9 @@ mod tests {
             ),
             RegistryOperation::Agent(
                 "c".into(),
-                Some(AgentRecord::Unreachable { since, drain, deactivated: true }),
+                Some(AgentRecord::Unreachable { since, hostname: "host-c".into(), drain, deactivated: true }),
             ),
-            RegistryOperation::Agent("d".into(), Some(AgentRecord::Gone { since })),
+            RegistryOperation::Agent("d".into(), Some(AgentRecord::Gone { since, hostname: "".into() })),
             RegistryOperation::Quota("web".into(), Quota { guarantees: quota(1), limits: quota(2) }),
             RegistryOperation::Weight("web/a".into(), 2.5),
             RegistryOperation::Window(WindowKey { window: 3, part: 1 }, Some(Arc::new(window()))),

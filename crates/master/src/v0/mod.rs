@@ -10,8 +10,9 @@ pub(crate) mod registry;
 pub(crate) mod resources;
 pub(crate) mod state;
 
+use axum::http::HeaderValue;
 use axum::response::Response;
-use http_api::{ApiError, parse_form, value_of, with_jsonp};
+use http_api::{ApiError, TOTAL, parse_form, value_of, with_jsonp};
 use serde::Serialize;
 
 /// The parameters of a request's query.
@@ -50,5 +51,12 @@ impl Query {
     pub(crate) fn json(&self, value: &impl Serialize) -> Result<Response, ApiError> {
         let text = serde_json::to_vec(value).map_err(|error| ApiError::internal(error.to_string()))?;
         with_jsonp(text, self.jsonp())
+    }
+
+    /// The same for a part of a list, with how many entries the list has before paging.
+    pub(crate) fn part(&self, value: &impl Serialize, total: usize) -> Result<Response, ApiError> {
+        let mut response = self.json(value)?;
+        response.headers_mut().insert(TOTAL, HeaderValue::from(total));
+        Ok(response)
     }
 }

@@ -119,8 +119,9 @@ pub(crate) async fn roles(
     let whitelist = master.options.roles.clone();
     answer(master, query, move |_, snapshot, query| {
         let roles = crate::view::roles::roles(snapshot, &whitelist);
-        let roles: Vec<Value> = roles.iter().map(|(name, role)| role.view(name)).collect();
-        query.json(&json!({ "roles": roles }))
+        let part = listing::roles(&roles, query)?;
+        let shown: Vec<Value> = part.entries.iter().map(|(name, role)| role.view(name)).collect();
+        query.part(&json!({ "roles": shown }), part.total)
     })
     .await
 }

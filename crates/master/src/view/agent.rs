@@ -38,7 +38,7 @@ pub(crate) fn to_proto(agent: &Agent, frameworks: &[Arc<Framework>]) -> get_agen
         offered_resources: wire::resources_to_endpoint(&offered(agent, frameworks)),
         capabilities: agent_capabilities_to_proto(&agent.capabilities_body),
         drain_info: agent.drain.map(drain_info),
-        estimated_drain_start_time: None,
+        estimated_drain_start_time: agent.drain_start.map(time_info),
         ..Default::default()
     }
 }
@@ -120,6 +120,8 @@ pub(crate) struct AgentView {
     domain: Option<v1::DomainInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
     drain_info: Option<v1::DrainInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_drain_start_time_seconds: Option<f64>,
 }
 
 impl AgentView {
@@ -152,6 +154,7 @@ impl AgentView {
                 .collect(),
             domain: info.domain,
             drain_info: agent.drain.map(drain_info),
+            estimated_drain_start_time_seconds: agent.drain_start.map(|time| time.as_secs_f64()),
         }
     }
 }

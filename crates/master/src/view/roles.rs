@@ -1,7 +1,9 @@
 //! Roles: who has them, their weights and quotas, and what of the cluster they and the roles below them have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use base::FrameworkId;
 use master_core::{Agent, Quota, Snapshot};
 use proto::v1;
 use resources::{Name, Quantities, Resource, Resources, Role, Scalar};
@@ -46,21 +48,7 @@ pub(crate) fn roles(snapshot: &Snapshot, whitelist: &[String]) -> BTreeMap<Role,
             roles.add(&role, &held.counts(), |role| &mut role.offered);
         }
     }
-    for agent in &snapshot.agents {
-        for (framework, used) in &agent.used {
-            for (role, held) in used.allocations() {
-                roles.exactly(&role).frameworks.insert(framework.to_string());
-                roles.add(&role, &held.counts(), |role| &mut role.allocated);
-            }
-        }
-        for (role, reserved) in agent.total.reservations() {
-            let reserved = reserved.counts();
-            roles.add(&role, &reserved, |role| &mut role.reserved);
-            let mut unused = reserved;
-            unused -= &used_of_reservation(agent, &role);
-            roles.add(&role, &unused, |role| &mut role.unused);
-        }
-    }
+    roles.add_agents(&snapshot.agents);
     for (role, weight) in &snapshot.weights {
         roles.exactly(role).weight = Some(*weight);
     }
@@ -70,13 +58,20 @@ pub(crate) fn roles(snapshot: &Snapshot, whitelist: &[String]) -> BTreeMap<Role,
     roles.listed(whitelist)
 }
 
-/// What is in use of what an agent has reserved for a role.
-fn used_of_reservation(agent: &Agent, role: &Role) -> Quantities {
-    let of_role = |resource: &Resource| resource.reservation_role() == Some(role);
-    agent.used.values().fold(Quantities::new(), |mut sum, used: &Resources| {
-        sum += &used.filter(of_role).counts();
-        sum
-    })
+/// Amounts by role, right in it.
+type ByRole<'a> = BTreeMap<&'a Role, Quantities>;
+
+/// Adds what the resources are, each to the role that is said of it.
+fn sum_by<'a>(
+    sums: &mut ByRole<'a>,
+    resources: &'a Resources,
+    role: impl Fn(&'a Resource) -> Option<&'a Role>,
+) {
+    for resource in resources.iter() {
+        if let Some(role) = role(resource) {
+            sums.entry(role).or_default().add(resource.name.clone(), resource.value.count());
+        }
+    }
 }
 
 #[derive(Default)]
@@ -96,6 +91,44 @@ impl Roles {
         *to(self.exactly(role)) += amount;
         for above in role.ancestors() {
             *to(self.exactly(&Role::from(above))) += amount;
+        }
+    }
+
+    /// What agents have. Of many agents each has something of few frameworks and roles, so that it is summed up by them before
+    /// anything else is done.
+    fn add_agents(&mut self, agents: &[Arc<Agent>]) {
+        let mut allocated: HashMap<&FrameworkId, ByRole<'_>> = HashMap::new();
+        for agent in agents {
+            for (framework, used) in &agent.used {
+                sum_by(allocated.entry(framework).or_default(), used, |resource| {
+                    resource.allocation.as_ref()
+                });
+            }
+            self.add_reserved(agent);
+        }
+        for (framework, by_role) in allocated {
+            for (role, amount) in by_role {
+                self.exactly(role).frameworks.insert(framework.to_string());
+                self.add(role, &amount, |role| &mut role.allocated);
+            }
+        }
+    }
+
+    fn add_reserved(&mut self, agent: &Agent) {
+        let (mut reserved, mut used) = (ByRole::new(), ByRole::new());
+        sum_by(&mut reserved, &agent.total, Resource::reservation_role);
+        if reserved.is_empty() {
+            return;
+        }
+        for each in agent.used.values() {
+            sum_by(&mut used, each, Resource::reservation_role);
+        }
+        for (role, mut amount) in reserved {
+            self.add(role, &amount, |role| &mut role.reserved);
+            if let Some(used) = used.get(role) {
+                amount -= used;
+            }
+            self.add(role, &amount, |role| &mut role.unused);
         }
     }
 
@@ -125,6 +158,11 @@ fn sum(one: &Quantities, other: &Quantities) -> Quantities {
 }
 
 impl RoleInfo {
+    /// Its weight, as it counts.
+    pub(crate) fn weight(&self) -> f64 {
+        self.weight.unwrap_or(DEFAULT_WEIGHT)
+    }
+
     /// What of the cluster the role has, offered or in use.
     fn taken(&self) -> Quantities {
         sum(&self.allocated, &self.offered)
@@ -139,7 +177,7 @@ impl RoleInfo {
     pub(crate) fn view(&self, name: &Role) -> serde_json::Value {
         json!({
             "name": name.as_str(),
-            "weight": self.weight.unwrap_or(DEFAULT_WEIGHT),
+            "weight": self.weight(),
             "quota": {
                 "role": name.as_str(),
                 "guarantee": amounts(&self.quota.guarantees),
@@ -160,7 +198,7 @@ impl RoleInfo {
         let taken = self.taken();
         v1::Role {
             name: name.to_string(),
-            weight: self.weight.unwrap_or(DEFAULT_WEIGHT),
+            weight: self.weight(),
             frameworks: self.frameworks.iter().map(|id| id.as_str().into()).collect(),
             resources: taken
                 .iter()

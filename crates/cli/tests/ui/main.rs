@@ -112,7 +112,7 @@ fn where_there_is_nothing_it_is_said_what_to_do() {
         ("/ui/agents/nobody/files?path=/x", 404, "No agent is registered"),
         ("/ui/agents/nobody/file", 404, "No path is given"),
         ("/ui/tasks?sort=%3Cb%3E", 400, "expecting one of"),
-        ("/ui/offers?sort=x", 400, "to be one of"),
+        ("/ui/offers?sort=x", 400, "expecting one of"),
         ("/ui/roles/explain?name=nobody", 404, "No framework has the role"),
     ] {
         let answer = get(&master, path);

@@ -21,7 +21,7 @@ const COLUMNS: [Column; 9] = [
     column("CPUs", "cpus", "num"),
     column("Memory", "mem", "num"),
     column("Offers", "offers", "num wide"),
-    column("Registered", "registered_time", "wide"),
+    column("Registered", "registered", "wide"),
 ];
 
 /// What can be asked for.
@@ -38,7 +38,7 @@ pub(crate) async fn show(ask: Ask) -> Response {
 }
 
 async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
-    let path = ask.list("/state-summary/frameworks", &["search", "state", "role"], "registered_time", "des");
+    let path = ask.list("/state-summary/frameworks", &["search", "state", "role"], "registered", "des");
     let Listed { value, total } = ask.source.list::<Frameworks>(&path).await?;
     let (frameworks, total) = cut(ask, value.frameworks, total);
     let rows = html! {
@@ -64,7 +64,7 @@ async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
         @if total == 0 && !filtered(ask, &["search", "state", "role"]) {
             (empty("No framework has subscribed", &html! { "Frameworks subscribe at this master's " code { "/api/v1/scheduler" } ". To run something at once: " code { "meseta run 'echo hello'" } }))
         } @else {
-            (table(ask, "Frameworks", &COLUMNS, ("registered_time", "des"), &rows))
+            (table(ask, "Frameworks", &COLUMNS, ("registered", "des"), &rows))
             (pager(ask, frameworks.len(), total))
         }
     };

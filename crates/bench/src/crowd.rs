@@ -36,6 +36,8 @@ const REREGISTER: &str = "mesos.internal.ReregisterSlaveMessage";
 pub(crate) struct Crowd {
     shape: Shape,
     addresses: u32,
+    port: u16,
+    processes: Vec<Arc<Process>>,
     counters: Arc<Counters>,
     retrying: tokio::task::JoinHandle<()>,
 }
@@ -120,8 +122,8 @@ impl Crowd {
         for process in &processes {
             process.reregister();
         }
-        let retrying = tokio::spawn(ask_again(processes, Arc::clone(&counters)));
-        Ok((Self { shape, addresses, counters, retrying }, began))
+        let retrying = tokio::spawn(ask_again(processes.clone(), Arc::clone(&counters)));
+        Ok((Self { shape, addresses, port, processes, counters, retrying }, began))
     }
 
     /// How the agents are reached, in words.
@@ -130,6 +132,19 @@ impl Crowd {
         match shape.agents.div_ceil((*addresses).max(1)) {
             1 => format!("{addresses} addresses, one agent and two connections each"),
             each => format!("{addresses} addresses, up to {each} agents and two connections each"),
+        }
+    }
+
+    /// On so many agents the first task has another status.
+    pub(crate) fn update(&self, agents: u32, round: u32) {
+        for number in 0..agents.min(self.shape.agents) {
+            let (process, index) = (number % self.addresses, number / self.addresses);
+            let process = self.processes.get(process as usize);
+            let agent = process.and_then(|process| process.agents.get(index as usize));
+            if let (Some(process), Some(agent)) = (process, agent) {
+                let message = Shape::update(number, self.port, round);
+                process.send(agent, "master", "mesos.internal.StatusUpdateMessage", proto::encode(&message));
+            }
         }
     }
 

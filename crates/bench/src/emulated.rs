@@ -255,7 +255,7 @@ impl Agent {
 }
 
 /// The UUID of an agent's update of that number. Masters check that it has a version.
-fn uuid(agent: usize, update: u64) -> [u8; 16] {
+pub(crate) fn uuid(agent: usize, update: u64) -> [u8; 16] {
     let mut uuid = [0; 16];
     uuid[..6].copy_from_slice(&(agent as u64).to_be_bytes()[2..]);
     uuid[6] = 0x40;

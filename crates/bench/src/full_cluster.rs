@@ -16,28 +16,29 @@ use crate::returning::Shape;
 
 /// The cluster, until this is dropped: first the agents go, then their master, then its files.
 pub(crate) struct FullCluster {
-    _crowd: Crowd,
+    pub(crate) crowd: Crowd,
     master: Server,
     pub(crate) address: SocketAddr,
     _directory: TempDir,
 }
 
 impl FullCluster {
-    /// Starts it, with as many completed tasks as running ones, and prints what it is and how long the agents took.
-    pub(crate) async fn start(agents: u32, frameworks: u32, tasks: u32) -> Result<Self> {
+    /// Starts it, and prints what it is and how long the agents took.
+    pub(crate) async fn start(shape: Shape) -> Result<Self> {
+        let Shape { agents, frameworks, tasks, completed, ended } = shape;
         let directory = tempfile::tempdir()?;
         let flags = [
             format!("--work_dir={}", directory.path().join("master").display()),
-            format!("--max_completed_tasks_per_framework={}", u64::from(agents) * u64::from(tasks)),
+            format!("--max_completed_tasks_per_framework={}", u64::from(agents) * u64::from(completed)),
         ];
         let mut master =
             Server::start("master", ports::free()?, &flags, directory.path().join("master.log"))?;
         tokio::task::block_in_place(|| master.wait_until_healthy())?;
         let address: SocketAddr = master.address.parse()?;
-        let shape = Shape { agents, frameworks, tasks, completed: tasks };
+        let (running, over) = shape.tasks();
         println!(
-            "{agents} agents x {frameworks} frameworks x {tasks} tasks: {} running, as many completed; {} cores",
-            shape.tasks().0,
+            "{agents} agents x {frameworks} frameworks x {tasks} tasks: {running} running, {over} completed; \
+             {ended} frameworks ended; {} cores",
             cores()
         );
         let (crowd, began) = Crowd::start(shape, address).await?;
@@ -45,7 +46,7 @@ impl FullCluster {
         figure("all agents were taken back after", report::millis(began.elapsed()));
         figure("  over", crowd.connections());
         figure("load", report::load());
-        Ok(Self { _crowd: crowd, master, address, _directory: directory })
+        Ok(Self { crowd, master, address, _directory: directory })
     }
 
     /// Prints how much memory the master has, and had at most.
@@ -57,6 +58,16 @@ impl FullCluster {
 /// A request that reads, on a connection of its own.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").into_bytes()
+}
+
+/// A call of the operator API in JSON, on a connection of its own.
+pub(crate) fn post(address: SocketAddr, call: &str, accept: &str) -> Vec<u8> {
+    format!(
+        "POST /api/v1 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Accept: {accept}\r\nContent-Length: {}\r\n\r\n{call}",
+        call.len()
+    )
+    .into_bytes()
 }
 
 /// Asks and reads to the last byte; how long that took, and how many bytes came.

@@ -10,6 +10,7 @@ mod emulated;
 mod failover;
 mod full_cluster;
 mod latency;
+mod metrics;
 mod pages;
 mod registrar;
 mod report;
@@ -45,6 +46,8 @@ enum Benchmark {
     Containers(containers::Options),
     /// How long a master takes to show everything, and whether that holds schedulers up.
     State(state::Options),
+    /// How long a master takes to tell the metrics of thousands of frameworks.
+    Metrics(metrics::Options),
     /// How long the web pages of a large cluster take.
     Pages(pages::Options),
     /// How long a new master takes to have all agents back with their tasks, in process and over sockets.
@@ -72,6 +75,7 @@ fn main() -> Result<()> {
             }
             Benchmark::Containers(options) => containers::run(&options).await,
             Benchmark::State(options) => state::run(&options).await,
+            Benchmark::Metrics(options) => metrics::run(&options).await,
             Benchmark::Pages(options) => pages::run(&options).await,
             Benchmark::Reregister(options) => reregister::run(&options).await,
             Benchmark::Registrar(options) => registrar::run(&options).await,

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::full_cluster::{FullCluster, ask, get};
 use crate::report::times;
+use crate::returning::Shape;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -46,7 +47,9 @@ const PAGES: [&str; 14] = [
 ];
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let cluster = FullCluster::start(options.agents, options.frameworks, options.tasks).await?;
+    let Options { agents, frameworks, tasks, .. } = *options;
+    let shape = Shape { agents, frameworks, tasks, completed: tasks, ended: 0 };
+    let cluster = FullCluster::start(shape).await?;
     let address = cluster.address;
     for path in PAGES {
         let mut all = Vec::new();

@@ -34,16 +34,18 @@ pub(crate) struct Options {
 
 /// Those of Mesos' benchmark, and the largest that figures are published for.
 const WORKLOADS: [Shape; 4] = [
-    Shape { agents: 2_000, frameworks: 5, tasks: 10, completed: 10 },
-    Shape { agents: 2_000, frameworks: 5, tasks: 20, completed: 0 },
-    Shape { agents: 20_000, frameworks: 1, tasks: 5, completed: 0 },
-    Shape { agents: 40_000, frameworks: 5, tasks: 2, completed: 0 },
+    Shape { agents: 2_000, frameworks: 5, tasks: 10, completed: 10, ended: 0 },
+    Shape { agents: 2_000, frameworks: 5, tasks: 20, completed: 0, ended: 0 },
+    Shape { agents: 20_000, frameworks: 1, tasks: 5, completed: 0, ended: 0 },
+    Shape { agents: 40_000, frameworks: 5, tasks: 2, completed: 0, ended: 0 },
 ];
 
 fn parse(text: &str) -> Result<Shape, String> {
     let numbers: Result<Vec<u32>, _> = text.split(',').map(str::parse).collect();
     match numbers.as_deref() {
-        Ok(&[agents, frameworks, tasks, completed]) => Ok(Shape { agents, frameworks, tasks, completed }),
+        Ok(&[agents, frameworks, tasks, completed]) => {
+            Ok(Shape { agents, frameworks, tasks, completed, ended: 0 })
+        }
         _ => Err("expected four numbers: agents, frameworks, tasks, completed tasks".to_owned()),
     }
 }

@@ -1,9 +1,11 @@
 //! What an agent says that comes back with its tasks after its master was lost.
 
-use proto::internal::{ReregisterSlaveMessage, archive};
+use proto::internal::{ReregisterSlaveMessage, StatusUpdate, StatusUpdateMessage, archive};
 use proto::v0;
 use proto::v1::{FrameworkInfo, Task, TaskState, TaskStatus, agent_info, task_status};
 use sdk::build::{Quantities, ranges};
+
+use crate::emulated::uuid;
 
 /// How many agents, and what each of them has.
 #[derive(Clone, Copy)]
@@ -15,6 +17,8 @@ pub(crate) struct Shape {
     pub(crate) tasks: u32,
     /// Completed tasks of each framework on each agent.
     pub(crate) completed: u32,
+    /// Frameworks that ended, with two tasks each on each agent.
+    pub(crate) ended: u32,
 }
 
 impl Shape {
@@ -24,10 +28,48 @@ impl Shape {
         (each * u64::from(self.tasks), each * u64::from(self.completed))
     }
 
+    /// What is over of those that still run tasks, and of those that ended.
+    fn completed_frameworks(
+        self,
+        agent_id: &str,
+        active: Vec<archive::Framework>,
+    ) -> Vec<archive::Framework> {
+        let ended = (self.frameworks..self.frameworks + self.ended).map(|number| {
+            let info = framework(number);
+            let tasks = (0..2).map(|index| task(&info, agent_id, index, TaskState::TaskFinished)).collect();
+            archive::Framework { framework_info: info, tasks, ..Default::default() }
+        });
+        active.into_iter().filter(|_| self.completed > 0).chain(ended).collect()
+    }
+
+    /// An agent says once more that its first task runs: the status is new, the task's state is not.
+    pub(crate) fn update(number: u32, port: u16, round: u32) -> StatusUpdateMessage {
+        let agent_id = id_of_agent(number);
+        let framework = framework(0);
+        let task = task(&framework, &agent_id, 0, TaskState::TaskRunning);
+        let uuid = uuid(number as usize, u64::from(round)).to_vec();
+        let timestamp = 1_700_000_001.0 + f64::from(round);
+        let mut status = task.statuses.into_iter().next().unwrap_or_default();
+        status.uuid = Some(uuid.clone().into());
+        status.timestamp = Some(timestamp);
+        StatusUpdateMessage {
+            update: StatusUpdate {
+                framework_id: task.framework_id,
+                executor_id: None,
+                slave_id: Some(agent_id.as_str().into()),
+                latest_state: Some(status.state),
+                status,
+                timestamp,
+                uuid: Some(uuid.into()),
+            },
+            pid: Some(format!("slave(1)@127.0.0.1:{port}")),
+        }
+    }
+
     /// An agent's message. Its frameworks and tasks have ids of some length, as real ones have.
     pub(crate) fn reregistration(self, number: u32, port: u16) -> ReregisterSlaveMessage {
         use agent_info::capability::Type;
-        let agent_id = format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-S{number}");
+        let agent_id = id_of_agent(number);
         let per_agent = f64::from(self.frameworks * self.tasks);
         let mut resources =
             Quantities { cpus: per_agent + 1.0, mem: 64.0 * per_agent + 64.0, disk: 1024.0, gpus: 0.0 }
@@ -37,7 +79,7 @@ impl Shape {
         let frameworks: Vec<FrameworkInfo> = (0..self.frameworks).map(framework).collect();
         let tasks = |count: u32, state: TaskState| {
             frameworks.iter().flat_map(move |framework| {
-                let agent_id = format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-S{number}");
+                let agent_id = id_of_agent(number);
                 (0..count).map(move |index| task(framework, &agent_id, index, state))
             })
         };
@@ -63,7 +105,7 @@ impl Shape {
                 ..Default::default()
             },
             tasks: tasks(self.tasks, TaskState::TaskRunning).collect(),
-            completed_frameworks: if self.completed > 0 { archived } else { Vec::new() },
+            completed_frameworks: self.completed_frameworks(&agent_id, archived),
             frameworks,
             version: Some("1.12.0".into()),
             agent_capabilities: kinds
@@ -73,6 +115,10 @@ impl Shape {
             ..Default::default()
         }
     }
+}
+
+fn id_of_agent(number: u32) -> String {
+    format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-S{number}")
 }
 
 /// The id of a framework of the crowd.

@@ -10,8 +10,9 @@ use sdk::build::Framework;
 use sdk::scheduler::{Event, Scheduler};
 use sdk::{Encoding, Masters};
 
-use crate::full_cluster::{FullCluster, ask, get};
+use crate::full_cluster::{FullCluster, ask, get, post};
 use crate::report::{self, figure, times};
+use crate::returning::Shape;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -36,7 +37,9 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let cluster = FullCluster::start(options.agents, options.frameworks, options.tasks).await?;
+    let Options { agents, frameworks, tasks, .. } = *options;
+    let shape = Shape { agents, frameworks, tasks, completed: tasks, ended: 0 };
+    let cluster = FullCluster::start(shape).await?;
     let address = cluster.address;
     for (name, request) in questions(address) {
         let mut all = Vec::new();
@@ -50,32 +53,43 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         figure(name, format!("{} MiB, the first time {}", length >> 20, report::millis(first)));
         times("  then", &mut all);
     }
+    changing(options, &cluster).await?;
     cluster.report_memory();
     responsiveness(options, address, false).await?;
     responsiveness(options, address, true).await
 }
 
+/// `/state` again and again, while one task in a hundred has another status each time: what they are in has to be encoded anew.
+async fn changing(options: &Options, cluster: &FullCluster) -> Result<()> {
+    let changed = (options.agents * options.frameworks * options.tasks).div_ceil(100).min(options.agents);
+    let request = get_state(cluster.address);
+    let mut all = Vec::new();
+    for round in 0..u32::try_from(options.rounds)? {
+        cluster.crowd.update(changed, round);
+        // They are there long before.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        all.push(ask(cluster.address, &request).await?.0);
+    }
+    times(&format!("/state, {changed} tasks changed"), &mut all);
+    Ok(())
+}
+
 /// What is asked for, as the bytes of a request. What is searched for is found in the host names of one agent in ten thousand,
 /// or of none.
-fn questions(address: SocketAddr) -> [(&'static str, Vec<u8>); 7] {
+fn questions(address: SocketAddr) -> [(&'static str, Vec<u8>); 10] {
     let page = |list: &str| get(address, &format!("/{list}?limit=50&search=-4321"));
-    let call = r#"{"type":"GET_STATE"}"#;
-    let post = |accept: &str| {
-        format!(
-            "POST /api/v1 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Accept: {accept}\r\nContent-Length: {}\r\n\r\n{call}",
-            call.len()
-        )
-        .into_bytes()
-    };
+    let call = |accept: &str| post(address, r#"{"type":"GET_STATE"}"#, accept);
     [
         ("50 tasks, newest first", get(address, "/tasks?limit=50")),
         ("50 tasks of a search", page("tasks")),
         ("50 tasks of a search by name", get(address, "/tasks?limit=50&sort=name&search=1")),
         ("50 agents of a search", page("slaves")),
+        ("/state-summary", get(address, "/state-summary")),
+        ("/slaves", get(address, "/slaves")),
+        ("/roles", get(address, "/roles")),
         ("/state", get_state(address)),
-        ("GET_STATE in protobuf", post("application/x-protobuf")),
-        ("GET_STATE in JSON", post("application/json")),
+        ("GET_STATE in protobuf", call("application/x-protobuf")),
+        ("GET_STATE in JSON", call("application/json")),
     ]
 }
 

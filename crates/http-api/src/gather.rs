@@ -12,6 +12,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::receipts::Receipts;
+
 /// What is longer than this is written at once, without being copied.
 const SHORT: usize = 4 << 10;
 
@@ -31,13 +33,12 @@ pub(crate) struct Sender<S>(Arc<Mutex<State<S>>>);
 struct State<S> {
     stream: S,
     waiting: Vec<u8>,
-    /// How much of `waiting` is sent already.
-    sent: usize,
+    receipts: Receipts,
 }
 
-/// Gathers what is written to a stream.
-pub(crate) fn gather<S>(stream: S) -> (Gathering<S>, Sender<S>) {
-    let state = Arc::new(Mutex::new(State { stream, waiting: Vec::new(), sent: 0 }));
+/// Gathers what is written to a stream. What comes behind a receipt that somebody still has is held back.
+pub(crate) fn gather<S>(stream: S, receipts: Receipts) -> (Gathering<S>, Sender<S>) {
+    let state = Arc::new(Mutex::new(State { stream, waiting: Vec::new(), receipts }));
     (Gathering(Arc::clone(&state)), Sender(state))
 }
 
@@ -47,7 +48,8 @@ fn lock<S>(state: &Mutex<State<S>>) -> MutexGuard<'_, State<S>> {
 }
 
 impl<S: AsyncWrite + Unpin> Sender<S> {
-    /// Sends what was gathered. Where the other side does not take all of it now, the rest waits, and the task is woken.
+    /// Ends a turn: sends what was gathered and need not be held back. Where the other side does not take all of it now,
+    /// the rest waits, as what is held back does, and the task is woken.
     pub(crate) fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         lock(&self.0).poll_send(context)
     }
@@ -55,27 +57,38 @@ impl<S: AsyncWrite + Unpin> Sender<S> {
 
 impl<S: AsyncWrite + Unpin> State<S> {
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.sent < self.waiting.len() {
-            let rest = &self.waiting[self.sent..];
-            let sent = ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
+        self.receipts.end_turn();
+        while !self.waiting.is_empty() {
+            let free = self.receipts.poll_free(context).min(self.waiting.len());
+            if free == 0 {
+                return Poll::Pending;
+            }
+            let sent = ready!(Pin::new(&mut self.stream).poll_write(context, &self.waiting[..free]))?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.sent += sent;
+            self.waiting.drain(..sent);
+            self.receipts.sent(sent);
         }
-        self.sent = 0;
         // Its memory goes back, for most connections say nothing most of the time.
         self.waiting = Vec::new();
         Poll::Ready(Ok(()))
     }
 
-    /// Whether so much more can be gathered; what is there is sent if that makes room.
+    /// Whether so much more can be gathered; what is there is sent if that makes room. Whoever asks for so much without
+    /// reading the answers does not wait for them either: nothing is held back for that.
     fn poll_room(&mut self, context: &mut Context<'_>, more: usize) -> Poll<io::Result<bool>> {
         if more <= SHORT && self.waiting.len() + more <= MOST {
             return Poll::Ready(Ok(true));
         }
+        self.receipts.release();
         ready!(self.poll_send(context))?;
         Poll::Ready(Ok(more <= SHORT))
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.waiting.extend_from_slice(bytes);
+        self.receipts.gathered(bytes.len());
     }
 }
 
@@ -93,7 +106,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathering<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut state = lock(&self.0);
         if ready!(state.poll_room(context, bytes.len()))? {
-            state.waiting.extend_from_slice(bytes);
+            state.add(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
         Pin::new(&mut state.stream).poll_write(context, bytes)
@@ -107,9 +120,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathering<S> {
         let mut state = lock(&self.0);
         let length = slices.iter().map(|slice| slice.len()).sum();
         if ready!(state.poll_room(context, length))? {
-            for slice in slices {
-                state.waiting.extend_from_slice(slice);
-            }
+            slices.iter().for_each(|slice| state.add(slice));
             return Poll::Ready(Ok(length));
         }
         Pin::new(&mut state.stream).poll_write_vectored(context, slices)
@@ -141,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_short_goes_together_and_nothing_is_lost() {
         let (mut client, server) = tokio::io::duplex(1 << 20);
-        let (mut gathering, sender) = gather(server);
+        let (mut gathering, sender) = gather(server, Receipts::default());
         gathering.write_all(b"one,").await.unwrap();
         gathering.flush().await.unwrap();
         gathering.write_all(b"two,").await.unwrap();
@@ -167,7 +178,7 @@ mod tests {
     #[tokio::test]
     async fn who_does_not_read_stops_who_writes() {
         let (mut client, server) = tokio::io::duplex(16);
-        let (mut gathering, sender) = gather(server);
+        let (mut gathering, sender) = gather(server, Receipts::default());
         let writing = tokio::spawn(async move {
             for _ in 0..2 * MOST / 64 {
                 gathering.write_all(&[b'x'; 64]).await.unwrap();

@@ -40,6 +40,7 @@ mod logging;
 mod media;
 mod pieces;
 mod prometheus;
+mod receipts;
 mod reply;
 mod server;
 mod stream;
@@ -55,6 +56,7 @@ pub use media::{
 };
 pub use pieces::{Answer, Piece, Pieces, TOTAL};
 pub use prometheus::{Exposition, Histogram, Latencies};
+pub use receipts::{Receipt, Receipts};
 pub use reply::{accepted, json_text, message, ok, typed_json, with_jsonp};
 pub use server::{Admitted, HangUp, Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
 pub use stream::{EventStream, MESOS_STREAM_ID};

@@ -139,8 +139,7 @@ impl Answer {
                 response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 response
             } else {
-                let pieces = Arc::clone(&self.pieces);
-                Response::new(Body::new(Sending { pieces, next: 0, left: self.length, turn: 0 }))
+                Response::new(Body::new(self.sending()))
             };
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
             response
@@ -149,6 +148,11 @@ impl Answer {
         response.headers_mut().insert(header::ETAG, self.tag.clone());
         self.tell_total(&mut response);
         response
+    }
+
+    /// The answer on its way to one reader.
+    pub(crate) fn sending(&self) -> Sending {
+        Sending { pieces: Arc::clone(&self.pieces), next: 0, left: self.length, turn: 0 }
     }
 
     /// Adds the header [`TOTAL`] to an answer that was made of this one.
@@ -167,7 +171,8 @@ impl Answer {
 }
 
 /// An answer on its way to one reader.
-struct Sending {
+#[derive(Debug)]
+pub(crate) struct Sending {
     pieces: Arc<[Bytes]>,
     next: usize,
     left: u64,

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use crate::gather::{self, gather};
+use crate::receipts::Receipts;
 
 /// The other end of the connection, among the extensions of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +173,8 @@ pub async fn serve_connection<S>(
 {
     let hang_up = HangUp::default();
     let told = Arc::clone(&hang_up.0);
+    let receipts = Receipts::default();
+    let (stream, sender) = gather(stream, receipts.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         if let Some(uri) = without_last_slash(request.uri()) {
@@ -179,9 +182,9 @@ pub async fn serve_connection<S>(
         }
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(hang_up.clone());
+        request.extensions_mut().insert(receipts.clone());
         router.clone().oneshot(request)
     });
-    let (stream, sender) = gather(stream);
     // `pipeline_flush` stays off: with it, hyper buffers a body without a bound, and a client that does not read its
     // stream of events would cost memory until it goes away.
     let connection = http1::Builder::new()

@@ -2,16 +2,19 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::Frame;
+use proto::recordio;
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::watch;
 
 use crate::Encoding;
+use crate::pieces::{Answer, Sending};
 
 /// The header that names a subscription in its later calls.
 pub const MESOS_STREAM_ID: &str = "mesos-stream-id";
@@ -28,6 +31,13 @@ pub struct EventStream<T, E> {
     events: Receiver<T>,
     encode: E,
     buffer: Vec<u8>,
+    first: Option<First>,
+}
+
+/// A record on its way that is not copied.
+struct First {
+    sending: Sending,
+    left: watch::Sender<u64>,
 }
 
 impl<T, E> EventStream<T, E>
@@ -37,7 +47,17 @@ where
 {
     /// A stream of these events. `encode` appends an event with its frame (see [`proto::recordio::encode`]).
     pub fn new(events: Receiver<T>, encode: E) -> Self {
-        Self { events, encode, buffer: Vec::new() }
+        Self { events, encode, buffer: Vec::new(), first: None }
+    }
+
+    /// The same with a long record before all events, which is sent in the pieces that it is made of: a client that does not
+    /// read it costs no copy of what is shared. How much of it is still to be taken can be watched, until the stream is dropped.
+    #[must_use]
+    pub fn beginning_with(mut self, record: &Answer) -> (Self, watch::Receiver<u64>) {
+        recordio::encode_length(&mut self.buffer, record.length());
+        let (left, watched) = watch::channel(record.length());
+        self.first = Some(First { sending: record.sending(), left });
+        (self, watched)
     }
 
     /// The answer that carries the stream; `stream_id` is for the client to send with its later calls.
@@ -77,6 +97,16 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let stream = self.get_mut();
+        if let Some(first) = &mut stream.first {
+            if !stream.buffer.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut stream.buffer).into()))));
+            }
+            if let Some(frame) = ready!(Pin::new(&mut first.sending).poll_frame(context)) {
+                first.left.send_replace(first.sending.size_hint().lower());
+                return Poll::Ready(Some(frame));
+            }
+            stream.first = None;
+        }
         loop {
             let polled = stream.events.poll_recv(context);
             match polled {
@@ -94,5 +124,40 @@ where
             let chunk = Bytes::from(std::mem::take(&mut stream.buffer));
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{Piece, Pieces};
+
+    #[tokio::test]
+    async fn a_long_first_record_goes_out_without_being_copied() {
+        let shared = Piece { number: 1, bytes: Bytes::from(vec![b'x'; 10_000]) };
+        let mut record = Pieces::default();
+        record.write(b"[");
+        record.share(&shared);
+        record.write(b"]");
+        let (events, received) = mpsc::channel(1);
+        let encode = |event: &str, out: &mut Vec<u8>| recordio::encode(out, event.as_bytes());
+        let (mut stream, left) =
+            EventStream::new(received, encode).beginning_with(&record.finish("application/json"));
+        events.try_send("event").unwrap();
+        drop(events);
+        assert_eq!(*left.borrow(), 10_002);
+        let mut frames = Vec::new();
+        let mut remaining = Vec::new();
+        while let Some(frame) = stream.frame().await {
+            frames.push(frame.unwrap().into_data().unwrap());
+            remaining.push(*left.borrow());
+        }
+        assert_eq!(remaining, [10_002, 10_001, 1, 0, 0]);
+        assert_eq!(frames[2].as_ptr(), shared.bytes.as_ptr());
+        let expected = [&b"10002\n["[..], &shared.bytes, b"]5\nevent"].concat();
+        assert_eq!(frames.concat(), expected);
     }
 }

@@ -1,7 +1,7 @@
 //! The server over real sockets: what clients see of limits, streams, pipelining and shutdown.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use http_api::{
-    ApiError, Encoding, EventStream, HangUp, Peer, ServeOptions, accepted, decode_call, message,
+    ApiError, Encoding, EventStream, HangUp, Peer, Receipts, ServeOptions, accepted, decode_call, message,
     method_not_allowed, not_found, parse_form, read_body, request_encoding, response_encoding, serve,
     value_of, with_jsonp,
 };
@@ -373,5 +373,41 @@ async fn a_slow_head_and_a_huge_head_are_refused() {
     let huge = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9_000));
     let answer = server.exchange(huge.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    server.stop().await;
+}
+
+/// Calls of one connection, of which the answers wait until their receipts are dropped, behind which other calls do not wait.
+#[tokio::test]
+async fn answers_wait_for_what_they_promise_and_calls_do_not() {
+    let (handled, mut handlers) = mpsc::unbounded_channel();
+    let call = move |Extension(receipts): Extension<Receipts>| async move {
+        handled.send((receipts.receipt(), Instant::now())).unwrap();
+        accepted()
+    };
+    let server = Server::start(Router::new().route("/call", get(call)), ServeOptions::default()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(&b"GET /call HTTP/1.1\r\nHost: x\r\n\r\n".repeat(3)).await.unwrap();
+    let promises = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        for _ in 0..3 {
+            kept.push(timeout(PATIENCE, handlers.recv()).await.expect("all are handled").unwrap());
+        }
+        let first = kept[0].1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let dropped = Instant::now();
+        drop(kept);
+        (first, dropped)
+    });
+    let mut answers = Vec::new();
+    let mut answered = None;
+    while answers.windows(12).filter(|at| *at == b"202 Accepted").count() < 3 {
+        assert!(timeout(PATIENCE, stream.read_buf(&mut answers)).await.expect("answers").unwrap() > 0);
+        answered.get_or_insert_with(Instant::now);
+    }
+    let (first, dropped) = promises.await.unwrap();
+    let answered = answered.unwrap();
+    // On a machine that stands still for so long they need not wait any more.
+    let late = answered - first >= Duration::from_millis(100);
+    assert!(answered >= dropped || late, "answered {:?} too early", dropped - answered);
     server.stop().await;
 }

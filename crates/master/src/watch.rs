@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 use crate::insight::Recent;
 
 /// How many changes may wait for one watcher before it is disconnected for reading too slowly.
-const WAITING: usize = 16 << 10;
+pub(crate) const CHANGES: usize = 16 << 10;
 
 /// What a watcher sees.
 pub(crate) type Watch = broadcast::Receiver<Arc<Observation>>;
@@ -31,7 +31,7 @@ impl Watchers {
 
     /// One more, who sees what happens from now on; `None` when there are too many.
     pub(crate) fn watch(&self) -> Option<Watch> {
-        let sender = || self.sender.get_or_init(|| broadcast::Sender::new(WAITING));
+        let sender = || self.sender.get_or_init(|| broadcast::Sender::new(CHANGES));
         (self.count() < self.limit).then(|| sender().subscribe())
     }
 

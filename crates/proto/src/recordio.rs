@@ -28,21 +28,26 @@ pub enum RecordError {
 
 /// Appends a record in its frame.
 pub fn encode(out: &mut Vec<u8>, record: &[u8]) {
+    out.reserve(record.len() + MAX_DIGITS + 1);
+    encode_length(out, record.len() as u64);
+    out.extend_from_slice(record);
+}
+
+/// Appends what stands before a record of `length` bytes, which follow by themselves.
+pub fn encode_length(out: &mut Vec<u8>, length: u64) {
     let mut digits = [0; 20];
     let mut start = digits.len();
-    let mut rest = record.len();
+    let mut rest = length;
     loop {
         start -= 1;
-        digits[start] = b"0123456789"[rest % 10];
+        digits[start] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
         rest /= 10;
         if rest == 0 {
             break;
         }
     }
-    out.reserve(record.len() + digits.len() - start + 1);
     out.extend_from_slice(&digits[start..]);
     out.push(b'\n');
-    out.extend_from_slice(record);
 }
 
 /// Takes a stream apart, however its bytes arrive.

@@ -19,7 +19,8 @@ const BATCH: usize = 512;
 /// A write buffer that has grown beyond this many bytes is given back after use.
 const KEEP_BUFFER: usize = 1 << 20;
 
-/// A message on its way out; encoded by the connection's task, not by the sender.
+/// A message on its way out; encoded by the connection's task, not by the sender. It is dropped when it was handed to the
+/// network, or given up: whoever wants to know puts something into it that tells when it is dropped.
 pub trait Outgoing: Send + 'static {
     /// The process id that sends it, such as `master` or `slave-observer(1)`.
     fn sender(&self) -> &str;
@@ -130,10 +131,13 @@ impl<M: Outgoing> Link<M> {
     ) {
         buffer.clear();
         let mut messages = 0;
+        // Kept until they have been sent: see `Outgoing`.
+        let mut written = Vec::with_capacity(batch.len());
         for item in batch.drain(..) {
             match item {
                 Item::Message(message) => {
                     write_message(buffer, &message, parts);
+                    written.push(message);
                     messages += 1;
                 }
                 Item::Reconnect(number) => {

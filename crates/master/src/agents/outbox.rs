@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base::{FrameworkId, Uuid};
+use http_api::Receipt;
 use master_core::{DrainConfig, ExecutorInfo, FrameworkRef, ReconciledTask, TaskInfo, ToAgent};
 use transport::Outgoing;
 use wire::Format;
@@ -23,6 +24,8 @@ pub(crate) struct ToAgentMessage {
     pub(crate) message: ToAgent,
     /// How long the agent waits for pings before it believes itself cut off, in seconds.
     pub(crate) ping_timeout_secs: f64,
+    /// Held until it has been handed to the network: the call that it passes on is answered then.
+    pub(crate) _receipt: Option<Receipt>,
 }
 
 impl Outgoing for ToAgentMessage {

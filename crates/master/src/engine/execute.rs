@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use http_api::Receipt;
 use master_core::{ConnectionId, Pid};
 use master_core::{FromRegistry, Input, RegistryWrite};
 use master_core::{Observation, Output, SchedulerEvent, ToAgent};
@@ -19,16 +20,27 @@ impl Engine {
                 self.directory.apply(change.clone());
             }
         }
-        for output in outputs.drain(..) {
-            self.execute_one(output);
+        for (place, output) in outputs.drain(..).enumerate() {
+            let receipt = self.receipt(place);
+            self.execute_one(output, receipt);
         }
+        self.receipts.clear();
     }
 
-    fn execute_one(&mut self, output: Output) {
+    /// The receipt that belongs to an output, by its place; those of outputs before it are not asked for any more.
+    fn receipt(&mut self, place: usize) -> Option<Receipt> {
+        while self.receipts.front().is_some_and(|(outputs, _)| outputs.end <= place) {
+            self.receipts.pop_front();
+        }
+        let (outputs, receipt) = self.receipts.front()?;
+        outputs.contains(&place).then(|| receipt.clone())
+    }
+
+    fn execute_one(&mut self, output: Output, receipt: Option<Receipt>) {
         match output {
             Output::Event { connection, event } => self.send_event(connection, event),
             Output::Close(connection) => self.streams.close(connection),
-            Output::ToAgent { to, message } => self.send_to_agent(&to, message),
+            Output::ToAgent { to, message } => self.send_to_agent(&to, message, receipt),
             Output::Link(pid) => {
                 // It may have been restarted: what is known of a connection that was there before says nothing of it.
                 if let Some(address) = self.agents.watch(&pid) {
@@ -73,7 +85,7 @@ impl Engine {
         }
     }
 
-    fn send_to_agent(&mut self, to: &Pid, message: ToAgent) {
+    fn send_to_agent(&mut self, to: &Pid, message: ToAgent, receipt: Option<Receipt>) {
         let Some(peer) = self.agents.peer(to) else {
             tracing::warn!("cannot send to agent {to}: that is no address");
             return;
@@ -83,6 +95,7 @@ impl Engine {
             observer: peer.observer,
             message,
             ping_timeout_secs: self.total_ping_timeout_secs,
+            _receipt: receipt,
         };
         // A refusal is reported as the loss of the connection, too, and handled there.
         if let Err(error) = self.peers.send(peer.address, message) {

@@ -1,11 +1,13 @@
 //! The loop of the core's thread.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::Time;
+use http_api::Receipt;
 use master_core::Input;
 use master_core::Output;
 use master_core::{MasterCore, Snapshot};
@@ -74,6 +76,8 @@ pub(crate) struct Engine {
     pub(super) figures: Arc<EngineFigures>,
     peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     outputs: Vec<Output>,
+    /// Whose the outputs are of which somebody wants to know that they were carried out, by their places.
+    pub(super) receipts: VecDeque<(Range<usize>, Receipt)>,
     snapshots: Vec<oneshot::Sender<Snapshot>>,
     questions: Vec<Question>,
     new_watchers: Vec<oneshot::Sender<Option<(Snapshot, Watch)>>>,
@@ -122,6 +126,7 @@ impl Engine {
             figures: options.figures,
             peer_events: options.peer_events,
             outputs: Vec::new(),
+            receipts: VecDeque::new(),
             snapshots: Vec::new(),
             questions: Vec::new(),
             new_watchers: Vec::new(),
@@ -177,6 +182,11 @@ impl Engine {
                     self.streams.close(connection);
                 }
                 self.core.handle(now, input, &mut self.outputs);
+            }
+            Work::PassOn(input, receipt) => {
+                let from = self.outputs.len();
+                self.core.handle(now, input, &mut self.outputs);
+                self.receipts.push_back((from..self.outputs.len(), receipt));
             }
             Work::Subscribe {
                 connection,

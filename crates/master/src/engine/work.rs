@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::{FrameworkId, Time};
+use http_api::Receipt;
 use master_core::{ConnectionId, FrameworkInfo, OfferConstraints, OperatorCall, OperatorError, StreamId};
 use master_core::{Input, MasterCore, Snapshot};
 use resources::Role;
@@ -16,6 +17,8 @@ use crate::watch::Watch;
 pub(crate) enum Work {
     /// Something for the core that needs no answer.
     Input(Input),
+    /// The same, of which somebody wants to know when all that it has to say to agents was handed to the network.
+    PassOn(Input, Receipt),
     /// A scheduler subscribes.
     Subscribe {
         /// Its stream.

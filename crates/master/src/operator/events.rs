@@ -4,22 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
-use http_api::{Answer, ApiError, Encoding, EventStream, HangUp};
+use http_api::{ApiError, Encoding, EventStream, HangUp};
 use master_core::{Framework, Observation};
 use proto::recordio;
 use proto::v1::master::Event;
 use proto::v1::master::event::{self, Type};
 use proto::v1::master::response::get_frameworks;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio::sync::{mpsc, watch};
 
 use crate::convert::{status_to_proto, task_to_proto};
 use crate::server::Master;
 use crate::status::gone;
 use crate::view::executor::Executors;
 use crate::view::{agent, framework};
-use crate::watch::Watch;
+use crate::watch::{CHANGES, Watch};
 
 /// How many events wait in the connection, beside those that wait where all watchers share them.
 const WAITING: usize = 64;
@@ -36,35 +36,26 @@ pub(super) async fn subscribe(
     let interval = master.options.http_heartbeat_interval;
     let answers = master.answers.clone();
     let subscribed = master.blocking(move || answers.subscribed(&snapshot, accept, interval)).await?;
-    let (events, received) = mpsc::channel::<Sent>(WAITING);
+    let (events, received) = mpsc::channel::<Box<Event>>(WAITING);
+    let encode = move |event: Box<Event>, out: &mut Vec<u8>| {
+        let record = match accept {
+            Encoding::Json => proto::json::to_vec(&*event),
+            Encoding::Protobuf => proto::encode(&*event),
+        };
+        recordio::encode(out, &record);
+    };
+    let (stream, left) = EventStream::new(received, encode).beginning_with(&subscribed);
     let (watchers, patience) = (Arc::clone(&master.watchers), master.options.watcher_patience);
     let times = Times { interval, patience };
     tokio::spawn(async move {
-        if let Err(TooSlow(why)) = forward(Sent::Subscribed(subscribed), watch, times, events).await {
+        if let Err(TooSlow(why)) = serve(left, watch, times, events).await {
             watchers.gave_up();
             tracing::warn!("disconnecting a watching operator: it reads too slowly, {why}");
             // Its end would not be seen: nobody asks for more of the stream while what was sent is not read.
             hang_up.now();
         }
     });
-    let encode = move |sent: Sent, out: &mut Vec<u8>| {
-        let record = match (sent, accept) {
-            (Sent::Subscribed(answer), _) => answer.to_vec(),
-            (Sent::Event(event), Encoding::Json) => proto::json::to_vec(&*event),
-            (Sent::Event(event), Encoding::Protobuf) => proto::encode(&*event),
-        };
-        recordio::encode(out, &record);
-    };
-    Ok(EventStream::new(received, encode).into_response(accept, None))
-}
-
-/// What waits to be written.
-#[derive(Debug)]
-enum Sent {
-    /// The first event, in its encoding.
-    Subscribed(Answer),
-    /// Any other.
-    Event(Box<Event>),
+    Ok(stream.into_response(accept, None))
 }
 
 /// How often a heartbeat comes, and how long a connection may take nothing while as many events wait in it as can.
@@ -77,16 +68,47 @@ struct Times {
 /// How a client shows that it reads too slowly.
 struct TooSlow(String);
 
+/// Serves a client until it is gone, or too slow.
+async fn serve(
+    left: watch::Receiver<u64>,
+    watch: Watch,
+    times: Times,
+    events: mpsc::Sender<Box<Event>>,
+) -> Result<(), TooSlow> {
+    match first_taken(left, &watch, times.patience).await? {
+        true => forward(watch, times, events).await,
+        false => Ok(()),
+    }
+}
+
+/// Waits until the first event, which can be as large as the whole state, is taken; false if the client went away before that.
+/// Changes wait meanwhile, as many as may.
+async fn first_taken(
+    mut left: watch::Receiver<u64>,
+    watch: &Watch,
+    patience: Duration,
+) -> Result<bool, TooSlow> {
+    while *left.borrow_and_update() > 0 {
+        match tokio::time::timeout(patience, left.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Ok(*left.borrow() == 0),
+            Err(_) => {
+                return Err(TooSlow(format!("it has read nothing of the first event for {patience:?}")));
+            }
+        }
+        if watch.len() > CHANGES {
+            return Err(TooSlow(format!("more than {CHANGES} changes came while it read the first event")));
+        }
+    }
+    Ok(true)
+}
+
 /// Turns changes into events until the client is gone, or too slow.
 async fn forward(
-    subscribed: Sent,
     mut watch: Watch,
     Times { interval, patience }: Times,
-    events: mpsc::Sender<Sent>,
+    events: mpsc::Sender<Box<Event>>,
 ) -> Result<(), TooSlow> {
-    if events.send(subscribed).await.is_err() {
-        return Ok(());
-    }
     let mut heartbeat = tokio::time::interval(interval);
     loop {
         let event = tokio::select! {
@@ -99,7 +121,7 @@ async fn forward(
             },
         };
         let Some(event) = event else { continue };
-        match events.send_timeout(Sent::Event(Box::new(event)), patience).await {
+        match events.send_timeout(Box::new(event), patience).await {
             Ok(()) => {}
             Err(SendTimeoutError::Closed(_)) => return Ok(()),
             Err(SendTimeoutError::Timeout(_)) => {
@@ -171,7 +193,7 @@ mod tests {
         let watching = || {
             let (events, received) = mpsc::channel(4);
             let watch = watchers.watch().unwrap();
-            (tokio::spawn(forward(Sent::Event(Box::default()), watch, times, events)), received)
+            (tokio::spawn(forward(watch, times, events)), received)
         };
         let ((deaf, _held), (slow, mut received)) = (watching(), watching());
         for _ in 0..20 {
@@ -183,5 +205,35 @@ mod tests {
         drop(received);
         assert!(deaf.await.unwrap().is_err());
         assert!(slow.await.unwrap().is_ok(), "it went away by itself");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_reads_nothing_of_the_state_is_given_up_although_nothing_happens() {
+        let watchers = Watchers::new(4);
+        let patience = Duration::from_secs(60);
+        let reading = || {
+            let (read, left) = watch::channel(3_u64);
+            let watching = watchers.watch().unwrap();
+            (read, tokio::spawn(async move { first_taken(left, &watching, patience).await }))
+        };
+        let ((deaf, deaf_one), (slow, slow_one), (gone, gone_one)) = (reading(), reading(), reading());
+        drop(gone);
+        assert!(!gone_one.await.unwrap().unwrap_or(true), "it went away");
+        for left in [2, 1] {
+            tokio::time::sleep(patience - Duration::from_secs(1)).await;
+            slow.send_replace(left);
+        }
+        assert!(deaf_one.is_finished() && !slow_one.is_finished());
+        assert!(deaf_one.await.unwrap().is_err());
+        slow.send_replace(0);
+        drop(slow);
+        assert!(slow_one.await.unwrap().unwrap_or(false), "it has read all");
+        // Who takes so long that more has changed than can wait.
+        let (late, late_one) = reading();
+        tokio::task::yield_now().await;
+        (0..=CHANGES).for_each(|_| watchers.tell(Observation::AgentRemoved("a".into())));
+        late.send_replace(2);
+        assert!(late_one.await.unwrap().is_err());
+        drop(deaf);
     }
 }

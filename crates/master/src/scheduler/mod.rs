@@ -9,23 +9,27 @@ use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use http_api::{
-    ApiError, HangUp, MESOS_STREAM_ID, accepted, decode_call, read_body, request_encoding, response_encoding,
+    ApiError, HangUp, MESOS_STREAM_ID, Receipts, accepted, decode_call, read_body, request_encoding,
+    response_encoding,
 };
-use master_core::{Input, OperatorCall};
+use master_core::{Input, OperatorCall, SchedulerCall};
 use proto::v1::scheduler::Call;
 use proto::v1::scheduler::call::Type;
 
 use crate::convert;
 use crate::directory::Refusal;
+use crate::engine::Work;
 use crate::server::Master;
 use crate::status::{answer, gone};
 
 pub(crate) use events::EventContext;
 
-/// Takes one call. All but SUBSCRIBE are answered before they are acted upon: what comes of them is told by events.
+/// Takes one call. Most are answered before they are acted upon: what comes of them is told by events. Of an acknowledgement
+/// nothing is told: it is answered when it was passed on to the agent, so that it is not lost with this master.
 pub(crate) async fn call(
     State(master): State<Master>,
     Extension(hang_up): Extension<HangUp>,
+    Extension(receipts): Extension<Receipts>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -59,10 +63,20 @@ pub(crate) async fn call(
         Type::Unknown => Err(ApiError::not_implemented("")),
         _ => {
             let call = calls::convert(&framework_id, call)?;
-            master.core.input(Input::Call { framework_id, stream, call }).await.map_err(gone)?;
+            let passed_on = is_acknowledgement(&call).then(|| receipts.receipt());
+            let input = Input::Call { framework_id, stream, call };
+            let work = match passed_on {
+                Some(receipt) => Work::PassOn(input, receipt),
+                None => Work::Input(input),
+            };
+            master.core.send(work).await.map_err(gone)?;
             Ok(accepted())
         }
     }
+}
+
+fn is_acknowledgement(call: &SchedulerCall) -> bool {
+    matches!(call, SchedulerCall::Acknowledge { .. } | SchedulerCall::AcknowledgeOperationStatus { .. })
 }
 
 /// The one call that waits for its answer.

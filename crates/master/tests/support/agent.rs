@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::Tap;
 use proto::{FullName, internal, v0, v1};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -63,6 +64,11 @@ impl FakeAgent {
     pub async fn listen(master: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        Self::listen_on(listener, address, master)
+    }
+
+    /// Listens there, and says that it does at `address`.
+    fn listen_on(listener: TcpListener, address: SocketAddr, master: SocketAddr) -> Self {
         let (sender, received) = mpsc::unbounded_channel();
         let listening = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
@@ -83,7 +89,18 @@ impl FakeAgent {
 
     /// Registers with eight processors, and waits until it is.
     pub async fn register(master: SocketAddr) -> Self {
-        let mut agent = Self::listen(master).await;
+        Self::listen(master).await.registered().await
+    }
+
+    /// The same; what the master says to it goes through a tap.
+    pub async fn register_behind_tap(master: SocketAddr) -> (Self, Tap) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tap = Tap::before(listener.local_addr().unwrap());
+        (Self::listen_on(listener, tap.address, master).registered().await, tap)
+    }
+
+    async fn registered(mut self) -> Self {
+        let agent = &mut self;
         agent.send(&internal::RegisterSlaveMessage {
             slave: agent.info(),
             version: Some("1.12.0".into()),
@@ -92,8 +109,8 @@ impl FakeAgent {
             ..Default::default()
         });
         let registered: internal::SlaveRegisteredMessage = agent.wait_for().await;
-        agent.id = registered.slave_id.value;
-        agent
+        self.id = registered.slave_id.value;
+        self
     }
 
     pub fn capabilities() -> Vec<v1::agent_info::Capability> {

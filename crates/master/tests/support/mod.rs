@@ -6,6 +6,7 @@ mod agent;
 mod events;
 mod http;
 mod scheduler;
+mod tap;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub use agent::FakeAgent;
 pub use events::Events;
 pub use http::{Answer, form, get, json, raw, request};
 pub use scheduler::{Scheduler, Subscription};
+pub use tap::Tap;
 
 /// Longest time that anything may take; what takes longer will never come.
 pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -6,7 +6,7 @@ use proto::internal::StatusUpdateAcknowledgementMessage;
 use proto::v1::TaskState;
 use proto::{FullName, internal};
 use serde_json::json;
-use support::{FakeAgent, Scheduler, Subscription, Tap};
+use support::{FakeAgent, Scheduler, Subscription};
 
 /// Whoever kills the master as soon as the answer is there is not told the status again by the next one.
 #[tokio::test(flavor = "multi_thread")]

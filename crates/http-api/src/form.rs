@@ -1,9 +1,9 @@
-//! `a=b&c=d`, as queries and the bodies of v0 endpoints have it.
+//! `a=b&c=d` or `a=b;c=d`, as queries and the bodies of v0 endpoints have it.
 
 /// The names and values of a query or of a form, decoded; a name without `=` has an empty value.
 #[must_use]
 pub fn parse_form(text: &str) -> Vec<(String, String)> {
-    text.split('&')
+    text.split(['&', ';'])
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -56,6 +56,8 @@ mod tests {
         assert_eq!(value_of(&form, "x"), Some("%zz%4"));
         assert_eq!(value_of(&form, ""), Some("y"));
         assert_eq!(value_of(&form, "none"), None);
+        assert_eq!(parse_form("a=1;b=%3B&c=3").len(), 3);
+        assert_eq!(value_of(&parse_form("a=1;b=%3B"), "b"), Some(";"));
         assert_eq!(parse_form("a=%ff%C3%A9"), [("a".into(), "\u{fffd}é".into())]);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Written are the fields that are set, in the order of the `.proto` file, and also every field with an explicit default
 //! that is not deprecated, with that default. Enums are names, bytes are base64, 64 bit integers are numbers, maps are
-//! objects; an empty list is left out. Read is the same, and numbers and bools in strings; fields that are not known and
-//! `null` are ignored.
+//! objects; an empty list is left out. A double without end is the text `Infinity` or `-Infinity`. Read is the same, and
+//! numbers and bools in strings; fields that are not known and `null` are ignored.
 //!
 //! Both directions go through the protobuf form and the tables of [`crate::table`]; so a message that is at hand in its
 //! encoded form is written as JSON without being decoded, by [`transcode`].
@@ -19,6 +19,9 @@ use crate::{DecodeError, Described, missing};
 
 pub use error::JsonError;
 use write::WireMessage;
+
+const INFINITY: &str = "Infinity";
+const MINUS_INFINITY: &str = "-Infinity";
 
 /// The JSON form of a message.
 #[must_use]

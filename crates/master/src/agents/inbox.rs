@@ -9,6 +9,7 @@ use proto::internal;
 use transport::{Message, Receiver};
 
 use super::MASTER;
+use super::admission::Domains;
 use super::old_drivers::{OldDrivers, is_of_driver};
 use crate::convert::{self, ConvertError};
 use crate::election::Leadership;
@@ -21,31 +22,6 @@ pub(crate) struct AgentInbox {
     leadership: Arc<Leadership>,
     domains: Domains,
     old_drivers: Arc<OldDrivers>,
-}
-
-/// Which agents may come, by what they say of where they are.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Domains {
-    /// The master says where it is. If it does not, nobody can tell whether an agent that does is far away.
-    pub(crate) known: bool,
-    /// Agents have to say where they are.
-    pub(crate) required: bool,
-}
-
-impl Domains {
-    /// Why an agent is not taken.
-    fn refusal(self, message: &FromAgent) -> Option<&'static str> {
-        let agent = match message {
-            FromAgent::Register(agent) => agent,
-            FromAgent::Reregister(message) => &message.agent,
-            _ => return None,
-        };
-        match agent.info.traits.region {
-            Some(_) if !self.known => Some("it has a --domain and the master has none"),
-            None if self.required => Some("it has no --domain, and --require_agent_domain is set"),
-            _ => None,
-        }
-    }
 }
 
 impl AgentInbox {
@@ -69,7 +45,6 @@ impl Receiver for AgentInbox {
         match decode_message(message.name, &message.body) {
             Ok(Some(input)) => {
                 if let Some(why) = self.domains.refusal(&input) {
-                    // It is told nothing, as in Mesos: its tasks go on, and it may come back with another domain.
                     tracing::warn!("ignoring {} of {from}: {why}", message.name);
                     return true;
                 }

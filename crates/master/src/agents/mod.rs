@@ -1,10 +1,12 @@
 //! Messages from and to agents, over [`transport`].
 
+mod admission;
 mod inbox;
 mod old_drivers;
 mod outbox;
 
-pub(crate) use inbox::{AgentInbox, Domains};
+pub(crate) use admission::Domains;
+pub(crate) use inbox::AgentInbox;
 pub use inbox::{MessageError, decode_message};
 pub(crate) use outbox::ToAgentMessage;
 pub use outbox::encode_message;

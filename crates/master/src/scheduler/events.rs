@@ -7,10 +7,9 @@ use master_core::{Offer, SchedulerEvent};
 use proto::recordio;
 use proto::v1::scheduler;
 use proto::v1::scheduler::event::Type;
-use wire::Format;
 
 use crate::convert::{write_operation_status, write_status};
-use crate::offers::{inverse_offer_to_proto, write_offer};
+use crate::offers::{Reader, inverse_offer_to_proto, write_offer};
 use crate::pb::Writer;
 
 /// What events say of the master that sends them.
@@ -26,8 +25,8 @@ pub(crate) struct EventContext {
 pub(super) struct Style {
     /// How its events are encoded.
     pub(super) encoding: Encoding,
-    /// How reservations are written for its framework.
-    pub(super) format: Format,
+    /// What its framework understands of offers.
+    pub(super) reader: Reader,
 }
 
 /// Writes the events of one stream.
@@ -47,7 +46,7 @@ impl EventWriter {
     /// Appends an event to a stream, framed.
     pub(super) fn append(&mut self, out: &mut Vec<u8>, event: &SchedulerEvent) {
         self.record.clear();
-        write_event(&mut Writer::new(&mut self.record), self.style.format, &self.context, event);
+        write_event(&mut Writer::new(&mut self.record), self.style.reader, &self.context, event);
         append_record(out, self.style.encoding, &self.record);
     }
 
@@ -78,7 +77,7 @@ fn kind(w: &mut Writer<'_>, kind: Type) {
 }
 
 /// Writes an event; the numbers are its fields' in `mesos.v1.scheduler.Event`.
-fn write_event(w: &mut Writer<'_>, format: Format, context: &EventContext, event: &SchedulerEvent) {
+fn write_event(w: &mut Writer<'_>, reader: Reader, context: &EventContext, event: &SchedulerEvent) {
     match event {
         SchedulerEvent::Subscribed(framework_id) => {
             kind(w, Type::Subscribed);
@@ -89,7 +88,7 @@ fn write_event(w: &mut Writer<'_>, format: Format, context: &EventContext, event
         }
         SchedulerEvent::Offers(offers) => {
             kind(w, Type::Offers);
-            w.embed(3, |w| write_offers(w, format, offers));
+            w.embed(3, |w| write_offers(w, reader, offers));
         }
         SchedulerEvent::Rescind(offer_id) => {
             kind(w, Type::Rescind);
@@ -150,8 +149,8 @@ fn write_event(w: &mut Writer<'_>, format: Format, context: &EventContext, event
     }
 }
 
-fn write_offers(w: &mut Writer<'_>, format: Format, offers: &[Arc<Offer>]) {
+fn write_offers(w: &mut Writer<'_>, reader: Reader, offers: &[Arc<Offer>]) {
     for offer in offers {
-        w.embed(1, |w| write_offer(w, offer, format));
+        w.embed(1, |w| write_offer(w, offer, reader));
     }
 }

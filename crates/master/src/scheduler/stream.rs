@@ -15,6 +15,7 @@ use wire::Format;
 use super::events::{EventWriter, Style};
 use crate::convert;
 use crate::engine::{Backlog, CoreHandle, EventSender, StreamEvent, Work};
+use crate::offers::Reader;
 use crate::server::Master;
 use crate::status::gone;
 
@@ -33,8 +34,10 @@ pub(super) async fn subscribe(
     let stream = master.new_uuid();
     let (queue, received) = mpsc::channel(master.options.event_queue);
     let backlog = Arc::new(Backlog::new(master.options.event_queue_bytes));
-    let refined = info.capabilities.iter().any(|each| each.r#type() == Capability::ReservationRefinement);
-    let style = Style { encoding: accept, format: if refined { Format::Stack } else { Format::SingleRole } };
+    let has = |capability| info.capabilities.iter().any(|each| each.r#type() == capability);
+    let format = if has(Capability::ReservationRefinement) { Format::Stack } else { Format::SingleRole };
+    let reader = Reader { format, multi_role: has(Capability::MultiRole) };
+    let style = Style { encoding: accept, reader };
     let response = |goodbye: Option<Goodbye>| {
         let backlog = Arc::clone(&backlog);
         let mut writer = EventWriter::new(style, Arc::clone(&master.events));

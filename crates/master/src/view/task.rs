@@ -4,6 +4,7 @@ use base::ExecutorId;
 use master_core::{Task, TaskState, TaskStatus};
 use proto::v1;
 use serde::Serialize;
+use serde_json::Map;
 
 use super::amounts::Amounts;
 use crate::convert::{carried_task, status_to_proto};
@@ -18,6 +19,8 @@ pub(crate) struct TaskView<'a> {
     slave_id: &'a str,
     state: &'static str,
     resources: Amounts<'a>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    limits: Map<String, serde_json::Value>,
     role: &'a str,
     statuses: Vec<StatusView>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +61,7 @@ impl<'a> TaskView<'a> {
             slave_id: task.agent_id.as_str(),
             state: task.state.name(),
             resources: Amounts(&task.resources),
+            limits: limits(&info.limits),
             role: task.role.as_ref(),
             statuses: task.statuses.iter().map(|status| StatusView::new(status)).collect(),
             user: info.user,
@@ -67,6 +71,13 @@ impl<'a> TaskView<'a> {
             health_check: info.health_check,
         }
     }
+}
+
+/// Limits by name. One that is none is written as protobuf writes it in JSON.
+fn limits(limits: &[v1::task::LimitsEntry]) -> Map<String, serde_json::Value> {
+    let limit = |value: f64| if value.is_finite() { value.into() } else { "Infinity".into() };
+    let each = limits.iter().filter_map(|each| Some((each.key.clone()?, limit(each.value.as_ref()?.value))));
+    each.collect()
 }
 
 impl StatusView {

@@ -146,15 +146,24 @@ impl FakeAgent {
         state: v1::TaskState,
         number: u8,
     ) -> [u8; 16] {
-        let mut uuid = [number; 16];
-        uuid[6] = 0x40 | (number & 0xf);
         let status = v1::TaskStatus {
             task_id: task_id.into(),
             state: state.into(),
-            agent_id: Some(self.id.as_str().into()),
             timestamp: Some(1.0),
-            uuid: Some(uuid.to_vec().into()),
             ..Default::default()
+        };
+        self.report(framework_id, status, number)
+    }
+
+    /// Reports a status of a task; returns its uuid.
+    pub fn report(&mut self, framework_id: &str, status: v1::TaskStatus, number: u8) -> [u8; 16] {
+        let mut uuid = [number; 16];
+        uuid[6] = 0x40 | (number & 0xf);
+        let latest_state = status.state;
+        let status = v1::TaskStatus {
+            agent_id: Some(self.id.as_str().into()),
+            uuid: Some(uuid.to_vec().into()),
+            ..status
         };
         let update = internal::StatusUpdate {
             framework_id: framework_id.into(),
@@ -162,7 +171,7 @@ impl FakeAgent {
             status,
             timestamp: 1.0,
             uuid: Some(uuid.to_vec().into()),
-            latest_state: Some(state.into()),
+            latest_state: Some(latest_state),
             ..Default::default()
         };
         let pid = Some(format!("slave(1)@{}", self.address));

@@ -82,9 +82,7 @@ fn encode_number(field: &'static Field, number: &Number, out: &mut Vec<u8>) -> R
     let out_of_range = || JsonError::OutOfRange { number: number.to_string(), field: field.name };
     let bits = match field.kind {
         Kind::Double => {
-            let value = number.as_f64().ok_or_else(out_of_range)?;
-            put_key(out, field.number, 1);
-            out.extend_from_slice(&value.to_bits().to_le_bytes());
+            put_double(field, number.as_f64().ok_or_else(out_of_range)?, out);
             return Ok(());
         }
         Kind::Int32 => integer(number).and_then(|value| i32::try_from(value).ok()).map(sign_extended),
@@ -97,6 +95,11 @@ fn encode_number(field: &'static Field, number: &Number, out: &mut Vec<u8>) -> R
     put_key(out, field.number, 0);
     put_varint(out, bits);
     Ok(())
+}
+
+fn put_double(field: &'static Field, value: f64, out: &mut Vec<u8>) {
+    put_key(out, field.number, 1);
+    out.extend_from_slice(&value.to_bits().to_le_bytes());
 }
 
 fn sign_extended(value: i32) -> u64 {
@@ -135,6 +138,9 @@ fn encode_string(field: &'static Field, text: &str, out: &mut Vec<u8>) -> Result
             put_varint(out, u64::from(value));
         }
         Kind::Message(_) => return Err(JsonError::Unexpected { found: "string", field: field.name }),
+        // A number of JSON is never without end; a limit of a task may be.
+        Kind::Double if text == super::INFINITY => put_double(field, f64::INFINITY, out),
+        Kind::Double if text == super::MINUS_INFINITY => put_double(field, f64::NEG_INFINITY, out),
         _ => {
             let number: Number = serde_json::from_str(text).map_err(|_| unparsable("number"))?;
             encode_number(field, &number, out)?;

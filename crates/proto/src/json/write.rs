@@ -141,7 +141,7 @@ impl Serialize for Single<'_> {
             (Kind::Int64, Value::Varint(bits)) => serializer.serialize_i64(bits.cast_signed()),
             (Kind::Uint32, Value::Varint(bits)) => serializer.serialize_u32(low_i32(bits).cast_unsigned()),
             (Kind::Uint64, Value::Varint(bits)) => serializer.serialize_u64(bits),
-            (Kind::Double, Value::Fixed64(bits)) => serializer.serialize_f64(f64::from_bits(bits)),
+            (Kind::Double, Value::Fixed64(bits)) => write_double(f64::from_bits(bits), serializer),
             (Kind::String, Value::Bytes(bytes)) => serializer.serialize_str(&String::from_utf8_lossy(bytes)),
             (Kind::Bytes, Value::Bytes(bytes)) => serializer.serialize_str(&BASE64.encode(bytes)),
             (Kind::Enum(_), Value::Varint(bits)) => {
@@ -153,6 +153,15 @@ impl Serialize for Single<'_> {
             }
             _ => Err(wrong()),
         }
+    }
+}
+
+/// What JSON has no number for is written as it is read.
+fn write_double<S: Serializer>(value: f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match (value.is_infinite(), value.is_sign_positive()) {
+        (false, _) => serializer.serialize_f64(value),
+        (true, true) => serializer.serialize_str(super::INFINITY),
+        (true, false) => serializer.serialize_str(super::MINUS_INFINITY),
     }
 }
 

@@ -79,6 +79,21 @@ fn doubles_keep_their_point_and_all_their_digits() {
     assert_eq!(from_slice::<value::Scalar>(br#"{"value":3}"#).unwrap().value, 3.0);
 }
 
+/// As the limits of tasks may be.
+#[test]
+fn doubles_without_end_are_words() {
+    for (value, text) in [(f64::INFINITY, "Infinity"), (f64::NEG_INFINITY, "-Infinity")] {
+        let written = format!(r#"{{"value":"{text}"}}"#);
+        assert_eq!(from_slice::<value::Scalar>(written.as_bytes()).unwrap().value, value);
+        assert_eq!(to_string(&value::Scalar { value }), written);
+    }
+    for wrong in ["infinity", "inf", "NaN", "+Infinity"] {
+        let message = error::<value::Scalar>(&format!(r#"{{"value":"{wrong}"}}"#));
+        assert!(message.contains(wrong), "{message}");
+    }
+    assert!(error::<TimeInfo>(r#"{"nanoseconds":"Infinity"}"#).contains("Infinity"));
+}
+
 #[test]
 fn bytes_are_base64_with_padding_or_without() {
     let message = scheduler::event::Message {

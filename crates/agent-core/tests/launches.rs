@@ -7,7 +7,6 @@ use agent_core::{
     ExecutorInfo, ExecutorState, FrameworkInfo, FromMaster, Input, Options, RunTask, RunTaskGroup, StreamId,
     TaskState,
 };
-use base::Uuid;
 use testkit::agent::{
     AgentEnv, checkpointing, command_task, custom_executor, custom_task, default_executor, framework,
     group_task, options, still_running,
@@ -120,24 +119,25 @@ fn a_command_task_takes_no_executor_that_is_there() {
 }
 
 /// A launch as a master sends it that counts on a new executor.
-fn launching(env: &mut AgentEnv, f: &FrameworkInfo, executor: &Arc<ExecutorInfo>, version: Option<Uuid>) {
+fn launching(env: &mut AgentEnv, f: &FrameworkInfo, executor: &Arc<ExecutorInfo>) {
     env.from_master(FromMaster::RunTaskGroup(Box::new(RunTaskGroup {
         framework: Arc::new(f.clone()),
         executor: executor.clone(),
         tasks: vec![group_task("a", executor).into(), group_task("b", executor).into()],
-        resource_version: version,
+        resource_version: None,
         launch_executor: Some(true),
     })));
     env.from_master(FromMaster::RunTask(Box::new(RunTask {
         framework: Arc::new(f.clone()),
         task: custom_task("t", &custom_executor("e")).into(),
-        resource_version: version,
+        resource_version: None,
         launch_executor: Some(true),
     })));
 }
 
 /// After `RemoveExecutorUponFailedLaunch`, `RemoveExecutorUponFailedTaskGroupLaunch` and
-/// `RemoveExecutorUponFailedTaskAuthorization`: the master counts executors by what it has launched.
+/// `RemoveExecutorUponFailedTaskAuthorization`: the master counts executors by what it has launched. (Of launches that assume
+/// other resources see `operations` and `registration`.)
 #[test]
 fn the_master_hears_that_an_executor_was_never_launched() {
     let f = framework("f");
@@ -148,23 +148,19 @@ fn the_master_hears_that_an_executor_was_never_launched() {
         let told = env.outputs.iter().filter_map(|output| testkit::agent::Lines::default().line(output));
         told.filter(|line| line.contains(" exited ")).collect::<Vec<_>>()
     };
-    let mut outdated = AgentEnv::registered();
-    launching(&mut outdated, &f, &default_executor("pod"), Some(Uuid::from_bytes([7; 16])));
-    assert_eq!(exits(&outdated), ["executor pod exited -1", "executor e exited -1"]);
-
     let mut draining = AgentEnv::registered();
     draining.run(&f, command_task("other", "sleep 60"));
     draining.from_master(FromMaster::Drain { max_grace: None, mark_gone: false });
-    launching(&mut draining, &f, &default_executor("pod"), None);
+    launching(&mut draining, &f, &default_executor("pod"));
     assert_eq!(exits(&draining), ["executor pod exited -1", "executor e exited -1"]);
 
     let mut unsupported = AgentEnv::registered();
-    launching(&mut unsupported, &f, &unable(default_executor("pod")), None);
+    launching(&mut unsupported, &f, &unable(default_executor("pod")));
     assert_eq!(exits(&unsupported), ["executor pod exited -1"]);
 
     // And where all that it was launched for was killed first.
     let mut killed = AgentEnv::registered();
-    launching(&mut killed, &f, &default_executor("pod"), None);
+    launching(&mut killed, &f, &default_executor("pod"));
     killed.kill(&f, "a");
     killed.kill(&f, "t");
     killed.exited("c1", 9);
@@ -339,4 +335,85 @@ fn a_task_runs_as_its_own_user_or_its_frameworks_or_the_agents() {
         env.run(&f, task);
         assert_eq!(&*env.specs["c1"].user, runs_as);
     }
+}
+
+/// After `TerminalTaskContainerizerUpdateFailsWithLost`, `...WithGone` and `TaskLaunchContainerizerUpdateFails`: what the end of one
+/// task changes cannot be changed, so that the container goes and the other task with it. In Mesos that one is gone or lost.
+#[test]
+fn a_container_that_cannot_be_changed_takes_its_tasks_along() {
+    let mut env = AgentEnv::registered();
+    let f = framework("f");
+    let e = custom_executor("e");
+    for task in ["t1", "t2"] {
+        env.run(&f, custom_task(task, &e));
+    }
+    env.launched("c1");
+    env.subscribe(&f, "e", 1);
+    env.report(&f, "e", "t1", TaskState::Running);
+    env.report(&f, "e", "t2", TaskState::Running);
+    env.acknowledge_all();
+    env.forget();
+    env.report(&f, "e", "t1", TaskState::Killed);
+    env.acknowledge_all();
+    env.expect(&[
+        "reply: ok",
+        "update c1 to cpus:0.2; mem:64; disk:16",
+        "t1 Killed",
+        "stream 1: acknowledged t1",
+    ]);
+    let limitation = agent_core::Limitation {
+        reason: agent_core::Reason::ContainerUpdateFailed,
+        message: "Failed to update resources for container: no".to_owned(),
+        resources: resources::Resources::new(),
+    };
+    env.input(Input::Container {
+        container_id: env.container("c1"),
+        event: agent_core::ContainerEvent::Exited { status: Some(9), limitation: Some(limitation) },
+    });
+    env.expect(&[
+        "stream 1: close",
+        "executor e exited 9",
+        "t2 Failed by agent because ContainerUpdateFailed: Failed to update resources for container: no",
+    ]);
+}
+
+/// After `ExecutorEnvironmentVariables`.
+#[test]
+fn the_agent_may_set_variables_in_place_of_its_own() {
+    let environment = vec![("PATH".into(), "/opt/bin".into()), ("LANG".into(), "C".into())];
+    let mut env = AgentEnv::registered_with(Options { environment, ..options(1) });
+    let f = framework("f");
+    let mut task = command_task("t", "env");
+    if let Some(command) = &mut task.command {
+        command.environment.push(("LANG".into(), "its own".into()));
+    }
+    env.run(&f, task);
+    env.run(&f, custom_task("u", &custom_executor("e")));
+    env.run_group(&f, &default_executor("pod"), &["a"]);
+    env.launched("c3");
+    let value = |container: &str, name: &str| {
+        let environment = &env.specs[container].environment;
+        environment.iter().rfind(|(known, _)| &**known == name).map(|(_, value)| value.to_string())
+    };
+    for (container, language) in [("c1", "its own"), ("c2", "C"), ("c4", "C")] {
+        assert_eq!(value(container, "PATH").as_deref(), Some("/opt/bin"), "{container}");
+        assert_eq!(value(container, "LANG").as_deref(), Some(language), "{container}");
+    }
+}
+
+/// After `DISABLED_TerminatingSlaveDoesNotReregister`.
+#[test]
+fn an_agent_that_is_ending_does_not_ask_to_be_taken_in_again() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), command_task("t", "sleep 60"));
+    env.launched("c1");
+    env.from_master(FromMaster::Shutdown { message: "gone".to_owned() });
+    env.forget();
+    env.input(Input::MasterDetected(Some(AgentEnv::master())));
+    env.advance(secs(2));
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.advance(secs(2));
+    let line = |output| testkit::agent::Lines::default().line(output).unwrap_or_default();
+    let asks: Vec<_> = env.outputs.iter().map(line).filter(|line| line.contains("register")).collect();
+    assert_eq!(asks, Vec::<String>::new());
 }

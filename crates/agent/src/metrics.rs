@@ -52,10 +52,12 @@ pub(crate) struct Counters {
     pub(crate) commits: u64,
     pub(crate) commit_errors: u64,
     pub(crate) recovery_errors: u64,
+    /// How long it took to find out what an earlier agent had left.
+    pub(crate) recovery_time: Duration,
 }
 
 /// Metrics that are always 0 here: what they count does not happen.
-const NEVER: [&str; 12] = [
+const NEVER: [&str; 8] = [
     "containerizer/mesos/container_destroy_errors",
     "containerizer/mesos/filesystem/containers_new_rootfs",
     "containerizer/mesos/provisioner/bind/remove_rootfs_errors",
@@ -64,10 +66,6 @@ const NEVER: [&str; 12] = [
     "resource_provider_manager/events/subscribe",
     "resource_provider_manager/subscribed",
     "slave/executors_preempted",
-    "slave/invalid_framework_messages",
-    "slave/invalid_status_updates",
-    "slave/recovery_time_secs",
-    "slave/valid_framework_messages",
 ];
 
 /// All metrics by name.
@@ -94,6 +92,8 @@ pub(crate) fn collect(
         ("slave/container_launch_errors", counters.container_launch_errors),
         ("slave/executors_terminated", counters.executors_ended),
         ("slave/frameworks_active", snapshot.frameworks.len() as u64),
+        ("slave/invalid_framework_messages", snapshot.counts.invalid_framework_messages),
+        ("slave/invalid_status_updates", snapshot.counts.invalid_status_updates),
         ("slave/recovery_errors", counters.recovery_errors),
         ("slave/registered", u64::from(snapshot.master.is_some())),
         ("slave/tasks_failed", updates.failed),
@@ -101,6 +101,7 @@ pub(crate) fn collect(
         ("slave/tasks_gone", updates.gone),
         ("slave/tasks_killed", updates.killed),
         ("slave/tasks_lost", updates.lost),
+        ("slave/valid_framework_messages", snapshot.counts.valid_framework_messages),
         ("slave/valid_status_updates", updates.valid),
     ];
     all.extend(counts.into_iter().map(|(name, count)| (name.to_owned(), number(count))));
@@ -109,6 +110,7 @@ pub(crate) fn collect(
         all.insert("containerizer/mesos/disk/project_ids_free".to_owned(), number(free));
     }
     all.insert("slave/uptime_secs".to_owned(), started.elapsed().as_secs_f64());
+    all.insert("slave/recovery_time_secs".to_owned(), counters.recovery_time.as_secs_f64());
     all.insert(
         "slave/executor_directory_max_allowed_age_secs".to_owned(),
         counters.max_allowed_age.as_secs_f64(),

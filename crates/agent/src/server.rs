@@ -147,6 +147,7 @@ impl AgentServer {
         let options = AgentOptions { work_dir, ..options };
         let own = Arc::new(describe(&options, address)?);
 
+        let recovering = Instant::now();
         let mut recovery = recovery::read(&options.work_dir, wrap).await?;
         recovery.compare(&options, &own)?;
 
@@ -197,6 +198,7 @@ impl AgentServer {
             first,
             clock,
             recovery_errors: recovery.errors,
+            recovery_time: recovering.elapsed(),
             cleanup: (options.recover == Recover::Cleanup)
                 .then(|| "what an earlier agent had left is ended ('--recover=cleanup')".to_owned()),
             own: Arc::clone(&own),

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{AGENT_ID, FRAMEWORK_ID, FakeMaster, call, command_task, http, http_bytes, json, options};
+use proto::{internal, v1};
 use serde_json::Value;
 
 /// A running and a finished task.
@@ -208,5 +209,109 @@ async fn files_are_read_browsed_and_downloaded() {
     assert_eq!((status, bytes.len(), bytes == big), (200, big.len(), true));
     let part = json(address, &format!("/files/read?path={directory}/big&offset=0")).await;
     assert_eq!(part["data"].as_str().expect("text").len(), 65_536);
+    agent.shutdown().await;
+}
+
+/// After Mesos' `ContainersEndpointNoExecutor`, `ContainersEndpoint`, `StatisticsEndpointNoExecutor` and
+/// `StatisticsEndpointRunningExecutor`.
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_are_found_by_what_they_belong_to() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let agent = master.agent(options(master.address, work_dir.path())).await;
+    let address = agent.address();
+    for endpoint in ["/containers", "/monitor/statistics", "/containers?framework_id=nobody"] {
+        assert_eq!(http(address, "GET", endpoint, None).await, (200, "[]".to_owned()), "{endpoint}");
+    }
+    for task in ["a", "b"] {
+        master.run(command_task(task, "exec sleep 1000"));
+        master.status().await;
+        master.status().await;
+    }
+    let shown = |query: String| async move {
+        let list = json(address, &format!("/containers{query}")).await;
+        let ids = list.as_array().expect("a list").iter();
+        ids.map(|shown| shown["executor_id"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let all = json(address, "/containers").await;
+    let b =
+        all.as_array().expect("a list").iter().find(|shown| shown["executor_id"] == "b").expect("it runs");
+    let container = b["container_id"].as_str().expect("an id").to_owned();
+    assert_eq!(b["status"]["container_id"]["value"], container.as_str());
+    assert_eq!(shown(String::new()).await, ["a", "b"]);
+    assert_eq!(shown(format!("?container_id={container}")).await, ["b"]);
+    assert_eq!(shown(format!("?framework_id={FRAMEWORK_ID}")).await, ["a", "b"]);
+    assert_eq!(shown(format!("?framework_id={FRAMEWORK_ID}&executor_id=a")).await, ["a"]);
+    for nobody in ["?container_id=nope", "?framework_id=nope", "?framework_id=nope&executor_id=a"] {
+        assert_eq!(shown(nobody.to_owned()).await, Vec::<String>::new(), "{nobody}");
+    }
+    let wrong = "Supported query parameters are container_id only, framework_id only, or executor_id and framework_id only";
+    for query in [
+        "executor_id=a".to_owned(),
+        format!("executor_id=a&container_id={container}"),
+        format!("framework_id={FRAMEWORK_ID}&container_id={container}"),
+        format!("framework_id={FRAMEWORK_ID}&executor_id=a&container_id={container}"),
+    ] {
+        let answer = http(address, "GET", &format!("/containers?{query}"), None).await;
+        assert_eq!(answer, (400, wrong.to_owned()), "{query}");
+    }
+    let statistics = json(address, "/monitor/statistics").await;
+    assert_eq!(statistics[0]["statistics"]["mem_limit_bytes"], 32 << 20);
+    assert!(http(address, "GET", "/monitor/statistics?jsonp=f", None).await.1.starts_with("f(["));
+    agent.shutdown().await;
+}
+
+/// After Mesos' `DrainAgentKillsRunningTask`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_is_shown_until_its_last_update_is_acknowledged() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let agent = master.agent(options(master.address, work_dir.path())).await;
+    let address = agent.address();
+    let get_agent = r#"{"type":"GET_AGENT"}"#;
+    assert!(json(address, "/state").await.get("drain_config").is_none());
+    assert!(call(address, get_agent).await["get_agent"].get("drain_config").is_none());
+    master.run(command_task("t", "exec sleep 1000"));
+    master.status().await;
+    master.status().await;
+    let grace = v1::DurationInfo { nanoseconds: 0 };
+    let config = v1::DrainConfig { max_grace_period: Some(grace), mark_gone: Some(false) };
+    master.say(&internal::DrainSlaveMessage { config });
+    let killed = master.expect::<internal::StatusUpdateMessage>().await.update;
+    assert_eq!(killed.status.state(), v1::TaskState::TaskKilled);
+    assert_eq!(killed.status.reason(), v1::task_status::Reason::AgentDraining);
+    let config = serde_json::json!({ "max_grace_period": { "nanoseconds": 0 }, "mark_gone": false });
+    let state = json(address, "/state").await;
+    assert_eq!(state["drain_config"], config);
+    assert!(state["estimated_drain_start_time_seconds"].as_i64().is_some_and(|at| at > 1_600_000_000));
+    let shown = &call(address, get_agent).await["get_agent"];
+    assert_eq!(shown["drain_config"], config);
+    has(shown, &[("/estimated_drain_start_time/nanoseconds", "number")]);
+    master.acknowledge(&killed);
+    while json(address, "/state").await.get("drain_config").is_some() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    agent.shutdown().await;
+}
+
+/// After Mesos' `MetricsSlaveLaunchErrors` and `ROOT_RunTaskWithCommandInfoWithInvalidUser`.
+#[tokio::test(flavor = "multi_thread")]
+async fn launches_that_fail_are_counted_and_say_why() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let agent = master.agent(options(master.address, work_dir.path())).await;
+    let address = agent.address();
+    assert_eq!(json(address, "/metrics/snapshot").await["slave/container_launch_errors"], 0.0);
+    let mut task = command_task("t", "true");
+    task.command.as_mut().expect("it has one").user = Some("nobody-of-that-name".to_owned());
+    master.run(task);
+    let statuses = master.statuses().await;
+    assert_eq!(statuses.len(), 1);
+    assert_eq!(statuses[0].state(), v1::TaskState::TaskFailed);
+    assert_eq!(statuses[0].reason(), v1::task_status::Reason::ContainerLaunchFailed);
+    assert!(statuses[0].message().contains("nobody-of-that-name"), "{}", statuses[0].message());
+    let metrics = json(address, "/metrics/snapshot").await;
+    assert_eq!(metrics["slave/container_launch_errors"], 1.0);
+    assert!(metrics["slave/recovery_time_secs"].as_f64().is_some_and(|secs| secs > 0.0));
     agent.shutdown().await;
 }

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::executor::{EXECUTOR_ID, executor_task, of, send, subscribed, update, uuid};
-use common::{AGENT_ID, FRAMEWORK_ID, FakeMaster, PATIENCE, framework, http, options, states};
+use common::{AGENT_ID, FRAMEWORK_ID, FakeMaster, PATIENCE, framework, http, json, options, states};
 use proto::v1::executor::{Call, call, event};
 use proto::{internal, v1};
 
@@ -105,7 +105,8 @@ async fn an_executor_that_never_subscribes_is_given_up() {
     let work_dir = tempfile::tempdir().expect("a directory");
     let mut master = FakeMaster::start().await;
     let settings = agent::AgentOptions {
-        executor_registration_timeout: Duration::from_millis(200),
+        // Long enough for its process to be there.
+        executor_registration_timeout: Duration::from_secs(3),
         ..options(master.address, work_dir.path())
     };
     let agent = master.agent(settings).await;
@@ -176,5 +177,98 @@ async fn wrong_calls_are_answered_as_in_mesos() {
         answer = send(agent.address(), &self::update("t", v1::TaskState::TaskRunning, 1)).await;
     }
     assert_eq!(answer, (403, "Executor is not subscribed".to_owned()));
+    agent.shutdown().await;
+}
+
+fn labels(all: [(&str, &str); 3]) -> v1::Labels {
+    let label = |(key, value): (&str, &str)| v1::Label { key: key.to_owned(), value: Some(value.to_owned()) };
+    v1::Labels { labels: all.map(label).to_vec() }
+}
+
+/// After Mesos' `DiscoveryInfoAndPorts`, `ExecutorLabels`, `TaskLabels`, `TaskStatusLabels` and `TaskStatusContainerStatus`.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_executors_tasks_and_statuses_is_shown() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let agent = master.agent(options(master.address, work_dir.path())).await;
+    let port = |number, rule: &str| v1::Port {
+        number,
+        labels: Some(labels([("ACTION", rule), ("a", "b"), ("a", "c")])),
+        ..Default::default()
+    };
+    let mut discovery = v1::DiscoveryInfo {
+        name: Some("test_discovery".to_owned()),
+        ports: Some(v1::Ports { ports: vec![port(80, "port:7987 DENY"), port(8081, "port:7789 PERMIT")] }),
+        ..Default::default()
+    };
+    discovery.set_visibility(v1::discovery_info::Visibility::Cluster);
+    let mut task = executor_task("t", "exec sleep 1000");
+    task.discovery = Some(discovery.clone());
+    task.labels = Some(labels([("foo", "bar"), ("bar", "baz"), ("bar", "qux")]));
+    let executor = task.executor.as_mut().expect("it has one");
+    executor.labels = Some(labels([("key1", "value1"), ("key2", "value2"), ("key1", "value3")]));
+    master.run(task);
+    let _stream = subscribed(agent.address(), true).await;
+    let mut running = update("t", v1::TaskState::TaskRunning, 1);
+    let status = &mut running.update.as_mut().expect("its part").status;
+    status.labels = Some(labels([("up", "1"), ("up", "2"), ("down", "3")]));
+    assert_eq!(send(agent.address(), &running).await.0, 202);
+    let told = master.status().await;
+    let own = agent.address().ip().to_string();
+    let container = told.container_status.expect("the agent adds it");
+    assert_eq!(container.network_infos[0].ip_addresses[0].ip_address(), own);
+
+    let state = json(agent.address(), "/state").await;
+    let executor = &state["frameworks"][0]["executors"][0];
+    let pairs = |shown: &serde_json::Value| {
+        let pairs = shown.as_array().expect("labels").iter().map(|label| {
+            format!("{}:{}", label["key"].as_str().unwrap_or("-"), label["value"].as_str().unwrap_or("-"))
+        });
+        pairs.collect::<Vec<_>>()
+    };
+    assert_eq!(pairs(&executor["labels"]), ["key1:value1", "key2:value2", "key1:value3"]);
+    let task = &executor["tasks"][0];
+    assert_eq!(pairs(&task["labels"]), ["foo:bar", "bar:baz", "bar:qux"]);
+    let expected: serde_json::Value =
+        serde_json::from_str(&proto::json::to_string(&discovery)).expect("a document");
+    assert_eq!(task["discovery"], expected);
+    assert_eq!(task["discovery"]["ports"]["ports"][1]["labels"]["labels"][0]["value"], "port:7789 PERMIT");
+    let status = &task["statuses"][0];
+    assert_eq!(pairs(&status["labels"]), ["up:1", "up:2", "down:3"]);
+    assert_eq!(status["container_status"]["network_infos"][0]["ip_addresses"][0]["ip_address"], own.as_str());
+    agent.shutdown().await;
+}
+
+/// After Mesos' `GetStateTaskGroupPending` (MESOS-7871).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_waits_for_its_executor_is_shown() {
+    let work_dir = tempfile::tempdir().expect("a directory");
+    let mut master = FakeMaster::start().await;
+    let agent = master.agent(options(master.address, work_dir.path())).await;
+    let tasks = ["a", "b"].map(|id| executor_task(id, "exec sleep 1000"));
+    master.say(&internal::RunTaskGroupMessage {
+        framework: framework(),
+        executor: tasks[0].executor.clone().expect("it has one"),
+        task_group: v1::TaskGroupInfo { tasks: tasks.to_vec() },
+        launch_executor: Some(true),
+        ..Default::default()
+    });
+    let waiting = loop {
+        let state = json(agent.address(), "/state").await;
+        match &state["frameworks"][0]["executors"][0] {
+            serde_json::Value::Null => tokio::time::sleep(Duration::from_millis(5)).await,
+            executor => break executor.clone(),
+        }
+    };
+    let ids: Vec<_> = waiting["queued_tasks"].as_array().expect("a list").iter().map(|t| &t["id"]).collect();
+    assert_eq!(ids, ["a", "b"]);
+    assert_eq!(waiting["queued_tasks"][0]["state"], "TASK_STAGING");
+    let tasks = common::call(agent.address(), r#"{"type":"GET_TASKS"}"#).await;
+    assert_eq!(tasks["get_tasks"]["queued_tasks"].as_array().map(Vec::len), Some(2));
+    let metrics = json(agent.address(), "/metrics/snapshot").await;
+    assert_eq!(
+        (&metrics["slave/tasks_staging"], &metrics["slave/executors_registering"]),
+        (&2.0.into(), &1.0.into())
+    );
     agent.shutdown().await;
 }

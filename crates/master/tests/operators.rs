@@ -224,3 +224,27 @@ async fn an_operator_sees_changes_as_they_happen() {
     assert_eq!(seen, expected);
     master.shutdown().await;
 }
+
+/// After Mesos' `ConsumptionMetricsTest.Launch`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_consumes_of_its_quota_what_its_tasks_have_and_not_what_is_offered() {
+    let master = support::master().await;
+    let address = master.address();
+    let consumed = || async move {
+        let metrics = get(address, "/metrics/snapshot").await.json();
+        metrics.get("allocator/mesos/quota/roles/*/resources/cpus/consumed").cloned()
+    };
+    let mut agent = FakeAgent::register(address).await;
+    let mut scheduler = Scheduler::subscribe(address, Subscription::default()).await;
+    let offer = scheduler.offer().await;
+    assert_eq!(consumed().await, None);
+    scheduler.launch(&offer, task(&offer, "t")).await;
+    let _: internal::RunTaskMessage = agent.wait_for().await;
+    agent.update(&scheduler.framework_id, "t", v1::TaskState::TaskRunning, 1);
+    scheduler.wait_for("UPDATE").await;
+    assert_eq!(consumed().await, Some(json!(1.0)));
+    agent.update(&scheduler.framework_id, "t", v1::TaskState::TaskFinished, 2);
+    scheduler.wait_for("UPDATE").await;
+    assert_eq!(consumed().await, None);
+    master.shutdown().await;
+}

@@ -14,7 +14,7 @@ mod unsupported;
 pub(crate) use executor::{call_from_proto, event_to_proto, heartbeat};
 pub(crate) use from_master::{UnusableMessage, from_master};
 pub(crate) use info::{
-    executor as executor_from_proto, executor_to_proto, framework as framework_from_proto,
+    drain_to_proto, executor as executor_from_proto, executor_to_proto, framework as framework_from_proto,
     framework_to_proto, task as task_from_proto, task_of_executor,
 };
 pub(crate) use isolation::{limits, wishes};

@@ -1,10 +1,11 @@
 //! What is ordered of containers that are on their way out, with a launcher that does nothing by itself.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use agent_core::{
-    CommandInfo, ContainerEvent, ContainerKind, ContainerSpec, ExecutorInfo, ExecutorKind, Input,
+    CommandInfo, ContainerEvent, ContainerKind, ContainerSpec, ExecutorInfo, ExecutorKind, Input, Reason,
     ResourceLimits,
 };
 use base::{ContainerId, Payload};
@@ -25,6 +26,8 @@ use crate::options::AgentOptions;
 struct Silent {
     launched: Mutex<Vec<ContainerId>>,
     destroyed: Mutex<Vec<ContainerId>>,
+    /// Limits cannot be changed.
+    stubborn: AtomicBool,
 }
 
 impl Launcher for Silent {
@@ -47,6 +50,9 @@ impl Launcher for Silent {
     fn expel(&self, _number: u64) {}
 
     fn update(&self, _container_id: &ContainerId, _limits: &Limits) -> Result<(), LaunchError> {
+        if self.stubborn.load(Ordering::Relaxed) {
+            return Err(LaunchError::Prepare("update() failed".to_owned()));
+        }
         Ok(())
     }
 
@@ -184,6 +190,39 @@ async fn nothing_is_started_in_a_group_that_ends() {
     // And of one of which nothing is known any more, the same.
     scene.launch_task("g.last");
     assert_eq!(scene.events(), [("g.last".to_owned(), "exited")]);
+}
+
+/// After Mesos' `TaskLaunchContainerizerUpdateFails` and `TerminalTaskContainerizerUpdateFails*`: it could take what others were
+/// promised.
+#[tokio::test]
+async fn a_container_whose_limits_cannot_be_changed_is_ended_for_that() {
+    let mut scene = Scene::new().await;
+    scene.launch_task("g.runs");
+    scene.prepare().await;
+    scene.containers.update(&"g".into(), &Resources::new(), ResourceLimits::default());
+    assert!(scene.launcher.destroyed.lock().expect("no panic").is_empty(), "it can be changed");
+    scene.launcher.stubborn.store(true, Ordering::Relaxed);
+    scene.containers.update(&"g".into(), &Resources::new(), ResourceLimits::default());
+    assert_eq!(*scene.launcher.destroyed.lock().expect("no panic"), ["g.runs".into()]);
+    for name in ["g.runs", "g"] {
+        let exited = containerizer::ContainerEvent::Exited { container_id: name.into(), status: 9 };
+        if name != "g" {
+            scene.containers.event(exited, &mut scene.counters);
+        }
+        let destroyed = containerizer::ContainerEvent::Destroyed { container_id: name.into() };
+        scene.containers.event(destroyed, &mut scene.counters);
+        let told = scene.containers.take_inputs();
+        let [Input::Container { container_id, event: ContainerEvent::Exited { limitation, .. } }] = &told[..]
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!(container_id.as_str(), name);
+        let limitation = limitation.as_ref().expect("the reason");
+        assert_eq!(limitation.reason, Reason::ContainerUpdateFailed);
+        let message =
+            "Failed to update resources for container: cannot prepare the container: update() failed";
+        assert_eq!(limitation.message, message);
+    }
 }
 
 #[tokio::test]

@@ -54,6 +54,8 @@ pub(crate) struct EngineOptions {
     pub(crate) cleanup: Option<String>,
     /// Records that were damaged.
     pub(crate) recovery_errors: u64,
+    /// How long it took to take up what was left.
+    pub(crate) recovery_time: Duration,
     /// Where blocking work is done.
     pub(crate) runtime: Handle,
 }
@@ -127,7 +129,11 @@ impl Engine {
             outputs: options.first,
             gate: Gate::default(),
             writer: options.writer,
-            counters: Counters { recovery_errors: options.recovery_errors, ..Counters::default() },
+            counters: Counters {
+                recovery_errors: options.recovery_errors,
+                recovery_time: options.recovery_time,
+                ..Counters::default()
+            },
             terminated: None,
             master: options.master,
             cleanup: options.cleanup,

@@ -21,7 +21,8 @@ use crate::convert::{container_id_from_proto, container_id_to_proto};
 
 pub(super) async fn all(agent: &Shared, call: &Call) -> Result<Reply, ApiError> {
     let nested = call.get_containers.as_ref().is_some_and(|wanted| wanted.show_nested.unwrap_or(false));
-    let containers = running(agent, nested).await?.into_iter().map(|running| running.container).collect();
+    let wanted = Wanted { nested, ..Wanted::default() };
+    let containers = running(agent, wanted).await?.into_iter().map(|running| running.container).collect();
     Ok(Reply { get_containers: Some(GetContainers { containers }), ..of(Type::GetContainers) })
 }
 
@@ -31,8 +32,28 @@ pub(crate) struct Running {
     pub(crate) source: String,
 }
 
-/// Every container of a living executor; those nested in it only where wanted.
-pub(crate) async fn running(agent: &Shared, nested: bool) -> Result<Vec<Running>, ApiError> {
+/// Which containers somebody asks for; what is unset leaves nothing out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted<'a> {
+    /// Also those nested in others.
+    pub(crate) nested: bool,
+    pub(crate) container: Option<&'a str>,
+    pub(crate) framework: Option<&'a str>,
+    pub(crate) executor: Option<&'a str>,
+}
+
+impl Wanted<'_> {
+    fn has(self, framework: &FrameworkView, executor: &ExecutorView, container: &ContainerView) -> bool {
+        let is = |wanted: Option<&str>, id: &str| wanted.is_none_or(|wanted| wanted == id);
+        is(self.framework, framework.info.id.as_str())
+            && is(self.executor, executor.info.executor_id.as_str())
+            && is(self.container, container.container_id.as_str())
+            && (self.nested || container.container_id == executor.container_id)
+    }
+}
+
+/// The wanted ones among the containers of living executors.
+pub(crate) async fn running(agent: &Shared, wanted: Wanted<'_>) -> Result<Vec<Running>, ApiError> {
     let view = agent.view().await?;
     let launcher = Arc::clone(&agent.launcher);
     let usage = tokio::task::spawn_blocking(move || launcher.usage());
@@ -41,7 +62,7 @@ pub(crate) async fn running(agent: &Shared, nested: bool) -> Result<Vec<Running>
     for framework in &view.snapshot.frameworks {
         for executor in &framework.executors {
             for container in &executor.containers {
-                if container.container_id == executor.container_id || nested {
+                if wanted.has(framework, executor, container) {
                     found.push(describe(framework, executor, container, &usage));
                 }
             }

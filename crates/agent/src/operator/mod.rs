@@ -6,7 +6,7 @@ mod lists;
 mod reads;
 mod statistics;
 
-pub(crate) use containers::running;
+pub(crate) use containers::{Wanted, running};
 pub(crate) use files::{blocking, resolve};
 pub(crate) use reads::executor_info;
 

@@ -1,7 +1,7 @@
 //! What the agent knows: frameworks, executors, tasks, itself.
 
 use agent_core::{ExecutorKind, ExecutorView, FrameworkView, Snapshot, Task};
-use base::AgentId;
+use base::{AgentId, Time};
 use http_api::ApiError;
 use proto::v1;
 use proto::v1::agent::response::{
@@ -12,8 +12,8 @@ use proto::v1::agent::{Response as Reply, response::Type};
 use super::of;
 use crate::context::Shared;
 use crate::convert::{
-    executor_to_proto, framework_to_proto, operation_to_proto, queued_to_proto, task_of_executor,
-    task_to_proto,
+    drain_to_proto, executor_to_proto, framework_to_proto, operation_to_proto, queued_to_proto,
+    task_of_executor, task_to_proto,
 };
 
 pub(super) async fn state(agent: &Shared) -> Result<Reply, ApiError> {
@@ -51,10 +51,15 @@ pub(super) async fn agent(agent: &Shared) -> Result<Reply, ApiError> {
     let view = agent.view().await?;
     let mut info = agent.own.v1(view.snapshot.agent_id.as_ref());
     info.resources = wire::resources_to_proto(&view.snapshot.total).into_iter().collect();
-    Ok(Reply {
-        get_agent: Some(response::GetAgent { agent_info: Some(info), ..Default::default() }),
-        ..of(Type::GetAgent)
-    })
+    let drain = view.snapshot.drain.as_ref();
+    let since =
+        drain.map(|drain| i64::try_from(drain.since.since(Time::EPOCH).as_nanos()).unwrap_or(i64::MAX));
+    let shown = response::GetAgent {
+        agent_info: Some(info),
+        drain_config: drain.map(drain_to_proto),
+        estimated_drain_start_time: since.map(|nanoseconds| v1::TimeInfo { nanoseconds }),
+    };
+    Ok(Reply { get_agent: Some(shown), ..of(Type::GetAgent) })
 }
 
 fn get_frameworks(snapshot: &Snapshot) -> GetFrameworks {

@@ -12,9 +12,7 @@ use axum::extract::{MatchedPath, RawQuery, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, post};
-use http_api::{
-    ApiError, Exposition, json_text, method_not_allowed, not_found, parse_form, value_of, with_jsonp,
-};
+use http_api::{ApiError, Exposition, method_not_allowed, not_found, parse_form, value_of, with_jsonp};
 use proto::v1::agent::response::get_containers::Container;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -22,11 +20,15 @@ use serde_json::{Value, json};
 use crate::context::Agent;
 use crate::libprocess::PROCESS;
 use crate::metrics::System;
-use crate::operator::running;
+use crate::operator::{Wanted, running};
 use http_api::VERSION;
 
 /// The process' name as some clients write it in a path.
 const ENCODED_PROCESS: &str = "slave%281%29";
+
+/// What `/containers` may be asked for.
+const CONTAINERS_BY: &str = "Supported query parameters are container_id only, framework_id only, or executor_id and \
+                             framework_id only";
 
 /// All that the agent serves over HTTP.
 pub(crate) fn router(agent: &Agent) -> Router {
@@ -129,21 +131,32 @@ async fn system(RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     answer(&shown, query.as_deref())
 }
 
-async fn containers(State(agent): State<Agent>) -> Result<Response, ApiError> {
-    let shown = running(&agent, false).await?.into_iter().map(|running| {
+async fn containers(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let form = parse_form(query.as_deref().unwrap_or_default());
+    let [container, framework, executor] =
+        ["container_id", "framework_id", "executor_id"].map(|name| value_of(&form, name));
+    let makes_sense = match container {
+        Some(_) => framework.is_none() && executor.is_none(),
+        None => framework.is_some() || executor.is_none(),
+    };
+    if !makes_sense {
+        return Err(ApiError::bad_request(CONTAINERS_BY));
+    }
+    let wanted = Wanted { nested: false, container, framework, executor };
+    let shown = running(&agent, wanted).await?.into_iter().map(|running| {
         let status = running.container.container_status.clone();
         let mut shown = usage(&running.container, running.source);
         shown["container_id"] = running.container.container_id.value.into();
         shown["status"] = status.map_or(Value::Null, |status| json!(status));
         shown
     });
-    Ok(json_text(Value::from_iter(shown).to_string().into_bytes()))
+    answer(&Value::from_iter(shown), query.as_deref())
 }
 
-async fn statistics(State(agent): State<Agent>) -> Result<Response, ApiError> {
-    let shown =
-        running(&agent, false).await?.into_iter().map(|running| usage(&running.container, running.source));
-    Ok(json_text(Value::from_iter(shown).to_string().into_bytes()))
+async fn statistics(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let running = running(&agent, Wanted::default()).await?;
+    let shown = running.into_iter().map(|running| usage(&running.container, running.source));
+    answer(&Value::from_iter(shown), query.as_deref())
 }
 
 /// What a container's executor is, and what it uses.

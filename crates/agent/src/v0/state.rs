@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use agent_core::{ExecutorView, FrameworkView, Snapshot, TaskInfo};
-use base::{AgentId, FrameworkId};
+use base::{AgentId, FrameworkId, Time};
 use proto::v1;
 use resources::{Name, Resources, Role, Value as Amount};
 use serde_json::{Map, Value, json};
 
 use crate::context::Shared;
-use crate::convert::{capabilities, framework_to_proto, queued_to_proto, task_to_proto};
+use crate::convert::{capabilities, drain_to_proto, framework_to_proto, queued_to_proto, task_to_proto};
 use crate::metrics::used;
 use crate::operator::executor_info;
 use http_api::VERSION;
@@ -44,6 +44,10 @@ pub(super) fn state(agent: &Shared, snapshot: &Snapshot) -> Value {
     });
     if let Some(domain) = &agent.own.domain {
         state["domain"] = json!(domain);
+    }
+    if let Some(drain) = &snapshot.drain {
+        state["drain_config"] = json!(drain_to_proto(drain));
+        state["estimated_drain_start_time_seconds"] = drain.since.since(Time::EPOCH).as_secs().into();
     }
     if let Some(master) = &snapshot.master {
         // Only the address is known of a master that was not found by a lookup.

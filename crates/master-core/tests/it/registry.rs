@@ -101,6 +101,40 @@ fn an_agent_that_leaves_is_removed_when_the_registry_has_forgotten_it() {
     assert!(master.registry.agents.is_empty() && master.registry_writes.is_empty());
 }
 
+/// After Mesos' `UnregisterThenUnreachableRace`, `UnreachableThenUnregisterRace` and `HealthCheckUnregisterRace`: whichever comes
+/// first is written, and nothing else.
+#[test]
+fn an_agent_leaves_or_is_lost_but_not_both() {
+    for leaves_first in [true, false] {
+        let (mut master, scheduler, agents) = silent(1, false, options());
+        let (agent, pid) = &agents[0];
+        let leave = |master: &mut Master| master.from_agent(pid, FromAgent::Unregister(agent.clone()));
+        let lose = |master: &mut Master| master.advance(Duration::from_secs(15 * 6));
+        master.hold_registry = true;
+        if leaves_first {
+            leave(&mut master);
+            lose(&mut master);
+        } else {
+            lose(&mut master);
+            leave(&mut master);
+        }
+        assert_eq!(master.registry_writes.len(), 1, "leaves first: {leaves_first}");
+        master.expect_silence(&scheduler);
+        master.write_registry();
+        let status = master.expect_status(&scheduler, TaskState::Lost);
+        assert_eq!(status.task_id.as_str(), "t0");
+        // What still comes changes nothing.
+        leave(&mut master);
+        lose(&mut master);
+        assert!(master.registry_writes.is_empty());
+        let removed = !master.registry.agents.contains_key(agent);
+        assert_eq!(removed, leaves_first);
+        let metrics = master.core.metrics();
+        let counted = (metrics.agent_removals_unregistered, metrics.agent_removals_unhealthy);
+        assert_eq!(counted, if leaves_first { (1, 0) } else { (0, 1) });
+    }
+}
+
 #[test]
 fn an_operator_is_answered_when_the_registry_holds_it() {
     let mut master = Master::default();

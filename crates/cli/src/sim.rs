@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Print everything that happens
     #[arg(long, conflicts_with_all = ["seeds", "random"])]
     trace: bool,
+    /// Without operators who maintain machines and set quotas and weights: what seeds found before they were a part of most runs
+    #[arg(long)]
+    without_operators: bool,
     /// How long to run fresh seeds
     #[arg(long, value_name = "N", default_value_t = 5, conflicts_with_all = ["seeds", "seed"])]
     minutes: u64,
@@ -70,7 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let began = Instant::now();
     let mut sum = Sum::default();
     for seed in seeds(options, began) {
-        let drawn = Drawn::draw(seed);
+        let drawn = draw(options, seed);
         if options.seed.is_some() {
             view::print(&drawn.to_string())?;
         }
@@ -84,7 +87,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         }
         if outcome.failure.is_some() {
             sum.failed += 1;
-            view::print(&failure(seed, &outcome, options.trace))?;
+            view::print(&failure(options, seed, &outcome))?;
             if !options.keep_going {
                 break;
             }
@@ -110,6 +113,11 @@ fn seeds(options: &Options, began: Instant) -> Box<dyn Iterator<Item = u64>> {
     }))
 }
 
+fn draw(options: &Options, seed: u64) -> Drawn {
+    let drawn = Drawn::draw(seed);
+    if options.without_operators { drawn.without_operators() } else { drawn }
+}
+
 fn shown(outcome: &Outcome) -> String {
     let Outcome { hash, steps, simulated, settled, .. } = outcome;
     format!(
@@ -118,16 +126,17 @@ fn shown(outcome: &Outcome) -> String {
 }
 
 /// What was broken, and how to see it again. The run is made again for its last lines.
-fn failure(seed: u64, outcome: &Outcome, traced: bool) -> String {
+fn failure(options: &Options, seed: u64, outcome: &Outcome) -> String {
     let Some(failure) = &outcome.failure else { return String::new() };
     let mut text = String::new();
-    if !traced {
-        for line in ::sim::run(Drawn::draw(seed), Lines::Last).last {
+    if !options.trace {
+        for line in ::sim::run(draw(options, seed), Lines::Last).last {
             text.push_str(&line);
             text.push('\n');
         }
     }
-    format!("{text}seed {seed}: {failure}\nrepeat with: meseta sim --seed {seed} --trace\n")
+    let without = if options.without_operators { " --without-operators" } else { "" };
+    format!("{text}seed {seed}: {failure}\nrepeat with: meseta sim --seed {seed} --trace{without}\n")
 }
 
 fn summary(sum: &Sum, took: Duration) -> String {
@@ -164,6 +173,7 @@ mod tests {
             "--seeds 0..200 --keep-going",
             "--seed 17",
             "--seed 17 --trace",
+            "--seed 17 --trace --without-operators",
             "--random",
             "--random --minutes 60 --keep-going",
         ] {

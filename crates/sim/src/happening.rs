@@ -59,6 +59,24 @@ pub(crate) enum Happening {
         /// What it says.
         state: TaskState,
     },
+    /// A scheduler acknowledged a status.
+    Acknowledged {
+        /// Whose task.
+        framework_id: FrameworkId,
+        /// Which.
+        task_id: TaskId,
+        /// The status.
+        uuid: Uuid,
+    },
+    /// An agent was told that a status is acknowledged.
+    AcknowledgementCame {
+        /// Whose task.
+        framework_id: FrameworkId,
+        /// Which.
+        task_id: TaskId,
+        /// The status.
+        uuid: Uuid,
+    },
     /// The container of a task runs.
     TaskStarted {
         /// On which machine.

@@ -46,6 +46,9 @@ pub struct Options {
     pub store: Duration,
     /// How long a write to the registry may take.
     pub store_timeout: Duration,
+    /// About how often operators do something at their daily work: schedules, maintenance, quotas, weights. Where they do, agents
+    /// that start anew describe themselves otherwise too.
+    pub operators: Option<Duration>,
     /// The master's own options.
     pub master: master_core::Options,
     pub(crate) faults: Vec<(FaultKind, Duration)>,
@@ -58,6 +61,7 @@ impl Options {
     pub fn draw(seed: u64) -> Self {
         let mut rng = Rng::new(seed).child("options");
         let mut several = rng.child("masters");
+        let mut operators = rng.child("operators");
         let agents = rng.between(1, 5);
         let resources =
             ["cpus:4;mem:2048;disk:4096;ports:[31000-31019]", "cpus:2;mem:1024;disk:1024", "cpus:8;mem:512"];
@@ -85,10 +89,19 @@ impl Options {
             session: several.duration(Duration::from_secs(2), Duration::from_secs(20)),
             store: several.around(Duration::from_millis(20)),
             store_timeout: several.duration(Duration::from_secs(2), Duration::from_secs(40)),
+            operators: operators
+                .chance(3, 4)
+                .then(|| operators.duration(Duration::from_secs(3), Duration::from_secs(60))),
             master: master(&mut rng),
             faults: FaultKind::draw(&mut rng),
             habits: HabitKind::draw(&mut rng),
         }
+    }
+
+    /// The same without operators at their daily work: what a seed meant before they were a part of most runs.
+    #[must_use]
+    pub fn without_operators(self) -> Self {
+        Self { operators: None, ..self }
     }
 }
 
@@ -130,6 +143,9 @@ impl fmt::Display for Options {
             "masters       {}, session {:?}, registry {:?}, at most {:?}",
             self.masters, self.session, self.store, self.store_timeout
         )?;
+        if let Some(every) = self.operators {
+            writeln!(f, "operators     about every {every:?}")?;
+        }
         for (fault, every) in &self.faults {
             writeln!(f, "fault         {fault:?} about every {every:?}")?;
         }

@@ -14,6 +14,7 @@ use crate::node::Node;
 use crate::options::Options;
 use crate::queue::Event;
 use crate::trace::Lines;
+use crate::workloads::DailyWork;
 
 /// How often it is seen whether everything is in order: not in step with offers that are withdrawn and made anew.
 const LOOK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
@@ -114,7 +115,7 @@ const SOUND: &str = "a core's state is sound";
 
 impl World {
     fn new(options: Options, lines: Lines) -> Self {
-        let kinds = options.faults.clone();
+        let (kinds, operators) = (options.faults.clone(), options.operators);
         let mut cluster = Cluster::new(options, lines);
         let mut faults = Vec::new();
         for (kind, every) in kinds {
@@ -125,6 +126,10 @@ impl World {
                 let rng = cluster.fabric.seeds.child(&format!("fault {kind:?}"));
                 faults.push(Striking { fault, every, rng });
             }
+        }
+        if let Some(every) = operators {
+            let rng = cluster.fabric.seeds.child("operators");
+            faults.push(Striking { fault: Box::new(DailyWork), every, rng });
         }
         Self { cluster, checkers: checkers::all(), faults, steps: 0, broken: base::broken_assumptions() }
     }

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::AgentId;
-use master_core::{AgentRecord, MachineId, MachineMode, OperatorCall, Quota, RegistryContent};
+use master_core::{
+    AgentRecord, MachineId, MachineMode, OperatorCall, Quota, RegistryContent, Unavailability, Window,
+};
 use resources::Role;
 
 use super::Checker;
@@ -26,8 +28,36 @@ pub(super) struct Kept {
     down: BTreeSet<MachineId>,
     /// Machines that were to be taken down, and of which nobody has asked that they come up again.
     going: BTreeSet<MachineId>,
+    /// The schedule that was acknowledged last, and those that were asked for since.
+    schedules: Vec<Scheduled>,
+    /// Agents that were taken out of service, and of which nobody has asked that they come back.
+    away: BTreeSet<AgentId>,
+    /// Agents that were to be taken out of service, and of which nobody has asked that they come back.
+    leaving: BTreeSet<AgentId>,
     /// Agents that were taken in, and in which session of a master.
     admitted: Vec<(AgentId, Option<u64>)>,
+}
+
+/// A maintenance schedule, and the machines that were to come up again since it was asked for: they leave it.
+#[derive(Debug, Default)]
+struct Scheduled {
+    machines: BTreeMap<MachineId, Unavailability>,
+    stopped: BTreeSet<MachineId>,
+}
+
+impl Scheduled {
+    fn new(windows: &[Window]) -> Self {
+        let each = windows
+            .iter()
+            .flat_map(|window| window.machines.iter().map(|id| (id.clone(), window.unavailability)));
+        Self { machines: each.collect(), stopped: BTreeSet::new() }
+    }
+
+    /// Whether that is what is left of it.
+    fn allows(&self, machines: &BTreeMap<MachineId, Unavailability>) -> bool {
+        machines.iter().all(|(id, when)| self.machines.get(id) == Some(when))
+            && self.machines.keys().all(|id| machines.contains_key(id) || self.stopped.contains(id))
+    }
 }
 
 impl Checker for Kept {
@@ -58,6 +88,34 @@ impl Checker for Kept {
             Happening::Asked(OperatorCall::StopMaintenance(ids)) => {
                 self.down.retain(|id| !ids.contains(id));
                 self.going.retain(|id| !ids.contains(id));
+                for scheduled in &mut self.schedules {
+                    scheduled.stopped.extend(ids.iter().cloned());
+                }
+            }
+            Happening::Asked(OperatorCall::UpdateMaintenanceSchedule(windows)) => {
+                if self.schedules.is_empty() {
+                    self.schedules.push(Scheduled::default());
+                }
+                self.schedules.push(Scheduled::new(windows));
+            }
+            Happening::Granted(OperatorCall::UpdateMaintenanceSchedule(windows)) => {
+                let machines = Scheduled::new(windows).machines;
+                let at = self.schedules.iter().position(|asked| asked.machines == machines).unwrap_or(0);
+                self.schedules.drain(..at);
+            }
+            Happening::Asked(
+                OperatorCall::DeactivateAgent(id) | OperatorCall::DrainAgent { agent_id: id, .. },
+            ) => {
+                self.leaving.insert(id.clone());
+            }
+            Happening::Granted(
+                OperatorCall::DeactivateAgent(id) | OperatorCall::DrainAgent { agent_id: id, .. },
+            ) => {
+                self.away.extend(self.leaving.contains(id).then(|| id.clone()));
+            }
+            Happening::Asked(OperatorCall::ReactivateAgent(id)) => {
+                self.leaving.remove(id);
+                self.away.remove(id);
             }
             Happening::Asked(call) => {
                 for (role, quota) in quotas_of(call) {
@@ -80,6 +138,8 @@ impl Checker for Kept {
     fn look(&mut self, cluster: &Cluster, touched: Node) -> Result<(), String> {
         let Node::Master(index) = touched else { return Ok(()) };
         let service = &cluster.fabric.service;
+        // One that was removed with its machine may come back as if it were new.
+        self.away.retain(|id| service.content.agents.contains_key(id));
         self.written(&service.content)?;
         for (agent_id, session) in std::mem::take(&mut self.admitted) {
             let says = service.content.agents.get(&agent_id);
@@ -123,6 +183,16 @@ impl Kept {
         if let Some(id) = self.down.difference(&down).next() {
             return Err(format!("{id} is down, and the registry says otherwise"));
         }
+        let machines = scheduled(content);
+        if !self.schedules.is_empty() && !self.schedules.iter().any(|asked| asked.allows(&machines)) {
+            return Err(format!("the schedule is {machines:?}, and should be one of {:?}", self.schedules));
+        }
+        for id in &self.away {
+            let says = content.agents.get(id).filter(|record| !matches!(record, AgentRecord::Gone { .. }));
+            if let Some(record) = says.filter(|record| !record.treatment().1) {
+                return Err(format!("{id} was taken out of service, and the registry says {record:?}"));
+            }
+        }
         for (role, weights) in &self.weights {
             if let Some(weight) = content.weights.get(role)
                 && !weights.contains(weight)
@@ -132,6 +202,12 @@ impl Kept {
         }
         Ok(())
     }
+}
+
+/// When which machines are maintained.
+fn scheduled(content: &RegistryContent) -> BTreeMap<MachineId, Unavailability> {
+    let parts = content.windows.values();
+    parts.flat_map(|part| part.machines.iter().map(|(id, _)| (id.clone(), part.unavailability))).collect()
 }
 
 /// Which quotas a call sets.

@@ -1,6 +1,7 @@
-//! A scheduler sees the statuses of a task in their order, and one end.
+//! A scheduler sees the statuses of a task in their order, and one end; and an agent is told that it has acknowledged only what it
+//! has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{FrameworkId, TaskId, Uuid};
 
@@ -19,6 +20,8 @@ struct History {
     seen: usize,
     /// The one that ended the task, as the scheduler saw it.
     end: Option<Uuid>,
+    /// Those that the scheduler has acknowledged.
+    acknowledged: BTreeSet<Uuid>,
 }
 
 /// See above.
@@ -29,7 +32,7 @@ pub(super) struct Order {
 
 impl Checker for Order {
     fn promise(&self) -> &'static str {
-        "a scheduler sees a task's statuses in their order, and one end"
+        "a scheduler sees a task's statuses in their order, and one end, and what it acknowledges is acknowledged"
     }
 
     fn notice(&mut self, happening: &Happening) -> Result<(), String> {
@@ -68,6 +71,16 @@ impl Checker for Order {
                             "{task_id} of {framework_id} ended with {end} and again with {uuid}"
                         ));
                     }
+                }
+            }
+            Happening::Acknowledged { framework_id, task_id, uuid } => {
+                let history = self.tasks.entry((framework_id.clone(), task_id.clone())).or_default();
+                history.acknowledged.insert(*uuid);
+            }
+            Happening::AcknowledgementCame { framework_id, task_id, uuid } => {
+                let history = self.tasks.get(&(framework_id.clone(), task_id.clone()));
+                if !history.is_some_and(|history| history.acknowledged.contains(uuid)) {
+                    return Err(format!("{task_id} of {framework_id}: nobody acknowledged {uuid}"));
                 }
             }
             _ => {}

@@ -117,6 +117,12 @@ impl AgentHost {
         let options =
             agent_core::Options::new(seed, self.node().pid().into(), WORK_DIR, self.resources.clone());
         self.disk.open();
+        if fabric.options.operators.is_some() && self.rng.chance(1, 3) {
+            // Its operator has given it another description.
+            let mut info = AgentInfo::clone(&self.own.info);
+            info.body = self.life.to_be_bytes().as_slice().into();
+            self.own.info = Arc::new(info);
+        }
         let bodies = &fabric.bodies;
         let mut recovered = self.disk.memory.recovered(|operation| {
             bodies
@@ -179,6 +185,10 @@ impl AgentHost {
 
     /// A message came.
     pub(crate) fn receive(&mut self, fabric: &mut Fabric, from: agent_core::Pid, message: FromMaster) {
+        if let FromMaster::AcknowledgeStatus { framework_id, task_id, uuid: Some(uuid) } = &message {
+            let (framework_id, task_id, uuid) = (framework_id.clone(), task_id.clone(), *uuid);
+            fabric.tell(Happening::AcknowledgementCame { framework_id, task_id, uuid });
+        }
         self.input(fabric, Input::FromMaster { from, message });
     }
 

@@ -215,6 +215,10 @@ impl Scheduler {
         let (Some(session), Some(id)) = (&self.session, &self.id) else { return };
         if session.subscribed {
             let (framework_id, stream) = (id.clone(), session.stream);
+            if let SchedulerCall::Acknowledge { task_id, uuid, .. } = &call {
+                let (framework_id, task_id, uuid) = (framework_id.clone(), task_id.clone(), *uuid);
+                fabric.tell(Happening::Acknowledged { framework_id, task_id, uuid });
+            }
             fabric.send_over(session.calls, Packet::Call { framework_id, stream, call });
         }
     }

@@ -14,7 +14,7 @@ use crate::dice::Dice;
 use crate::fabric::Fabric;
 use crate::scheduler::Scheduler;
 
-pub(crate) use operator::{Operator, machines, undo};
+pub(crate) use operator::{DailyWork, Operator, machines, undo};
 
 /// One habit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -298,3 +298,31 @@ async fn operators_reserve_and_create_in_the_older_form_too() {
         master.shutdown().await;
     }
 }
+
+/// After `MasterTest.TaskWithTinyResources`: Mesos' own library leaves out what rounds to nothing before it is sent, so that memory is
+/// all that is left; who sends it all the same is refused by both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_of_memory_alone_runs_and_amounts_that_round_to_nothing_are_refused() {
+    let master = support::master().await;
+    let mut agent = FakeAgent::register(master.address()).await;
+    let mut scheduler = Scheduler::subscribe(master.address(), Subscription::default()).await;
+    for (cpus, is_refused) in [(Some(0.000_01), true), (None, false)] {
+        let offer = scheduler.offer().await;
+        let resources: Vec<Value> =
+            cpus.map(|cpus| scalar("cpus", cpus)).into_iter().chain([scalar("mem", 1.0)]).collect();
+        let task = json!({
+            "name": "t", "task_id": { "value": "t" }, "agent_id": offer["agent_id"], "resources": resources,
+            "command": { "value": "sleep 1000" },
+        });
+        scheduler.launch(&offer, task).await;
+        if is_refused {
+            let status = scheduler.wait_for("UPDATE").await["update"]["status"].clone();
+            assert_eq!(status["reason"], "REASON_TASK_INVALID", "{status}");
+            assert!(status["message"].as_str().unwrap().contains("value <= 0"), "{status}");
+        } else {
+            let run: internal::RunTaskMessage = agent.wait_for().await;
+            assert_eq!(run.task.resources.len(), 1);
+        }
+    }
+    master.shutdown().await;
+}

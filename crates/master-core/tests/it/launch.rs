@@ -308,3 +308,27 @@ fn an_accept_without_operations_gives_the_offer_back() {
     let other = s.master.subscribe(framework_info("g"));
     assert_eq!(s.master.offer(&other).resources, s.offer.resources);
 }
+
+/// After `MasterTest.MultipleExecutors`.
+#[test]
+fn tasks_of_two_executors_go_each_with_its_own() {
+    let mut s = scene();
+    let tasks = ["a", "b"].map(|id| {
+        let own = executor(&format!("e-{id}"), &s.scheduler.id, "cpus:1;mem:64");
+        task_with_executor(id, &s.agent, "cpus:1;mem:512", own)
+    });
+    s.accept([launch(tasks)]);
+    let told = s.master.messages_to(&s.pid);
+    let launched: Vec<_> = told
+        .iter()
+        .filter_map(|message| match message {
+            ToAgent::RunTask { task, launch_executor: true, .. } => {
+                Some((task.task_id.as_str(), task.executor.as_ref()?.executor_id.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(launched, [("a", "e-a"), ("b", "e-b")]);
+    let used = s.master.core.agent(&s.agent).unwrap().used[&s.scheduler.id].clone().unallocated();
+    assert_eq!(used, resources("cpus:4;mem:1152"));
+}

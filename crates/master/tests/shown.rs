@@ -254,21 +254,24 @@ async fn agents_that_have_not_come_to_the_next_master_are_shown_apart() {
     master.shutdown().await;
 }
 
-/// After `MasterTest.FrameworksEndpointMultipleFrameworks`, `UnregisteredFrameworksAfterTearDown`, `ShutdownFrameworkWhileTaskRunning`
+/// After `MasterTest.FrameworkSubscribeEmptyId`, `FrameworksEndpointMultipleFrameworks`, `UnregisteredFrameworksAfterTearDown`, `ShutdownFrameworkWhileTaskRunning`
 /// and `StateSummaryEndpoint`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_framework_that_ended_is_found_among_those_that_did_with_its_tasks_killed() {
     let master = support::master().await;
     let address = master.address();
     let mut agent = FakeAgent::register(address).await;
-    let _other = Scheduler::subscribe(address, Subscription::default()).await;
+    // Without an id, which Mesos' drivers write as an empty one.
+    let unnamed = Subscription::default().with("id", json!({ "value": "" }));
+    let other = Scheduler::subscribe(address, unnamed).await;
+    assert!(other.framework_id.starts_with(master.id()), "{}", other.framework_id);
     let with_id = Subscription::default().with("id", json!({ "value": "framework1" }));
     let mut scheduler = Scheduler::subscribe(address, with_id).await;
     assert_eq!(scheduler.framework_id, "framework1");
     let frameworks = get(address, "/frameworks").await.json();
     assert_eq!(frameworks["frameworks"].as_array().unwrap().len(), 2);
     // The other one may hold the offer, and gives it back at its end.
-    drop(_other);
+    drop(other);
     let offer = scheduler.offer().await;
     let task = json!({
         "name": "", "task_id": { "value": "t" }, "agent_id": offer["agent_id"],

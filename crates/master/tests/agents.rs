@@ -172,6 +172,11 @@ async fn a_new_master_learns_from_its_agents() {
         (framework["id"].as_str(), &framework["recovered"]),
         (Some("former-master-0007"), &json!(true))
     );
+    let times = ["registered_time", "reregistered_time", "unregistered_time"];
+    assert_eq!(times.map(|time| framework[time].as_f64()), [Some(0.0), None, Some(0.0)]);
+    let v1 = post(master.address(), "/api/v1", r#"{"type":"GET_FRAMEWORKS"}"#).await.json();
+    let shown = v1["get_frameworks"]["frameworks"][0].as_object().unwrap();
+    assert!(times.iter().all(|time| !shown.contains_key(*time)), "{v1}");
     let task = &framework["tasks"][0];
     assert_eq!((task["state"].as_str(), task["name"].as_str()), (Some("TASK_RUNNING"), Some("kept")));
     assert_eq!(task["labels"], json!([{ "key": "k", "value": "v" }]));
@@ -187,6 +192,13 @@ async fn a_new_master_learns_from_its_agents() {
     let mut scheduler = Scheduler::subscribe(master.address(), info).await;
     let updated: internal::UpdateFrameworkMessage = agent.wait_for().await;
     assert_eq!(updated.framework_id.value, "former-master-0007");
+    let framework = get(master.address(), "/state").await.json()["frameworks"][0].clone();
+    assert_eq!((&framework["recovered"], &framework["active"]), (&json!(false), &json!(true)));
+    assert!(framework["registered_time"].as_f64() > Some(0.0));
+    assert_eq!(
+        times[1..].iter().map(|time| framework[*time].as_f64()).collect::<Vec<_>>(),
+        [None, Some(0.0)]
+    );
     assert_eq!(scheduler.call("RECONCILE", "reconcile", json!({ "tasks": [] })).await.status, 202);
     let status = scheduler.wait_for("UPDATE").await["update"]["status"].clone();
     assert_eq!(

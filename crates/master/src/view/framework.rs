@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use base::AgentId;
+use base::{AgentId, Time};
 use http_api::Pieces;
 use master_core::{Framework, Offer, Task};
 use proto::v1;
@@ -37,14 +37,15 @@ fn offer_constraints(framework: &Framework) -> v1::scheduler::OfferConstraints {
 
 /// A framework for `GET_FRAMEWORKS`; `used` is what its tasks and executors take.
 pub(crate) fn to_proto(framework: &Framework, used: &Resources) -> get_frameworks::Framework {
-    let registered = time_info(framework.registered_time);
+    // One of which only agents have told has not subscribed yet.
+    let since = |time: Time| (time != Time::EPOCH).then(|| time_info(time));
     get_frameworks::Framework {
         framework_info: info(framework),
         active: framework.active,
         connected: framework.connected(),
         recovered: framework.recovered,
-        registered_time: Some(registered),
-        reregistered_time: Some(framework.reregistered_time.map_or(registered, time_info)),
+        registered_time: since(framework.registered_time),
+        reregistered_time: since(framework.reregistered_time.unwrap_or(framework.registered_time)),
         unregistered_time: framework.unregistered_time.filter(|_| !framework.connected()).map(time_info),
         offers: framework.offers.values().map(|offer| offer_to_proto(offer)).collect(),
         inverse_offers: framework

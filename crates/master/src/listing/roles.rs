@@ -46,7 +46,8 @@ pub(crate) fn roles<'a>(
 fn key<'a>(column: Option<Column>, name: &'a Role, info: &RoleInfo) -> Key<'a> {
     match column.unwrap_or(Column::Name) {
         Column::Name => Key::Text(name.as_str()),
-        Column::Weight => Key::Number((info.weight() * 1000.0) as i64),
+        // Weights are above zero, and such numbers are in the order of their bits.
+        Column::Weight => Key::Number(info.weight().to_bits().try_into().unwrap_or(i64::MAX)),
         Column::Frameworks => count(info.frameworks.len()),
         Column::Allocated(name) => Key::Number(info.allocated.get(name).thousandths()),
     }

@@ -148,6 +148,8 @@ pub struct AgentOptions {
     pub adopt_orphans: bool,
     /// Seed of the core's random choices; drawn from the system where it is `None`.
     pub seed: Option<u64>,
+    /// Flags of the process around the agent, to be shown with its own.
+    pub process_flags: Vec<(&'static str, String)>,
     /// Makes the process' log follow `SET_LOGGING_LEVEL`: gets Mesos' level, 0 for the usual.
     pub set_logging_level: Option<fn(u32)>,
 }
@@ -196,6 +198,7 @@ impl Default for AgentOptions {
             volume_timeout: Duration::from_secs(30),
             adopt_orphans: false,
             seed: None,
+            process_flags: Vec::new(),
             set_logging_level: None,
         }
     }
@@ -246,13 +249,6 @@ impl AgentOptions {
             ),
             text("isolation", self.linux.isolation.to_string()),
             text("runtime_dir", self.runtime_dir.display().to_string()),
-            text("cgroups_enable_cfs", self.linux.cfs.to_string()),
-            text("cgroups_root", self.linux.cgroups_root.clone()),
-            text("container_disk_watch_interval", duration_text(self.linux.disk_interval)),
-            text("enforce_container_disk_quota", self.linux.enforce_disk.to_string()),
-            text("xfs_kill_containers", self.linux.end_beyond_quota.to_string()),
-            text("xfs_project_range", ranges_text(&self.linux.project_ids)),
-            text("xfs_quota_headroom", bytes_text(self.linux.quota_headroom)),
             text("executor_shutdown_grace_period", duration_text(self.executor_shutdown_grace_period)),
             text("fetcher_cache_dir", self.fetcher_cache_dir.display().to_string()),
             text("fetcher_cache_size", bytes_text(self.fetcher_cache_size)),
@@ -278,17 +274,53 @@ impl AgentOptions {
             text("registration_backoff_factor", duration_text(self.registration_backoff_factor)),
             text("switch_user", self.switch_user.to_string()),
             text("work_dir", self.work_dir.display().to_string()),
+            text("zk_session_timeout", duration_text(self.zk_session_timeout)),
         ]);
+        flags.extend(self.linux_flags().map(|(name, value)| text(name, value)));
+        flags.extend(self.process_flags.iter().map(|(name, value)| text(name, value.clone())));
         flags.extend(self.logger.flags().map(|(name, value)| text(name, value)));
         let optional = [
             ("advertise_ip", self.advertise_ip.map(|ip| ip.to_string())),
             ("advertise_port", self.advertise_port.map(|port| port.to_string())),
             ("attributes", self.attributes.clone()),
             ("domain", self.domain.as_ref().map(|domain| proto::json::to_string(&domain.to_proto()))),
+            ("cgroups_pids_limit", self.linux.pids_limit.map(|limit| limit.to_string())),
+            ("default_container_shm_size", self.linux.shm_size.map(bytes_text)),
+            ("hadoop_home", self.hadoop_home.as_ref().map(|path| path.display().to_string())),
             ("resources", self.resources.clone()),
+            (
+                "seccomp_config_dir",
+                self.linux.seccomp_config_dir.as_ref().map(|path| path.display().to_string()),
+            ),
+            ("seccomp_profile_name", self.linux.seccomp_profile.clone()),
         ];
         flags.extend(optional.into_iter().filter_map(|(name, value)| value.map(|value| text(name, value))));
         flags
+    }
+}
+
+impl AgentOptions {
+    /// Those of the Linux launcher and its isolators.
+    fn linux_flags(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let linux = &self.linux;
+        [
+            ("cgroups_destroy_timeout", duration_text(linux.destroy_timeout)),
+            ("cgroups_enable_cfs", linux.cfs.to_string()),
+            ("cgroups_hierarchy", linux.cgroups_hierarchy.display().to_string()),
+            ("cgroups_limit_swap", linux.limit_swap.to_string()),
+            ("cgroups_root", linux.cgroups_root.clone()),
+            ("container_disk_watch_interval", duration_text(linux.disk_interval)),
+            ("container_ports_watch_interval", duration_text(linux.ports_interval)),
+            ("disallow_sharing_agent_ipc_namespace", linux.forbid_sharing_ipc.to_string()),
+            ("disallow_sharing_agent_pid_namespace", linux.forbid_sharing_pids.to_string()),
+            ("enforce_container_disk_quota", linux.enforce_disk.to_string()),
+            ("enforce_container_ports", linux.enforce_ports.to_string()),
+            ("revocable_cpu_low_priority", linux.revocable_cpus_give_way.to_string()),
+            ("xfs_kill_containers", linux.end_beyond_quota.to_string()),
+            ("xfs_project_range", ranges_text(&linux.project_ids)),
+            ("xfs_quota_headroom", bytes_text(linux.quota_headroom)),
+        ]
+        .into_iter()
     }
 }
 
@@ -310,15 +342,20 @@ fn ranges_text(ranges: &[(u32, u32)]) -> String {
 const FIXED_FLAGS: &[(&str, &str)] = &[
     ("authenticate_http_readonly", "false"),
     ("authenticate_http_readwrite", "false"),
+    ("cgroups_cpu_enable_pids_and_tids_count", "false"),
     ("containerizers", "mesos"),
+    ("docker_ignore_runtime", "false"),
+    ("docker_volume_chown", "false"),
     ("help", "false"),
     ("hostname_lookup", "false"),
     ("http_command_executor", "false"),
+    ("http_executor_domain_sockets", "false"),
     ("logbufsecs", "0"),
-    ("logging_level", "INFO"),
+    ("memory_profiling", "false"),
+    ("network_cni_root_dir_persist", "false"),
     ("oversubscribed_resources_interval", "15secs"),
-    ("quiet", "false"),
     ("strict", "true"),
+    ("systemd_enable_support", "false"),
     ("version", "false"),
 ];
 

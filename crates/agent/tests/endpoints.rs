@@ -80,8 +80,24 @@ async fn the_older_endpoints_have_their_fields() {
         &json(address, "/system/stats.json").await,
         &[("/avg_load_1min", "number"), ("/mem_total_bytes", "number")],
     );
-    let script = http(address, "GET", "/version?jsonp=cb", None).await.1;
-    assert!(script.starts_with("cb({"), "{script}");
+    let read = format!("/files/read?path={directory}/stdout&offset=0");
+    let browse = format!("/files/browse?path={directory}");
+    for path in [
+        "/containers?",
+        "/files/debug?",
+        "/flags?",
+        "/metrics/snapshot?",
+        "/monitor/statistics?",
+        "/state?",
+        "/slave(1)/state.json?",
+        "/system/stats.json?",
+        "/version?",
+        &format!("{read}&"),
+        &format!("{browse}&"),
+    ] {
+        let script = http(address, "GET", &format!("{path}jsonp=cb"), None).await.1;
+        assert!(script.starts_with("cb(") && script.ends_with(");"), "{path}: {script}");
+    }
     agent.shutdown().await;
 }
 

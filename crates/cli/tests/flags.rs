@@ -2,35 +2,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-
-use serde_json::Value;
-use support::{Process, meseta, text};
-
-/// Starts a server that says where it serves; this process is its parent.
-fn start(command: &mut Command) -> (Process, String) {
-    command.arg(format!("--child-of={}", std::process::id()));
-    let mut process =
-        Process { child: command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap() };
-    let mut line = String::new();
-    BufReader::new(process.child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let Ok(announcement) = serde_json::from_str::<Value>(&line) else { panic!("{}", process.end().2) };
-    let address = announcement["address"].as_str().unwrap().to_owned();
-    (process, address)
-}
-
-/// The flags that a server says it has.
-fn flags(address: &str) -> Value {
-    use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    stream.write_all(b"GET /flags HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    let json = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
-    serde_json::from_str::<Value>(json).unwrap()["flags"].clone()
-}
+use support::{flags, meseta, start, text};
 
 #[test]
 fn the_master_takes_every_spelling() {

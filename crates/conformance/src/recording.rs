@@ -39,8 +39,8 @@ macro_rules! recordings {
 }
 
 const OPERATIONS: &[(&str, &str)] = recordings![
-    "operations": "agent_lost" "agent_lost_partition_aware" "framework_failover_timeout" "inverse_offer" "mark_gone"
-    "master_restart"
+    "operations": "agent_lost" "agent_lost_partition_aware" "deactivate" "drain" "drain_mark_gone"
+    "framework_failover_timeout" "inverse_offer" "mark_gone" "master_restart"
 ];
 
 const SCENARIOS: &[(&str, &str)] = recordings![

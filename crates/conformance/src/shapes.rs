@@ -31,10 +31,28 @@ pub fn differences_of(name: &str, wanted: &Value, found: &Value) -> Vec<String> 
     let by_data = |value: &Value| json!({ "attributes": value });
     let found = if name.ends_with("files_debug") {
         differences(&by_data(wanted), &by_data(found))
+    } else if name.ends_with("metrics_snapshot") {
+        differences(&without_framework_ids(wanted), &without_framework_ids(found))
     } else {
         differences(wanted, found)
     };
     found.into_iter().map(|path| format!("{name}{path}")).collect()
+}
+
+/// Metrics without the ids of frameworks in their names: `master/frameworks/NAME/ID/...`.
+fn without_framework_ids(metrics: &Value) -> Value {
+    let Value::Object(members) = metrics else { return metrics.clone() };
+    let renamed = members.iter().map(|(name, value)| {
+        let parts: Vec<&str> = name.split('/').collect();
+        let name = match parts.as_slice() {
+            ["master", "frameworks", framework, _, rest @ ..] => {
+                format!("master/frameworks/{framework}/{}", rest.join("/"))
+            }
+            _ => name.clone(),
+        };
+        (name, value.clone())
+    });
+    Value::Object(renamed.collect())
 }
 
 fn add(value: &Value, path: String, shape: &mut Shape) {

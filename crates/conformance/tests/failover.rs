@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use conformance::cluster::Cluster;
 use conformance::scheduler::{Framework, Log, Scheduler, text};
 use conformance::sequence::{self, Order};
+use conformance::shapes::differences_of;
 use conformance::tasks::{launch, task};
 use conformance::{operator, recording};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ fn agrees_with_mesos(name: &str, play: impl FnOnce(&mut Cluster, &Log) -> Result
     let recorded = recording::lines(recording::operation(name).expect("there is a recording")).unwrap();
     let (expected, seen) = (comparable(&recorded), comparable(&log.entries()));
     // An operator's answer and what schedulers hear of it come on connections of their own.
-    let of_operators = ["inverse_offer", "mark_gone"].contains(&name);
+    let of_operators = ["deactivate", "drain", "inverse_offer", "mark_gone"].contains(&name);
     let order = if of_operators { Order::OfEachSubject } else { Order::Total };
     let differences = sequence::differences(&sequence::steps(&expected), &sequence::steps(&seen), order);
     let lines: Vec<String> = seen.iter().map(ToString::to_string).collect();
@@ -177,6 +178,73 @@ fn inverse_offer() {
         ensure!(cluster.master.get("/maintenance/status")? == json!({}), "something is scheduled");
         cluster.agents[0].restart()?;
         cluster.wait_for_agents(1)
+    });
+}
+
+/// The agents, as an operator sees them.
+fn agents(address: &str, log: &Log) -> Result<Value> {
+    let answer: Value = serde_json::from_str(&operator::call(address, "GET_AGENTS", &Value::Null)?.text())?;
+    log.push(json!({"type": "(agents)"}));
+    Ok(answer["get_agents"].clone())
+}
+
+/// What a recording says of the agents.
+fn recorded_agents(name: &str) -> Result<Value> {
+    let recorded = recording::lines(recording::operation(name).unwrap_or_default())?;
+    let entry = recorded.iter().find(|entry| entry["type"] == "(agents)").context("none were recorded")?;
+    let answer: Value = serde_json::from_str(entry["body"].as_str().unwrap_or_default())?;
+    Ok(answer["get_agents"].clone())
+}
+
+#[test]
+fn deactivate() {
+    agrees_with_mesos("deactivate", |cluster, log| {
+        let mut scheduler = Scheduler::subscribe(&cluster.master.address, &Framework::default(), log)?;
+        let agent = scheduler.offer()?["agent_id"].clone();
+        ask(&cluster.master.address, log, "DEACTIVATE_AGENT", &json!({"agent_id": agent}))?;
+        scheduler.wait("RESCIND", 5).context("the offer stands")?;
+        scheduler.end()
+    });
+}
+
+#[test]
+fn drain() {
+    agrees_with_mesos("drain", |cluster, log| {
+        let address = cluster.master.address.clone();
+        let mut scheduler = running(cluster, log, &framework(0.0).capable_of("PARTITION_AWARE"))?;
+        let agent = cluster.master.get("/slaves")?["slaves"][0]["id"].clone();
+        let grace = json!({"nanoseconds": 1_000_000_000});
+        let fields = json!({"agent_id": {"value": agent}, "max_grace_period": grace});
+        ask(&address, log, "DRAIN_AGENT", &fields)?;
+        scheduler.terminal().context("the task is not killed")?;
+        cluster.master.wait_until("drained", |master| {
+            let agents = master.get("/slaves").unwrap_or_default();
+            agents["slaves"][0]["drain_info"]["state"] == "DRAINED"
+        })?;
+        let (found, wanted) = (agents(&address, log)?, recorded_agents("drain")?);
+        let missing = differences_of("agents", &wanted, &found);
+        ensure!(missing.is_empty(), "{missing:?} of {found}");
+        for name in ["active", "deactivated", "drain_info"] {
+            let of = |answer: &Value| answer["agents"][0][name].clone();
+            ensure!(of(&found) == of(&wanted), "{name}: {} and not {}", of(&found), of(&wanted));
+        }
+        ask(&address, log, "REACTIVATE_AGENT", &json!({"agent_id": {"value": agent}}))?;
+        scheduler.end()
+    });
+}
+
+#[test]
+fn drain_mark_gone() {
+    agrees_with_mesos("drain_mark_gone", |cluster, log| {
+        let address = cluster.master.address.clone();
+        let mut scheduler = running(cluster, log, &framework(0.0).capable_of("PARTITION_AWARE"))?;
+        let agent = cluster.master.get("/slaves")?["slaves"][0]["id"].clone();
+        operator::call(&address, "DRAIN_AGENT", &json!({"agent_id": {"value": agent}, "mark_gone": true}))?;
+        scheduler.update(&["TASK_GONE_BY_OPERATOR"], 20).context("the task is not gone")?;
+        scheduler.wait("FAILURE", 20).context("the agent is not lost")?;
+        let found = agents(&address, log)?;
+        ensure!(found == recorded_agents("drain_mark_gone")?, "{found}");
+        scheduler.end()
     });
 }
 

@@ -19,7 +19,7 @@ pub fn value_of<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str>
 }
 
 /// Resolves `+` and `%XX`; a `%` without two digits stands for itself.
-fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

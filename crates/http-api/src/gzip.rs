@@ -6,11 +6,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::http::{HeaderMap, header};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use hyper::body::Frame;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Frame};
+
+use crate::ApiError;
 
 /// So much is compressed before others get their turn: about a millisecond.
 const TURN: usize = 64 << 10;
@@ -31,6 +38,50 @@ pub(crate) fn takes_gzip(request: &HeaderMap) -> bool {
         }
     }
     any
+}
+
+/// What is shorter is sent as it is: the same bound as in Mesos.
+const LEAST: u64 = 1024;
+
+/// A layer that compresses answers in one piece for whoever asks for it. Streams and files are sent as they are.
+pub async fn compress(request: Request, next: Next) -> Response {
+    let wanted = takes_gzip(request.headers());
+    let mut response = next.run(request).await;
+    let length = response.body().size_hint().exact();
+    if length.is_none_or(|length| length < LEAST) || !is_text(response.headers()) {
+        return response;
+    }
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if !wanted {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    let whole = match body.collect().await {
+        Ok(whole) => whole.to_bytes(),
+        Err(error) => return ApiError::internal(error.to_string()).into_response(),
+    };
+    head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    head.headers.remove(header::CONTENT_LENGTH);
+    weaken(&mut head.headers);
+    Response::from_parts(head, Body::new(Compressing::new([whole].into())))
+}
+
+/// Whether it is worth the while to compress the answer.
+fn is_text(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let known =
+        ["application/json", "application/x-protobuf", "text/"].iter().any(|text| kind.starts_with(text));
+    known && !headers.contains_key(header::CONTENT_ENCODING)
+}
+
+/// A tag that stands for these very bytes does not for the compressed ones.
+fn weaken(headers: &mut HeaderMap) {
+    let Some(tag) = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()) else { return };
+    if !tag.starts_with("W/")
+        && let Ok(weak) = HeaderValue::try_from(format!("W/{tag}"))
+    {
+        headers.insert(header::ETAG, weak);
+    }
 }
 
 /// A body that compresses pieces while they are asked for.
@@ -103,9 +154,43 @@ impl hyper::body::Body for Compressing {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
 
     use super::*;
+
+    /// What a server answers that has this as its text.
+    async fn answer(text: String, media_type: &'static str, encodings: &str) -> Response {
+        let body =
+            move || async move { ([(header::CONTENT_TYPE, media_type), (header::ETAG, "\"x\"")], text) };
+        let router: Router = Router::new().route("/", get(body)).layer(from_fn(compress));
+        let request = Request::get("/").header(header::ACCEPT_ENCODING, encodings).body(Body::empty());
+        router.oneshot(request.unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn long_text_in_one_piece_is_compressed_and_nothing_else() {
+        let text = "[1]".repeat(1000);
+        let response = answer(text.clone(), "application/json", "gzip").await;
+        assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip");
+        assert_eq!(response.headers()[header::ETAG], "W/\"x\"");
+        assert_eq!(response.headers()[header::VARY], "accept-encoding");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let mut plain = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&body[..]), &mut plain).unwrap();
+        assert_eq!(plain, text);
+        for (text, kind, encodings) in [
+            (text.clone(), "application/json", "identity"),
+            (text.clone(), "application/octet-stream", "gzip"),
+            ("[1]".to_owned(), "application/json", "gzip"),
+        ] {
+            let response = answer(text.clone(), kind, encodings).await;
+            assert!(!response.headers().contains_key(header::CONTENT_ENCODING), "{kind} {encodings}");
+            assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), text);
+        }
+    }
 
     #[test]
     fn only_who_asks_for_it_gets_it() {

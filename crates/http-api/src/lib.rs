@@ -36,6 +36,7 @@ mod error;
 mod form;
 mod gather;
 mod gzip;
+mod help;
 mod logging;
 mod media;
 mod pieces;
@@ -50,6 +51,8 @@ pub use body::{read_body, read_body_within, read_first_record};
 pub use call::decode_call;
 pub use error::{ApiError, method_not_allowed, not_found};
 pub use form::{parse_form, value_of};
+pub use gzip::compress;
+pub use help::{Help, HelpPage, HelpProcess};
 pub use logging::Logging;
 pub use media::{
     Encoding, RequestBody, ResponseBody, request_body, request_encoding, response_body, response_encoding,
@@ -57,7 +60,7 @@ pub use media::{
 pub use pieces::{Answer, Piece, Pieces, TOTAL};
 pub use prometheus::{Exposition, Histogram, Latencies};
 pub use receipts::{Receipt, Receipts};
-pub use reply::{accepted, json_text, message, ok, typed_json, with_jsonp};
+pub use reply::{accepted, json_text, message, message_answer, ok, typed_json, with_jsonp};
 pub use server::{Admitted, HangUp, Peer, ServeOptions, Shutdown, serve, serve_behind, serve_connection};
 pub use stream::{EventStream, MESOS_STREAM_ID};
 pub use version::{MESOS_VERSION, VERSION, Version};

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
 use crate::gzip::{Compressing, takes_gzip};
+use crate::{ApiError, with_jsonp};
 
 /// What is shorter than this is copied beside its neighbours: a piece of its own would cost more.
 const SHORT: usize = 4 << 10;
@@ -106,6 +107,29 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// An answer that is encoded already.
+    #[must_use]
+    pub fn whole(media_type: &'static str, bytes: Vec<u8>) -> Self {
+        let mut pieces = Pieces::default();
+        pieces.content.write(&bytes);
+        pieces.length = bytes.len() as u64;
+        pieces.done.push(Bytes::from(bytes));
+        pieces.finish(media_type)
+    }
+
+    /// As [`respond`](Self::respond); as a call of the function `jsonp` where one is asked for.
+    ///
+    /// # Errors
+    /// `400` when that is not the name of a function.
+    pub fn respond_as(&self, jsonp: Option<&str>, request: &HeaderMap) -> Result<Response, ApiError> {
+        if jsonp.is_none() {
+            return Ok(self.respond(request));
+        }
+        let mut response = with_jsonp(self.to_vec(), jsonp)?;
+        self.tell_total(&mut response);
+        Ok(response)
+    }
+
     /// The same, and how many entries there are in all of the list that it shows, or shows a part of.
     #[must_use]
     pub fn with_total(self, total: usize) -> Self {
@@ -156,7 +180,7 @@ impl Answer {
     }
 
     /// Adds the header [`TOTAL`] to an answer that was made of this one.
-    pub fn tell_total(&self, response: &mut Response) {
+    fn tell_total(&self, response: &mut Response) {
         if let Some(total) = self.total {
             response.headers_mut().insert(TOTAL, HeaderValue::from(total));
         }
@@ -238,6 +262,20 @@ mod tests {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, answer.to_vec());
         assert!(body.starts_with(b"[x") && body.ends_with(b"xy]"));
+    }
+
+    #[tokio::test]
+    async fn what_is_encoded_already_has_a_tag_too_and_calls_a_function_where_that_is_wanted() {
+        let whole = |text: &str| Answer::whole("application/json", text.as_bytes().to_vec());
+        let response = whole("[1]").respond_as(None, &HeaderMap::new()).unwrap();
+        let tag = response.headers()[header::ETAG].clone();
+        assert_eq!(whole("[1]").respond(&given(&tag)).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(whole("[2]").respond(&given(&tag)).status(), StatusCode::OK);
+        let response = whole("[1]").with_total(7).respond_as(Some("f"), &given(&tag)).unwrap();
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/javascript");
+        assert_eq!(response.headers()[TOTAL], "7");
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "f([1]);");
+        assert_eq!(whole("[1]").respond_as(Some("f()"), &HeaderMap::new()).unwrap_err().status, 400);
     }
 
     #[tokio::test]

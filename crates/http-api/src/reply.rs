@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use proto::{Described, Message};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::{ApiError, Encoding};
+use crate::{Answer, ApiError, Encoding};
 
 /// `202`: taken; what comes of it is told elsewhere.
 #[must_use]
@@ -23,11 +23,20 @@ pub fn ok() -> Response {
 /// `200` with a message.
 #[must_use]
 pub fn message<M: Message + Described>(encoding: Encoding, message: &M) -> Response {
-    let body = match encoding {
+    with_type(encoding.media_type(), encoded(encoding, message))
+}
+
+/// The same as an answer that has a tag.
+#[must_use]
+pub fn message_answer<M: Message + Described>(encoding: Encoding, message: &M) -> Answer {
+    Answer::whole(encoding.media_type(), encoded(encoding, message))
+}
+
+fn encoded<M: Message + Described>(encoding: Encoding, message: &M) -> Vec<u8> {
+    match encoding {
         Encoding::Json => proto::json::to_vec(message),
         Encoding::Protobuf => proto::encode(message),
-    };
-    with_type(encoding.media_type(), body)
+    }
 }
 
 /// `200` with a JSON text.
@@ -36,11 +45,11 @@ pub fn json_text(text: Vec<u8>) -> Response {
     with_type(Encoding::Json.media_type(), text)
 }
 
-/// `200` with `{"type": KIND, FIELD: VIEW}`, the JSON form of an answer of the operator APIs.
+/// `{"type": KIND, FIELD: VIEW}`, the JSON form of an answer of the operator APIs.
 #[must_use]
-pub fn typed_json(kind: &'static str, field: &'static str, view: &impl Serialize) -> Response {
-    struct Answer<'a, V>(&'static str, &'static str, &'a V);
-    impl<V: Serialize> Serialize for Answer<'_, V> {
+pub fn typed_json(kind: &'static str, field: &'static str, view: &impl Serialize) -> Answer {
+    struct Typed<'a, V>(&'static str, &'static str, &'a V);
+    impl<V: Serialize> Serialize for Typed<'_, V> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             let mut map = serializer.serialize_map(Some(2))?;
             map.serialize_entry("type", self.0)?;
@@ -48,7 +57,8 @@ pub fn typed_json(kind: &'static str, field: &'static str, view: &impl Serialize
             map.end()
         }
     }
-    json_text(serde_json::to_vec(&Answer(kind, field, view)).unwrap_or_default())
+    let text = serde_json::to_vec(&Typed(kind, field, view)).unwrap_or_default();
+    Answer::whole(Encoding::Json.media_type(), text)
 }
 
 /// `200` with a JSON text; as a call of the function `callback` where one is asked for, so that pages of other origins

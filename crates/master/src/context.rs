@@ -30,6 +30,8 @@ pub(crate) struct Identity {
     pub(crate) elected_time: Arc<OnceLock<Time>>,
     /// The flags in effect.
     pub(crate) flags: Vec<(String, String)>,
+    /// The only roles that there may be; any if empty.
+    pub(crate) listed_roles: Vec<String>,
 }
 
 /// What it can do beyond old masters.

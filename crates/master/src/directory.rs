@@ -1,6 +1,7 @@
 //! Which framework speaks over which stream: what has to be known to refuse a scheduler's call without asking the core.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use base::FrameworkId;
@@ -9,7 +10,15 @@ use master_core::{self as core, StreamId};
 /// Frameworks and their streams; written by the core's thread, read by every call.
 #[derive(Default)]
 pub(crate) struct Directory {
-    frameworks: RwLock<HashMap<FrameworkId, Option<StreamId>>>,
+    frameworks: RwLock<HashMap<FrameworkId, Entry>>,
+}
+
+/// What is known of a framework.
+#[derive(Default)]
+struct Entry {
+    stream: Option<StreamId>,
+    /// How many heartbeats it was sent.
+    heartbeats: AtomicU64,
 }
 
 /// Why a call is refused, in the words of Mesos.
@@ -42,10 +51,10 @@ impl Directory {
         let mut frameworks = self.frameworks.write().unwrap_or_else(PoisonError::into_inner);
         match change {
             core::Directory::Subscribed { framework_id, stream } => {
-                frameworks.insert(framework_id, Some(stream));
+                frameworks.entry(framework_id).or_default().stream = Some(stream);
             }
             core::Directory::Disconnected(framework_id) => {
-                frameworks.insert(framework_id, None);
+                frameworks.entry(framework_id).or_default().stream = None;
             }
             core::Directory::Removed(framework_id) => {
                 frameworks.remove(&framework_id);
@@ -60,13 +69,27 @@ impl Directory {
         given: Option<&str>,
     ) -> Result<(FrameworkId, StreamId), Refusal> {
         let frameworks = self.frameworks.read().unwrap_or_else(PoisonError::into_inner);
-        let (framework_id, stream) = frameworks.get_key_value(framework).ok_or(Refusal::Unknown)?;
-        let stream = stream.ok_or(Refusal::NotSubscribed)?;
+        let (framework_id, entry) = frameworks.get_key_value(framework).ok_or(Refusal::Unknown)?;
+        let stream = entry.stream.ok_or(Refusal::NotSubscribed)?;
         let given = given.ok_or(Refusal::Missing)?;
         if !same(given, stream) {
             return Err(Refusal::Stale { given: given.to_owned(), framework_id: framework_id.clone() });
         }
         Ok((framework_id.clone(), stream))
+    }
+
+    /// A framework was sent a heartbeat.
+    pub(crate) fn count_heartbeat(&self, framework_id: &FrameworkId) {
+        let frameworks = self.frameworks.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = frameworks.get(framework_id) {
+            entry.heartbeats.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many heartbeats each framework was sent, by whichever stream.
+    pub(crate) fn heartbeats(&self) -> BTreeMap<FrameworkId, u64> {
+        let frameworks = self.frameworks.read().unwrap_or_else(PoisonError::into_inner);
+        frameworks.iter().map(|(id, entry)| (id.clone(), entry.heartbeats.load(Ordering::Relaxed))).collect()
     }
 }
 
@@ -95,9 +118,17 @@ mod tests {
         for stale in ["", "abc", &stream.to_string()[1..], &Uuid::from_bytes([7; 16]).to_string()] {
             assert!(matches!(directory.check("f", Some(stale)), Err(Refusal::Stale { .. })), "{stale}");
         }
+        directory.count_heartbeat(&"f".into());
         directory.apply(core::Directory::Disconnected("f".into()));
         assert_eq!(directory.check("f", Some(&stream.to_string())), Err(Refusal::NotSubscribed));
+        assert_eq!(
+            directory.heartbeats(),
+            [("f".into(), 1)].into(),
+            "they are the framework's, not the stream's"
+        );
         directory.apply(core::Directory::Removed("f".into()));
+        directory.count_heartbeat(&"f".into());
+        assert!(directory.heartbeats().is_empty());
         assert_eq!(directory.check("f", None), Err(Refusal::Unknown));
     }
 }

@@ -149,6 +149,8 @@ pub struct MasterOptions {
     pub max_unreachable_tasks_per_framework: usize,
     /// How many may watch the operator API's events at a time.
     pub max_operator_event_stream_subscribers: usize,
+    /// Whether there are metrics of single frameworks.
+    pub publish_per_framework_metrics: bool,
     /// Whether frameworks may run tasks as root.
     pub root_submissions: bool,
     /// How often an idle event stream gets a heartbeat. Not a flag of Mesos, where it is fixed.
@@ -163,6 +165,8 @@ pub struct MasterOptions {
     pub max_request_bytes: usize,
     /// How many connections may be open to it; more wait to be accepted. Each agent has one, and the master one to each agent.
     pub max_connections: usize,
+    /// Flags of the process around the master, to be shown with its own.
+    pub process_flags: Vec<(&'static str, String)>,
     /// Makes the process' log follow `SET_LOGGING_LEVEL`: gets Mesos' level, 0 for the usual.
     pub set_logging_level: Option<fn(u32)>,
     /// Where several masters elect one of them; without this the master is alone.
@@ -215,6 +219,7 @@ impl Default for MasterOptions {
             max_completed_tasks_per_framework: 1000,
             max_unreachable_tasks_per_framework: 1000,
             max_operator_event_stream_subscribers: 1000,
+            publish_per_framework_metrics: true,
             root_submissions: true,
             http_heartbeat_interval: Duration::from_secs(15),
             event_queue: 256 << 10,
@@ -222,6 +227,7 @@ impl Default for MasterOptions {
             watcher_patience: Duration::from_mins(1),
             max_request_bytes: 64 << 20,
             max_connections: ServeOptions::default().max_connections,
+            process_flags: Vec::new(),
             set_logging_level: None,
             election: None,
             seed: None,
@@ -256,6 +262,10 @@ impl MasterOptions {
         }
     }
 
+    fn zk_session_timeout(&self) -> Duration {
+        self.election.as_ref().map_or(Duration::from_secs(10), |election| election.session_timeout)
+    }
+
     /// Flags by name as they are in effect, sorted, as `/flags` shows them.
     #[must_use]
     pub fn flags(&self, port: u16, hostname: &str) -> Vec<(String, String)> {
@@ -280,6 +290,7 @@ impl MasterOptions {
             ("allocator_agent_recovery_factor", self.allocator_agent_recovery_factor.to_string()),
             ("allocator_recovery_timeout", duration_text(self.allocator_recovery_timeout)),
             ("port", port.to_string()),
+            ("publish_per_framework_metrics", self.publish_per_framework_metrics.to_string()),
             ("recovery_agent_removal_limit", percent_text(self.recovery_agent_removal_limit)),
             ("registry", self.registry_kind().as_str().to_owned()),
             ("registry_fetch_timeout", duration_text(self.registry_fetch_timeout)),
@@ -289,6 +300,7 @@ impl MasterOptions {
             ("registry_store_timeout", duration_text(self.registry_store_timeout)),
             ("require_agent_domain", self.require_agent_domain.to_string()),
             ("root_submissions", self.root_submissions.to_string()),
+            ("zk_session_timeout", duration_text(self.zk_session_timeout())),
         ];
         let optional = [
             ("advertise_ip", self.advertise_ip.map(|ip| ip.to_string())),
@@ -301,16 +313,14 @@ impl MasterOptions {
             ("offer_timeout", self.offer_timeout.map(duration_text)),
             ("roles", listed(&self.roles)),
             ("whitelist", self.whitelist.as_ref().map(|path| path.display().to_string())),
+            ("weights", weights_text(&self.weights)),
             ("zk", self.election.as_ref().map(|election| election.url.to_string())),
-            (
-                "zk_session_timeout",
-                self.election.as_ref().map(|election| duration_text(election.session_timeout)),
-            ),
             ("work_dir", self.work_dir.as_ref().map(|dir| dir.display().to_string())),
         ];
         flags.extend(optional.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))));
         // What cannot be chosen here, with the value that describes what the master does.
         flags.extend(FIXED_FLAGS.iter().map(|&(name, value)| (name, value.to_owned())));
+        flags.extend(self.process_flags.iter().cloned());
         flags.sort_unstable();
         flags.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -339,6 +349,12 @@ fn sets_text(sets: &[Quantities]) -> String {
     sets.iter().map(set).collect::<Vec<_>>().join("|")
 }
 
+/// Weights as the flag has them: `a=2,b=0.5`.
+fn weights_text(weights: &[(String, f64)]) -> Option<String> {
+    let weights: Vec<String> = weights.iter().map(|(role, weight)| format!("{role}={weight}")).collect();
+    listed(&weights)
+}
+
 /// A share as the flag has it: `100%`.
 fn percent_text(share: f64) -> String {
     format!("{}%", share * 100.0)
@@ -356,7 +372,7 @@ fn bytes_text(bytes: u64) -> String {
 }
 
 /// Flags of Mesos that clients read and that are not options here.
-const FIXED_FLAGS: [(&str, &str); 11] = [
+const FIXED_FLAGS: [(&str, &str); 15] = [
     ("allocator", "hierarchical"),
     ("authenticate_agents", "false"),
     ("authenticate_frameworks", "false"),
@@ -364,8 +380,12 @@ const FIXED_FLAGS: [(&str, &str); 11] = [
     ("authenticate_http_readonly", "false"),
     ("authenticate_http_readwrite", "false"),
     ("framework_sorter", "drf"),
-    ("logging_level", "INFO"),
-    ("publish_per_framework_metrics", "false"),
+    ("help", "false"),
+    ("hostname_lookup", "false"),
+    ("log_auto_initialize", "true"),
+    ("logbufsecs", "0"),
+    ("memory_profiling", "false"),
+    ("registry_strict", "false"),
     ("role_sorter", "drf"),
     ("version", "false"),
 ];

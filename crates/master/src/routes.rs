@@ -1,9 +1,9 @@
 //! Which path leads where. Every endpoint of Mesos' master can be asked for with and without the prefix `/master`.
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, any, get, post};
-use http_api::{method_not_allowed, not_found};
+use http_api::{compress, method_not_allowed, not_found};
 
 use crate::server::Master;
 use crate::{election, insight, operator, scheduler, v0};
@@ -15,8 +15,11 @@ pub(crate) fn router(master: &Master) -> Router {
         .merge(endpoints.clone())
         .nest("/master", endpoints)
         .route("/registrar(1)/registry", any(v0::registry::registry))
+        .route("/help", any(v0::help::help))
+        .route("/help/{*what}", any(v0::help::help))
         .fallback(not_found)
         .layer(from_fn_with_state(Master::clone(master), election::gate))
+        .layer(from_fn(compress))
         .with_state(Master::clone(master));
     match master.options.web {
         Some(web) => web(router),

@@ -23,7 +23,7 @@ use crate::answers::Answers;
 use crate::context::Identity;
 use crate::directory::Directory;
 use crate::election::{Candidate, Leadership, Term, describe};
-use crate::engine::{CoreHandle, Engine, EngineFigures, EngineOptions, Work};
+use crate::engine::{CoreHandle, Engine, EngineFigures, EngineOptions, Waits, Work};
 use crate::insight::{self, Insight};
 use crate::options::{MasterOptions, RegistryKind};
 use crate::readers::{self, Readers};
@@ -31,6 +31,7 @@ use crate::registry::{self, RegistryError, RegistryFigures, RegistryQueue};
 use crate::scheduler::EventContext;
 use crate::status::gone;
 use crate::timings::Timings;
+use crate::view::framework_metrics::Counted;
 use crate::view::metrics::{Metrics, ServerFigures, metrics};
 use crate::view::sharing::Sharing;
 use crate::watch::Watchers;
@@ -106,17 +107,26 @@ impl Shared {
         ]
     }
 
+    /// What waits for how long.
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.figures.waits
+    }
+
     /// All metrics.
     pub(crate) async fn metrics(&self) -> Result<Metrics, ApiError> {
         let leads = self.leadership.leads();
-        let (snapshot, sharing) = if leads {
-            let asked = self.core.ask(|core, now| (core.snapshot(now), Sharing::of(core.allocator())));
+        let (snapshot, sharing, counts) = if leads {
+            let asked = self.core.ask(|core, now| {
+                (core.snapshot(now), Sharing::of(core.allocator()), core.framework_counts())
+            });
             asked.await.map_err(gone)?
         } else {
             // A standby knows what a core knows that has just begun.
             let core = MasterCore::new(core_options(&self.options, self.identity.id.clone(), 0));
-            (core.snapshot(system_time()), Sharing::of(core.allocator()))
+            (core.snapshot(system_time()), Sharing::of(core.allocator()), core.framework_counts())
         };
+        let publish = self.options.publish_per_framework_metrics;
+        let counted = publish.then(|| Counted { counts, heartbeats: self.directory.heartbeats() });
         let now = Instant::now();
         let figures = ServerFigures {
             leads,
@@ -133,7 +143,7 @@ impl Shared {
             registry_store: self.registry.store.statistics(now),
             registry_bytes: self.registry.bytes(),
         };
-        self.blocking(move || metrics(&snapshot, &sharing, &figures)).await
+        self.blocking(move || metrics(&snapshot, &sharing, counted.as_ref(), &figures)).await
     }
 }
 
@@ -406,6 +416,7 @@ fn identity(options: &MasterOptions, address: SocketAddr, id: Uuid) -> Identity 
         domain: options.domain.clone(),
         start_time: system_time(),
         elected_time: Arc::default(),
+        listed_roles: options.roles.clone(),
     }
 }
 

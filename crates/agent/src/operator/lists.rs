@@ -1,16 +1,21 @@
 //! Answers with lists. In JSON they are all there, empty ones too: readers expect it so.
 
+use axum::http::HeaderMap;
 use axum::response::Response;
-use http_api::{Encoding, message, typed_json};
+use http_api::{Answer, Encoding, message_answer, typed_json};
 use proto::v1::agent::Response as Reply;
 use proto::v1::agent::response::{GetExecutors, GetFrameworks, GetTasks};
 use serde::Serialize;
 use serde_json::json;
 
-/// The answer in the encoding that was asked for.
-pub(super) fn answer(encoding: Encoding, reply: &Reply) -> Response {
+/// The answer in the encoding that was asked for; `304` for whoever has it already.
+pub(super) fn answer(encoding: Encoding, reply: &Reply, headers: &HeaderMap) -> Response {
+    encoded(encoding, reply).respond(headers)
+}
+
+fn encoded(encoding: Encoding, reply: &Reply) -> Answer {
     if encoding == Encoding::Protobuf {
-        return message(encoding, reply);
+        return message_answer(encoding, reply);
     }
     let kind = reply.r#type().as_str_name();
     if let Some(found) = &reply.get_tasks {
@@ -27,7 +32,7 @@ pub(super) fn answer(encoding: Encoding, reply: &Reply) -> Response {
         });
         typed_json(kind, "get_state", &state)
     } else {
-        message(encoding, reply)
+        message_answer(encoding, reply)
     }
 }
 

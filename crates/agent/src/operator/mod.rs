@@ -44,7 +44,7 @@ pub(crate) async fn call(
     let answer_encoding = match wanted {
         ResponseBody::Message(encoding) | ResponseBody::Stream(encoding) => encoding,
     };
-    answer(&agent, &call, answer_encoding).await
+    answer(&agent, &call, answer_encoding, &headers).await
 }
 
 /// Input is a stream of calls, output one of answers; no other call goes with a stream.
@@ -77,7 +77,12 @@ fn expecting(what: &str) -> ApiError {
     ApiError::bad_request(format!("Failed to validate agent::Call: Expecting '{what}' to be present"))
 }
 
-async fn answer(agent: &Shared, call: &Call, encoding: Encoding) -> Result<Response, ApiError> {
+async fn answer(
+    agent: &Shared,
+    call: &Call,
+    encoding: Encoding,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
     use call::Type;
     let kind = call.r#type();
     let reply = match kind {
@@ -117,7 +122,7 @@ async fn answer(agent: &Shared, call: &Call, encoding: Encoding) -> Result<Respo
         Type::PruneImages => return Ok(accepted()),
         _ => return containers::control(agent, call).await,
     };
-    Ok(lists::answer(encoding, &reply))
+    Ok(lists::answer(encoding, &reply, headers))
 }
 
 /// A reply of a type, without content.

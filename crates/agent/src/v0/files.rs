@@ -6,15 +6,15 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::routing::any;
-use http_api::{ApiError, Encoding, EventStream, parse_form, value_of};
+use http_api::{ApiError, Encoding, EventStream, value_of};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::answer;
+use super::asked::Asked;
 use super::media::media_type;
 use crate::context::Agent;
 use crate::files::{self, FileError};
@@ -58,21 +58,20 @@ fn number(form: &[(String, String)], name: &str) -> Result<Option<u64>, ApiError
     }
 }
 
-async fn read(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let form = parse_form(query.as_deref().unwrap_or_default());
-    let path = path_of(&form)?;
-    let (offset, length) = (number(&form, "offset")?, number(&form, "length")?);
+async fn read(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {
+    let path = path_of(asked.form())?;
+    let (offset, length) = (number(asked.form(), "offset")?, number(asked.form(), "length")?);
     let real = resolve(&agent, &path).await?;
     let chunk = blocking(move || files::read(&real, offset, length)).await?;
     let shown = json!({
         "offset": offset.unwrap_or(chunk.size),
         "data": String::from_utf8_lossy(&chunk.data),
     });
-    answer(&shown, query.as_deref())
+    asked.answer(&shown)
 }
 
-async fn browse(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let path = path_of(&parse_form(query.as_deref().unwrap_or_default()))?;
+async fn browse(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {
+    let path = path_of(asked.form())?;
     let real = resolve(&agent, &path).await?;
     let entries = blocking(move || files::list(&real, &path)).await?;
     let shown = entries.iter().map(|entry| {
@@ -86,20 +85,20 @@ async fn browse(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result
             "uid": entry.user(),
         })
     });
-    answer(&Value::from_iter(shown), query.as_deref())
+    asked.answer(&Value::from_iter(shown))
 }
 
-async fn debug(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+async fn debug(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {
     let view = agent.view().await?;
     let attached: BTreeMap<String, String> = files::attached(&view.snapshot)
         .into_iter()
         .map(|(path, directory)| (path, directory.display().to_string()))
         .collect();
-    answer(&attached, query.as_deref())
+    asked.answer(&attached)
 }
 
-async fn download(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let path = path_of(&parse_form(query.as_deref().unwrap_or_default()))?;
+async fn download(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {
+    let path = path_of(asked.form())?;
     let not_there = |error: ApiError| {
         if error.status == 404 { ApiError::not_found("404 Not Found.") } else { error }
     };

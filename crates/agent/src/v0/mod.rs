@@ -1,6 +1,8 @@
 //! The older endpoints, with and without the process' name before them.
 
+mod asked;
 mod files;
+mod help;
 mod media;
 mod state;
 
@@ -9,18 +11,18 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, RawQuery, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, post};
-use http_api::{ApiError, Exposition, method_not_allowed, not_found, parse_form, value_of, with_jsonp};
+use http_api::{ApiError, Exposition, compress, method_not_allowed, not_found, value_of};
 use proto::v1::agent::response::get_containers::Container;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::context::Agent;
 use crate::libprocess::PROCESS;
 use crate::metrics::System;
 use crate::operator::{Wanted, running};
+use asked::Asked;
 use http_api::VERSION;
 
 /// The process' name as some clients write it in a path.
@@ -58,9 +60,12 @@ pub(crate) fn router(agent: &Agent) -> Router {
         .route("/metrics/snapshot", any(metrics))
         .route("/logging/toggle", any(toggle_logging))
         .route("/system/stats.json", any(system))
+        .route("/help", any(help::help))
+        .route("/help/{*what}", any(help::help))
         .merge(files::router())
         .fallback(not_found)
         .layer(from_fn_with_state(Arc::clone(agent), measure))
+        .layer(from_fn(compress))
         .with_state(Arc::clone(agent))
 }
 
@@ -90,51 +95,45 @@ async fn toggle_logging(State(agent): State<Agent>, RawQuery(query): RawQuery) -
     agent.logging.toggle(query.as_deref())
 }
 
-fn answer(value: &impl Serialize, query: Option<&str>) -> Result<Response, ApiError> {
-    let text = serde_json::to_vec(value).map_err(|error| ApiError::internal(error.to_string()))?;
-    let form = parse_form(query.unwrap_or_default());
-    with_jsonp(text, value_of(&form, "jsonp"))
-}
-
 async fn health() -> Response {
     http_api::ok()
 }
 
-async fn version(RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    answer(&VERSION, query.as_deref())
+async fn version(asked: Asked) -> Result<Response, ApiError> {
+    asked.answer(&VERSION)
 }
 
-async fn state(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+async fn state(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {
     let view = agent.view().await?;
-    answer(&state::state(&agent, &view.snapshot), query.as_deref())
+    // With many tasks it takes a while: others are served meanwhile.
+    let make = move || asked.answer(&state::state(&agent, &view.snapshot));
+    tokio::task::spawn_blocking(make).await.map_err(|error| ApiError::internal(error.to_string()))?
 }
 
-async fn flags(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    answer(&json!({ "flags": &agent.flags }), query.as_deref())
+async fn flags(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {
+    asked.answer(&json!({ "flags": &agent.flags }))
 }
 
-async fn metrics(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+async fn metrics(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {
     let view = agent.view().await?;
-    answer(&agent.metrics(&view), query.as_deref())
+    asked.answer(&agent.metrics(&view))
 }
 
-async fn system(RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+async fn system(asked: Asked) -> Result<Response, ApiError> {
     let system = System::now();
-    let shown = json!({
+    asked.answer(&json!({
         "avg_load_1min": system.load[0],
         "avg_load_5min": system.load[1],
         "avg_load_15min": system.load[2],
         "cpus_total": system.cpus,
         "mem_free_bytes": system.mem_free,
         "mem_total_bytes": system.mem_total,
-    });
-    answer(&shown, query.as_deref())
+    }))
 }
 
-async fn containers(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let form = parse_form(query.as_deref().unwrap_or_default());
+async fn containers(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {
     let [container, framework, executor] =
-        ["container_id", "framework_id", "executor_id"].map(|name| value_of(&form, name));
+        ["container_id", "framework_id", "executor_id"].map(|name| value_of(asked.form(), name));
     let makes_sense = match container {
         Some(_) => framework.is_none() && executor.is_none(),
         None => framework.is_some() || executor.is_none(),
@@ -150,13 +149,13 @@ async fn containers(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Re
         shown["status"] = status.map_or(Value::Null, |status| json!(status));
         shown
     });
-    answer(&Value::from_iter(shown), query.as_deref())
+    asked.answer(&Value::from_iter(shown))
 }
 
-async fn statistics(State(agent): State<Agent>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+async fn statistics(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {
     let running = running(&agent, Wanted::default()).await?;
     let shown = running.into_iter().map(|running| usage(&running.container, running.source));
-    answer(&Value::from_iter(shown), query.as_deref())
+    asked.answer(&Value::from_iter(shown))
 }
 
 /// What a container's executor is, and what it uses.

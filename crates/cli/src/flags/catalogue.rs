@@ -49,7 +49,6 @@ const MASTER: &[(&str, &[&str])] = &[
     ("memory_profiling", &["false"]),
     ("modules", &[]),
     ("modules_dir", &[]),
-    ("publish_per_framework_metrics", &["true", "false"]),
     ("rate_limits", &[]),
     ("registry_strict", &["false"]),
     ("role_sorter", &["drf"]),

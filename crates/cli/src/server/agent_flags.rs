@@ -185,6 +185,7 @@ fn parse_master(text: &str) -> Result<String, String> {
 impl AgentFlags {
     fn options(&self) -> AgentOptions {
         AgentOptions {
+            process_flags: self.process.shown(),
             set_logging_level: Some(set_logging_level),
             master: self.master.clone(),
             zk_session_timeout: self.zk_session_timeout.0,

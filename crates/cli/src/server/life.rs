@@ -68,6 +68,15 @@ impl ProcessFlags {
         }
     }
 
+    /// The flags that Mesos' servers have too, as `/flags` shows them.
+    pub(crate) fn shown(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("initialize_driver_logging", "true".to_owned()),
+            ("logging_level", self.logging_level.to_ascii_uppercase()),
+            ("quiet", self.quiet.to_string()),
+        ]
+    }
+
     /// Whether another process of this program has started this one, and ends it.
     pub(crate) fn is_child(&self) -> bool {
         self.child_of.is_some()

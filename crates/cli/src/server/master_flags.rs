@@ -85,6 +85,11 @@ pub(crate) struct MasterFlags {
     /// Longest program that a regular expression in offer constraints may have
     #[arg(long, default_value_t = 100, value_name = "SIZE", help_heading = "Sharing")]
     offer_constraints_re2_max_program_size: u32,
+    /// Whether there are metrics of single frameworks: with many frameworks they are many
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true)]
+    #[arg(value_name = "BOOL", help_heading = "Sharing")]
+    publish_per_framework_metrics: bool,
     /// Whether frameworks may run tasks as root
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true)]
@@ -210,7 +215,9 @@ impl MasterFlags {
             max_unreachable_tasks_per_framework: self.max_unreachable_tasks_per_framework,
             max_operator_event_stream_subscribers: self.max_operator_event_stream_subscribers,
             agent_reregister_timeout: self.agent_reregister_timeout.0,
+            publish_per_framework_metrics: self.publish_per_framework_metrics,
             root_submissions: self.root_submissions,
+            process_flags: self.process.shown(),
             set_logging_level: Some(set_logging_level),
             election: self
                 .zk

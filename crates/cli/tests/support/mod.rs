@@ -1,7 +1,7 @@
 //! A local cluster of the real binary, started by `meseta up`, and commands run against it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -103,6 +103,29 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts a server that says where it serves; this process is its parent.
+pub(crate) fn start(command: &mut Command) -> (Process, String) {
+    command.arg(format!("--child-of={}", std::process::id()));
+    let mut process =
+        Process { child: command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap() };
+    let mut line = String::new();
+    BufReader::new(process.child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let Ok(announcement) = serde_json::from_str::<Value>(&line) else { panic!("{}", process.end().2) };
+    let address = announcement["address"].as_str().unwrap().to_owned();
+    (process, address)
+}
+
+/// The flags that a server says it has.
+pub(crate) fn flags(address: &str) -> Value {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /flags HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let json = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
+    serde_json::from_str::<Value>(json).unwrap()["flags"].clone()
 }
 
 /// A cluster on free ports.

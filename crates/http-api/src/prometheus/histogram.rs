@@ -4,9 +4,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Upper bounds of the buckets, in microseconds; what takes longer is in one bucket more.
-const BOUNDS: [u64; 15] = [
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
-    2_500_000, 10_000_000,
+const BOUNDS: [u64; 17] = [
+    100,
+    250,
+    500,
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    10_000_000,
+    30_000_000,
+    120_000_000,
 ];
 
 /// Durations, counted by how long they were. Many threads may add to it at the same time, and none waits for another.
@@ -39,6 +54,11 @@ impl Histogram {
         self.sum.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
+    }
+
     pub(super) fn snapshot(&self) -> Snapshot {
         let bounds = BOUNDS.iter().map(|micros| (*micros as f64 / 1e6).to_string());
         let mut count = 0;
@@ -58,13 +78,13 @@ mod tests {
     #[test]
     fn each_duration_is_in_its_bucket_and_all_above() {
         let histogram = Histogram::default();
-        for micros in [100, 101, 9_000_000, 11_000_000] {
+        for micros in [100, 101, 9_000_000, 121_000_000] {
             histogram.observe(Duration::from_micros(micros));
         }
         let Snapshot { buckets, sum, count } = histogram.snapshot();
         let counted: Vec<u64> = buckets.iter().map(|(_, count)| *count).collect();
-        assert_eq!((counted[0], counted[1], counted[13], counted[14], counted[15]), (1, 2, 2, 3, 4));
-        assert_eq!((buckets[0].0.as_str(), buckets[15].0.as_str(), count), ("0.0001", "+Inf", 4));
-        assert!((sum - 20.000_201).abs() < 1e-9, "{sum}");
+        assert_eq!((counted[0], counted[1], counted[13], counted[14], counted[17]), (1, 2, 2, 3, 4));
+        assert_eq!((buckets[0].0.as_str(), buckets[17].0.as_str(), count), ("0.0001", "+Inf", 4));
+        assert!((sum - 130.000_201).abs() < 1e-9, "{sum}");
     }
 }

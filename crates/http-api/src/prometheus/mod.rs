@@ -125,7 +125,7 @@ mod tests {
         let metrics: BTreeMap<String, f64> = [
             ("master/elected", 1.0),
             ("master/task_lost/source_master/reason_x", 2.0),
-            ("master/task_failed/source_agent/reason_y", 0.5),
+            ("master/task_failed/source_slave/reason_y", 0.5),
             ("registrar/state_store_ms/p99", 3.0),
             ("allocator/mesos/roles/a/\"b\\/shares/dominant", 0.25),
         ]

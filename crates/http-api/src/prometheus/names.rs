@@ -72,6 +72,9 @@ pub(super) fn named(name: &str) -> Option<Named> {
     if name.ends_with("_ms") || name.contains("_ms/") {
         return None;
     }
+    if let Some(rest) = name.strip_prefix("master/frameworks/") {
+        return of_framework(rest);
+    }
     let with_labels =
         quota(name).or_else(|| of_role(name)).or_else(|| amount(name)).or_else(|| of_tasks(name));
     let (family, labels) = with_labels.unwrap_or_else(|| (name.to_owned(), Vec::new()));
@@ -128,6 +131,37 @@ fn of_role(name: &str) -> Option<Labelled> {
     }
     let (role, what) = name.strip_prefix("allocator/meseta/roles/")?.rsplit_once('/')?;
     Some((format!("meseta/allocator/role_{what}"), vec![("role", role.to_owned())]))
+}
+
+/// What follows `master/frameworks/`: `NAME/ID/WHAT`, the name percent-encoded. Sums are left out: Prometheus adds up itself.
+fn of_framework(rest: &str) -> Option<Named> {
+    let (name, rest) = rest.split_once('/')?;
+    let (id, what) = rest.split_once('/')?;
+    let (kind, value) = what.split_once('/').unwrap_or((what, ""));
+    let state = |name: &str| vec![("state", name.to_owned())];
+    let of_type = |name: &str| vec![("type", name.to_owned())];
+    let (family, counter, more, help) = match (kind, value) {
+        ("subscribed", _) => ("subscribed", false, Vec::new(), "Whether its scheduler is connected."),
+        (_, "") => return None,
+        ("calls", value) => ("calls", true, of_type(value), "Calls of the framework."),
+        ("events", value) => ("events", true, of_type(value), "Events that the framework was sent."),
+        ("offers", value) => ("offers", true, of_type(value), "What became of the framework's offers."),
+        ("operations", value) => ("operations", true, of_type(value), "What the framework did with offers."),
+        ("tasks", value) => match value.split_once('/')? {
+            ("active", name) => ("tasks", false, state(name), "Tasks of the framework."),
+            (_, name) => ("tasks_ended", true, state(name), "Tasks of the framework that ended."),
+        },
+        ("roles", value) => {
+            let role = value.strip_suffix("/suppressed")?;
+            let labels = vec![("role", role.to_owned())];
+            ("role_suppressed", false, labels, "Whether the framework wants no offers for a role.")
+        }
+        _ => return None,
+    };
+    let mut labels = vec![("framework", crate::form::decode(name)), ("framework_id", id.to_owned())];
+    labels.extend(more);
+    let family = family_name(&format!("master/framework_{family}"), counter);
+    Some(Named { family, labels, counter, help: help.to_owned() })
 }
 
 /// `SIDE/RESOURCE_total` and `_used`, the resource also with `_revocable`.
@@ -187,6 +221,21 @@ mod tests {
                 "role=a/b,resource=cpus",
             ),
             ("allocator/meseta/roles/*/frameworks", "meseta_allocator_role_frameworks", "role=*"),
+            (
+                "master/frameworks/a%2Fb%20c/x-0001/calls/accept",
+                "mesos_master_framework_calls_total",
+                "framework=a/b c,framework_id=x-0001,type=accept",
+            ),
+            (
+                "master/frameworks/a/x-0001/tasks/active/task_running",
+                "mesos_master_framework_tasks",
+                "framework=a,framework_id=x-0001,state=task_running",
+            ),
+            (
+                "master/frameworks/a/x-0001/roles/r/s/suppressed",
+                "mesos_master_framework_role_suppressed",
+                "framework=a,framework_id=x-0001,role=r/s",
+            ),
             ("meseta/checkpoint_commits", "meseta_checkpoint_commits_total", ""),
         ] {
             let found = named(name).unwrap();
@@ -195,5 +244,6 @@ mod tests {
             assert_eq!((found.family.as_str(), shown.join(",").as_str()), (family, labels), "{name}");
         }
         assert_eq!(named("allocator/mesos/allocation_run_ms"), None);
+        assert_eq!(named("master/frameworks/a/x-0001/calls"), None);
     }
 }

@@ -24,7 +24,7 @@ use crate::listing::{ListedFramework, Part};
 use crate::server::Master;
 use flight::Flight;
 use lists::Lists;
-pub(crate) use v0::{agents_part, tasks_part};
+pub(crate) use v0::{agents_part, roles_part, tasks_part};
 
 /// How long fragments are kept that nobody has asked for.
 const KEPT: Duration = Duration::from_mins(2);
@@ -38,6 +38,10 @@ pub(crate) enum Question {
     Frameworks,
     /// `/slaves`
     Agents,
+    /// `/state-summary`
+    Summary,
+    /// `/roles`
+    Roles,
     /// `GET_STATE`
     GetState(Encoding),
     /// `GET_TASKS`
@@ -48,10 +52,14 @@ pub(crate) enum Question {
     GetFrameworks(Encoding),
     /// `GET_AGENTS`
     GetAgents(Encoding),
+    /// `GET_ROLES`
+    GetRoles(Encoding),
+    /// `GET_OPERATIONS`
+    GetOperations(Encoding),
 }
 
 impl Question {
-    const COUNT: usize = 13;
+    const COUNT: usize = 19;
 
     fn index(self) -> usize {
         let of = |first: usize, encoding: Encoding| first + usize::from(encoding == Encoding::Protobuf);
@@ -64,7 +72,16 @@ impl Question {
             Self::GetExecutors(encoding) => of(7, encoding),
             Self::GetFrameworks(encoding) => of(9, encoding),
             Self::GetAgents(encoding) => of(11, encoding),
+            Self::GetRoles(encoding) => of(13, encoding),
+            Self::GetOperations(encoding) => of(15, encoding),
+            Self::Summary => 17,
+            Self::Roles => 18,
         }
+    }
+
+    /// Whether its answer is made of what is kept; others need not wait for it.
+    fn uses_lists(self) -> bool {
+        !matches!(self, Self::Summary | Self::Roles | Self::GetRoles(_) | Self::GetOperations(_))
     }
 
     /// Its answer.
@@ -78,6 +95,10 @@ impl Question {
             Self::GetExecutors(encoding) => v1::executors(encoding, snapshot, lists),
             Self::GetFrameworks(encoding) => v1::frameworks(encoding, snapshot, lists),
             Self::GetAgents(encoding) => v1::agents(encoding, snapshot, lists),
+            Self::GetRoles(encoding) => v1::roles(encoding, identity, snapshot),
+            Self::GetOperations(encoding) => v1::operations(encoding, snapshot),
+            Self::Summary => v0::summary(identity, snapshot),
+            Self::Roles => v0::roles(identity, snapshot),
         }
     }
 }
@@ -113,7 +134,13 @@ impl Answers {
             async move {
                 let snapshot = master.snapshot().await?;
                 let identity = master.identity.clone();
-                let make = move || answers.make(|lists| question.answer(&identity, &snapshot, lists));
+                let make = move || {
+                    if question.uses_lists() {
+                        answers.make(|lists| question.answer(&identity, &snapshot, lists))
+                    } else {
+                        question.answer(&identity, &snapshot, &mut Lists::default())
+                    }
+                };
                 master.blocking(make).await
             }
         };
@@ -183,6 +210,7 @@ mod tests {
             start_time: base::Time::EPOCH,
             elected_time: Arc::default(),
             flags: Vec::new(),
+            listed_roles: Vec::new(),
         }
     }
 
@@ -244,6 +272,10 @@ mod tests {
                 Question::State,
                 Question::Frameworks,
                 Question::Agents,
+                Question::Summary,
+                Question::Roles,
+                Question::GetRoles(Json),
+                Question::GetOperations(Json),
                 Question::GetState(Json),
                 Question::GetExecutors(Json),
             ] {

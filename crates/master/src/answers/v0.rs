@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use http_api::{Answer, Encoding, Pieces};
 use master_core::{Agent, Snapshot, Task};
+use resources::Role;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::entities::{AgentForm, TaskForm};
 use super::lists::{Cut, Listed, Lists, Of, write_list};
@@ -13,7 +15,9 @@ use crate::listing::{ListedAgent, ListedFramework, Part};
 use crate::view::agent::AgentFullView;
 use crate::view::executor::Executors;
 use crate::view::framework::{self, write_members};
+use crate::view::roles::{self, RoleInfo};
 use crate::view::state::{StateHead, StateTail};
+use crate::view::summary::Summary;
 use crate::view::task::TaskView;
 
 /// `/state`.
@@ -94,6 +98,25 @@ pub(crate) fn agents_part(snapshot: &Snapshot, part: &Part<ListedAgent<'_>>) -> 
     write_members(&mut out, &StateTail::new(recovered));
     out.write(b"}");
     out.finish(Encoding::Json.media_type()).with_total(part.total)
+}
+
+/// `/state-summary`.
+pub(super) fn summary(identity: &Identity, snapshot: &Snapshot) -> Answer {
+    let text = serde_json::to_vec(&Summary::new(identity, snapshot)).unwrap_or_default();
+    Answer::whole(Encoding::Json.media_type(), text)
+}
+
+/// `/roles`.
+pub(super) fn roles(identity: &Identity, snapshot: &Snapshot) -> Answer {
+    let roles = roles::roles(snapshot, &identity.listed_roles);
+    roles_part(&roles.iter().collect::<Vec<_>>(), roles.len())
+}
+
+/// `/roles`, with some of them.
+pub(crate) fn roles_part(roles: &[(&Role, &RoleInfo)], total: usize) -> Answer {
+    let views: Vec<Value> = roles.iter().map(|(name, role)| role.view(name)).collect();
+    let text = json!({ "roles": views }).to_string().into_bytes();
+    Answer::whole(Encoding::Json.media_type(), text).with_total(total)
 }
 
 /// `/tasks`.

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_api::{Answer, Encoding, Piece, Pieces};
+use http_api::{Answer, Encoding, Piece, Pieces, message_answer};
 use master_core::{Agent, Snapshot};
 use proto::Message;
-use proto::v1::master::event;
-use proto::v1::master::response::{Type, get_frameworks};
+use proto::v1::master::response::{self, Type, get_frameworks};
+use proto::v1::master::{Response, event};
 
 use super::entities::{AgentForm, TaskForm};
 use super::lists::{Cut, Listed, Lists, Of};
+use crate::context::Identity;
+use crate::convert::operation_to_proto;
 use crate::pb::Writer;
 use crate::view::agent::recovered;
 use crate::view::executor::Executors;
 use crate::view::framework::to_proto;
+use crate::view::roles;
 
 /// Fields of `GetState`, and of `Response` what has the same content.
 mod field {
@@ -93,6 +96,25 @@ pub(super) fn agents(encoding: Encoding, snapshot: &Snapshot, lists: &mut Lists)
     let pieces = lists.agents(&cut, agents_form(encoding), &snapshot.frameworks);
     let parts = agents_part(encoding, pieces, snapshot);
     whole(encoding, Type::GetAgents, "get_agents", field::AGENTS.1, &parts)
+}
+
+/// `GET_ROLES`.
+pub(super) fn roles(encoding: Encoding, identity: &Identity, snapshot: &Snapshot) -> Answer {
+    let roles = roles::roles(snapshot, &identity.listed_roles);
+    let get_roles =
+        response::GetRoles { roles: roles.iter().map(|(name, role)| role.to_proto(name)).collect() };
+    let kind = Some(Type::GetRoles.into());
+    let response = Response { r#type: kind, get_roles: Some(get_roles), ..Default::default() };
+    message_answer(encoding, &response)
+}
+
+/// `GET_OPERATIONS`.
+pub(super) fn operations(encoding: Encoding, snapshot: &Snapshot) -> Answer {
+    let operations = snapshot.agents.iter().flat_map(|agent| agent.operations.values());
+    let operations = operations.map(|operation| operation_to_proto(operation)).collect();
+    let get_operations = Some(response::GetOperations { operations });
+    let kind = Some(Type::GetOperations.into());
+    message_answer(encoding, &Response { r#type: kind, get_operations, ..Default::default() })
 }
 
 /// `GET_STATE`.

@@ -12,7 +12,7 @@ use proto::v1::MasterInfo;
 use crate::server::Master;
 
 /// What every master answers of itself, whether it leads or not.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "/health",
     "/version",
     "/flags",
@@ -23,6 +23,7 @@ const OWN: [&str; 10] = [
     "/files/",
     "/logging/",
     "/help",
+    "/help/",
 ];
 
 /// Lets requests through if this master leads, or if they ask for nothing else than this master itself.

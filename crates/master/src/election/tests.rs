@@ -90,12 +90,17 @@ async fn ended(master: &MasterServer) -> String {
 
 /// The status of an answer.
 async fn ask(master: &MasterServer, request: &str) -> String {
+    whole(master, request).await.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+/// A whole answer.
+async fn whole(master: &MasterServer, request: &str) -> String {
     let mut stream = TcpStream::connect(master.address()).await.expect("it listens");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     // A master that ends may close the connection without an answer.
     let _ = stream.read_to_string(&mut answer).await;
-    answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    answer
 }
 
 async fn leads(master: &MasterServer) {
@@ -135,4 +140,89 @@ async fn a_leader_that_cannot_read_the_registry_stands_by_again() {
     let master = master(&store).await;
     assert_eq!(ended(&master).await, "cannot read the registry: it is unavailable: gone");
     master.shutdown().await;
+}
+
+/// What a standby answers of itself.
+const OWN: [&str; 10] = [
+    "/flags",
+    "/files/debug",
+    "/health",
+    "/logging/toggle",
+    "/metrics",
+    "/metrics/snapshot",
+    "/system/stats.json",
+    "/version",
+    "/help",
+    "/help/master/state",
+];
+
+/// What it sends to the leader, and how that is asked for.
+const LED: [(&str, &str); 27] = [
+    ("POST", "/api/v1"),
+    ("POST", "/api/v1/scheduler"),
+    ("POST", "/create-volumes"),
+    ("POST", "/destroy-volumes"),
+    ("GET", "/frameworks"),
+    ("POST", "/machine/down"),
+    ("POST", "/machine/up"),
+    ("GET", "/maintenance/schedule"),
+    ("POST", "/maintenance/schedule"),
+    ("GET", "/maintenance/status"),
+    ("GET", "/quota"),
+    ("POST", "/quota"),
+    ("DELETE", "/quota/role"),
+    ("POST", "/reserve"),
+    ("GET", "/roles"),
+    ("GET", "/roles.json"),
+    ("GET", "/slaves"),
+    ("GET", "/state"),
+    ("GET", "/state-summary"),
+    ("GET", "/state.json"),
+    ("GET", "/tasks"),
+    ("GET", "/tasks.json?limit=1&order=asc"),
+    ("POST", "/tasks/kill"),
+    ("POST", "/teardown"),
+    ("POST", "/unreserve"),
+    ("GET", "/weights"),
+    ("PUT", "/weights"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_answers_for_itself_and_sends_everybody_else_to_the_leader() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = failing(directory.path());
+    let leader = master(&store).await;
+    timeout(Duration::from_secs(60), leads(&leader)).await.expect("it is elected");
+    let standby = master(&store).await;
+    let to_leader = |path: &str| format!("location: //{}{path}\r\n", leader.address());
+    let knows = async {
+        while ask(&standby, "GET /redirect HTTP/1.0\r\n\r\n").await != "307" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), knows).await.expect("it hears who leads");
+    for (method, path) in LED {
+        for path in [path.to_owned(), format!("/master{path}")] {
+            let answer =
+                whole(&standby, &format!("{method} {path} HTTP/1.0\r\nContent-Length: 0\r\n\r\n")).await;
+            assert!(
+                answer.starts_with("HTTP/1.0 307 ") && answer.contains(&to_leader(&path)),
+                "{path}: {answer}"
+            );
+        }
+    }
+    for path in OWN {
+        assert_eq!(ask(&standby, &format!("GET {path} HTTP/1.0\r\n\r\n")).await, "200", "{path}");
+    }
+    for path in ["/redirect", "/master/redirect"] {
+        for master in [&standby, &leader] {
+            let answer = whole(master, &format!("GET {path} HTTP/1.0\r\n\r\n")).await;
+            assert!(
+                answer.starts_with("HTTP/1.0 307 ") && answer.contains(&to_leader("")),
+                "{path}: {answer}"
+            );
+        }
+    }
+    leader.shutdown().await;
+    standby.shutdown().await;
 }

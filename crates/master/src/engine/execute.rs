@@ -114,6 +114,7 @@ impl Engine {
 
     fn observe(&mut self, observation: Observation) {
         crate::watch::log(&observation);
+        self.starting.observe(&self.figures.waits, &observation);
         self.watchers.tell(observation);
     }
 }

@@ -9,8 +9,10 @@ mod execute;
 mod run;
 mod streams;
 mod timers;
+mod waits;
 mod work;
 
 pub(crate) use run::{Engine, EngineFigures, EngineOptions};
 pub(crate) use streams::{Backlog, EventSender, StreamEvent};
+pub(crate) use waits::Waits;
 pub(crate) use work::{CoreHandle, Gone, Work};

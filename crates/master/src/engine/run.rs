@@ -18,6 +18,7 @@ use transport::{PeerEvent, Peers};
 use super::agents::AgentPeers;
 use super::streams::Streams;
 use super::timers::Timers;
+use super::waits::{Starting, Waits};
 use super::work::{Question, Work};
 use crate::agents::ToAgentMessage;
 use crate::directory::Directory;
@@ -53,6 +54,8 @@ pub(crate) struct EngineFigures {
     pub(crate) allocation_run: Timings,
     /// From when the work was taken up that called for one to its beginning.
     pub(crate) allocation_latency: Timings,
+    /// What waits for how long.
+    pub(crate) waits: Waits,
     /// Schedulers that were disconnected because they read too slowly.
     pub(crate) schedulers_given_up: AtomicU64,
 }
@@ -74,6 +77,7 @@ pub(crate) struct Engine {
     /// The core does nothing any more, for this reason.
     pub(super) resigned: Option<String>,
     pub(super) figures: Arc<EngineFigures>,
+    pub(super) starting: Starting,
     peer_events: mpsc::UnboundedReceiver<PeerEvent>,
     outputs: Vec<Output>,
     /// Whose the outputs are of which somebody wants to know that they were carried out, by their places.
@@ -124,6 +128,7 @@ impl Engine {
             registry: options.registry,
             resigned: None,
             figures: options.figures,
+            starting: Starting::default(),
             peer_events: options.peer_events,
             outputs: Vec::new(),
             receipts: VecDeque::new(),
@@ -151,6 +156,7 @@ impl Engine {
                 Some(event) = self.peer_events.recv() => self.peer_event(event),
                 () = sleep_until(deadline) => {}
             }
+            let began = Instant::now();
             let now = self.clock.now();
             while let Ok(event) = self.peer_events.try_recv() {
                 self.peer_event(event);
@@ -169,6 +175,7 @@ impl Engine {
                 self.take(now, work);
             }
             self.settle(now);
+            self.figures.waits.turn(began.elapsed());
             if self.resigned.is_some() {
                 return self.resigned;
             }
@@ -181,6 +188,7 @@ impl Engine {
                 if let Input::SchedulerGone(connection) = input {
                     self.streams.close(connection);
                 }
+                self.figures.waits.call(&self.core, now, &input);
                 self.core.handle(now, input, &mut self.outputs);
             }
             Work::PassOn(input, receipt) => {

@@ -10,9 +10,7 @@ use proto::v1::master::{Call, Response};
 
 use super::{maintenance, quota, weights};
 use crate::answers::Question;
-use crate::convert::operation_to_proto;
 use crate::server::Master;
-use crate::view::roles::roles;
 use http_api::VERSION;
 
 /// Answers a call that changes nothing.
@@ -55,19 +53,6 @@ pub(super) async fn read(
             });
             reply(Type::GetMaster, Response { get_master, ..Default::default() })
         }
-        CallType::GetOperations => {
-            let agents = master.snapshot().await?.agents;
-            let operations = agents.iter().flat_map(|agent| agent.operations.values());
-            let operations = operations.map(|operation| operation_to_proto(operation)).collect();
-            let get_operations = Some(response::GetOperations { operations });
-            reply(Type::GetOperations, Response { get_operations, ..Default::default() })
-        }
-        CallType::GetRoles => {
-            let roles = roles(&master.snapshot().await?, &master.options.roles);
-            let roles = roles.iter().map(|(name, role)| role.to_proto(name)).collect();
-            let get_roles = Some(response::GetRoles { roles });
-            reply(Type::GetRoles, Response { get_roles, ..Default::default() })
-        }
         CallType::GetWeights => {
             let weight_infos = weights::to_proto(&master.snapshot().await?);
             let get_weights = Some(response::GetWeights { weight_infos });
@@ -106,6 +91,8 @@ async fn state(
         CallType::GetExecutors => Question::GetExecutors(accept),
         CallType::GetFrameworks => Question::GetFrameworks(accept),
         CallType::GetAgents => Question::GetAgents(accept),
+        CallType::GetRoles => Question::GetRoles(accept),
+        CallType::GetOperations => Question::GetOperations(accept),
         kind => return Err(ApiError::not_implemented(format!("{} is not supported", kind.as_str_name()))),
     };
     Ok(master.answers.get(master, question).await?.respond(headers))

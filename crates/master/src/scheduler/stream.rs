@@ -41,15 +41,25 @@ pub(super) async fn subscribe(
     let response = |goodbye: Option<Goodbye>| {
         let backlog = Arc::clone(&backlog);
         let mut writer = EventWriter::new(style, Arc::clone(&master.events));
+        let directory = Arc::clone(&master.directory);
+        let mut whose = None;
         let encode = move |event: StreamEvent, out: &mut Vec<u8>| {
             // Kept as long as the stream.
             let _ = &goodbye;
             match event {
                 StreamEvent::Event(event) => {
+                    if let SchedulerEvent::Subscribed(id) = &event {
+                        whose = Some(id.clone());
+                    }
                     backlog.taken(&event);
                     writer.append(out, &event);
                 }
-                StreamEvent::Heartbeat => writer.append_heartbeat(out),
+                StreamEvent::Heartbeat => {
+                    if let Some(id) = &whose {
+                        directory.count_heartbeat(id);
+                    }
+                    writer.append_heartbeat(out);
+                }
             }
         };
         EventStream::new(received, encode).into_response(accept, Some(&stream.to_string()))

@@ -3,6 +3,7 @@
 pub(crate) mod change;
 pub(crate) mod explain;
 pub(crate) mod files;
+pub(crate) mod help;
 pub(crate) mod info;
 pub(crate) mod maintenance;
 pub(crate) mod prometheus;

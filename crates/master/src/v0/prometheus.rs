@@ -14,6 +14,9 @@ pub(crate) async fn metrics(State(master): State<Master>) -> Result<Response, Ap
     for (family, help, timings) in master.timings() {
         exposition.add_histogram(family, help, &[], timings.histogram());
     }
+    for (family, help, histogram) in master.waits().named() {
+        exposition.add_histogram(family, help, &[], histogram);
+    }
     master.latencies.show(&mut exposition);
     Ok(exposition.respond())
 }

@@ -3,26 +3,23 @@
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use http_api::{Answer, ApiError, with_jsonp};
+use http_api::{Answer, ApiError};
 use master_core::Snapshot;
-use serde_json::{Value, json};
 
 use super::Query;
-use crate::answers::{Question, agents_part, tasks_part};
-use crate::context::Identity;
+use crate::answers::{Question, agents_part, roles_part, tasks_part};
 use crate::listing::{self, is_part};
 use crate::server::Master;
-use crate::view::summary::Summary;
+use crate::view::roles;
 
 /// Answers with what `show` makes of the state, where that holds up no connection.
 async fn answer(
     master: Master,
     query: Option<String>,
-    show: impl FnOnce(&Identity, &Snapshot, &Query) -> Result<Response, ApiError> + Send + 'static,
+    show: impl FnOnce(&Snapshot, &Query) -> Result<Response, ApiError> + Send + 'static,
 ) -> Result<Response, ApiError> {
     let snapshot = master.snapshot().await?;
-    let identity = master.identity.clone();
-    master.blocking(move || show(&identity, &snapshot, &Query::new(query.as_deref()))).await?
+    master.blocking(move || show(&snapshot, &Query::new(query.as_deref()))).await?
 }
 
 /// Answers with what is kept for all, wrapped as the query asks for.
@@ -37,14 +34,7 @@ async fn long(
 }
 
 fn shown(answer: &Answer, query: &Query, headers: &HeaderMap) -> Result<Response, ApiError> {
-    match query.jsonp() {
-        None => Ok(answer.respond(headers)),
-        callback => {
-            let mut response = with_jsonp(answer.to_vec(), callback)?;
-            answer.tell_total(&mut response);
-            Ok(response)
-        }
-    }
+    answer.respond_as(query.jsonp(), headers)
 }
 
 /// `/state`.
@@ -60,8 +50,9 @@ pub(crate) async fn state(
 pub(crate) async fn summary(
     State(master): State<Master>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    answer(master, query, |identity, snapshot, query| query.json(&Summary::new(identity, snapshot))).await
+    long(&master, Question::Summary, query.as_deref(), &headers).await
 }
 
 /// `/slaves`: all agents, or those that the query asks for.
@@ -73,7 +64,7 @@ pub(crate) async fn agents(
     if !is_part(&Query::new(query.as_deref())) {
         return long(&master, Question::Agents, query.as_deref(), &headers).await;
     }
-    answer(master, query, move |_, snapshot, query| {
+    answer(master, query, move |snapshot, query| {
         shown(&agents_part(snapshot, &listing::agents(snapshot, query)?), query, &headers)
     })
     .await
@@ -105,23 +96,26 @@ pub(crate) async fn tasks(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    answer(master, query, move |_, snapshot, query| {
+    answer(master, query, move |snapshot, query| {
         shown(&tasks_part(&listing::tasks(snapshot, query)?), query, &headers)
     })
     .await
 }
 
-/// `/roles`.
+/// `/roles`: all roles, or those that the query asks for.
 pub(crate) async fn roles(
     State(master): State<Master>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let whitelist = master.options.roles.clone();
-    answer(master, query, move |_, snapshot, query| {
-        let roles = crate::view::roles::roles(snapshot, &whitelist);
+    if !is_part(&Query::new(query.as_deref())) {
+        return long(&master, Question::Roles, query.as_deref(), &headers).await;
+    }
+    let listed = master.identity.listed_roles.clone();
+    answer(master, query, move |snapshot, query| {
+        let roles = roles::roles(snapshot, &listed);
         let part = listing::roles(&roles, query)?;
-        let shown: Vec<Value> = part.entries.iter().map(|(name, role)| role.view(name)).collect();
-        query.part(&json!({ "roles": shown }), part.total)
+        shown(&roles_part(&part.entries, part.total), query, &headers)
     })
     .await
 }

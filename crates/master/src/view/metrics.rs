@@ -7,6 +7,7 @@ use master_core::{Agent, Snapshot, TaskState};
 use resources::{Name, Quantities, Resource, Value};
 
 use super::agent::used;
+use super::framework_metrics::{self, Counted};
 use super::sharing::{self, Sharing};
 use super::state::number;
 use crate::timings::Statistics;
@@ -44,8 +45,13 @@ pub(crate) struct ServerFigures {
     pub(crate) registry_bytes: usize,
 }
 
-/// All metrics.
-pub(crate) fn metrics(snapshot: &Snapshot, sharing: &Sharing, server: &ServerFigures) -> Metrics {
+/// All metrics; those of single frameworks if they are `counted`.
+pub(crate) fn metrics(
+    snapshot: &Snapshot,
+    sharing: &Sharing,
+    counted: Option<&Counted>,
+    server: &ServerFigures,
+) -> Metrics {
     let mut metrics = Metrics::new();
     for (name, value) in snapshot.metrics.counters() {
         // Counts are exact below 2^53.
@@ -101,6 +107,9 @@ pub(crate) fn metrics(snapshot: &Snapshot, sharing: &Sharing, server: &ServerFig
     tasks(snapshot, &mut metrics);
     resource_use(snapshot, &mut metrics);
     sharing::metrics(snapshot, sharing, server, &mut metrics);
+    if let Some(counted) = counted {
+        framework_metrics::metrics(&snapshot.frameworks, counted, &mut metrics);
+    }
     system(&mut metrics);
     metrics
 }
@@ -112,7 +121,8 @@ fn reason_name(state: TaskState, source: Option<master_core::Source>, reason: ma
     let source = source.as_str_name().to_lowercase();
     let reason =
         Reason::try_from(reason.0).map_or_else(|_| reason.0.to_string(), |r| r.as_str_name().to_lowercase());
-    format!("master/{state}/{source}/{reason}")
+    // Metrics have the names of v0, in which agents are slaves.
+    format!("master/{state}/{source}/{reason}").replace("agent", "slave")
 }
 
 fn frameworks(snapshot: &Snapshot, metrics: &mut Metrics) {
@@ -187,5 +197,23 @@ fn resource_use(snapshot: &Snapshot, metrics: &mut Metrics) {
 fn system(metrics: &mut Metrics) {
     for (name, value) in super::system::figures() {
         metrics.insert(format!("system/{name}"), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use master_core::{Reason, Source};
+
+    use super::*;
+
+    #[test]
+    fn reasons_have_the_names_of_v0() {
+        for (source, reason, name) in [
+            (Source::Master, Reason::AGENT_REMOVED, "master/task_lost/source_master/reason_slave_removed"),
+            (Source::Agent, Reason(1), "master/task_lost/source_slave/reason_executor_terminated"),
+            (Source::Master, Reason::INVALID_OFFERS, "master/task_lost/source_master/reason_invalid_offers"),
+        ] {
+            assert_eq!(reason_name(TaskState::Lost, Some(source), reason), name);
+        }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod amounts;
 pub(crate) mod executor;
 pub(crate) mod explain;
 pub(crate) mod framework;
+pub(crate) mod framework_metrics;
 pub(crate) mod metrics;
 pub(crate) mod roles;
 pub(crate) mod sharing;

@@ -231,7 +231,8 @@ mod tests {
         // Who takes so long that more has changed than can wait.
         let (late, late_one) = reading();
         tokio::task::yield_now().await;
-        (0..=CHANGES).for_each(|_| watchers.tell(Observation::AgentRemoved("a".into())));
+        let change = || Observation::AgentRemoved { id: "a".into(), hostname: "h".to_owned() };
+        (0..=CHANGES).for_each(|_| watchers.tell(change()));
         late.send_replace(2);
         assert!(late_one.await.unwrap().is_err());
         drop(deaf);

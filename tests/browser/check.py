@@ -4,7 +4,9 @@ without being loaded again, chooses a theme, goes around by keyboard, and does w
 
 usage: check.py MASTER SCREENSHOTS light|dark|phone lists|entities
        check.py MASTER SCREENSHOTS use all
-(prints what is wrong; expects a task that runs and writes)
+       check.py MASTER SCREENSHOTS light|dark|phone large
+       check.py MASTER SCREENSHOTS standby LEADER
+(prints what is wrong; expects a task that runs and writes, for `large` many emulated agents with many tasks)
 """
 
 import json
@@ -61,6 +63,10 @@ def pages():
             ("maintenance", "/ui/maintenance"),
         ]
     }
+    if PART == "large":
+        return {f"large-{name}": page for name, page in (found | large()).items()}
+    if WHAT == "standby":
+        return {name: page for name, page in found.items() if "?" not in page[0]}
     found["no-page"] = ("/ui/nothing", 404)
     if PART == "lists":
         return found
@@ -81,6 +87,26 @@ def pages():
             found["files"] = (f"{files}s?path={escaped(sandbox)}", 200)
             found["file"] = (f"{files}?path={escaped(sandbox + '/stdout')}", 200)
     return found
+
+
+def large():
+    """What is the most to do for a master, and one of everything."""
+    agents = ask("/slaves?limit=1&offset=40")["slaves"]
+    task = ask("/tasks?limit=1&state=TASK_RUNNING")["tasks"][0]
+    framework = f"/ui/frameworks/{escaped(task['framework_id'])}"
+    found = {
+        "agents-sorted": "/ui/agents?sort=used_cpus&order=des",
+        "agents-found": "/ui/agents?search=99",
+        "last-agents": f"/ui/agents?offset={ask('/overview')['agents']['registered'] - 10}",
+        "no-agents": "/ui/agents?state=unreachable",
+        "tasks-sorted": "/ui/tasks?state=TASK_RUNNING&sort=name",
+        "tasks-of-an-agent": f"/ui/tasks?slave_id={escaped(agents[0]['id'])}",
+        "agent": f"/ui/agents/{escaped(agents[0]['id'])}",
+        "framework": framework,
+        "explained": f"{framework}/explain",
+        "task": f"/ui/tasks/{escaped(task['framework_id'])}/{escaped(task['id'])}",
+    }
+    return {name: (path, 200) for name, path in found.items()}
 
 
 def look(context, name, path, status, view):
@@ -184,6 +210,21 @@ def without_scripts(browser, all_pages):
     context.close()
 
 
+def lead(browser, all_pages):
+    """From each page of a standby to the same page of the leader, which then keeps itself up to date."""
+    page = browser.new_page()
+    said = []
+    page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
+    for name, (path, _) in all_pages.items():
+        now[0] = name
+        answer = page.goto(f"http://{MASTER}{path}")
+        expect(f"{name}: it leads to {page.url}", page.url == f"http://{PART}{path}")
+        expect(f"{name}: status {answer.status}", answer.status == 200)
+        wait_until(f"{name} is live", lambda: "Up to date" in page.inner_text("body"))
+    page.screenshot(path=os.path.join(SCREENSHOTS, "standby.png"))
+    faults.extend(said)
+
+
 def post(path, body):
     request = urllib.request.Request(f"http://{MASTER}{path}", json.dumps(body).encode(), method="POST")
     urllib.request.urlopen(request, timeout=30).close()
@@ -203,6 +244,8 @@ def main():
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
                 for name, (path, status) in all_pages.items():
                     look(context, name, path, status, WHAT)
+            elif WHAT == "standby":
+                lead(browser, all_pages)
             else:
                 use(browser, all_pages)
                 without_scripts(browser, all_pages)

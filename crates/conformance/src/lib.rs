@@ -10,6 +10,7 @@
 //! - [`replay`]: one side of a recorded conversation between master and agent, played to the other side.
 //! - [`cluster`]: the real binary started as a cluster of processes, for the tests.
 
+pub mod browser;
 pub mod cluster;
 mod groups;
 pub mod http;
@@ -18,6 +19,7 @@ pub mod offers;
 pub mod operator;
 pub mod ports;
 pub mod processes;
+pub mod python;
 pub mod recording;
 pub mod records;
 pub mod replay;

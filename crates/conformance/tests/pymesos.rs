@@ -5,36 +5,22 @@ mod services;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use conformance::cluster::{Cluster, Server, agent, kill_all_in};
 use conformance::ports;
+use conformance::python::{interpreter, scripts};
 use serde_json::Value;
 use services::zookeeper::ZooKeeper;
 use tempfile::TempDir;
-
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/pymesos").canonicalize().unwrap()
-}
-
-/// Where pymesos is installed: beside the tests' own build.
-fn interpreter() -> String {
-    let this = std::env::current_exe().unwrap();
-    let target = this.ancestors().find(|d| d.join("CACHEDIR.TAG").is_file()).expect("a target directory");
-    let setup =
-        Command::new("sh").arg(scripts().join("setup.sh")).arg(target.join("pymesos")).output().unwrap();
-    assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
-    String::from_utf8(setup.stdout).unwrap().trim().to_owned()
-}
 
 fn run(script: &str, cluster: &Cluster, tasks: usize) -> Value {
     run_at(&cluster.master.address, script, cluster, tasks)
 }
 
 fn run_at(master: &str, script: &str, cluster: &Cluster, tasks: usize) -> Value {
-    let Output { status, stdout, stderr } = Command::new(interpreter())
-        .arg(scripts().join(script))
+    let Output { status, stdout, stderr } = Command::new(interpreter("pymesos").unwrap())
+        .arg(scripts("pymesos").join(script))
         .args([master, &tasks.to_string()])
         .output()
         .unwrap();
@@ -48,7 +34,7 @@ fn counts(report: &Value, field: &str) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn a_pymesos_scheduler_runs_a_thousand_command_tasks_on_twoagents() {
+fn a_pymesos_scheduler_runs_a_thousand_command_tasks_on_two_agents() {
     let cluster = Cluster::start(2).unwrap();
     let report = run("scheduler.py", &cluster, 1000);
     assert_eq!(counts(&report, "states"), BTreeMap::from([("TASK_FINISHED".to_owned(), 1000)]));
@@ -77,8 +63,8 @@ fn a_pymesos_scheduler_goes_on_under_the_next_leader() {
     let mut pair = Pair::start(&url);
     // It must not outlive a test that fails.
     let mut client = Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", &interpreter()])
-        .arg(scripts().join("failover.py"))
+        .args(["--pdeathsig", "KILL", &interpreter("pymesos").unwrap()])
+        .arg(scripts("pymesos").join("failover.py"))
         .args([&url, &TASKS.to_string()])
         .stdout(Stdio::piped())
         .spawn()

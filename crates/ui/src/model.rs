@@ -133,18 +133,24 @@ pub(crate) struct Event {
     pub(crate) task_id: Option<String>,
 }
 
-/// `/slaves`.
+/// `/state-summary/agents`.
 #[derive(Deserialize)]
 pub(crate) struct Agents {
-    pub(crate) slaves: Vec<Agent>,
+    pub(crate) agents: Vec<Agent>,
+    /// How many are gone; they are listed only where they are asked for.
+    pub(crate) gone: usize,
 }
 
-/// An agent.
+/// An agent. Of one that is not there little is known.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Agent {
     pub(crate) id: String,
     pub(crate) hostname: String,
+    /// In one word.
+    pub(crate) state: String,
+    /// Since when it is in this state.
+    pub(crate) state_time: Option<f64>,
     pub(crate) pid: String,
     pub(crate) attributes: Amounts,
     pub(crate) registered_time: f64,
@@ -153,18 +159,22 @@ pub(crate) struct Agent {
     pub(crate) used_resources: Amounts,
     pub(crate) offered_resources: Amounts,
     pub(crate) reserved_resources: BTreeMap<String, Amounts>,
-    pub(crate) active: bool,
-    pub(crate) deactivated: bool,
     pub(crate) version: String,
     pub(crate) capabilities: Vec<String>,
-    pub(crate) drain_info: Option<DrainInfo>,
+    /// How many tasks it has.
+    pub(crate) tasks: usize,
 }
 
-/// How an agent's draining stands.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct DrainInfo {
-    pub(crate) state: String,
+impl Agent {
+    /// Whether it is registered.
+    pub(crate) fn is_registered(&self) -> bool {
+        !matches!(self.state.as_str(), "recovered" | "unreachable" | "gone")
+    }
+
+    /// What people call it.
+    pub(crate) fn name(&self) -> &str {
+        if self.hostname.is_empty() { &self.id } else { &self.hostname }
+    }
 }
 
 /// `/state-summary/frameworks`.

@@ -40,6 +40,7 @@ pub(crate) fn run(filter: &[String]) -> Result<()> {
     );
     install_packages()?;
     start("bash", &["tests/pymesos/setup.sh"], &[]).context("the Python clients that the tests drive")?;
+    start("bash", &["tests/avmesos/setup.sh"], &[]).context("the command line of Mesos")?;
     start("bash", &["tests/browser/setup.sh"], &[]).context("the browser's driver")?;
     let machine = target_directory()?.join("tmp/meseta-vm");
     start("bash", &["crates/containerizer/tests/vm/prepare.sh", machine.as_str()], &[])

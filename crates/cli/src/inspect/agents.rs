@@ -5,31 +5,33 @@ use clap::Args;
 use comfy_table::Color;
 use proto::v1::Attribute;
 use proto::v1::master::response::get_agents::Agent;
-use sdk::Address;
+use sdk::operator::OperatorError;
+use sdk::{Address, Operator};
 use serde::{Deserialize, Serialize};
 
-use super::pages;
+use super::pages::{self, Picked};
 use crate::cluster::Connection;
 use crate::failure::{tell, usage};
 use crate::view::{self, Amounts, Column, Form, Table};
 
 /// Arguments of `meseta agents`.
 #[derive(Args)]
-#[command(
-    after_help = "JSON: a list of objects with id, hostname, address, state (active, disconnected, deactivated, \
-draining, drained), total, used, offered (each with cpus, mem, disk, gpus), reserved (by role), attributes, version, \
+#[command(after_help = "Agents that are gone for good are listed only with --state gone.
+
+JSON: a list of objects with id, hostname, address, state (active, disconnected, deactivated, draining, drained, recovered, \
+unreachable, gone), since (when that began, in seconds since 1970, or null), total, used, offered (each with cpus, mem, disk, gpus), reserved (by role), attributes, version, \
 registered (seconds since 1970).
 
 Examples:
   meseta agent list
   meseta agent list --state disconnected,draining
+  meseta agent list --state unreachable,gone
   meseta agent list --search rack7 --output wide
-  meseta agent list --role ads --output json"
-)]
+  meseta agent list --role ads --output json")]
 pub(crate) struct Options {
     /// Only those in these states
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
-    #[arg(value_parser = ["active", "disconnected", "deactivated", "draining", "drained"])]
+    #[arg(value_parser = STATES)]
     state: Vec<String>,
     /// Only those with something reserved for this role
     #[arg(long, value_name = "ROLE")]
@@ -47,10 +49,14 @@ pub(crate) struct Options {
     connection: Connection,
 }
 
-/// The answer of `/slaves`.
+/// The states of agents. Only Meseta's masters tell of the last three.
+const STATES: [&str; 8] =
+    ["active", "disconnected", "deactivated", "draining", "drained", "recovered", "unreachable", "gone"];
+
+/// The answer of `/state-summary/agents`, and of `/slaves` of other masters.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Answer {
-    #[serde(default)]
+    #[serde(default, alias = "agents")]
     pub(crate) slaves: Vec<Listed>,
 }
 
@@ -61,6 +67,11 @@ pub(crate) struct Listed {
     pub(crate) id: String,
     pub(crate) hostname: String,
     pub(crate) pid: String,
+    /// In one word, of masters that say it.
+    #[serde(rename = "state")]
+    pub(crate) told_state: String,
+    /// Since when.
+    pub(crate) state_time: Option<f64>,
     pub(crate) registered_time: f64,
     pub(crate) resources: Amounts,
     pub(crate) used_resources: Amounts,
@@ -83,6 +94,9 @@ pub(crate) struct Draining {
 impl Listed {
     /// What an operator is to know of its state, in one word.
     pub(crate) fn state(&self) -> &'static str {
+        if let Some(told) = STATES.into_iter().find(|state| *state == self.told_state) {
+            return told;
+        }
         state(self.active, self.deactivated, self.drain_info.as_ref().map(|drain| drain.state.as_str()))
     }
 
@@ -119,6 +133,8 @@ pub(crate) struct Row {
     hostname: String,
     address: String,
     state: &'static str,
+    /// Seconds since 1970.
+    since: Option<f64>,
     total: Amounts,
     used: Amounts,
     offered: Amounts,
@@ -138,6 +154,7 @@ impl From<Listed> for Row {
         Self {
             address: agent.address(),
             state: agent.state(),
+            since: agent.state_time,
             attributes: agent.attributes.iter().map(attribute).collect(),
             id: agent.id,
             hostname: agent.hostname,
@@ -151,10 +168,18 @@ impl From<Listed> for Row {
     }
 }
 
+impl Row {
+    /// Whether nothing more is known of it.
+    fn is_lost(&self) -> bool {
+        matches!(self.state, "unreachable" | "gone")
+    }
+}
+
 const COLUMNS: &[Column] = &[
     Column("ID", false),
     Column("ADDRESS", false),
     Column("STATE", false),
+    Column("FOR", true),
     Column("CPUS", true),
     Column("MEM", true),
     Column("DISK", true),
@@ -166,6 +191,7 @@ const WIDE: &[Column] = &[
     Column("ID", false),
     Column("ADDRESS", false),
     Column("STATE", false),
+    Column("FOR", true),
     Column("VERSION", false),
     Column("SINCE", true),
     Column("CPUS", true),
@@ -183,13 +209,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         return Err(usage("--limit 0 would show nothing; say how many are to be shown"));
     }
     let operator = options.connection.operator();
-    let query: Vec<_> = options.search.iter().map(|text| ("search", text.clone())).collect();
-    let list = |answer: Answer| answer.slaves;
-    let key = |agent: &Listed| agent.id.clone();
-    let picked = pages::fetch(&operator, ("/slaves", &query), options.limit, list, key, |agent| {
-        takes(&options, agent)
-    });
-    let picked = picked.await?;
+    let picked = fetch(&operator, &options).await?;
     let rows: Vec<Row> = picked.entries.into_iter().map(Row::from).collect();
     let narrowed = options.search.is_some() || options.role.is_some() || !options.state.is_empty();
     match options.output {
@@ -208,6 +228,29 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Those that are asked for, also lost ones where the master tells of them.
+async fn fetch(operator: &Operator, options: &Options) -> Result<Picked<Listed>> {
+    let query: Vec<_> = options.search.iter().map(|text| ("search", text.clone())).collect();
+    let list = |answer: Answer| answer.slaves;
+    let key = |agent: &Listed| agent.id.clone();
+    let takes = |agent: &Listed| takes(options, agent);
+    let states = (!options.state.is_empty()).then(|| ("state", options.state.join(",")));
+    let every: Vec<_> = query.iter().cloned().chain(states).collect();
+    let picked =
+        pages::fetch(operator, ("/state-summary/agents", &every), options.limit, list, key, takes).await;
+    match picked {
+        Err(error) if is_unknown(&error) => {}
+        picked => return picked,
+    }
+    pages::fetch(operator, ("/slaves", &query), options.limit, list, key, takes).await
+}
+
+/// Whether a master does not know what it was asked for, because it is not one of Meseta.
+fn is_unknown(error: &anyhow::Error) -> bool {
+    let status = error.downcast_ref::<OperatorError>().and_then(OperatorError::status);
+    status.is_some_and(|status| status.as_u16() == 404)
 }
 
 fn takes(options: &Options, agent: &Listed) -> bool {
@@ -248,7 +291,7 @@ pub(crate) fn attribute_text(attribute: &Attribute) -> String {
 pub(crate) fn colour(state: &str) -> Color {
     match state {
         "active" => Color::Green,
-        "disconnected" => Color::Red,
+        "disconnected" | "unreachable" => Color::Red,
         _ => Color::Yellow,
     }
 }
@@ -265,9 +308,16 @@ pub(crate) fn table(rows: &[Row], wide: bool, now: f64) -> String {
             (row.id.clone(), None),
             (row.address.clone(), None),
             (row.state.to_owned(), Some(colour(row.state))),
+            (row.since.map(|since| view::span(now - since)).unwrap_or_default(), None),
         ];
         if wide {
-            cells.extend([(row.version.clone(), None), (view::span(now - row.registered), None)]);
+            let registered =
+                if row.registered > 0.0 { view::span(now - row.registered) } else { String::new() };
+            cells.extend([(row.version.clone(), None), (registered, None)]);
+        }
+        if row.is_lost() {
+            table.row(cells);
+            continue;
         }
         cells.extend([
             (share(row.used.cpus, row.total.cpus), None),
@@ -296,7 +346,7 @@ mod tests {
         let answer: Answer = recorded::json("master.get.slaves");
         let rows: Vec<Row> = answer.slaves.into_iter().map(Row::from).collect();
         let expected = "\
-ID                                       ADDRESS         STATE       CPUS           MEM          DISK  GPUS  ATTRIBUTES
+ID                                       ADDRESS         STATE  FOR  CPUS           MEM          DISK  GPUS  ATTRIBUTES
 82e1ebe4-4067-4374-be55-44b8107ea46b-S0  127.0.0.1:6051  active  0.04 / 8  32 MB / 8192 MB  0 MB / 20 GB        rack:r1 zone:a
 ";
         let told = table(&rows, false, 0.0);

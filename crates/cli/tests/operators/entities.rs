@@ -126,6 +126,14 @@ fn agents_are_drained_and_come_back_or_are_gone() {
     refused(&cluster, &["agent", "drain", &end, "--mark-gone"], 2, "say --yes");
     done(&cluster, &["agent", "gone", &end, "--yes"]);
     assert_eq!(cluster.json(&["agent", "list", "-o", "json"]).as_array().unwrap().len(), 1);
+    // It is listed where it is asked for, with its host and since when.
+    let gone = cluster.json(&["agent", "list", "--state", "gone,unreachable", "-o", "json"]);
+    let (gone, drained) = (only(&gone), only(&drained));
+    assert_eq!((&gone["id"], &gone["state"]), (&id.as_str().into(), &"gone".into()));
+    assert_eq!(gone["hostname"], drained["hostname"]);
+    assert!(gone["since"].as_f64() >= drained["since"].as_f64(), "{gone} {drained}");
+    let told = shown(&cluster, &["agent", "list", "--state", "gone"]);
+    assert!(told.contains("FOR") && told.contains(&id), "{told}");
     refused(&cluster, &["agent", "activate", &id], 1, "refused REACTIVATE_AGENT with 4");
     refused(&cluster, &["agent", "activate", &end], 1, "no agent has the id");
 }

@@ -171,7 +171,6 @@ impl Cluster {
         command
     }
 
-    /// Runs a command to its end.
     /// Runs a command that sleeps until it is killed, with the id of its process.
     pub(crate) fn sleeper(&self) -> (Process, i64) {
         // The master's port tells the clusters of one moment apart.
@@ -187,6 +186,7 @@ impl Cluster {
         (run, pid.unwrap())
     }
 
+    /// Runs a command to its end.
     pub(crate) fn meseta(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
     }

@@ -1,5 +1,9 @@
 //! The web pages of a real cluster: what they show, that they are well-formed, and what they say where there is nothing.
 
+#[path = "../support/masters.rs"]
+mod masters;
+#[path = "../../../store/tests/services/mod.rs"]
+mod services;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -9,6 +13,7 @@ mod structure;
 use std::net::TcpListener;
 
 use http::{Answer, get, get_with};
+use masters::Masters;
 use rustix::process::Signal;
 use serde_json::Value;
 use support::{Cluster, Process, text, wait_until};
@@ -107,6 +112,8 @@ fn where_there_is_nothing_it_is_said_what_to_do() {
     for (path, status, shown) in [
         ("/ui/nothing/here", 404, "There is no page"),
         ("/ui/agents/nobody", 404, "No agent is registered"),
+        ("/ui/agents?state=nowhere", 400, "expecting one of"),
+        ("/ui/roles?sort=x", 400, "expecting one of"),
         ("/ui/frameworks/nobody", 404, "No framework is known"),
         ("/ui/tasks/nobody/%3Cb%3E", 404, "No task found"),
         ("/ui/agents/nobody/files?path=/x", 404, "No agent is registered"),
@@ -214,7 +221,7 @@ fn a_failed_task_says_why_and_is_among_the_events() {
     for (path, refused) in [
         ("/explain/task?framework_id=x", "Missing 'task_id'"),
         ("/history?span=year", "hour or day"),
-        ("/offers?order=up", "asc or des"),
+        ("/offers?order=up", "one of asc, des"),
         ("/events?limit=many", "expecting a number"),
     ] {
         let answer = get(&master, path);
@@ -262,6 +269,52 @@ fn samples_and_counts_follow_the_cluster() {
     wait_until("the framework is over", || {
         json(&master, "/state-summary/frameworks?state=completed")["frameworks"][0]["state"] == "completed"
     });
+}
+
+/// It stays where it was last, until somebody says that it is gone.
+#[test]
+fn an_agent_that_is_lost_is_shown_with_since_when() {
+    let cluster = Cluster::start(&["--agents", "2"]);
+    let master = cluster.master();
+    let agents = json(&master, "/slaves");
+    let id = agents["slaves"][0]["id"].as_str().unwrap();
+    let shows = |path: &str, what: &str| {
+        let answer = page(&master, path);
+        assert!(answer.body.contains(what), "{path} does not show {what}: {}", answer.body);
+    };
+    for (command, state, means) in [
+        ("deactivate", "deactivated", "because an operator wants that"),
+        ("activate", "active", "Capabilities"),
+        ("drain", "drained", "its machine may be worked on"),
+    ] {
+        let done = cluster.meseta(&["agent", command, id]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let badge = format!("</svg>{state}</span>");
+        wait_until(&format!("the agent is {state}"), || page(&master, "/ui/agents").body.contains(&badge));
+        shows(&format!("/ui/agents?state={state}"), id);
+        shows(&format!("/ui/agents/{id}"), means);
+    }
+    assert!(cluster.meseta(&["agent", "gone", id, "--yes"]).status.success());
+    let list = page(&master, "/ui/agents").body;
+    assert!(!list.contains(id) && list.contains("1 agent is gone for good"), "{list}");
+    shows("/ui/agents?state=gone", id);
+    shows(&format!("/ui/agents/{id}"), "gone for good");
+    shows("/ui/agents?state=unreachable", "None of 0");
+}
+
+/// Whichever master somebody asks, what is shown is the leader's.
+#[test]
+fn a_standby_leads_the_reader_to_the_leader() {
+    let masters = Masters::start();
+    let (leader, standby) = (&masters.leader, &masters.standby);
+    for path in PAGES.into_iter().chain(["/ui/tasks?state=TASK_RUNNING&sort=name", "/ui/agents/nobody"]) {
+        let answer = get(standby, path);
+        assert_eq!(answer.status, 307, "{path}: {}", answer.body);
+        assert_eq!(answer.header("location"), Some(&*format!("//{leader}{path}")), "{path}");
+        // What keeps a page up to date sees that, too, and then loads the whole page anew.
+        assert_eq!(get_with(standby, path, &[("meseta-fragment", "1")]).status, 307, "{path}");
+    }
+    page(leader, "/ui/tasks?state=TASK_RUNNING&sort=name");
 }
 
 #[test]

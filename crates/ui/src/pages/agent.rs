@@ -22,10 +22,10 @@ pub(crate) async fn show(Path(id): Path<String>, ask: Ask) -> Response {
 
 async fn draw(ask: &Ask, agent_id: &str) -> Result<Drawn, Trouble> {
     let key = encode(agent_id);
-    let agents: Agents = ask.source.get(&format!("/slaves?slave_id={key}")).await?;
-    let Some(agent) = agents.slaves.into_iter().next() else {
+    let agents: Agents = ask.source.get(&format!("/state-summary/agents?slave_id={key}")).await?;
+    let Some(agent) = agents.agents.into_iter().next() else {
         return Err(Trouble::NotFound(format!(
-            "No agent is registered with ID {agent_id}; it may be unreachable or gone"
+            "No agent is registered with ID {agent_id}, and none is lost"
         )));
     };
     let path = ask.list("/tasks", &["state"], "started", "des");
@@ -34,11 +34,14 @@ async fn draw(ask: &Ask, agent_id: &str) -> Result<Drawn, Trouble> {
     let names = Names::of(&ask.source, &tasks).await?;
     let events: Events = ask.source.get(&format!("/events?limit=5&slave_id={key}")).await?;
     let content = html! {
-        (head(&[("/ui/agents", "Agents")], &html! { (agent.hostname) }, &state::agent(&agent)))
+        (head(&[("/ui/agents", "Agents")], &html! { (agent.name()) }, &state::agent(&agent.state)))
         (about(&agent))
-        section.panel aria-labelledby="resources" {
-            div.panel-head { h2 #resources { "Resources" } }
-            (resources(&agent))
+        @if let Some(what) = what_is_wrong(&agent.state) { p.why { (what) } }
+        @if agent.is_registered() {
+            section.panel aria-labelledby="resources" {
+                div.panel-head { h2 #resources { "Resources" } }
+                (resources(&agent))
+            }
         }
         section.panel aria-labelledby="tasks" {
             div.panel-head { h2 #tasks { "Tasks" } }
@@ -56,7 +59,29 @@ async fn draw(ask: &Ask, agent_id: &str) -> Result<Drawn, Trouble> {
             }
         }
     };
-    Ok(Drawn::live(agent.hostname, content))
+    Ok(Drawn::live(agent.name(), content))
+}
+
+/// What a state means that is not as usual, and what to do.
+fn what_is_wrong(state: &str) -> Option<&'static str> {
+    Some(match state {
+        "disconnected" => {
+            "Its connection is broken. The master waits for it to come back; see whether the machine and the agent run."
+        }
+        "draining" => "Its tasks are being ended, and nothing of it is offered.",
+        "drained" => {
+            "Nothing runs here and nothing of it is offered: its machine may be worked on. To use it again: meseta agent activate"
+        }
+        "deactivated" => {
+            "Nothing of it is offered, because an operator wants that. To offer it again: meseta agent activate"
+        }
+        "recovered" => "It was there under the master before, and has not come back yet.",
+        "unreachable" => {
+            "It does not answer. Its tasks may still run, and come back with it. If it never will: meseta agent gone"
+        }
+        "gone" => "An operator said that it is gone for good. Its machine may come back as another agent.",
+        _ => return None,
+    })
 }
 
 fn about(agent: &Agent) -> Markup {
@@ -67,12 +92,15 @@ fn about(agent: &Agent) -> Markup {
             format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         })
         .collect();
-    let mut shown = vec![
-        ("ID", html! { span.id { (agent.id) } }),
-        ("Address", html! { code { (agent.pid) } }),
-        ("Version", html! { (agent.version) }),
-        ("Registered", ago(agent.registered_time)),
-    ];
+    let mut shown = vec![("ID", html! { span.id { (agent.id) } })];
+    if let Some(since) = agent.state_time.filter(|_| agent.state != "active") {
+        shown.push(("In this state", ago(since)));
+    }
+    if agent.is_registered() {
+        shown.push(("Address", html! { code { (agent.pid) } }));
+        shown.push(("Version", html! { (agent.version) }));
+        shown.push(("Registered", ago(agent.registered_time)));
+    }
     if let Some(time) = agent.reregistered_time {
         shown.push(("Reregistered", ago(time)));
     }

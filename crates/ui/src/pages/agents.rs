@@ -1,10 +1,10 @@
 //! All agents.
 
 use axum::response::Response;
-use maud::html;
+use maud::{Markup, html};
 
-use crate::format::{ago, encode};
-use crate::model::{Agents, Use};
+use crate::format::{ago, count, encode};
+use crate::model::{Agent, Agents, Use};
 use crate::parts::layout::{Section, empty, head};
 use crate::parts::list::{Choice, Column, column, cut, filtered, filters, pager, table};
 use crate::parts::{bars, state};
@@ -12,9 +12,10 @@ use crate::reply::{Drawn, page};
 use crate::request::Ask;
 use crate::source::{Listed, Trouble};
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     column("Host", "hostname", ""),
     column("State", "state", ""),
+    column("Tasks", "tasks", "num wide"),
     column("CPUs", "used_cpus", ""),
     column("Memory", "used_mem", ""),
     column("Disk", "used_disk", "wide"),
@@ -24,12 +25,15 @@ const COLUMNS: [Column; 6] = [
 const FILTERS: [&str; 4] = ["search", "state", "framework_id", "role"];
 
 /// What can be asked for.
-const STATES: [Choice<'static>; 5] = [
+const STATES: [Choice<'static>; 8] = [
     ("active", "active"),
     ("disconnected", "disconnected"),
     ("draining", "draining"),
     ("drained", "drained"),
     ("deactivated", "deactivated"),
+    ("recovered", "awaited"),
+    ("unreachable", "unreachable"),
+    ("gone", "gone"),
 ];
 
 pub(crate) async fn show(ask: Ask) -> Response {
@@ -37,25 +41,11 @@ pub(crate) async fn show(ask: Ask) -> Response {
 }
 
 async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
-    let path = ask.list("/slaves", &FILTERS, "hostname", "asc");
+    let path = ask.list("/state-summary/agents", &FILTERS, "hostname", "asc");
     let Listed { value, total } = ask.source.list::<Agents>(&path).await?;
-    let (agents, total) = cut(ask, value.slaves, total);
-    let rows = html! {
-        @for agent in &agents {
-            @let of = |name: &str| Use::of(name, &agent.resources, &agent.used_resources, &agent.offered_resources);
-            tr {
-                th scope="row" {
-                    a href=(format!("/ui/agents/{}", encode(&agent.id))) title=(agent.id) { (agent.hostname) }
-                    span.below { (agent.pid.split('@').next_back().unwrap_or_default()) }
-                }
-                td { (state::agent(agent)) }
-                td { (bars::cell("cpus", of("cpus"))) }
-                td { (bars::cell("mem", of("mem"))) }
-                td.wide { (bars::cell("disk", of("disk"))) }
-                td.wide { (ago(agent.reregistered_time.unwrap_or(agent.registered_time))) }
-            }
-        }
-    };
+    let gone = value.gone;
+    let (agents, total) = cut(ask, value.agents, total);
+    let rows = html! { @for agent in &agents { (row(agent)) } };
     let content = html! {
         (head(&[], &html! { "Agents" }, &html! {}))
         (filters(ask, "part of a host or an id", &[("state", "State", &STATES)], &["framework_id", "role"]))
@@ -65,6 +55,43 @@ async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
             (table(ask, "Agents", &COLUMNS, ("hostname", "asc"), &rows))
             (pager(ask, agents.len(), total))
         }
+        @if gone > 0 && ask.get("state").is_none() {
+            p.muted.small {
+                (count(gone)) @if gone == 1 { " agent is" } @else { " agents are" } " gone for good. "
+                a href=(ask.with(&[("state", "gone"), ("offset", "")])) { "Show what is gone" }
+            }
+        }
     };
     Ok(Drawn::live("Agents", content))
+}
+
+fn row(agent: &Agent) -> Markup {
+    let of = |name: &str| Use::of(name, &agent.resources, &agent.used_resources, &agent.offered_resources);
+    let cell = |name: &str| {
+        if agent.is_registered() {
+            bars::cell(name, of(name))
+        } else {
+            html! { "–" }
+        }
+    };
+    html! {
+        tr {
+            th scope="row" {
+                a href=(format!("/ui/agents/{}", encode(&agent.id))) title=(agent.id) { (agent.name()) }
+                span.below { (agent.pid.split('@').next_back().unwrap_or_default()) }
+            }
+            td {
+                (state::agent(&agent.state))
+                // Since when is of interest where something is not as usual.
+                @if let Some(since) = agent.state_time.filter(|_| agent.state != "active") { span.below { (ago(since)) } }
+            }
+            td.num.wide { @if agent.is_registered() { (count(agent.tasks)) } @else { "–" } }
+            td { (cell("cpus")) }
+            td { (cell("mem")) }
+            td.wide { (cell("disk")) }
+            td.wide {
+                @if agent.is_registered() { (ago(agent.reregistered_time.unwrap_or(agent.registered_time))) } @else { "–" }
+            }
+        }
+    }
 }

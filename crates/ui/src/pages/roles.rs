@@ -7,63 +7,55 @@ use crate::format::{amount, count, encode, number};
 use crate::model::{Amounts, Role, Roles, scalar};
 use crate::parts::bars;
 use crate::parts::layout::{Section, empty, head};
-use crate::parts::list::{cut, filters, pager};
+use crate::parts::list::{Column, column, cut, filtered, filters, pager, table};
 use crate::reply::{Drawn, page};
 use crate::request::Ask;
 use crate::source::Trouble;
+
+const COLUMNS: [Column; 8] = [
+    column("Role", "name", ""),
+    column("Weight", "weight", "num wide"),
+    column("Frameworks", "frameworks", "num wide"),
+    column("Allocated", "cpus", ""),
+    column("Offered", "", "wide"),
+    column("Reserved", "", "wide"),
+    column("Quota", "", ""),
+    column("Explanation", "", ""),
+];
 
 pub(crate) async fn show(ask: Ask) -> Response {
     page(&ask, Section::Roles, draw(&ask).await)
 }
 
 async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
-    let all: Roles = ask.source.get("/roles").await?;
-    let search = ask.get("search").unwrap_or_default().to_lowercase();
-    let found: Vec<Role> =
-        all.roles.into_iter().filter(|role| role.name.to_lowercase().contains(&search)).collect();
-    let (roles, total) = cut(ask, found, None);
+    let path = ask.list("/roles", &["search"], "name", "asc");
+    let listed = ask.source.list::<Roles>(&path).await?;
+    let (roles, total) = cut(ask, listed.value.roles, listed.total);
     let content = html! {
         (head(&[], &html! { "Roles and quotas" }, &html! {}))
         (filters(ask, "part of a name", &[], &[]))
-        @if total == 0 && search.is_empty() {
+        @if total == 0 && !filtered(ask, &["search"]) {
             (empty("There is no role", &html! { "A role is there when a framework subscribes to it, or a weight, a quota or a reservation is made for it." }))
         } @else {
-            (table(&roles))
+            (table(ask, "Roles", &COLUMNS, ("name", "asc"), &rows(&roles)))
             (pager(ask, roles.len(), total))
         }
     };
     Ok(Drawn::live("Roles and quotas", content))
 }
 
-fn table(roles: &[Role]) -> Markup {
+fn rows(roles: &[Role]) -> Markup {
     html! {
-        div.table-frame role="group" aria-label="Roles" tabindex="0" {
-            table {
-                caption.hidden { "Roles" }
-                thead { tr {
-                    th scope="col" { "Role" }
-                    th.num.wide scope="col" { "Weight" }
-                    th.num.wide scope="col" { "Frameworks" }
-                    th scope="col" { "Allocated" }
-                    th.wide scope="col" { "Offered" }
-                    th.wide scope="col" { "Reserved" }
-                    th scope="col" { "Quota" }
-                    th scope="col" { span.hidden { "Explanation" } }
-                } }
-                tbody {
-                    @for role in roles {
-                        tr {
-                            th scope="row" { (role.name) }
-                            td.num.wide { (number(role.weight)) }
-                            td.num.wide { a href=(format!("/ui/frameworks?role={}", encode(&role.name))) { (count(role.frameworks.len())) } }
-                            td { (bars::words(&role.allocated)) }
-                            td.wide { (bars::words(&role.offered)) }
-                            td.wide { (bars::words(&role.reserved)) }
-                            td { (quota(role)) }
-                            td { a href=(format!("/ui/roles/explain?name={}", encode(&role.name))) { "Why no offers?" } }
-                        }
-                    }
-                }
+        @for role in roles {
+            tr {
+                th scope="row" { (role.name) }
+                td.num.wide { (number(role.weight)) }
+                td.num.wide { a href=(format!("/ui/frameworks?role={}", encode(&role.name))) { (count(role.frameworks.len())) } }
+                td { (bars::words(&role.allocated)) }
+                td.wide { (bars::words(&role.offered)) }
+                td.wide { (bars::words(&role.reserved)) }
+                td { (quota(role)) }
+                td { a href=(format!("/ui/roles/explain?name={}", encode(&role.name))) { "Why no offers?" } }
             }
         }
     }

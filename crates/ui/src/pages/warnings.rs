@@ -35,7 +35,7 @@ pub(super) fn of(overview: &Overview, events: &[Event]) -> Vec<Warning> {
         agents.unreachable > 0,
         some(agents.unreachable, "agent does not answer", "agents do not answer"),
         "See whether their machines run and can be reached. Tasks there may still run; they come back with their agent.",
-        "/ui/agents",
+        "/ui/agents?state=unreachable",
     );
     say(
         agents.disconnected > 0,
@@ -47,7 +47,7 @@ pub(super) fn of(overview: &Overview, events: &[Event]) -> Vec<Warning> {
         agents.recovered > 0,
         some(agents.recovered, "agent has not come back yet", "agents have not come back yet"),
         "They were there under the master before. After --agent_reregister_timeout those that do not come are unreachable.",
-        "/ui/agents",
+        "/ui/agents?state=recovered",
     );
     let away = overview.frameworks.get("disconnected").copied().unwrap_or(0);
     say(

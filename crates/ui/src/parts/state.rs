@@ -80,15 +80,16 @@ pub(crate) fn framework(state: &str) -> Markup {
 }
 
 /// The state of an agent.
-pub(crate) fn agent(agent: &crate::model::Agent) -> Markup {
-    let drain = agent.drain_info.as_ref().map(|drain| drain.state.as_str());
-    match drain {
-        Some("DRAINING") => badge(Look::Busy, "draining"),
-        Some("DRAINED") => badge(Look::Stopped, "drained"),
-        _ if agent.deactivated => badge(Look::Stopped, "deactivated"),
-        _ if agent.active => badge(Look::Good, "active"),
-        _ => badge(Look::Doubtful, "disconnected"),
-    }
+pub(crate) fn agent(state: &str) -> Markup {
+    let look = match state {
+        "active" => Look::Good,
+        "draining" | "recovered" => Look::Busy,
+        "drained" | "deactivated" => Look::Stopped,
+        "gone" => Look::Done,
+        "unreachable" => Look::Bad,
+        _ => Look::Doubtful,
+    };
+    badge(look, if state == "recovered" { "awaited" } else { state })
 }
 
 /// How bad an event is.

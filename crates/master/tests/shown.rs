@@ -337,3 +337,75 @@ async fn an_agent_that_is_drained_is_shown_so_everywhere() {
     assert_eq!((again.status, again.body.as_str()), (400, "Agent is not deactivated"));
     master.shutdown().await;
 }
+
+/// The metrics of the only framework, without what all of their names begin with.
+async fn figures(address: std::net::SocketAddr, scheduler: &Scheduler) -> impl Fn(&str) -> f64 {
+    let metrics = get(address, "/metrics/snapshot").await.json();
+    let prefix = format!("master/frameworks/test/{}/", scheduler.framework_id);
+    move |name: &str| {
+        metrics[format!("{prefix}{name}")].as_f64().unwrap_or_else(|| panic!("no {prefix}{name}"))
+    }
+}
+
+/// What `MasterTest.StatusUpdateAck`, `TaskStateMetrics`, `MultiRoleSchedulerUnsubscribeFromRole` and `OfferTimeout` say of metrics.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_framework_does_is_counted() {
+    let master = support::master().await;
+    let address = master.address();
+    let mut agent = FakeAgent::register(address).await;
+    let mut scheduler = Scheduler::subscribe(address, Subscription::default()).await;
+    let offer = scheduler.offer().await;
+    let tasks = ["runs", "ends"].map(|id| {
+        json!({
+            "name": id, "task_id": { "value": id }, "agent_id": offer["agent_id"],
+            "resources": [scalar("cpus", 0.1), scalar("mem", 32.0)], "command": { "value": "sleep 100" },
+        })
+    });
+    let launch = json!({ "type": "LAUNCH", "launch": { "task_infos": tasks } });
+    let accept =
+        json!({ "offer_ids": [offer["id"]], "operations": [launch], "filters": { "refuse_seconds": 600 } });
+    assert_eq!(scheduler.call("ACCEPT", "accept", accept).await.status, 202);
+    let states = [("runs", v1::TaskState::TaskRunning, 1), ("ends", v1::TaskState::TaskFinished, 2)];
+    for (id, state, number) in states {
+        agent.update(&scheduler.framework_id, id, state, number);
+        let status = scheduler.wait_for("UPDATE").await["update"]["status"].clone();
+        let acknowledge =
+            json!({ "agent_id": status["agent_id"], "task_id": status["task_id"], "uuid": status["uuid"] });
+        scheduler.call("ACKNOWLEDGE", "acknowledge", acknowledge).await;
+        let _: internal::StatusUpdateAcknowledgementMessage = agent.wait_for().await;
+    }
+    scheduler.call("SUPPRESS", "suppress", json!({})).await;
+    support::until("the framework is suppressed", async || {
+        figures(address, &scheduler).await("roles/*/suppressed") == 1.0
+    })
+    .await;
+    let figure = figures(address, &scheduler).await;
+    for (name, value) in [
+        ("subscribed", 1.0),
+        ("calls/accept", 1.0),
+        ("calls/acknowledge", 2.0),
+        ("calls/suppress", 1.0),
+        ("offers/accepted", 1.0),
+        ("offers/rescinded", 0.0),
+        ("operations/launch", 2.0),
+        ("events/update", 2.0),
+        ("tasks/active/task_running", 1.0),
+        ("tasks/active/task_staging", 0.0),
+        ("tasks/terminal/task_finished", 1.0),
+        ("tasks/terminal/task_lost", 0.0),
+    ] {
+        assert_eq!(figure(name), value, "{name}");
+    }
+    master.shutdown().await;
+
+    let timeout = std::time::Duration::from_millis(50);
+    let master = support::master_with(|options| options.offer_timeout = Some(timeout)).await;
+    let _agent = FakeAgent::register(master.address()).await;
+    let mut scheduler = Scheduler::subscribe(master.address(), Subscription::default()).await;
+    scheduler.wait_for("RESCIND").await;
+    scheduler.wait_for("OFFERS").await;
+    let figure = figures(master.address(), &scheduler).await;
+    assert!(figure("offers/sent") >= 2.0 && figure("offers/rescinded") >= 1.0);
+    assert_eq!((figure("offers/accepted"), figure("offers/declined")), (0.0, 0.0));
+    master.shutdown().await;
+}

@@ -205,6 +205,28 @@ fn views_tell_what_waits_runs_and_has_ended() {
     assert_eq!(executor.resources.to_string(), "cpus:0.3; mem:96; disk:16");
 }
 
+/// After `GetStateWithNonTerminalCompletedTask` and `TeardownAndGetStateWithNonTerminalCompletedTask`: what Mesos shows as ended
+/// and running has an end here.
+#[test]
+fn no_task_of_an_executor_that_is_over_seems_to_run() {
+    for of_all in [true, false] {
+        let (mut env, f) = running();
+        if of_all {
+            env.input(Input::Shutdown { reason: "SIGUSR1".to_owned() });
+        } else {
+            env.from_master(FromMaster::ShutdownFramework(f.id.clone()));
+        }
+        // It ends without a word of its task.
+        env.exited("c1", 0);
+        let seen = env.core.snapshot();
+        assert!(seen.frameworks.is_empty(), "{seen:?}");
+        let [framework] = &seen.completed_frameworks[..] else { panic!("{seen:?}") };
+        let [executor] = &framework.completed_executors[..] else { panic!("{seen:?}") };
+        assert!(executor.launched.is_empty() && executor.terminated.is_empty() && executor.queued.is_empty());
+        assert_eq!(executor.completed[0].state, TaskState::Failed);
+    }
+}
+
 #[test]
 fn a_kill_waits_for_an_executor_that_is_away() {
     let (mut env, f) = running();

@@ -1,10 +1,11 @@
 //! What changes, told to the log and to those who watch the operator API's events.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use master_core::Observation;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 
 use crate::insight::Recent;
 
@@ -12,13 +13,20 @@ use crate::insight::Recent;
 pub(crate) const CHANGES: usize = 16 << 10;
 
 /// What a watcher sees.
-pub(crate) type Watch = broadcast::Receiver<Arc<Observation>>;
+pub(crate) struct Watch {
+    /// What happens.
+    pub(crate) changes: broadcast::Receiver<Arc<Observation>>,
+    /// Comes when it has to make room for another one.
+    pub(crate) displaced: oneshot::Receiver<()>,
+}
 
 /// Those who watch.
 pub(crate) struct Watchers {
     /// Made for the first one: it has room for all that may wait.
     sender: OnceLock<broadcast::Sender<Arc<Observation>>>,
     limit: usize,
+    /// How each of them is told to go, who came first at the front. Some may have gone.
+    places: Mutex<VecDeque<oneshot::Sender<()>>>,
     given_up: AtomicU64,
     recent: Recent,
 }
@@ -26,13 +34,31 @@ pub(crate) struct Watchers {
 impl Watchers {
     /// Nobody yet, and never more than `limit`.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { sender: OnceLock::new(), limit, given_up: AtomicU64::new(0), recent: Recent::default() }
+        Self {
+            sender: OnceLock::new(),
+            limit,
+            places: Mutex::default(),
+            given_up: AtomicU64::new(0),
+            recent: Recent::default(),
+        }
     }
 
-    /// One more, who sees what happens from now on; `None` when there are too many.
+    /// One more, who sees what happens from now on. Where there are as many as may be, the one who came first goes, as in
+    /// Mesos: it may be somebody whom nobody has seen go. `None` if there may be none at all.
     pub(crate) fn watch(&self) -> Option<Watch> {
-        let sender = || self.sender.get_or_init(|| broadcast::Sender::new(CHANGES));
-        (self.count() < self.limit).then(|| sender().subscribe())
+        if self.limit == 0 {
+            return None;
+        }
+        let (place, displaced) = oneshot::channel();
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|place| !place.is_closed());
+        while places.len() >= self.limit {
+            // Gone in this very moment: as good.
+            let _ = places.pop_front().map(|first| first.send(()));
+        }
+        places.push_back(place);
+        let changes = self.sender.get_or_init(|| broadcast::Sender::new(CHANGES)).subscribe();
+        Some(Watch { changes, displaced })
     }
 
     /// How many there are.
@@ -119,14 +145,21 @@ mod tests {
 
     #[test]
     fn there_are_never_too_many() {
-        let watchers = Watchers::new(1);
+        let watchers = Watchers::new(2);
         watchers.tell(removed("a"));
         let mut first = watchers.watch().unwrap();
-        assert!(watchers.watch().is_none());
+        let mut second = watchers.watch().unwrap();
         watchers.tell(removed("b"));
-        let newest = first.try_recv().unwrap();
-        assert!(matches!(&*newest, Observation::AgentRemoved { id, .. } if id.as_str() == "b"));
+        let seen = first.changes.try_recv().unwrap();
+        assert!(matches!(&*seen, Observation::AgentRemoved { id, .. } if id.as_str() == "b"));
+        let third = watchers.watch().unwrap();
+        assert!(first.displaced.try_recv().is_ok(), "who came first goes");
+        assert!(second.displaced.try_recv().is_err());
         drop(first);
-        assert_eq!(watchers.count(), 0);
+        drop(third);
+        assert_eq!(watchers.count(), 1);
+        let _fourth = watchers.watch().unwrap();
+        assert!(second.displaced.try_recv().is_err(), "there was room");
+        assert!(Watchers::new(0).watch().is_none());
     }
 }

@@ -31,7 +31,9 @@ pub(super) async fn subscribe(
     hang_up: HangUp,
 ) -> Result<Response, ApiError> {
     let Some((snapshot, watch)) = master.core.watch().await.map_err(gone)? else {
-        return Err(ApiError::unavailable("Too many operators are subscribed already"));
+        return Err(ApiError::unavailable(
+            "Nobody may subscribe here: --max_operator_event_stream_subscribers is 0",
+        ));
     };
     let interval = master.options.http_heartbeat_interval;
     let answers = master.answers.clone();
@@ -96,7 +98,7 @@ async fn first_taken(
                 return Err(TooSlow(format!("it has read nothing of the first event for {patience:?}")));
             }
         }
-        if watch.len() > CHANGES {
+        if watch.changes.len() > CHANGES {
             return Err(TooSlow(format!("more than {CHANGES} changes came while it read the first event")));
         }
     }
@@ -114,7 +116,12 @@ async fn forward(
         let event = tokio::select! {
             () = events.closed() => return Ok(()),
             _ = heartbeat.tick() => Some(Event { r#type: Some(Type::Heartbeat.into()), ..Default::default() }),
-            observed = watch.recv() => match observed {
+            // Only its own end drops the sender, and then there is nobody to be told.
+            _ = &mut watch.displaced => {
+                tracing::info!("ending the stream of the operator who has watched longest: too many watch");
+                return Ok(());
+            }
+            observed = watch.changes.recv() => match observed {
                 Ok(observation) => event_of(&observation),
                 Err(RecvError::Lagged(missed)) => return Err(TooSlow(format!("{missed} changes passed it by"))),
                 Err(RecvError::Closed) => return Ok(()),

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test file uses a part")]
 
 mod agent;
+pub mod api;
 mod events;
 mod http;
 mod scheduler;
@@ -29,6 +30,17 @@ pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("not in time: {what}"));
+}
+
+/// As [`master_with`], for tests that look at an agent for long and do not answer pings meanwhile: it is lost if its connection
+/// breaks, and soon then.
+pub async fn patient_master(change: impl FnOnce(&mut MasterOptions)) -> MasterServer {
+    master_with(|options| {
+        options.agent_ping_timeout = 10 * PATIENCE;
+        options.agent_reregister_timeout = Duration::from_millis(100);
+        change(options);
+    })
+    .await
 }
 
 /// A master on a free port of this machine, quick in all that it waits for.

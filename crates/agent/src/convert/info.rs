@@ -130,7 +130,6 @@ pub(crate) fn executor_to_proto(
             uris: runs.map(|command| command.uris.clone()).unwrap_or_default(),
             environment: runs.and_then(|command| command.environment.clone()),
             user: runs.and_then(|command| command.user.clone()),
-            ..Default::default()
         }),
         resources: wire::resources_to_proto(&info.resources).into_iter().collect(),
         name: Some(command_executor_name(id, runs)),

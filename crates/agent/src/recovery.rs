@@ -1,6 +1,6 @@
 //! The start: what an earlier life of the agent has left, and how it goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agent_core::{AgentCore, Found, KnownContainer, Options, Output, Recovered, Write};
+use agent_core::{AgentCore, ExecutorKind, ExecutorState, Found, KnownContainer, Options, Output, Progress};
+use agent_core::{Recovered, RecoveredExecutor, Write};
 use base::{ContainerId, Time};
 use containerizer::{Known, Launcher};
 use store::{Backend, Batch, Embedded, Event, Opened, StoreError, Writer};
@@ -185,7 +186,11 @@ impl Recovery {
         let mut fates: BTreeMap<ContainerId, Fate> =
             known.iter().map(|known| (known.container_id.clone(), Fate::Running(None))).collect();
         fates.extend(found.running.into_iter().map(|(id, pid)| (id, Fate::Running(Some(pid)))));
-        fates.extend(found.ended.into_iter().map(|(id, status)| (id, Fate::Ended(status))));
+        let unasked = self.unasked();
+        fates.extend(found.ended.into_iter().map(|(id, status)| {
+            let failed = status != 0 && unasked.contains(&id);
+            (id, if failed { Fate::Failed(status) } else { Fate::Ended(status) })
+        }));
         let rebooted = self.rebooted;
         fates.extend(found.lost.into_iter().map(|id| (id, Fate::Lost { rebooted })));
         for id in found.unstarted {
@@ -198,12 +203,24 @@ impl Recovery {
         }
         let found = |fate: &Fate| match fate {
             Fate::Running(pid) => Found::Running(*pid),
-            Fate::Ended(_) => Found::Ended,
+            Fate::Ended(_) | Fate::Failed(_) => Found::Ended,
             Fate::Lost { .. } => Found::Lost,
             Fate::Unstarted => Found::Unstarted,
         };
         self.recovered.found = fates.iter().map(|(id, fate)| (id.clone(), found(fate))).collect();
         Leftovers { known, fates }
+    }
+
+    /// The containers of command tasks of which nobody had asked that they end.
+    fn unasked(&self) -> BTreeSet<ContainerId> {
+        let executors = self.recovered.frameworks.iter().flat_map(|framework| &framework.executors);
+        let unasked = |executor: &&RecoveredExecutor| {
+            let killed = |progress: &Option<Progress>| progress.as_ref().is_some_and(|p| p.kill.is_some());
+            executor.record.info.kind == ExecutorKind::Command
+                && executor.record.state != ExecutorState::Terminating
+                && !executor.tasks.iter().any(|(_, progress)| killed(progress))
+        };
+        executors.filter(unasked).map(|executor| executor.record.container_id.clone()).collect()
     }
 
     /// The core that goes on, and what it wants done first.

@@ -62,9 +62,10 @@ impl Scene {
     }
 
     /// The end of the only task.
-    async fn assert_ends(&mut self, state: v1::TaskState, message: &str) {
+    async fn assert_ends(&mut self, state: v1::TaskState, message: &str) -> v1::TaskStatus {
         let last = self.master.statuses().await.pop().expect("its end");
         assert_eq!((last.state(), last.message()), (state, message));
+        last
     }
 }
 
@@ -99,7 +100,10 @@ async fn the_end_of_a_task_while_its_agent_is_away_is_told_as_it_was() {
     scene.go("t");
     until(|| !is_alive(pid)).await;
     scene.again().await;
-    scene.assert_ends(v1::TaskState::TaskFailed, "Command exited with status 7").await;
+    let failed = "Executor terminated while the agent was away: exit status: 7";
+    let last = scene.assert_ends(v1::TaskState::TaskFailed, failed).await;
+    assert_eq!(last.reason(), v1::task_status::Reason::ExecutorTerminated);
+    assert_eq!((last.source(), last.container_status), (v1::task_status::Source::Agent, None));
 }
 
 /// MESOS-7911: nothing of it goes on behind the back of its framework.

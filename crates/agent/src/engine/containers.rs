@@ -3,7 +3,9 @@
 //! A container without a process of its own, a task group's, is a sandbox and the containers nested in it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::Arc;
 
 use agent_core::{
@@ -111,7 +113,7 @@ impl Containers {
             let phase = match fate {
                 Fate::Running(_) if group => Phase::Group,
                 Fate::Running(_) => Phase::Process,
-                Fate::Ended(status) => Phase::Exited(status),
+                Fate::Ended(status) | Fate::Failed(status) => Phase::Exited(status),
                 Fate::Lost { .. } => Phase::GroupEnding,
                 // The core orders it again.
                 Fate::Unstarted => continue,
@@ -121,6 +123,7 @@ impl Containers {
             }
             let limitation = match fate {
                 Fate::Lost { rebooted } => Some(lost(rebooted)),
+                Fate::Failed(status) => Some(failed(status)),
                 Fate::Running(_) | Fate::Ended(_) | Fate::Unstarted => None,
             };
             let live = Live {
@@ -446,6 +449,8 @@ pub(crate) enum Fate {
     Running(Option<u32>),
     /// It has ended like this.
     Ended(i32),
+    /// The same, of a command task that nobody had asked to end: as in Mesos its executor is gone, and the agent tells of it.
+    Failed(i32),
     /// Nothing of it was found.
     Lost {
         /// Because the machine was started anew.
@@ -464,6 +469,12 @@ fn lost(rebooted: bool) -> Limitation {
     };
     let resources = Resources::default();
     Limitation { reason: Reason::ExecutorTerminated, message: message.to_owned(), resources }
+}
+
+/// How a command task has failed while no agent was there. Mesos says "Executor terminated" then, and knows no more.
+fn failed(status: i32) -> Limitation {
+    let message = format!("Executor terminated while the agent was away: {}", ExitStatus::from_raw(status));
+    Limitation { reason: Reason::ExecutorTerminated, message, resources: Resources::default() }
 }
 
 /// What the launcher is told of a container in which `command` runs.

@@ -5,7 +5,7 @@
 //!   connections that it goes to.
 //! * Schedulers speak `scheduler`, operators `operator` (the v1 API) and `v0` (the older endpoints), agents `agents`.
 //! * `convert` is the border between protobuf and the core's types, `view` what readers see of the core's state, `listing`
-//!   which of it they asked for.
+//!   which of it they asked for. [`reasons`] tells people why a task is in its state.
 
 mod agents;
 mod answers;
@@ -21,6 +21,7 @@ mod operator;
 mod options;
 mod pb;
 mod readers;
+pub mod reasons;
 mod registry;
 mod routes;
 mod scheduler;

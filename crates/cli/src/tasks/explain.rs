@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use clap::Args;
+use master::reasons::{self, Around, TasksAgent};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::why::{Around, why};
 use crate::cluster::{Connection, agent_id, framework_id, state_name};
 use crate::inspect::agents::state_of;
 use crate::inspect::frameworks;
@@ -60,7 +60,10 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let (because, advice) = match &told {
         Some(told) => of_master(told),
         // One that cannot tell; what it knows of the task says much, too.
-        None => why(&task, Around { agent: agent_state, framework: framework_state }),
+        None => {
+            let told = reasons::explain(task.state(), &task.statuses, around(agent_state, framework_state));
+            (told.why.join("\n"), Some(told.help.join("\n")).filter(|help| !help.is_empty()))
+        }
     };
     let last = task.statuses.last();
     let explanation = Explanation {
@@ -80,6 +83,19 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     match options.output {
         Form::Json => view::print_json(&explanation),
         Form::Table | Form::Wide => view::print(&text(&explanation)),
+    }
+}
+
+fn around(agent: Option<&str>, framework: Option<&str>) -> Around {
+    Around {
+        agent: match agent {
+            None => TasksAgent::Unknown,
+            Some("disconnected") => TasksAgent::Disconnected,
+            Some("draining") => TasksAgent::Draining,
+            Some(_) => TasksAgent::Fine,
+        },
+        scheduler_is_away: matches!(framework, Some("disconnected" | "recovered")),
+        is_unacknowledged: false,
     }
 }
 

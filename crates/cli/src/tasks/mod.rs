@@ -3,7 +3,6 @@
 mod explain;
 mod files;
 mod show;
-mod why;
 
 use anyhow::Result;
 use clap::Subcommand;

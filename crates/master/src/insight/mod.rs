@@ -13,7 +13,6 @@ mod history;
 mod hostnames;
 mod offers;
 mod overview;
-mod reasons;
 mod recent;
 mod task;
 

@@ -6,12 +6,12 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use base::{AgentId, FrameworkId, TaskId, Time};
 use http_api::ApiError;
-use master_core::{Framework, MasterCore, Task, TaskState, TaskStatus};
-use proto::v1::task_status;
+use master_core::{Framework, MasterCore, Task, TaskStatus};
+use proto::v1;
 use serde_json::{Value, json};
 
-use super::reasons;
 use crate::convert::status_to_proto;
+use crate::reasons::{self, Around, TasksAgent};
 use crate::server::Master;
 use crate::status::gone;
 use crate::v0::Query;
@@ -27,6 +27,7 @@ struct Found {
     framework: String,
     /// Whether it has ended and its scheduler has still to acknowledge that.
     is_unacknowledged: bool,
+    scheduler_is_away: bool,
     agent: Option<OfAgent>,
 }
 
@@ -72,7 +73,9 @@ fn find(core: &MasterCore, now: Time, framework_id: &FrameworkId, task_id: &Task
         // One that is acknowledged is no longer among these.
         let is_unacknowledged =
             task.state.is_terminal() && framework.connected() && framework.tasks.contains_key(task_id);
-        Some(Found { agent: agent(&task.agent_id), is_unacknowledged, task, now, framework: name })
+        let scheduler_is_away = !framework.connected();
+        let agent = agent(&task.agent_id);
+        Some(Found { agent, is_unacknowledged, scheduler_is_away, task, now, framework: name })
     };
     match core.framework(framework_id) {
         Some(framework) => in_framework(framework),
@@ -94,7 +97,7 @@ fn of_framework(framework: &Framework, id: &TaskId) -> Option<Arc<Task>> {
 fn view(found: &Found) -> Value {
     let Found { task, agent, .. } = found;
     let history: Vec<Value> = task.statuses.iter().map(|status| status_view(status)).collect();
-    let (why, help) = why(found);
+    let reasons::Explained { why, help } = why(found);
     json!({
         "task": TaskView::new(task),
         "framework_name": found.framework,
@@ -127,56 +130,21 @@ fn sandbox(task: &Task) -> String {
     nested.map_or(root.clone(), |container| format!("{root}/containers/{container}"))
 }
 
-/// Sentences that say why, and others that say what helps.
-fn why(found: &Found) -> (Vec<String>, Vec<String>) {
+/// Why, and what helps.
+fn why(found: &Found) -> reasons::Explained {
     let Found { task, now, agent, .. } = found;
-    let mut why = vec![reasons::state(task.state).to_owned()];
-    let mut help = Vec::new();
-    let told = task.statuses.iter().rev().find(|status| status.state == task.state);
-    if let Some(status) = told.or(task.statuses.last()) {
-        let shown = status_to_proto(status);
-        if shown.reason.is_some() {
-            let (meaning, helps) = reasons::reason(shown.reason());
-            why.push(meaning.to_owned());
-            help.extend(helps.map(str::to_owned));
-        }
-        if let Some(message) = status.message.as_deref().filter(|message| !message.is_empty()) {
-            let source = shown.source.map(|_| source(shown.source()));
-            why.push(format!("{} says: {message}", source.unwrap_or("Its status")));
-        }
-        if status.healthy == Some(false) {
-            why.push("Its health check fails.".to_owned());
-        }
-    }
-    match agent {
-        None if !task.state.is_terminal() => why.push("Its agent is not registered now.".to_owned()),
-        Some(agent) if !agent.connected && !task.state.is_terminal() => {
-            why.push(
-                "The connection to its agent is broken; the master waits for the agent to come back.".into(),
-            );
-        }
-        Some(agent) if agent.draining && !task.state.is_terminal() => {
-            why.push("Its agent is being drained, so that it will be killed.".to_owned());
-        }
-        _ => {}
-    }
-    if found.is_unacknowledged {
-        let since = task.statuses.last().map(|status| now.since(status.timestamp).as_secs_f64());
-        if since.is_some_and(|since| since > SLOW) {
-            why.push("Its scheduler has not acknowledged the newest status yet.".to_owned());
-            help.push("A scheduler that does not acknowledge gets the same status again and again; see whether it is well.".to_owned());
-        }
-    }
-    if task.state == TaskState::Failed && help.is_empty() {
-        help.push("Look into stdout and stderr of its sandbox.".to_owned());
-    }
-    (why, help)
-}
-
-fn source(source: task_status::Source) -> &'static str {
-    match source {
-        task_status::Source::Master => "The master",
-        task_status::Source::Agent => "The agent",
-        task_status::Source::Executor => "The executor",
-    }
+    let statuses: Vec<_> = task.statuses.iter().map(|status| status_to_proto(status)).collect();
+    let since = task.statuses.last().map(|status| now.since(status.timestamp).as_secs_f64());
+    let around = Around {
+        agent: match agent {
+            None => TasksAgent::Unknown,
+            Some(agent) if !agent.connected => TasksAgent::Disconnected,
+            Some(agent) if agent.draining => TasksAgent::Draining,
+            Some(_) => TasksAgent::Fine,
+        },
+        scheduler_is_away: found.scheduler_is_away,
+        is_unacknowledged: found.is_unacknowledged && since.is_some_and(|since| since > SLOW),
+    };
+    let state = v1::TaskState::from_str_name(task.state.name()).unwrap_or_default();
+    reasons::explain(state, &statuses, around)
 }

@@ -54,6 +54,12 @@ fn promtool_finds_nothing_to_complain_about() {
         let output = promtool.wait_with_output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+        let text = text.text();
+        let unexplained: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("# HELP") && line.contains("Mesos' metric"))
+            .collect();
+        assert!(unexplained.is_empty(), "{unexplained:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 //! There is no second set of counters: what is shown at `/metrics/snapshot` is shown here under names that Prometheus likes
 //! ([`names`]), beside histograms of how long things take ([`Histogram`]).
 
+mod help;
 mod histogram;
 mod latencies;
 mod names;

@@ -4,6 +4,8 @@
 //! `mesos_exporter` do, `mesos_master_...` and `mesos_slave_...`, so that queries written for it need little change; what only
 //! Meseta has begins with `meseta_`.
 
+use super::help;
+
 /// A metric as Prometheus has it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Named {
@@ -51,22 +53,6 @@ const COUNTED_SUFFIXES: [&str; 12] = [
     "_too_slow",
 ];
 
-/// What the most asked for are; of others the help is Mesos' name.
-const HELP: [(&str, &str); 12] = [
-    ("master/elected", "Whether this master leads."),
-    ("master/uptime_secs", "How long the master has been running."),
-    ("master/slaves_active", "Agents that are registered and take tasks."),
-    ("master/slaves_unreachable", "Agents that do not answer."),
-    ("master/frameworks_active", "Frameworks that take offers."),
-    ("master/outstanding_offers", "Offers that nobody has answered yet."),
-    ("master/tasks_running", "Tasks that run."),
-    ("master/tasks_failed", "Tasks that ended badly."),
-    ("master/event_queue_dispatches", "Work that waits for the master's core."),
-    ("registrar/queued_operations", "Writes to the registry that are under way."),
-    ("slave/registered", "Whether this agent is registered with a master."),
-    ("slave/uptime_secs", "How long the agent has been running."),
-];
-
 /// The metric of a name; nothing for what histograms tell better.
 pub(super) fn named(name: &str) -> Option<Named> {
     if name.ends_with("_ms") || name.contains("_ms/") {
@@ -79,8 +65,7 @@ pub(super) fn named(name: &str) -> Option<Named> {
         quota(name).or_else(|| of_role(name)).or_else(|| amount(name)).or_else(|| of_tasks(name));
     let (family, labels) = with_labels.unwrap_or_else(|| (name.to_owned(), Vec::new()));
     let counter = counts(name);
-    let help = HELP.iter().find(|(known, _)| *known == name);
-    let help = help.map_or_else(|| format!("Mesos' metric {family}."), |(_, text)| (*text).to_owned());
+    let help = help::of(&family).unwrap_or_else(|| format!("Mesos' metric {family}."));
     Some(Named { family: family_name(&family, counter), labels, counter, help })
 }
 

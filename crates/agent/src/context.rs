@@ -40,7 +40,8 @@ impl Shared {
     pub(crate) fn metrics(&self, view: &AgentView) -> BTreeMap<String, f64> {
         let cache = self.fetcher.cache_usage();
         let projects = self.launcher.project_ids();
-        crate::metrics::collect(&view.snapshot, &view.counters, cache, projects, self.started)
+        let destroy_errors = self.launcher.destroy_errors();
+        crate::metrics::collect(&view.snapshot, &view.counters, cache, projects, destroy_errors, self.started)
     }
 }
 

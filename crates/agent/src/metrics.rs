@@ -57,8 +57,7 @@ pub(crate) struct Counters {
 }
 
 /// Metrics that are always 0 here: what they count does not happen.
-const NEVER: [&str; 8] = [
-    "containerizer/mesos/container_destroy_errors",
+const NEVER: [&str; 7] = [
     "containerizer/mesos/filesystem/containers_new_rootfs",
     "containerizer/mesos/provisioner/bind/remove_rootfs_errors",
     "containerizer/mesos/provisioner/remove_container_errors",
@@ -74,6 +73,7 @@ pub(crate) fn collect(
     counters: &Counters,
     cache: CacheUsage,
     projects: Option<ProjectIds>,
+    destroy_errors: u64,
     started: Instant,
 ) -> BTreeMap<String, f64> {
     let mut all: BTreeMap<String, f64> = NEVER.iter().map(|name| ((*name).to_owned(), 0.0)).collect();
@@ -83,6 +83,7 @@ pub(crate) fn collect(
         ("containerizer/fetcher/cache_size_used_bytes", cache.used),
         ("containerizer/fetcher/task_fetches_failed", counters.fetches_failed),
         ("containerizer/fetcher/task_fetches_succeeded", counters.fetches_succeeded),
+        ("containerizer/mesos/container_destroy_errors", destroy_errors),
         ("gc/path_removals_failed", counters.removals_failed),
         ("gc/path_removals_pending", counters.removals_pending),
         ("gc/path_removals_succeeded", counters.removals_succeeded),
@@ -208,4 +209,26 @@ fn system(all: &mut BTreeMap<String, f64>) {
         ("system/mem_total_bytes", number(system.mem_total)),
     ];
     all.extend(values.map(|(name, value)| (name.to_owned(), value)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_that_do_not_go_are_counted() {
+        let snapshot = Snapshot {
+            agent_id: None,
+            master: None,
+            registered_at: None,
+            total: Resources::new(),
+            frameworks: Vec::new(),
+            completed_frameworks: Vec::new(),
+            operations: Vec::new(),
+            drain: None,
+            counts: agent_core::Counts::default(),
+        };
+        let all = collect(&snapshot, &Counters::default(), CacheUsage::default(), None, 3, Instant::now());
+        assert!((all["containerizer/mesos/container_destroy_errors"] - 3.0).abs() < f64::EPSILON);
+    }
 }

@@ -208,6 +208,11 @@ pub trait Launcher: Send + Sync {
         None
     }
 
+    /// How many containers were not gone when their time to be destroyed was over. They are tried further.
+    fn destroy_errors(&self) -> u64 {
+        0
+    }
+
     /// Starts a container. Ends in [`ContainerEvent::Launched`] or [`ContainerEvent::LaunchFailed`].
     fn launch(&self, spec: LaunchSpec);
 

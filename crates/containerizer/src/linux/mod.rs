@@ -39,6 +39,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -114,6 +115,8 @@ pub(super) struct Shared {
     log: Mutex<KernelLog>,
     /// Held while a group gets a process.
     making: Mutex<()>,
+    /// Containers that were not gone in time.
+    destroy_errors: AtomicU64,
     sink: EventSink,
 }
 
@@ -163,6 +166,7 @@ impl LinuxLauncher {
             watch: Watch::new()?,
             log: Mutex::new(KernelLog::open()),
             making: Mutex::new(()),
+            destroy_errors: AtomicU64::new(0),
             sink,
             options,
         });
@@ -262,6 +266,10 @@ impl Launcher for LinuxLauncher {
 
     fn project_ids(&self) -> Option<ProjectIds> {
         self.shared.quotas.as_ref().map(Quotas::ids)
+    }
+
+    fn destroy_errors(&self) -> u64 {
+        self.shared.destroy_errors.load(Ordering::Relaxed)
     }
 
     fn launch_group(&self, spec: GroupSpec) -> Result<(), LaunchError> {

@@ -1,6 +1,7 @@
 //! Ending a container, and removing all that was made for it.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base::ContainerId;
@@ -20,6 +21,9 @@ const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// How often it is looked whether who was killed has ended that is in no group any more.
 const PATIENT_TRIES: u32 = 12;
+
+/// After how many tries it is told again that a container is not gone.
+const REMINDER: u32 = 64;
 
 /// How long an init may take to say how its task ended.
 const INIT_PATIENCE: Duration = Duration::from_secs(1);
@@ -97,7 +101,11 @@ impl Shared {
         });
         if let Err(reason) = ended {
             let wait = FIRST_WAIT.saturating_mul(1 << tries.min(9)).min(LONGEST_WAIT);
-            if self.options.destroy_timeout < LONGEST_WAIT * tries && tries.is_multiple_of(64) {
+            let delay = delay(self.options.destroy_timeout, tries);
+            if delay == Some(Delay::First) {
+                self.destroy_errors.fetch_add(1, Ordering::Relaxed);
+            }
+            if delay.is_some() {
                 tracing::error!(%container_id, reason, "a container cannot be removed; still trying");
             }
             return self.queue.push_later(Job::Remove(container_id.clone(), tries.saturating_add(1)), wait);
@@ -145,6 +153,22 @@ impl Shared {
     }
 }
 
+/// That a container is not gone in time, which is told now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delay {
+    First,
+    Again,
+}
+
+/// Whether there is something to tell after so many tries.
+fn delay(timeout: Duration, tries: u32) -> Option<Delay> {
+    let is_late = |tries: u32| timeout < LONGEST_WAIT * tries;
+    if !is_late(tries) || !tries.is_multiple_of(REMINDER) {
+        return None;
+    }
+    Some(if is_late(tries - REMINDER) { Delay::Again } else { Delay::First })
+}
+
 /// Kills who is left in a group and removes it. The error says what stands in the way.
 pub(super) fn end_group(group: &Group, tries: u32) -> Result<(), String> {
     // In a pid namespace nobody is left: trying first is cheaper than looking.
@@ -157,5 +181,25 @@ pub(super) fn end_group(group: &Group, tries: u32) -> Result<(), String> {
         Ok(true) => group.remove().map_err(|error| crate::chain(&error)),
         Ok(false) => Err("killed processes do not end".to_owned()),
         Err(error) => Err(format!("processes cannot be frozen to be killed: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_gone_in_time_is_counted_once_and_told_again() {
+        for seconds in [0, 1, 31, 32, 60, 3600] {
+            let told: Vec<(u32, Delay)> = (0..20_000)
+                .filter_map(|tries| Some((tries, delay(Duration::from_secs(seconds), tries)?)))
+                .collect();
+            let first: Vec<u32> =
+                told.iter().filter(|(_, delay)| *delay == Delay::First).map(|(tries, _)| *tries).collect();
+            assert_eq!(first.len(), 1, "{seconds}: {first:?}");
+            assert_eq!(first[0], told[0].0);
+            assert!(u64::from(first[0]) / 2 > seconds, "not before its time");
+            assert!(told.windows(2).all(|pair| pair[1].0 - pair[0].0 == REMINDER));
+        }
     }
 }

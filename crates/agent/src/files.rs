@@ -1,38 +1,26 @@
-//! Sandboxes as operators see them: virtual paths, and nothing outside of what they stand for.
+//! Which files operators see: sandboxes and the log.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use agent_core::Snapshot;
-use rustix::fs::OFlags;
+use http_api::ApiError;
+use http_api::files::Attached;
 
-/// The most that is read at once: sixteen pages, as Mesos has it.
-pub(crate) const MAX_READ: u64 = 16 * 4096;
+use crate::context::Shared;
 
-/// Why a file cannot be shown.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FileError {
-    /// There is nothing of that name, or it is nobody's business.
-    #[error("not found")]
-    NotFound,
-    /// The path leads out of what is shown.
-    #[error("'{}' is inaccessible.\n", .0.display())]
-    Inaccessible(PathBuf),
-    /// A directory has no content.
-    #[error("Cannot read a directory.\n")]
-    Directory,
-    /// The system's own reason.
-    #[error("Failed to open file: {0}.\n")]
-    Io(#[from] io::Error),
+/// The virtual path of the log, as in Mesos.
+const LOG: &str = "/slave/log";
+
+/// What is attached now.
+pub(crate) async fn attached(agent: &Shared) -> Result<Attached, ApiError> {
+    let mut attached = sandboxes(&agent.view().await?.snapshot);
+    attached.extend(agent.options.log_files.shown("agent").map(|log| (LOG.to_owned(), log)));
+    Ok(attached)
 }
 
 /// Which directory each virtual path stands for.
-pub(crate) fn attached(snapshot: &Snapshot) -> BTreeMap<String, PathBuf> {
-    let mut attached = BTreeMap::new();
+fn sandboxes(snapshot: &Snapshot) -> Attached {
+    let mut attached = Attached::new();
     let frameworks = snapshot.frameworks.iter().chain(&snapshot.completed_frameworks);
     for framework in frameworks {
         // The newest run of an executor comes last and wins.
@@ -48,261 +36,4 @@ pub(crate) fn attached(snapshot: &Snapshot) -> BTreeMap<String, PathBuf> {
         }
     }
     attached
-}
-
-/// The real path of a virtual one. Neither `..` nor links lead out of the attached directory.
-pub(crate) fn resolve(attached: &BTreeMap<String, PathBuf>, path: &str) -> Result<PathBuf, FileError> {
-    // Without what says nothing: doubled slashes, and those at the end.
-    let path: PathBuf = Path::new(path).components().collect();
-    // The longest attached path that it begins with.
-    for prefix in path.ancestors() {
-        let Some(root) = prefix.to_str().and_then(|prefix| attached.get(prefix)) else { continue };
-        let rest = path.strip_prefix(prefix).map_err(|_| FileError::NotFound)?;
-        let wanted = root.join(rest);
-        // Nothing is looked for outside: what is answered would tell whether it is there.
-        if leads_out(rest) {
-            return Err(FileError::Inaccessible(wanted));
-        }
-        return match (root.canonicalize(), wanted.canonicalize()) {
-            (Ok(root), Ok(real)) if real.starts_with(&root) => Ok(real),
-            (Ok(_), Ok(_)) => Err(FileError::Inaccessible(wanted)),
-            _ => Err(FileError::NotFound),
-        };
-    }
-    Err(FileError::NotFound)
-}
-
-/// Whether there are more `..` in a relative path than directories before them.
-fn leads_out(path: &Path) -> bool {
-    let mut depth = 0_usize;
-    path.components().any(|part| match part {
-        Component::ParentDir if depth == 0 => true,
-        Component::ParentDir => {
-            depth -= 1;
-            false
-        }
-        Component::Normal(_) => {
-            depth += 1;
-            false
-        }
-        _ => false,
-    })
-}
-
-/// A part of a file.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Chunk {
-    /// The size of the whole file.
-    pub(crate) size: u64,
-    /// What was asked for, as far as it is there.
-    pub(crate) data: Vec<u8>,
-}
-
-/// Opens a regular file; what else there may be in a sandbox, pipes above all, would make a reader wait.
-///
-/// The path is one that [`resolve`] found. If a link to elsewhere has been put into it since, nothing is opened.
-pub(crate) fn open(path: &Path) -> Result<(File, Metadata), FileError> {
-    let file = open_as(path, OFlags::NONBLOCK)?;
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(FileError::Directory);
-    }
-    if !metadata.is_file() {
-        return Err(FileError::NotFound);
-    }
-    Ok((file, metadata))
-}
-
-/// Opens whatever is there, if the path still leads where it led.
-fn open_as(path: &Path, flags: OFlags) -> Result<File, FileError> {
-    let flags = i32::try_from(flags.bits()).unwrap_or(0);
-    let file = File::options().read(true).custom_flags(flags).open(path).map_err(|error| {
-        if error.kind() == io::ErrorKind::NotFound { FileError::NotFound } else { error.into() }
-    })?;
-    if fs::read_link(place_of(&file))? != path {
-        return Err(FileError::NotFound);
-    }
-    Ok(file)
-}
-
-/// Leads to what is open, whatever becomes of its path.
-fn place_of(file: &File) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
-}
-
-/// Reads at most `length` bytes from `offset`, and at most [`MAX_READ`]. Without an offset only the size is told.
-pub(crate) fn read(path: &Path, offset: Option<u64>, length: Option<u64>) -> Result<Chunk, FileError> {
-    let (mut file, metadata) = open(path)?;
-    let mut chunk = Chunk { size: metadata.len(), data: Vec::new() };
-    if let Some(offset) = offset.filter(|offset| *offset < chunk.size) {
-        file.seek(SeekFrom::Start(offset))?;
-        file.take(length.unwrap_or(u64::MAX).min(MAX_READ)).read_to_end(&mut chunk.data)?;
-    }
-    Ok(chunk)
-}
-
-/// A directory's entry.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    /// The virtual path.
-    pub(crate) path: String,
-    pub(crate) metadata: Metadata,
-}
-
-impl Entry {
-    /// As `ls -l` writes it.
-    pub(crate) fn mode_text(&self) -> String {
-        let mode = self.metadata.mode();
-        let kind = match mode & 0o170_000 {
-            0o040_000 => 'd',
-            0o120_000 => 'l',
-            0o010_000 => 'p',
-            0o140_000 => 's',
-            0o060_000 => 'b',
-            0o020_000 => 'c',
-            _ => '-',
-        };
-        let bits = "rwxrwxrwx"
-            .chars()
-            .enumerate()
-            .map(|(i, letter)| if mode & (0o400 >> i) == 0 { '-' } else { letter });
-        std::iter::once(kind).chain(bits).collect()
-    }
-
-    pub(crate) fn user(&self) -> String {
-        name_of("/etc/passwd", self.metadata.uid())
-    }
-
-    pub(crate) fn group(&self) -> String {
-        name_of("/etc/group", self.metadata.gid())
-    }
-}
-
-/// Names of users and groups have the same place in both files; who is in neither goes by number.
-fn name_of(database: &str, id: u32) -> String {
-    let number = id.to_string();
-    let text = fs::read_to_string(database).unwrap_or_default();
-    let name = text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, found) = (fields.next()?, fields.nth(1)?);
-        (found == number).then(|| name.to_owned())
-    });
-    name.unwrap_or(number)
-}
-
-/// What is in a directory, by name; in a file there is nothing. The path is as for [`open`].
-pub(crate) fn list(path: &Path, virtual_path: &str) -> Result<Vec<Entry>, FileError> {
-    let opened = open_as(path, OFlags::PATH).map_err(|_| FileError::NotFound)?;
-    if !opened.metadata()?.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(place_of(&opened))?.flatten() {
-        // One that was deleted meanwhile is not there.
-        let Ok(metadata) = entry.metadata() else { continue };
-        let name = entry.file_name();
-        let path = format!("{}/{}", virtual_path.trim_end_matches('/'), name.to_string_lossy());
-        entries.push(Entry { path, metadata });
-    }
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(entries)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fixture() -> (tempfile::TempDir, BTreeMap<String, PathBuf>) {
-        let root = tempfile::tempdir().expect("a directory");
-        let sandbox = root.path().join("runs/c");
-        fs::create_dir_all(sandbox.join("d")).expect("ours");
-        fs::write(sandbox.join("stdout"), "0123456789").expect("ours");
-        fs::write(root.path().join("secret"), "x").expect("ours");
-        std::os::unix::fs::symlink(root.path().join("secret"), sandbox.join("out")).expect("ours");
-        std::os::unix::fs::symlink("stdout", sandbox.join("in")).expect("ours");
-        let attached = BTreeMap::from([("/virtual/latest".to_owned(), sandbox)]);
-        (root, attached)
-    }
-
-    #[test]
-    fn only_what_is_attached_is_found() {
-        let (root, attached) = fixture();
-        assert!(resolve(&attached, "/virtual/latest/stdout").is_ok());
-        assert!(resolve(&attached, "/virtual/latest/in").is_ok());
-        assert!(resolve(&attached, "/virtual/latest").is_ok());
-        assert!(resolve(&attached, "/virtual//latest//").is_ok());
-        assert!(resolve(&attached, "/virtual/latest/d/../stdout").is_ok());
-        let secret = root.path().join("secret").display().to_string();
-        for path in [
-            "/virtual",
-            "/",
-            "",
-            "/virtual/latestx/stdout",
-            "/virtual/latest/nosuch",
-            "/virtual/../x",
-            &secret,
-        ] {
-            assert!(matches!(resolve(&attached, path), Err(FileError::NotFound)), "{path}");
-        }
-        // Whether what is outside is there is not told.
-        for path in ["out", "../../secret", "../../nosuch", "d/../../c", "nosuch/../../c"] {
-            let path = format!("/virtual/latest/{path}");
-            assert!(matches!(resolve(&attached, &path), Err(FileError::Inaccessible(_))), "{path}");
-        }
-        let wrong = resolve(&attached, "/virtual/latest/..").expect_err("it leads out").to_string();
-        assert_eq!(wrong, format!("'{}/runs/c/..' is inaccessible.\n", root.path().display()));
-    }
-
-    #[test]
-    fn the_longest_attached_path_counts() {
-        let (root, mut attached) = fixture();
-        attached.insert("/virtual/latest/d".to_owned(), root.path().to_owned());
-        assert!(resolve(&attached, "/virtual/latest/d/secret").is_ok());
-        assert!(resolve(&attached, "/virtual/latest/d/").is_ok_and(|path| path.join("secret").exists()));
-        assert!(resolve(&attached, "/virtual/latest/stdout").is_ok());
-        assert!(matches!(resolve(&attached, "/virtual/latest/d/stdout"), Err(FileError::NotFound)));
-    }
-
-    #[test]
-    fn parts_of_files() {
-        let (_root, attached) = fixture();
-        let path = resolve(&attached, "/virtual/latest/stdout").expect("there");
-        let part = |offset, length| {
-            read(&path, offset, length).map(|chunk| (chunk.size, chunk.data)).expect("a file")
-        };
-        assert_eq!(part(None, None), (10, Vec::new()));
-        assert_eq!(part(Some(3), Some(2)), (10, b"34".to_vec()));
-        assert_eq!(part(Some(8), Some(100)), (10, b"89".to_vec()));
-        assert_eq!(part(Some(100), None), (10, Vec::new()));
-        let directory = resolve(&attached, "/virtual/latest/d").expect("there");
-        assert!(matches!(read(&directory, Some(0), None), Err(FileError::Directory)));
-    }
-
-    #[test]
-    fn a_link_that_was_put_there_meanwhile_leads_nowhere() {
-        let (root, attached) = fixture();
-        let path = resolve(&attached, "/virtual/latest/stdout").expect("there");
-        fs::remove_file(&path).expect("ours");
-        std::os::unix::fs::symlink(root.path().join("secret"), &path).expect("ours");
-        assert!(matches!(read(&path, Some(0), None), Err(FileError::NotFound)));
-        let path = resolve(&attached, "/virtual/latest/d").expect("there");
-        assert!(list(&path, "/virtual/latest/d").expect("a directory").is_empty());
-        fs::remove_dir(&path).expect("ours");
-        std::os::unix::fs::symlink(root.path(), &path).expect("ours");
-        assert!(matches!(list(&path, "/virtual/latest/d"), Err(FileError::NotFound)));
-    }
-
-    #[test]
-    fn listings_are_sorted_and_complete() {
-        let (_root, attached) = fixture();
-        let path = resolve(&attached, "/virtual/latest").expect("there");
-        let entries = list(&path, "/virtual/latest/").expect("a directory");
-        let names: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
-        let expected =
-            ["/virtual/latest/d", "/virtual/latest/in", "/virtual/latest/out", "/virtual/latest/stdout"];
-        assert_eq!(names, expected);
-        assert!(entries[0].mode_text().starts_with("drwx"));
-        let file = resolve(&attached, "/virtual/latest/stdout").expect("there");
-        assert!(list(&file, "/virtual/latest/stdout").expect("no error, as in Mesos").is_empty());
-    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base::{bytes_text, duration_text};
 use containerizer::{Isolation, LinuxOptions};
+use http_api::LogFiles;
 use proto::v1::domain_info::fault_domain::{RegionInfo, ZoneInfo};
 use proto::v1::{self, DomainInfo};
 
@@ -152,6 +153,8 @@ pub struct AgentOptions {
     pub process_flags: Vec<(&'static str, String)>,
     /// Makes the process' log follow `SET_LOGGING_LEVEL`: gets Mesos' level, 0 for the usual.
     pub set_logging_level: Option<fn(u32)>,
+    /// In which files the log is.
+    pub log_files: LogFiles,
 }
 
 impl Default for AgentOptions {
@@ -200,6 +203,7 @@ impl Default for AgentOptions {
             seed: None,
             process_flags: Vec::new(),
             set_logging_level: None,
+            log_files: LogFiles::default(),
         }
     }
 }
@@ -294,7 +298,8 @@ impl AgentOptions {
             ),
             ("seccomp_profile_name", self.linux.seccomp_profile.clone()),
         ];
-        flags.extend(optional.into_iter().filter_map(|(name, value)| value.map(|value| text(name, value))));
+        let optional = optional.into_iter().chain(self.log_files.flags());
+        flags.extend(optional.filter_map(|(name, value)| value.map(|value| text(name, value))));
         flags
     }
 }

@@ -33,10 +33,12 @@
 mod body;
 mod call;
 mod error;
+pub mod files;
 mod form;
 mod gather;
 mod gzip;
 mod help;
+mod log_files;
 mod logging;
 mod media;
 mod pieces;
@@ -53,6 +55,7 @@ pub use error::{ApiError, method_not_allowed, not_found};
 pub use form::{parse_form, value_of};
 pub use gzip::compress;
 pub use help::{Help, HelpPage, HelpProcess};
+pub use log_files::LogFiles;
 pub use logging::Logging;
 pub use media::{
     Encoding, RequestBody, ResponseBody, request_body, request_encoding, response_body, response_encoding,

@@ -36,6 +36,7 @@ mod whitelist;
 pub use agents::{MessageError, decode_message, encode_message};
 pub use convert::ConvertError;
 pub use election::ElectionOptions;
+pub use http_api::LogFiles;
 pub use options::{FaultDomain, MasterOptions, RegistryKind, RemovalRate};
 pub use registry::{RegistryError, Store as RegistryStore};
 pub use server::{End, MasterServer, StartError};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base::duration_text;
-use http_api::ServeOptions;
+use http_api::{LogFiles, ServeOptions};
 use master_core::RegexLimits;
 use proto::v1::domain_info::fault_domain::{RegionInfo, ZoneInfo};
 use proto::v1::{DomainInfo, domain_info};
@@ -169,6 +169,8 @@ pub struct MasterOptions {
     pub process_flags: Vec<(&'static str, String)>,
     /// Makes the process' log follow `SET_LOGGING_LEVEL`: gets Mesos' level, 0 for the usual.
     pub set_logging_level: Option<fn(u32)>,
+    /// In which files the log is.
+    pub log_files: LogFiles,
     /// Where several masters elect one of them; without this the master is alone.
     pub election: Option<ElectionOptions>,
     /// Seed of the core's random choices; drawn from the system where it is `None`.
@@ -229,6 +231,7 @@ impl Default for MasterOptions {
             max_connections: ServeOptions::default().max_connections,
             process_flags: Vec::new(),
             set_logging_level: None,
+            log_files: LogFiles::default(),
             election: None,
             seed: None,
         }
@@ -317,7 +320,8 @@ impl MasterOptions {
             ("zk", self.election.as_ref().map(|election| election.url.to_string())),
             ("work_dir", self.work_dir.as_ref().map(|dir| dir.display().to_string())),
         ];
-        flags.extend(optional.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))));
+        let optional = optional.into_iter().chain(self.log_files.flags());
+        flags.extend(optional.filter_map(|(name, value)| value.map(|value| (name, value))));
         // What cannot be chosen here, with the value that describes what the master does.
         flags.extend(FIXED_FLAGS.iter().map(|&(name, value)| (name, value.to_owned())));
         flags.extend(self.process_flags.iter().cloned());

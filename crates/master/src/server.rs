@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::{Rng, Time, Uuid};
+use http_api::files::Attached;
 use http_api::{ApiError, Latencies, Logging, ServeOptions, serve_behind};
 use master_core::{FromRegistry, Input, MasterCore, Options, RegistryContent, Snapshot};
 use proto::v1::MasterInfo;
@@ -82,6 +83,16 @@ impl Shared {
     /// All that the core knows.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, ApiError> {
         self.core.snapshot().await.map_err(gone)
+    }
+
+    /// The files that are given out: the log, under Mesos' name for it.
+    pub(crate) fn attached(&self) -> Attached {
+        self.options
+            .log_files
+            .shown("master")
+            .map(|log| ("/master/log".to_owned(), log))
+            .into_iter()
+            .collect()
     }
 
     /// Makes something long, where it holds up no connection.

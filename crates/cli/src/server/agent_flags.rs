@@ -187,6 +187,7 @@ impl AgentFlags {
         AgentOptions {
             process_flags: self.process.shown(),
             set_logging_level: Some(set_logging_level),
+            log_files: self.process.log_files(),
             master: self.master.clone(),
             zk_session_timeout: self.zk_session_timeout.0,
             ip: self.ip,
@@ -234,7 +235,7 @@ impl AgentFlags {
 
 /// Serves until a signal ends it. Its tasks end with it, or are there for the next agent if they can be.
 pub(crate) async fn run(flags: AgentFlags) -> Result<()> {
-    flags.process.begin()?;
+    flags.process.begin("agent")?;
     let mut signals = EndSignals::listen()?;
     let options = flags.options();
     // Tasks that can outlive the agent do, unless it is to go for good, or belongs to a cluster that ends with it.

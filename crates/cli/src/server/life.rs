@@ -1,13 +1,17 @@
 //! What the servers' processes have in common: their log, their first and their last moments.
 
-use std::io::Write;
-use std::sync::OnceLock;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use master::LogFiles;
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::{BoxMakeWriter, MakeWriterExt};
 
 use crate::hangup::Hangup;
 
@@ -25,6 +29,14 @@ pub(crate) struct ProcessFlags {
     #[arg(value_parser = clap::builder::ValueParser::bool(), hide_possible_values = true, value_name = "BOOL")]
     pub(crate) quiet: bool,
 
+    /// Where the log is written to a file as well, whose name says which server it is of; operators can read it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) log_dir: Option<PathBuf>,
+
+    /// A file to which somebody else writes the log, such as a supervisor; operators can read it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) external_log_file: Option<PathBuf>,
+
     /// Ends with the process that started this one, and tells it on standard output when it serves
     #[arg(long, hide = true, value_name = "PID")]
     pub(crate) child_of: Option<i32>,
@@ -38,17 +50,28 @@ pub(crate) struct Announcement {
 }
 
 impl ProcessFlags {
-    /// Sets up the log, and the tie to the parent.
-    pub(crate) fn begin(&self) -> Result<()> {
+    /// In which files the log is.
+    pub(crate) fn log_files(&self) -> LogFiles {
+        LogFiles { dir: self.log_dir.clone(), external: self.external_log_file.clone() }
+    }
+
+    /// Sets up the log of a server, and the tie to the parent.
+    pub(crate) fn begin(&self, server: &str) -> Result<()> {
+        let file = self.log_files().own(server).map(|path| log_file(&path)).transpose()?;
         let level = match (self.quiet, self.logging_level.as_str()) {
             (true, _) | (_, "ERROR") => "error",
             (_, "WARNING") => "warn",
             _ => "info",
         };
         let usual = move || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-        let colours = crate::view::colours(&std::io::stderr());
+        // Not in a file.
+        let colours = file.is_none() && crate::view::colours(&io::stderr());
+        let writer = match file {
+            Some(file) => BoxMakeWriter::new(io::stderr.and(Arc::new(file))),
+            None => BoxMakeWriter::new(io::stderr),
+        };
         let log = tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
+            .with_writer(writer)
             // It would tell of a broken standard error on standard error, and panic.
             .log_internal_errors(false)
             .with_ansi(colours)
@@ -91,6 +114,15 @@ impl ProcessFlags {
         }
         Ok(())
     }
+}
+
+/// The file that the log is written to, behind what an earlier process has written.
+fn log_file(path: &Path) -> Result<File> {
+    let open = || -> io::Result<File> {
+        path.parent().map(std::fs::create_dir_all).transpose()?;
+        File::options().create(true).append(true).open(path)
+    };
+    open().with_context(|| format!("cannot write the log to {}", path.display()))
 }
 
 /// Has the kernel end this process when its parent does, however the parent ends.

@@ -219,6 +219,7 @@ impl MasterFlags {
             root_submissions: self.root_submissions,
             process_flags: self.process.shown(),
             set_logging_level: Some(set_logging_level),
+            log_files: self.process.log_files(),
             election: self
                 .zk
                 .clone()
@@ -285,7 +286,7 @@ const MOST_CONNECTIONS: usize = 1 << 20;
 /// Serves until a signal ends it. One of several masters that has led and lost that begins anew, as a standby that knows
 /// nothing of what was: as if a supervisor had started its process again, which is what Mesos leaves to one.
 pub(crate) async fn run(flags: MasterFlags) -> Result<()> {
-    flags.process.begin()?;
+    flags.process.begin("master")?;
     let mut signals = EndSignals::listen()?;
     let max_connections = raise_open_files();
     if flags.quorum.is_some() {

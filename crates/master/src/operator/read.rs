@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::response::Response as HttpResponse;
-use http_api::{ApiError, Encoding, message};
+use http_api::{ApiError, Encoding, files, message};
 use proto::v1;
 use proto::v1::master::call::Type as CallType;
 use proto::v1::master::response::{self, Type};
@@ -72,8 +72,19 @@ pub(super) async fn read(
                 Some(response::GetMaintenanceSchedule { schedule: maintenance::schedule(master).await? });
             reply(Type::GetMaintenanceSchedule, Response { get_maintenance_schedule, ..Default::default() })
         }
-        // The master gives out no files, so every path is unknown.
-        CallType::ListFiles | CallType::ReadFile => Err(ApiError::not_found("")),
+        CallType::ListFiles => {
+            let path = call.list_files.map(|list| list.path).unwrap_or_default();
+            let file_infos = files::list_files(master.attached(), path).await?;
+            let list_files = Some(response::ListFiles { file_infos });
+            reply(Type::ListFiles, Response { list_files, ..Default::default() })
+        }
+        CallType::ReadFile => {
+            let read = call.read_file.unwrap_or_default();
+            let (size, data) =
+                files::read_file(master.attached(), &read.path, read.offset, read.length).await?;
+            let read_file = Some(response::ReadFile { size, data: data.into() });
+            reply(Type::ReadFile, Response { read_file, ..Default::default() })
+        }
         kind => state(master, kind, accept, headers).await,
     }
 }

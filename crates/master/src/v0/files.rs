@@ -1,48 +1,42 @@
-//! Files that the master gives out: none. Its log goes where its process' output goes.
+//! Files that the master gives out: its log, if that is in a file.
 
-use axum::extract::RawQuery;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use http_api::ApiError;
-use serde_json::json;
+use http_api::{ApiError, files};
 
 use super::Query;
-
-/// The query, if it names a path.
-fn with_path(query: Option<&str>) -> Result<Query, ApiError> {
-    let query = Query::new(query);
-    match query.get("path") {
-        Some(_) => Ok(query),
-        None => Err(ApiError::bad_request("Expecting 'path=value' in query.\n")),
-    }
-}
+use crate::server::Master;
 
 /// `/files/read`.
-pub(crate) async fn read(RawQuery(query): RawQuery) -> ApiError {
-    let query = match with_path(query.as_deref()) {
-        Ok(query) => query,
-        Err(error) => return error,
-    };
-    for name in ["offset", "length"] {
-        if let Some(text) = query.get(name).filter(|text| text.parse::<i64>().is_err()) {
-            return ApiError::bad_request(format!(
-                "Failed to parse {name}: Failed to convert '{text}' to number.\n"
-            ));
-        }
-    }
-    ApiError::not_found("")
+pub(crate) async fn read(
+    State(master): State<Master>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let query = Query::new(query.as_deref());
+    query.json(&files::read(master.attached(), query.form()).await?)
 }
 
 /// `/files/browse`.
-pub(crate) async fn browse(RawQuery(query): RawQuery) -> ApiError {
-    with_path(query.as_deref()).err().unwrap_or_else(|| ApiError::not_found(""))
+pub(crate) async fn browse(
+    State(master): State<Master>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let query = Query::new(query.as_deref());
+    query.json(&files::browse(master.attached(), query.form()).await?)
 }
 
 /// `/files/download`.
-pub(crate) async fn download(RawQuery(query): RawQuery) -> ApiError {
-    with_path(query.as_deref()).err().unwrap_or_else(|| ApiError::not_found("404 Not Found."))
+pub(crate) async fn download(
+    State(master): State<Master>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    files::download(master.attached(), Query::new(query.as_deref()).form()).await
 }
 
 /// `/files/debug`: which paths lead where.
-pub(crate) async fn debug(RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    Query::new(query.as_deref()).json(&json!({}))
+pub(crate) async fn debug(
+    State(master): State<Master>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    Query::new(query.as_deref()).json(&master.attached())
 }

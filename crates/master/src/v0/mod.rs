@@ -25,6 +25,11 @@ impl Query {
         Self(parse_form(text.unwrap_or_default()))
     }
 
+    /// All parameters.
+    pub(crate) fn form(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// A parameter that was given and is not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         value_of(&self.0, name).filter(|value| !value.is_empty())

@@ -68,6 +68,7 @@ fn endpoints() -> Router<Master> {
             "/quota",
             get(v0::change::quota)
                 .post(v0::change::set_quota)
+                .delete(v0::change::remove_quota_of_nobody)
                 .fallback(method_not_allowed(&["GET", "POST", "DELETE"])),
         )
         .route("/quota/{*role}", any(v0::change::remove_quota))
@@ -77,7 +78,7 @@ fn endpoints() -> Router<Master> {
                 .post(v0::maintenance::update_schedule)
                 .fallback(method_not_allowed(&["GET", "POST"])),
         )
-        .route("/maintenance/status", any(v0::maintenance::status))
+        .route("/maintenance/status", get(v0::maintenance::status).fallback(method_not_allowed(&["GET"])))
         .route("/machine/down", post_only(post(v0::maintenance::down)))
         .route("/machine/up", post_only(post(v0::maintenance::up)))
         .route("/files/read", any(v0::files::read))

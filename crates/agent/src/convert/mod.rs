@@ -20,5 +20,5 @@ pub(crate) use info::{
 pub(crate) use isolation::{limits, wishes};
 pub(crate) use operation::{operation_from_proto, operation_to_proto};
 pub(crate) use status::{container_id_from_proto, container_id_to_proto, status_from_proto, status_to_proto};
-pub(crate) use task::{queued_to_proto, task_to_proto};
+pub(crate) use task::{command_of, queued_to_proto, task_to_proto};
 pub(crate) use to_master::{SelfDescription, ToMasterMessage, capabilities};

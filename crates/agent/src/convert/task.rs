@@ -28,6 +28,11 @@ pub(crate) fn queued_to_proto(info: &TaskInfo, framework_id: &FrameworkId, agent
     wire
 }
 
+/// What a task asked to be run, if it named no executor.
+pub(crate) fn command_of(info: &TaskInfo) -> Option<v1::CommandInfo> {
+    decoded::<v1::TaskInfo>(info.body.as_bytes()).command
+}
+
 fn described(info: &TaskInfo, framework_id: &FrameworkId, agent_id: &AgentId) -> v1::Task {
     let carried: v1::TaskInfo = decoded(info.body.as_bytes());
     let executor_id: Option<&ExecutorId> = info.executor.as_ref().map(|executor| &executor.executor_id);

@@ -46,6 +46,8 @@ struct Live {
     phase: Phase,
     parent: Option<ContainerId>,
     nested: BTreeSet<ContainerId>,
+    /// Its process is known to run, or has run.
+    started: bool,
     /// It is to end.
     doomed: bool,
     fetches: bool,
@@ -59,6 +61,15 @@ struct Live {
     limits: Limits,
     /// What else it is launched with.
     wishes: Wishes,
+}
+
+/// Something that is being done to a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pending {
+    /// What: under the name that Mesos has for it, where it has one.
+    pub(crate) operation: &'static str,
+    /// To which one.
+    pub(crate) container_id: ContainerId,
 }
 
 /// All containers that are not over.
@@ -130,6 +141,7 @@ impl Containers {
                 phase,
                 parent,
                 nested: BTreeSet::new(),
+                started: true,
                 doomed: false,
                 fetches: false,
                 directory,
@@ -204,6 +216,23 @@ impl Containers {
         }
     }
 
+    /// What is under way: containers being launched and destroyed, by their ids. What stays here is stuck.
+    pub(crate) fn pending(&self) -> Vec<Pending> {
+        let operation = |live: &Live| match live.phase {
+            Phase::Preparing { .. } => Some("containerizer::prepare"),
+            Phase::Process if live.doomed => Some("launcher::destroy"),
+            Phase::Process if !live.started => Some("launcher::fork"),
+            Phase::GroupEnding | Phase::Exited(_) => Some("launcher::destroy"),
+            Phase::Process | Phase::Group => None,
+        };
+        let of = |(container_id, live): (&ContainerId, &Live)| {
+            Some(Pending { operation: operation(live)?, container_id: container_id.clone() })
+        };
+        let mut pending: Vec<Pending> = self.live.iter().filter_map(of).collect();
+        pending.sort_by(|a, b| a.container_id.cmp(&b.container_id));
+        pending
+    }
+
     /// What happened since the last time.
     pub(crate) fn take_inputs(&mut self) -> Vec<Input> {
         std::mem::take(&mut self.inputs)
@@ -261,6 +290,7 @@ impl Containers {
             phase,
             parent: spec.parent,
             nested: BTreeSet::new(),
+            started: false,
             doomed: false,
             fetches,
             directory: spec.directory,
@@ -343,6 +373,9 @@ impl Containers {
         use containerizer::ContainerEvent as Event;
         match event {
             Event::Launched { container_id, pid } => {
+                if let Some(live) = self.live.get_mut(&container_id) {
+                    live.started = true;
+                }
                 self.tell(container_id, ContainerEvent::Launched { pid: Some(pid) });
             }
             Event::LaunchFailed { container_id, error } => {

@@ -241,3 +241,31 @@ async fn what_is_being_made_when_its_group_ends_is_not_started() {
     assert!(scene.launcher.launched.lock().expect("no panic").is_empty());
     assert!(scene.events().is_empty());
 }
+
+#[tokio::test]
+async fn what_is_under_way_is_told_until_it_is_done() {
+    let mut scene = Scene::new().await;
+    let pending = |scene: &Scene| -> Vec<(String, &'static str)> {
+        let all = scene.containers.pending().into_iter();
+        all.map(|one| (one.container_id.to_string(), one.operation)).collect()
+    };
+    assert_eq!(pending(&scene), []);
+    let of = |operation| [("g.t".to_owned(), operation)];
+    scene.launch_task("g.t");
+    assert_eq!(pending(&scene), of("containerizer::prepare"));
+    scene.prepare().await;
+    assert_eq!(pending(&scene), of("launcher::fork"));
+    let launched = containerizer::ContainerEvent::Launched { container_id: "g.t".into(), pid: 1 };
+    scene.containers.event(launched, &mut scene.counters);
+    assert_eq!(pending(&scene), []);
+    scene.containers.destroy(&"g.t".into());
+    assert_eq!(pending(&scene), of("launcher::destroy"));
+    let exited = containerizer::ContainerEvent::Exited { container_id: "g.t".into(), status: 9 };
+    scene.containers.event(exited, &mut scene.counters);
+    assert_eq!(pending(&scene), of("launcher::destroy"));
+    let destroyed = containerizer::ContainerEvent::Destroyed { container_id: "g.t".into() };
+    scene.containers.event(destroyed, &mut scene.counters);
+    assert_eq!(pending(&scene), []);
+    scene.containers.destroy(&"g".into());
+    assert_eq!(pending(&scene), [("g".to_owned(), "launcher::destroy")]);
+}

@@ -294,7 +294,8 @@ impl Engine {
         counters.removals_succeeded = self.garbage.succeeded;
         counters.removals_failed = self.garbage.failed;
         counters.max_allowed_age = self.garbage.max_age;
-        let view = Arc::new(AgentView { snapshot: self.core.snapshot(), counters });
+        let pending = self.containers.pending();
+        let view = Arc::new(AgentView { snapshot: self.core.snapshot(), counters, pending });
         for reply in self.views.drain(..) {
             // Who asked may have gone away.
             let _ = reply.send(Arc::clone(&view));

@@ -7,6 +7,7 @@ use agent_core::{ExecutorCall, ExecutorEvent, ExecutorRefusal, Input, Snapshot, 
 use base::{ContainerId, ExecutorId, FrameworkId};
 use tokio::sync::{mpsc, oneshot};
 
+use super::containers::Pending;
 use super::garbage::Abandoned;
 use crate::metrics::Counters;
 
@@ -41,6 +42,8 @@ pub(crate) enum Work {
 pub(crate) struct AgentView {
     pub(crate) snapshot: Snapshot,
     pub(crate) counters: Counters,
+    /// What is being done to containers.
+    pub(crate) pending: Vec<Pending>,
 }
 
 /// The server is on its way down and takes nothing any more.

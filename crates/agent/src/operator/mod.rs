@@ -7,7 +7,6 @@ mod reads;
 mod statistics;
 
 pub(crate) use containers::{Wanted, running};
-pub(crate) use files::{blocking, resolve};
 pub(crate) use reads::executor_info;
 
 use std::time::Duration;
@@ -86,7 +85,7 @@ async fn answer(
     use call::Type;
     let kind = call.r#type();
     let reply = match kind {
-        Type::Unknown => return Err(expecting("type")),
+        Type::Unknown => return Err(ApiError::not_implemented("UNKNOWN is not supported")),
         Type::GetHealth => {
             Reply { get_health: Some(response::GetHealth { healthy: true }), ..of(response::Type::GetHealth) }
         }

@@ -66,6 +66,7 @@ const HELP: Help = Help {
                     "The executor API: calls in JSON or protobuf by `POST`.",
                     "The message is `mesos.v1.executor.Call`. `SUBSCRIBE` is answered by a stream of events.",
                 ),
+                page("/containerizer/debug", "What is being done to containers, to see where one hangs.", ""),
                 page("/containers", "Containers of executors, with what they use.", ""),
                 page("/flags", "The flags that are in effect.", ""),
                 page("/health", "`200` while the agent can answer.", ""),

@@ -3,7 +3,6 @@
 mod asked;
 mod files;
 mod help;
-mod media;
 mod state;
 
 use std::sync::Arc;
@@ -48,6 +47,7 @@ pub(crate) fn router(agent: &Agent) -> Router {
             .route("/state.json", any(state))
             .route("/flags", any(flags))
             .route("/containers", any(containers))
+            .route("/containerizer/debug", any(containerizer_debug))
             .route("/monitor/statistics", any(statistics))
             .route("/monitor/statistics.json", any(statistics))
     };
@@ -129,6 +129,15 @@ async fn system(asked: Asked) -> Result<Response, ApiError> {
         "mem_free_bytes": system.mem_free,
         "mem_total_bytes": system.mem_total,
     }))
+}
+
+/// `/containerizer/debug`: what is being done to containers, to see where one hangs.
+async fn containerizer_debug(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {
+    let view = agent.view().await?;
+    let shown = view.pending.iter().map(|pending| {
+        json!({ "operation": pending.operation, "args": { "containerId": pending.container_id.as_str() } })
+    });
+    asked.answer(&json!({ "pending": shown.collect::<Vec<_>>() }))
 }
 
 async fn containers(State(agent): State<Agent>, asked: Asked) -> Result<Response, ApiError> {

@@ -9,7 +9,9 @@ use resources::{Name, Resources, Role, Value as Amount};
 use serde_json::{Map, Value, json};
 
 use crate::context::Shared;
-use crate::convert::{capabilities, drain_to_proto, framework_to_proto, queued_to_proto, task_to_proto};
+use crate::convert::{
+    capabilities, command_of, drain_to_proto, framework_to_proto, queued_to_proto, task_to_proto,
+};
 use crate::metrics::used;
 use crate::operator::executor_info;
 use http_api::VERSION;
@@ -155,11 +157,7 @@ impl Context<'_> {
                 .map(|task| self.task(&task_to_proto(task, &self.agent_id, self.agent.own.ip), &task.info))
                 .collect()
         };
-        let queued: Value = executor
-            .queued
-            .iter()
-            .map(|info| self.task(&queued_to_proto(info, self.framework_id(), &self.agent_id), info))
-            .collect();
+        let queued: Value = executor.queued.iter().map(|info| self.queued(info)).collect();
         let completed: Vec<Value> = [tasks(&executor.terminated), tasks(&executor.completed)].concat();
         let role = info.resources.iter().find_map(|resource| resource.allocation_info.as_ref()?.role.clone());
         let role = role.or_else(|| first_role(executor)).unwrap_or_else(|| "*".to_owned());
@@ -180,6 +178,15 @@ impl Context<'_> {
         }
         if let Some(labels) = info.labels {
             shown["labels"] = json!(labels.labels);
+        }
+        shown
+    }
+
+    /// A task that waits for its executor is shown with what it is to run.
+    fn queued(&self, info: &TaskInfo) -> Value {
+        let mut shown = self.task(&queued_to_proto(info, self.framework_id(), &self.agent_id), info);
+        if let Some(command) = command_of(info) {
+            shown["command"] = self::command(&command);
         }
         shown
     }
@@ -208,8 +215,38 @@ impl Context<'_> {
                 shown[name] = value;
             }
         }
+        if !task.limits.is_empty() {
+            shown["limits"] = limits(&task.limits).into();
+        }
         shown
     }
+}
+
+/// Limits by name. One that is none is written as protobuf writes it in JSON.
+fn limits(limits: &[v1::task::LimitsEntry]) -> Map<String, Value> {
+    let limit = |value: f64| if value.is_finite() { value.into() } else { "Infinity".into() };
+    let each = limits.iter().filter_map(|each| Some((each.key.clone()?, limit(each.value.as_ref()?.value))));
+    each.collect()
+}
+
+/// A command, with the names that its fields have in the older endpoints.
+fn command(command: &v1::CommandInfo) -> Value {
+    let uri = |uri: &v1::command_info::Uri| json!({ "value": uri.value, "executable": uri.executable() });
+    let mut shown = json!({
+        "argv": command.arguments,
+        "uris": command.uris.iter().map(uri).collect::<Vec<_>>(),
+    });
+    let optional = [
+        ("shell", command.shell.map(Value::from)),
+        ("value", command.value.clone().map(Value::from)),
+        ("environment", command.environment.as_ref().map(|environment| json!(environment))),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            shown[name] = value;
+        }
+    }
+    shown
 }
 
 /// The role that a task's resources are allocated to.

@@ -158,6 +158,8 @@ fn event_of(observation: &Arc<Observation>) -> Option<Event> {
             let framework_added = Some(event::FrameworkAdded { framework: shown(added) });
             event(Type::FrameworkAdded, Event { framework_added, ..Default::default() })
         }
+        // That its scheduler is away changes nothing of what the framework says of itself: Mesos tells when it is back.
+        Observation::FrameworkUpdated(away) if !away.connected() => None,
         Observation::FrameworkUpdated(updated) => {
             let framework_updated = Some(event::FrameworkUpdated { framework: shown(updated) });
             event(Type::FrameworkUpdated, Event { framework_updated, ..Default::default() })

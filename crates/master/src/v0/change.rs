@@ -133,6 +133,13 @@ pub(crate) async fn set_quota(
     answer(master.core.operator(call).await.map_err(gone)?)
 }
 
+/// `DELETE /quota`: the role is missing.
+pub(crate) async fn remove_quota_of_nobody() -> ApiError {
+    ApiError::bad_request(
+        "Failed to parse remove quota request for path '/master/quota': expected 3 tokens, found 2 tokens",
+    )
+}
+
 /// `DELETE /quota/{role}`.
 pub(crate) async fn remove_quota(
     State(master): State<Master>,

@@ -51,13 +51,18 @@ pub(crate) fn recovered(snapshot: &Snapshot) -> Vec<v1::AgentInfo> {
 
 /// One of them for the older endpoints.
 pub(crate) fn recovered_view((id, info): &(AgentId, Arc<AgentInfo>)) -> serde_json::Value {
-    json!({
+    let described = agent_info_to_proto(id, info);
+    let mut shown = json!({
         "id": id.as_str(),
         "hostname": info.hostname,
         "port": info.port,
-        "attributes": attributes(&agent_info_to_proto(id, info).attributes),
+        "attributes": attributes(&described.attributes),
         "resources": amounts(&info.resources),
-    })
+    });
+    if let Some(domain) = described.domain {
+        shown["domain"] = json!(domain);
+    }
+    shown
 }
 
 /// The v0 message has one field more, which is lost here.

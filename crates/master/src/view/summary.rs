@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::agent::AgentView;
 use super::executor::Executors;
 use super::framework::{FrameworkSummary, all_tasks};
-use super::state::every_framework;
 use super::task::TaskCounts;
 use crate::context::Identity;
 
@@ -44,7 +43,8 @@ impl<'a> Summary<'a> {
     /// The summary of everything.
     pub(crate) fn new(identity: &'a Identity, snapshot: &Snapshot) -> Self {
         let mut on: BTreeMap<&AgentId, OnAgent<'_>> = BTreeMap::new();
-        for framework in every_framework(snapshot) {
+        // What is left of frameworks that are over is not counted, as in Mesos.
+        for framework in snapshot.frameworks.iter() {
             for task in all_tasks(framework) {
                 let here = on.entry(&task.agent_id).or_default();
                 here.tasks.count(task.state);

@@ -4,9 +4,9 @@ without being loaded again, chooses a theme, goes around by keyboard, and does w
 
 usage: check.py MASTER SCREENSHOTS light|dark|phone lists|entities
        check.py MASTER SCREENSHOTS use all
-       check.py MASTER SCREENSHOTS light|dark|phone large
+       check.py MASTER SCREENSHOTS light|dark|phone large-lists|large-more
        check.py MASTER SCREENSHOTS standby LEADER
-(prints what is wrong; expects a task that runs and writes, for `large` many emulated agents with many tasks)
+(prints what is wrong; expects a task that runs and writes, for `large-...` many emulated agents with many tasks)
 """
 
 import json
@@ -63,8 +63,8 @@ def pages():
             ("maintenance", "/ui/maintenance"),
         ]
     }
-    if PART == "large":
-        return {f"large-{name}": page for name, page in (found | large()).items()}
+    if PART in ("large-lists", "large-more"):
+        return {f"large-{name}": page for name, page in (found if PART == "large-lists" else large()).items()}
     if WHAT == "standby":
         return {name: page for name, page in found.items() if "?" not in page[0]}
     found["no-page"] = ("/ui/nothing", 404)

@@ -12,7 +12,7 @@ cargo build --release --manifest-path "$here/../../Cargo.toml" --bin meseta --bi
 said=$(mktemp)
 "$target/release/meseta-bench" pages --agents "${1:-50000}" --frameworks "${2:-5}" --tasks "${3:-2}" --stay 3600 >"$said" &
 bench=$!
-trap 'pkill -P $bench; kill $bench; rm -f "$said"' EXIT
+trap 'kill $bench; wait $bench; rm -f "$said"' EXIT
 until grep -q "stays at" "$said"; do
     kill -0 $bench
     sleep 1
@@ -20,5 +20,7 @@ done
 cat "$said"
 master=$(sed -n 's|.*stays at http://\([^ ]*\) .*|\1|p' "$said")
 for view in light dark phone; do
-    "$python" "$here/check.py" "$master" "$target/browser/screenshots" $view large
+    for part in large-lists large-more; do
+        "$python" "$here/check.py" "$master" "$target/browser/screenshots" $view $part
+    done
 done

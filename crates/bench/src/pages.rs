@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::full_cluster::{FullCluster, ask, get};
 use crate::report::times;
@@ -64,7 +65,13 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     cluster.report_memory();
     if options.stay > 0 {
         println!("the cluster stays at http://{address} for {} s", options.stay);
-        tokio::time::sleep(Duration::from_secs(options.stay)).await;
+        // Whoever ends it earlier does so by a signal; master and agents end with it then, too.
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(options.stay)) => {}
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminate.recv() => {}
+        }
     }
     Ok(())
 }

@@ -240,6 +240,10 @@ pub(crate) fn reregistered(
 
 /// Ends the tasks that the master believes in and the agent has never seen, or has forgotten.
 fn reconcile(core: &mut AgentCore, step: &mut Step<'_>, asked: &Reconciliation) {
+    if core.frameworks.get(&asked.framework_id).is_some_and(|framework| framework.terminating) {
+        // The question is older than the order to end it: nobody waits for ends of its tasks any more.
+        return;
+    }
     let partition_aware = asked.partition_aware;
     for task_id in &asked.task_ids {
         let known = core

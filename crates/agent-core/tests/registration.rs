@@ -338,6 +338,27 @@ fn tasks_that_only_the_master_knows_are_lost() {
     env.acknowledge_all();
 }
 
+/// The answer to an earlier attempt to register comes after the order that answers a later one.
+#[test]
+fn tasks_of_a_framework_that_is_ending_are_not_told_as_lost() {
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), command_task("t", "sleep 60"));
+    env.launched("c1");
+    env.from_master(FromMaster::ShutdownFramework("f".into()));
+    env.forget();
+    let framework_id = "f".into();
+    env.from_master(FromMaster::Reregistered {
+        agent_id: "S0".into(),
+        total_ping_timeout: None,
+        reconciliations: vec![Reconciliation {
+            framework_id,
+            partition_aware: true,
+            task_ids: vec!["x".into()],
+        }],
+    });
+    env.expect(&[]);
+}
+
 #[test]
 fn an_agent_that_is_not_wanted_ends_its_executors_and_itself() {
     let mut env = AgentEnv::registered();

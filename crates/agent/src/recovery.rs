@@ -16,7 +16,8 @@ use store::{Backend, Batch, Embedded, Event, Opened, StoreError, Writer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::checkpoint::{self, BOOT_KEY, Memory};
+use crate::boot::Boot;
+use crate::checkpoint::{self, Memory};
 use crate::compatibility::{self, IncompatibleError};
 use crate::convert::{self, SelfDescription};
 use crate::engine::Fate;
@@ -33,17 +34,14 @@ const STORE: &str = "meta/agent.redb";
 /// How long the store of an agent that was just killed may still seem to be in use.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Names the life of this machine.
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-
 /// What an earlier life has left.
 pub(crate) struct Recovery {
     pub(crate) store: Box<dyn Backend>,
     recovered: Recovered,
     /// How the agent described itself then.
     info: Option<proto::v0::SlaveInfo>,
-    /// Whether the machine was started anew since.
-    rebooted: bool,
+    /// In which life of the machine this is, and what the one before has taken with it.
+    boot: Boot,
     /// How much was damaged.
     pub(crate) errors: u64,
 }
@@ -88,7 +86,7 @@ fn read_now(path: &Path, wrap: WrapStore) -> Result<Recovery, StoreError> {
         tracing::error!("{damage}");
     }
     let keys: Vec<String> = records.iter().map(|(key, _)| key.clone()).collect();
-    let Memory { mut recovered, info, boot_id, other_format, unreadable } = checkpoint::read(records);
+    let Memory { mut recovered, info, boot, other_format, unreadable } = checkpoint::read(records);
     if let Some(version) = &other_format {
         keep(path, version);
     }
@@ -113,15 +111,10 @@ fn read_now(path: &Path, wrap: WrapStore) -> Result<Recovery, StoreError> {
         tracing::error!(?write, "forgetting what makes no sense without what is missing");
         checkpoint::forget(&write, &mut batch);
     }
-    let now = std::fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
-    let rebooted = boot_id.as_ref().is_some_and(|then| *then != now);
-    if boot_id.as_ref() != Some(&now) {
-        batch.put(BOOT_KEY, now.into_bytes());
-    }
     if !batch.is_empty() {
         store.commit(&batch)?;
     }
-    Ok(Recovery { store, recovered, info, rebooted, errors })
+    Ok(Recovery { store, recovered, info, boot: Boot::compare(boot), errors })
 }
 
 /// Records of another version are used as far as they are known, and kept as they were, for that version.
@@ -164,6 +157,7 @@ impl Recovery {
     /// Has the launcher take over what still runs, and remove what nobody knows.
     pub(crate) async fn find(&mut self, options: &Options, launcher: Arc<dyn Launcher>) -> Leftovers {
         let known = self.recovered.containers(options);
+        self.boot.begin(&known, &mut *self.store);
         let asked = known
             .iter()
             .map(|known| Known {
@@ -191,10 +185,13 @@ impl Recovery {
             let failed = status != 0 && unasked.contains(&id);
             (id, if failed { Fate::Failed(status) } else { Fate::Ended(status) })
         }));
-        let rebooted = self.rebooted;
-        fates.extend(found.lost.into_iter().map(|id| (id, Fate::Lost { rebooted })));
+        for id in found.lost {
+            let rebooted = self.boot.has_taken(&id);
+            fates.insert(id, Fate::Lost { rebooted });
+        }
         for id in found.unstarted {
             // What has no record after a start of the machine may have lost it then.
+            let rebooted = self.boot.has_taken(&id);
             let awaited = known.iter().find(|known| known.container_id == id && known.awaited && !rebooted);
             if let Some(known) = awaited {
                 begin_anew(&known.directory);

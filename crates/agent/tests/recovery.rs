@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use agent::{AgentOptions, AgentServer, Recover};
 use common::pods::group;
 use common::{AGENT_ID, FakeMaster, command_task, framework, is_alive, json, shell, states, until};
+use life::failpoint::Failpoint;
 use life::{Place, Process};
 use proto::{internal, v1};
 
@@ -169,6 +170,30 @@ async fn a_task_that_never_started_is_started_by_the_next_agent() {
     let statuses = [scene.master.status().await, scene.master.status().await, scene.master.status().await];
     assert_eq!(states(&statuses), ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"], "{statuses:?}");
     assert_eq!(std::fs::read_to_string(scene.sandbox("t").join("stdout")).expect("there"), "fetched");
+}
+
+/// The agent fetches for it when the power is lost, as far as the next one can tell; that one is killed as well, before it has
+/// written down what has become of the task.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_run_before_the_machine_was_started_is_not_started_again() {
+    let mut scene = Scene::start().await;
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let value = format!("http://{}/file", server.local_addr().expect("bound"));
+    let uri = v1::command_info::Uri { value, ..Default::default() };
+    let command = v1::CommandInfo { uris: vec![uri], ..shell("true") };
+    scene.master.run_for(true, v1::TaskInfo { command: Some(command), ..common::task("t") });
+    let (unanswered, _) = server.accept().await.expect("it fetches");
+    scene.process.kill();
+    drop(unanswered);
+
+    scene.place.arm(Failpoint::After(1));
+    let mut killed = scene.place.start_after_reboot(scene.master.address).await;
+    until(|| killed.is_dead()).await;
+    scene.place.disarm();
+    scene.process = scene.place.start_after_reboot(scene.master.address).await;
+    scene.master.take_back().await;
+    let ended = "The container ended when the machine was started anew";
+    scene.assert_ends(v1::TaskState::TaskFailed, ended).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@
 //! | `progress/FRAMEWORK/ID` | how far each has come, and what of that is not acknowledged |
 //! | `drain` | the drain that is on |
 //! | `past/NUMBER` | a task, an executor or a framework that is over; later ones have greater numbers |
-//! | `boot_id` | in which life of the machine all that was written |
+//! | `boot_id` | in which life of the machine all that was written, and in further lines the containers that ended with the one before |
 
 mod messages;
 mod read;

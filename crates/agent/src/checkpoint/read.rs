@@ -10,6 +10,7 @@ use super::{
     AGENT_KEY, BOOT_KEY, DRAIN_KEY, EXECUTORS, FORMAT, FORMAT_KEY, FRAMEWORKS, OPERATIONS, PAST, PROGRESS,
     RESOURCES_KEY, TASKS, VERSION_KEY,
 };
+use crate::boot::Boot;
 use crate::convert::operation_from_proto;
 
 /// What was found.
@@ -20,7 +21,7 @@ pub(crate) struct Memory {
     /// How the agent described itself then.
     pub(crate) info: Option<v0::SlaveInfo>,
     /// The life of the machine then.
-    pub(crate) boot_id: Option<String>,
+    pub(crate) boot: Option<Boot>,
     /// The version of the records, if it is not this one.
     pub(crate) other_format: Option<String>,
     /// Records that make no sense, by key, and why.
@@ -51,7 +52,7 @@ pub(crate) fn read(records: Vec<Record>) -> Memory {
             },
             DRAIN_KEY => tree::drain(&value).map(|drain| memory.recovered.drain = Some(drain)),
             BOOT_KEY => {
-                memory.boot_id = Some(String::from_utf8_lossy(&value).into_owned());
+                memory.boot = Some(Boot::read(&value));
                 Ok(())
             }
             name if name.starts_with(OPERATIONS) => take_operation(&mut memory, &value),

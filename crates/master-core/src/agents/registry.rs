@@ -43,7 +43,7 @@ pub(crate) struct Agents {
     pub(crate) draining: BTreeMap<AgentId, Drain>,
     /// Those that shall not be offered; lost ones stay here too.
     pub(crate) deactivated: BTreeSet<AgentId>,
-    /// The statuses of those that are registered or unreachable which schedulers acknowledged last.
+    /// The statuses of those that are registered or unreachable which schedulers acknowledged last, and operations that ended.
     pub(crate) acknowledged: BTreeMap<AgentId, Ring<(FrameworkId, Uuid)>>,
     next: u64,
     next_generation: u64,
@@ -71,7 +71,8 @@ impl Agents {
         self.next_generation
     }
 
-    /// Remembers that a framework has acknowledged a status: the agent may be killed before it knows.
+    /// Remembers that a framework has acknowledged a status, or the end of an operation by the operation's name: the agent
+    /// may be killed before it knows.
     pub(crate) fn acknowledged(&mut self, id: &AgentId, framework: FrameworkId, uuid: Uuid) {
         if self.registered.contains_key(id) {
             let last = self.acknowledged.entry(id.clone()).or_insert_with(|| Ring::new(MAX_ACKNOWLEDGED));
@@ -79,7 +80,7 @@ impl Agents {
         }
     }
 
-    /// Whether an agent has come back and sends a status that its framework acknowledged before.
+    /// Whether an agent has come back and tells of what its framework acknowledged before.
     pub(crate) fn has_acknowledged(&self, id: &AgentId, framework: &FrameworkId, uuid: Uuid) -> bool {
         self.get(id).is_some_and(|agent| agent.reregistered_time.is_some())
             && self

@@ -77,7 +77,9 @@ fn unknown(core: &MasterCore, operation_id: OperationId, agent_id: Option<AgentI
 }
 
 /// An agent has told which operations it knows. Those that the master does not know are entered: another master sent
-/// them. Those that only the master knows may be on their way or lost, and the agent is asked about them.
+/// them. Not so those whose end was acknowledged while the agent told of them: it forgets them without a further word, or
+/// repeats their status if it was not reached. Those that only the master knows may be on their way or lost, and the agent is
+/// asked about them.
 pub(crate) fn reported(
     core: &mut MasterCore,
     agent_id: &AgentId,
@@ -92,11 +94,17 @@ pub(crate) fn reported(
     }
     for operation in operations {
         let known = |agent: &Arc<_>| -> bool { known(agent, operation.uuid) };
-        if !core.agents.get(agent_id).is_some_and(known) {
+        if !core.agents.get(agent_id).is_some_and(known) && !is_over(core, agent_id, &operation) {
             let operation = Arc::unwrap_or_clone(operation);
             books::add(core, Operation { agent_id: agent_id.clone(), ..operation });
         }
     }
+}
+
+fn is_over(core: &MasterCore, agent_id: &AgentId, operation: &Operation) -> bool {
+    let framework = operation.framework_id.as_ref();
+    operation.latest_status.state.is_terminal()
+        && framework.is_some_and(|id| core.agents.has_acknowledged(agent_id, id, operation.uuid))
 }
 
 fn known(agent: &Arc<crate::types::Agent>, uuid: Uuid) -> bool {

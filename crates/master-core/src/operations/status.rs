@@ -193,6 +193,8 @@ pub(crate) fn acknowledge(
     };
     if state.is_terminal() {
         books::remove(core, &agent_id, uuid);
+        // The agent may just be telling that it waits for this.
+        core.agents.acknowledged(&agent_id, id.clone(), uuid);
     }
     if let Some(agent) = core.agents.get(&agent_id) {
         send_agent(agent, ToAgent::AcknowledgeOperation { status_uuid, operation_uuid: uuid }, out);

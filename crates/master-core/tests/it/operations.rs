@@ -273,6 +273,25 @@ fn a_new_master_learns_of_operations_from_agents() {
     assert_eq!(s.known(), 0);
 }
 
+/// It told of an operation, by way of a slow connection or after a slow write, before it was reached by the acknowledgement.
+#[test]
+fn an_agent_that_has_not_heard_of_an_acknowledgement_brings_no_operation_back() {
+    let mut s = scene();
+    let total = s.total();
+    s.reregister(&total);
+    s.tell(OperationState::Finished);
+    s.acknowledge(7);
+    assert!(s.is_acknowledged());
+    s.master.events_of(&s.scheduler);
+    let told = s.applied.described(&s.agent, OperationState::Finished, 7);
+    s.update(vec![told]);
+    assert_eq!(s.known(), 0, "nothing would ever end it");
+    // If the acknowledgement was lost, the agent repeats the status until it has one.
+    s.tell(OperationState::Finished);
+    s.master.expect_operation(&s.scheduler, "op", OperationState::Finished);
+    assert!(s.is_acknowledged());
+}
+
 #[test]
 fn an_operation_whose_framework_does_not_come_is_adopted() {
     let mut s = scene();

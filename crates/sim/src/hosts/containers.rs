@@ -61,6 +61,8 @@ pub(crate) struct Machine {
     pub(crate) boot: u64,
     /// In which of these the last agent took over.
     adopted: u64,
+    /// What the start before that has taken with it, as that agent has written down.
+    taken: BTreeSet<ContainerId>,
     /// The agent's life, while it lives.
     listener: Option<u64>,
     live: BTreeMap<ContainerId, Container>,
@@ -77,6 +79,7 @@ impl Machine {
             agent,
             boot: 0,
             adopted: 0,
+            taken: BTreeSet::new(),
             listener: None,
             live: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -274,7 +277,12 @@ impl Machine {
             Some(container) => Found::Running(Some(container.pid)),
             None if self.records.contains_key(&known.container_id) => Found::Ended,
             // What runs has a record on the disk, as long as the machine has power: what has none has never run.
-            None if known.awaited && self.boot == self.adopted => Found::Unstarted,
+            None if known.awaited
+                && self.boot == self.adopted
+                && !self.taken.contains(&known.container_id) =>
+            {
+                Found::Unstarted
+            }
             None => Found::Lost,
         };
         known.iter().map(|known| (known.container_id.clone(), find(known))).collect()
@@ -289,7 +297,10 @@ impl Machine {
         found: &BTreeMap<ContainerId, Found>,
     ) {
         self.listener = Some(life);
-        self.adopted = self.boot;
+        if self.adopted != self.boot {
+            self.adopted = self.boot;
+            self.taken = known.iter().map(|known| known.container_id.clone()).collect();
+        }
         let ids: BTreeSet<&ContainerId> = known.iter().map(|known| &known.container_id).collect();
         let unknown: Vec<ContainerId> = self.live.keys().filter(|id| !ids.contains(id)).cloned().collect();
         for id in unknown {

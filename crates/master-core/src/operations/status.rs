@@ -39,7 +39,7 @@ pub(crate) fn status_update(
     };
     let agent_id = agent.id.clone();
     let Some(operation) = agent.operations.get(&uuid) else {
-        unknown(core, &agent_id, uuid, update, out);
+        unknown(core, now, &agent_id, uuid, update, out);
         return;
     };
     core.metrics.valid_operation_status_updates += 1;
@@ -90,6 +90,7 @@ fn acknowledge_to(agent: &Agent, status: &OperationStatus, operation_uuid: Uuid,
 /// its way to the agent.
 fn unknown(
     core: &mut MasterCore,
+    now: Time,
     agent_id: &AgentId,
     uuid: Uuid,
     update: UpdateOperation,
@@ -100,12 +101,22 @@ fn unknown(
     if update.framework_id.is_some() {
         core.metrics.invalid_operation_status_updates += 1;
     }
+    let will_not_come = |id: &FrameworkId| {
+        let absent = core.frameworks.get(id).is_none();
+        core.frameworks.is_completed(id) || absent && is_adopted(core, now, agent_id)
+    };
     let told = status.operation_id.is_none()
         || pass_on(core, update.framework_id.as_ref(), Arc::clone(&status), out)
-        || update.framework_id.is_none_or(|id| core.frameworks.is_completed(&id));
+        || update.framework_id.as_ref().is_none_or(will_not_come);
     if let Some(agent) = core.agents.get(agent_id).filter(|_| told) {
         acknowledge_to(agent, &status, uuid, out);
     }
+}
+
+/// Whether an agent is back for so long that frameworks of which nobody has heard are not waited for any more.
+fn is_adopted(core: &MasterCore, now: Time, agent_id: &AgentId) -> bool {
+    let since = |agent: &Arc<Agent>| agent.reregistered_time.unwrap_or(agent.registered_time);
+    core.agents.get(agent_id).is_some_and(|agent| now >= since(agent) + ADOPTED_AFTER)
 }
 
 /// Remembers a status.
@@ -158,8 +169,7 @@ fn answer(
             }
         }
         Some(id) if !core.frameworks.is_completed(id) && repeated => {
-            let since = agent.reregistered_time.unwrap_or(agent.registered_time);
-            if now < since + ADOPTED_AFTER {
+            if !is_adopted(core, now, agent_id) {
                 return;
             }
             acknowledge_to(agent, &status, uuid, out);

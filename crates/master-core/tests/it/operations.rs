@@ -313,6 +313,23 @@ fn an_operation_whose_framework_does_not_come_is_adopted() {
     assert_eq!(s.known(), 0);
 }
 
+/// The agent tells only of what is under way when a later attempt to register is answered.
+#[test]
+fn an_operation_that_is_not_told_of_and_whose_framework_does_not_come_is_over_some_time() {
+    let mut s = scene();
+    let total = s.total();
+    s.master = Master::default();
+    s.reregister(&total);
+    s.tell(OperationState::Finished);
+    assert!(!s.is_acknowledged(), "its scheduler may be on its way");
+    for _ in 0..60 {
+        s.master.advance(Duration::from_secs(10));
+        s.master.from_agent(&s.pid.clone(), FromAgent::Pong);
+    }
+    s.tell(OperationState::Finished);
+    assert!(s.is_acknowledged(), "it would be repeated for ever");
+}
+
 #[test]
 fn an_operation_of_an_ended_framework_is_acknowledged_by_the_master() {
     let mut s = scene();

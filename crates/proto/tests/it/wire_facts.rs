@@ -33,6 +33,12 @@ const NOT_LISTED: &[&str] = &[
 /// that they see it.
 const OF_V0: (&str, &str) = ("mesos.v1.AgentInfo", "checkpoint");
 
+/// Fields that Mesos does not have. Their numbers are far from those that it may still use.
+const OURS: [(&str, &str); 2] = [
+    ("mesos.internal.Registry.UnreachableSlave", "hostname"),
+    ("mesos.internal.Registry.GoneSlave", "hostname"),
+];
+
 type Rows<'a> = BTreeMap<String, Vec<Vec<&'a str>>>;
 
 fn facts() -> (Rows<'static>, Rows<'static>) {
@@ -96,8 +102,11 @@ fn every_message_has_the_fields_of_the_facts() {
         messages().iter().map(|table| (table.full_name, table)).collect();
     for (name, rows) in &facts {
         let table = tables.get(name.as_str()).unwrap_or_else(|| panic!("{name} is missing"));
-        let fields: Vec<&Field> =
-            table.fields.iter().filter(|field| (table.full_name, field.name) != OF_V0).collect();
+        let is_other = |field: &&Field| {
+            let named = (table.full_name, field.name);
+            named != OF_V0 && !(OURS.contains(&named) && field.number >= 100)
+        };
+        let fields: Vec<&Field> = table.fields.iter().filter(is_other).collect();
         assert_eq!(fields.len(), rows.len(), "{name}");
         for (field, row) in fields.into_iter().zip(rows) {
             let have = [

@@ -79,6 +79,8 @@ pub(crate) struct Service {
     opened: u64,
     /// The last batch of each session that was made.
     made: BTreeMap<u64, u64>,
+    /// The batch of each session that was made in part, and how many of its writes were.
+    begun: BTreeMap<u64, (u64, usize)>,
     lasts: Duration,
     latency: Duration,
     rng: Rng,
@@ -95,6 +97,7 @@ impl Service {
             sessions: VecDeque::new(),
             opened: 0,
             made: BTreeMap::new(),
+            begun: BTreeMap::new(),
             lasts,
             latency,
             rng,
@@ -170,8 +173,8 @@ impl Service {
         Answer::Stands { session: number, leads: self.leads(number) }
     }
 
-    /// One that is refused for want of space is made in part, as far as there was some; the master tries again until it takes too
-    /// long.
+    /// One that is refused for want of space is made in part, as far as there was some; the master tries the rest again until it
+    /// takes too long.
     fn write(&mut self, batch: Batch, calm: bool, full: bool) -> Option<Answer> {
         if !self.leads(batch.session) && !self.alone {
             return Some(Answer::Refused);
@@ -183,10 +186,15 @@ impl Service {
         // It fails between two transactions.
         let breaks = full || (!calm && self.rng.chance(1, 50));
         let whole = if breaks { self.rng.index(batch.writes.len()) } else { batch.writes.len() };
-        for operation in batch.writes[..whole].iter().flat_map(|write| &write.operations) {
+        // A master goes on with the first that was not made.
+        let before = self.begun.get(&batch.session).filter(|(number, _)| *number == batch.number);
+        let before = before.map_or(0, |(_, whole)| *whole);
+        let whole = whole.max(before);
+        for operation in batch.writes[before..whole].iter().flat_map(|write| &write.operations) {
             self.content.apply(operation.clone());
         }
         if breaks {
+            self.begun.insert(batch.session, (batch.number, whole));
             return None;
         }
         *made = batch.number;

@@ -26,7 +26,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         let shape = Shape { agents: 1, frameworks, tasks: 2, completed: 0, ended: frameworks / 9 };
         let cluster = FullCluster::start(shape).await?;
         let address = cluster.address;
-        let call = r#"{"type":"GET_METRICS"}"#;
+        let call = r#"{"type":"GET_METRICS","get_metrics":{}}"#;
         for (name, request) in [
             ("/metrics/snapshot", get(address, "/metrics/snapshot")),
             ("GET_METRICS in protobuf", post(address, call, "application/x-protobuf")),

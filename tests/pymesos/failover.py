@@ -4,10 +4,15 @@ usage: failover.py MASTER TASKS      (MASTER as zk://...)
 
 Prints `running` when so many tasks run. When another master has taken the framework back it asks about them, runs as many
 short ones, and prints one line of JSON: the states of both kinds, and how often it was registered anew.
+
+A master says nothing of a task that may be on an agent which has not reregistered yet; so it is in Mesos, too (`reconcile` in
+master.cpp: unknown task, recovered agent). Whoever reconciles asks again about those for which there was no answer.
 """
 
 import collections
+import logging
 import sys
+import threading
 
 from scheduler import Tasks, run
 
@@ -31,7 +36,22 @@ class Failover(Tasks):
             self.states.clear()
             self.count = 2 * self.long
             driver.reviveOffers()
-        driver.reconcileTasks([{'task_id': {'value': 'task-%d' % number}} for number in range(self.long)])
+            threading.Thread(target=self.reconcile, args=(driver,), daemon=True).start()
+
+    def reconcile(self, driver):
+        """Asks each second about the long tasks of which this master has said nothing."""
+        while True:
+            names = ['task-%d' % number for number in range(self.long)]
+            silent = [{'task_id': {'value': name}} for name in names if name not in self.states]
+            if not silent:
+                return
+            try:
+                driver.reconcileTasks(silent)
+            except (OSError, RuntimeError):
+                # The connection is being made anew, or the master refuses: that is told, and it is asked again.
+                logging.exception('cannot reconcile')
+            if self.done.wait(1):
+                return
 
     def statusUpdate(self, driver, update):
         self.states[update['task_id']['value']] = update['state']

@@ -119,6 +119,9 @@ fn place(core: &mut AgentCore, step: &mut Step<'_>, launch: Launch) {
         return frameworks::remove_if_idle(core, step, framework_id);
     }
     if let Some(refusal) = refusal(core, &launch) {
+        if refusal.reason == Reason::ContainerLaunchFailed {
+            core.counts.unsupported_launches += 1;
+        }
         drop_tasks(core, step, &launch, &refusal, true);
         match refusal.also {
             Also::TellExit => executors::tell_exit(core, step, framework_id, executor_id, -1),

@@ -10,11 +10,7 @@ use testkit::agent::{AgentEnv, checkpointing, custom_executor, custom_task, fram
 fn running() -> (AgentEnv, FrameworkInfo) {
     let mut env = AgentEnv::registered();
     let f = framework("f");
-    env.run(&f, custom_task("t", &custom_executor("e")));
-    env.launched("c1");
-    env.subscribe(&f, "e", 1);
-    env.report(&f, "e", "t", TaskState::Running);
-    env.acknowledge_all();
+    env.run_reported(&f, &custom_executor("e"), "t");
     env.forget();
     (env, f)
 }

@@ -83,11 +83,7 @@ fn launches_are_dropped_while_it_drains_and_taken_afterwards() {
 fn a_drain_kills_again_after_a_restart() {
     let f = checkpointing("f");
     let mut env = AgentEnv::registered();
-    env.run(&f, custom_task("t", &custom_executor("e")));
-    env.launched("c1");
-    env.subscribe(&f, "e", 1);
-    env.report(&f, "e", "t", TaskState::Running);
-    env.acknowledge_all();
+    env.run_reported(&f, &custom_executor("e"), "t");
     env.forget();
     drain(&mut env, false);
     env.expect(&["stream 1: kill t within 0ns"]);

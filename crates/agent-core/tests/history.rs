@@ -46,9 +46,7 @@ fn an_executor_that_goes_on_still_has_its_completed_tasks() {
     let f = checkpointing("f");
     let mut env = AgentEnv::registered();
     let e = custom_executor("e");
-    env.run(&f, custom_task("old", &e));
-    env.launched("c1");
-    env.subscribe(&f, "e", 1);
+    env.run_subscribed(&f, &e, "old");
     env.report(&f, "e", "old", TaskState::Failed);
     env.run(&f, custom_task("new", &e));
     env.report(&f, "e", "new", TaskState::Running);

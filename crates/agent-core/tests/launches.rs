@@ -9,7 +9,7 @@ use agent_core::{
 };
 use testkit::agent::{
     AgentEnv, checkpointing, command_task, custom_executor, custom_task, default_executor, framework,
-    group_task, options, still_running,
+    group_task, options, still_running, with_image,
 };
 
 fn secs(secs: u64) -> Duration {
@@ -141,9 +141,6 @@ fn launching(env: &mut AgentEnv, f: &FrameworkInfo, executor: &Arc<ExecutorInfo>
 #[test]
 fn the_master_hears_that_an_executor_was_never_launched() {
     let f = framework("f");
-    let unable = |executor: Arc<ExecutorInfo>| {
-        Arc::new(ExecutorInfo { unsupported: Some("no images".into()), ..Arc::unwrap_or_clone(executor) })
-    };
     let exits = |env: &AgentEnv| {
         let told = env.outputs.iter().filter_map(|output| testkit::agent::Lines::default().line(output));
         told.filter(|line| line.contains(" exited ")).collect::<Vec<_>>()
@@ -155,7 +152,7 @@ fn the_master_hears_that_an_executor_was_never_launched() {
     assert_eq!(exits(&draining), ["executor pod exited -1", "executor e exited -1"]);
 
     let mut unsupported = AgentEnv::registered();
-    launching(&mut unsupported, &f, &unable(default_executor("pod")));
+    launching(&mut unsupported, &f, &with_image(default_executor("pod")));
     assert_eq!(exits(&unsupported), ["executor pod exited -1"]);
 
     // And where all that it was launched for was killed first.
@@ -200,9 +197,7 @@ fn an_executor_that_none_of_its_tasks_has_reached_is_shut_down() {
     let f = checkpointing("f");
     let e = custom_executor("e");
     let mut env = AgentEnv::registered();
-    env.run(&f, custom_task("t", &e));
-    env.launched("c1");
-    env.subscribe(&f, "e", 1);
+    env.run_subscribed(&f, &e, "t");
     let mut env = env.again(still_running);
     env.reregister();
     env.forget();
@@ -218,9 +213,7 @@ fn an_executor_that_none_of_its_tasks_has_reached_is_shut_down() {
 
     // Not so one that has done something, or for which something waits.
     let mut env = AgentEnv::registered();
-    env.run(&f, custom_task("t", &e));
-    env.launched("c1");
-    env.subscribe(&f, "e", 1);
+    env.run_subscribed(&f, &e, "t");
     env.input(Input::ExecutorStreamClosed(StreamId(1)));
     env.run(&f, custom_task("waits", &e));
     env.forget();
@@ -263,9 +256,7 @@ fn an_executor_says_how_long_it_takes_to_shut_down() {
         let mut env = AgentEnv::registered_with(settings);
         let f = framework("f");
         let e = ExecutorInfo { shutdown_grace: own, ..Arc::unwrap_or_clone(custom_executor("e")) };
-        env.run(&f, custom_task("t", &Arc::new(e)));
-        env.launched("c1");
-        env.subscribe(&f, "e", 1);
+        env.run_subscribed(&f, &Arc::new(e), "t");
         env.forget();
         let told = &env.specs["c1"].environment;
         let told = told.iter().find(|(name, _)| &**name == "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD");
@@ -290,11 +281,7 @@ fn an_executor_may_take_as_long_to_reconnect_as_the_agent_allows() {
     let f = checkpointing("f");
     let patient = Options { executor_reregistration_timeout: secs(30), ..options(2) };
     let mut env = AgentEnv::registered();
-    env.run(&f, custom_task("t", &custom_executor("e")));
-    env.launched("c1");
-    env.subscribe(&f, "e", 1);
-    env.report(&f, "e", "t", TaskState::Running);
-    env.acknowledge_all();
+    env.run_reported(&f, &custom_executor("e"), "t");
     let mut env = env.again_with(patient, still_running);
     env.reregister();
     env.forget();

@@ -289,9 +289,7 @@ fn an_executor_ends_although_an_operation_before_its_end_failed() {
     let mut env = AgentEnv::registered();
     apply(&mut env, 1, reserve(100));
     let f = framework("f");
-    env.run(&f, custom_task("t", &custom_executor("e")));
-    env.launched("c1");
-    env.subscribe(&f, "e", 1);
+    env.run_subscribed(&f, &custom_executor("e"), "t");
     apply(&mut env, 2, Operation::Create { volumes: vec![volume("v", 10)] });
     env.from_master(FromMaster::ShutdownExecutor { framework_id: "f".into(), executor_id: "e".into() });
     env.forget();
@@ -431,9 +429,7 @@ fn tasks_of_a_group_have_their_own_volumes() {
 fn a_custom_executor_gets_the_volumes_of_its_tasks() {
     let mut env = with_volume(volume("v", 10));
     let (f, executor) = (framework("f"), custom_executor("e"));
-    env.run(&f, custom_task("t1", &executor));
-    env.launched("c1");
-    env.subscribe(&f, "e", 1);
+    env.run_subscribed(&f, &executor, "t1");
     env.forget();
     let mut task: TaskInfo = custom_task("t2", &executor);
     task.resources.add(volume("v", 10));

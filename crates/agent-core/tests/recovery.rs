@@ -223,12 +223,7 @@ fn a_group_goes_on() {
 /// A custom executor whose task `t` runs.
 fn custom(f: &FrameworkInfo) -> AgentEnv {
     let mut env = AgentEnv::registered();
-    let executor = custom_executor("e");
-    env.run(f, custom_task("t", &executor));
-    env.launched("c1");
-    env.subscribe(f, "e", 1);
-    env.report(f, "e", "t", TaskState::Running);
-    env.acknowledge_all();
+    env.run_reported(f, &custom_executor("e"), "t");
     env.forget();
     env
 }

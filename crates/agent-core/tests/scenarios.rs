@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_core::{ExecutorInfo, FrameworkInfo, FromMaster, TaskInfo, TaskState};
-use testkit::agent::{AgentEnv, command_task, custom_executor, custom_task, default_executor, framework};
+use agent_core::{FrameworkInfo, FromMaster, TaskInfo, TaskState};
+use testkit::agent::{
+    AgentEnv, command_task, custom_executor, custom_task, default_executor, framework, with_image,
+};
 
 /// A command task whose `TASK_RUNNING` is acknowledged.
 fn running(env: &mut AgentEnv, framework: &FrameworkInfo, task: TaskInfo) {
@@ -456,15 +458,13 @@ fn what_cannot_be_given_is_not_launched() {
     };
     env.run(&f, TaskInfo { unsupported: Some("no images".into()), ..command_task("t", "sleep 60") });
     env.expect(&[&failed("t")]);
-    let unable = |executor: Arc<ExecutorInfo>| {
-        Arc::new(ExecutorInfo { unsupported: Some("no images".into()), ..Arc::unwrap_or_clone(executor) })
-    };
-    env.run_group(&f, &unable(default_executor("g")), &["a", "b"]);
+    env.run_group(&f, &with_image(default_executor("g")), &["a", "b"]);
     env.expect(&[&failed("a"), &failed("b")]);
-    env.run(&f, custom_task("c", &unable(custom_executor("e"))));
+    env.run(&f, custom_task("c", &with_image(custom_executor("e"))));
     env.expect(&[&failed("c")]);
     // What runs the task is no longer the agent.
     let own = custom_executor("own");
     env.run(&f, TaskInfo { unsupported: Some("no images".into()), ..custom_task("d", &own) });
     env.expect(&["launch c1 for own"]);
+    assert_eq!(env.core.snapshot().counts.unsupported_launches, 3);
 }

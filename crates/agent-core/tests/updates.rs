@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use agent_core::{FromMaster, Input, Output, TaskState, ToMaster};
 use base::Uuid;
-use testkit::agent::{AgentEnv, command_task, custom_executor, custom_task, framework};
+use testkit::agent::{AgentEnv, command_task, custom_executor, framework};
 
 #[test]
 fn an_update_is_repeated_with_growing_pauses() {
@@ -74,9 +74,7 @@ fn repeated_updates_and_updates_after_the_end_are_dropped_and_acknowledged_to_th
     let mut env = AgentEnv::registered();
     let f = framework("f");
     let e = custom_executor("e");
-    env.run(&f, custom_task("t", &e));
-    env.launched("c1");
-    env.subscribe(&f, "e", 1);
+    env.run_subscribed(&f, &e, "t");
     env.forget();
     let running = env.executor_update("t", TaskState::Running);
     for _ in 0..2 {
@@ -154,9 +152,7 @@ fn an_acknowledgement_by_another_master_is_ignored() {
 fn a_reregistration_tells_the_latest_state_and_the_update_that_waits() {
     let mut env = AgentEnv::registered();
     let f = framework("f");
-    env.run(&f, custom_task("t", &custom_executor("e")));
-    env.launched("c1");
-    env.subscribe(&f, "e", 1);
+    env.run_subscribed(&f, &custom_executor("e"), "t");
     env.report(&f, "e", "t", TaskState::Running);
     env.report(&f, "e", "t", TaskState::Finished);
     let running = env.updates[0].status.uuid;

@@ -90,7 +90,11 @@ pub(crate) fn collect(
         ("meseta/broken_assumptions", base::broken_assumptions_in_all()),
         ("meseta/checkpoint_commits", counters.commits),
         ("meseta/checkpoint_errors", counters.commit_errors),
-        ("slave/container_launch_errors", counters.container_launch_errors),
+        // As in Mesos, a container that no containerizer can make is among those that could not be launched.
+        (
+            "slave/container_launch_errors",
+            counters.container_launch_errors + snapshot.counts.unsupported_launches,
+        ),
         ("slave/executors_terminated", counters.executors_ended),
         ("slave/frameworks_active", snapshot.frameworks.len() as u64),
         ("slave/invalid_framework_messages", snapshot.counts.invalid_framework_messages),

@@ -8,7 +8,7 @@ mod lives;
 mod memory;
 
 pub use build::{
-    command_task, custom_executor, custom_task, default_executor, framework, group_task, options,
+    command_task, custom_executor, custom_task, default_executor, framework, group_task, options, with_image,
 };
 pub use disks::{disk, reserved_disk};
 pub use env::AgentEnv;

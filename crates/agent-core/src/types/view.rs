@@ -90,6 +90,8 @@ pub struct Counts {
     pub invalid_framework_messages: u64,
     /// Statuses that were dropped: of frameworks that are ending, of states that no executor may tell, of others' tasks.
     pub invalid_status_updates: u64,
+    /// Launches that were refused because their containers would need what is not supported.
+    pub unsupported_launches: u64,
 }
 
 /// The agent at one instant.

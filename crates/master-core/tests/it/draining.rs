@@ -1,14 +1,15 @@
 //! Agents that are drained: idle ones, busy ones, and such as are away while an operator decides.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base::{AgentId, Uuid};
 use master_core::{
     AgentRecord, DrainConfig, DrainState, FromAgent, Input, OperatorCall, OperatorError, Options, Pid,
-    ReregisterAgent, SchedulerCall, SchedulerEvent, Task, TaskState, ToAgent,
+    SchedulerCall, SchedulerEvent, Task, TaskState, ToAgent,
 };
-use testkit::master::{Master, Scheduler, framework_info, launch, register, running, status, task};
+use testkit::master::{
+    Master, Scheduler, framework_info, launch, register, reregister_with, running, status, task,
+};
 
 const TOTAL: &str = "cpus:4;mem:4096";
 const CONFIG: DrainConfig = DrainConfig { max_grace_period: Some(Duration::from_secs(10)), mark_gone: false };
@@ -67,14 +68,8 @@ impl Scene {
 
     /// It comes back with what runs on it, and knows of no operations; what it is told.
     fn come_back(&mut self) -> Vec<ToAgent> {
-        let message = ReregisterAgent {
-            agent: register("h", TOTAL),
-            agent_id: self.agent.clone(),
-            frameworks: vec![(self.scheduler.id.clone(), Arc::new(framework_info("f")))],
-            executors: Vec::new(),
-            tasks: self.tasks.iter().cloned().map(Arc::new).collect(),
-            completed_frameworks: Vec::new(),
-        };
+        let agent = register("h", TOTAL);
+        let message = reregister_with(&self.agent, agent, &self.scheduler.id, self.tasks.clone());
         self.master.from_agent(&self.pid, FromAgent::Reregister(Box::new(message)));
         let update = master_core::UpdateAgent {
             agent_id: self.agent.clone(),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use base::{AgentId, Uuid};
 use master_core::{
     AgentCapabilities, DrainConfig, DrainState, FromAgent, Input, Operation, OperationState, OperatorCall,
-    Pid, ReregisterAgent, SchedulerCall, SchedulerEvent, ToAgent, UpdateAgent,
+    Pid, RegisterAgent, SchedulerCall, SchedulerEvent, ToAgent, UpdateAgent,
 };
 use resources::{OperationKind, Resources};
 use testkit::master::{
-    Applied, Master, Scheduler, apply, apply_as, framework_info, register, reserve, reserved, resources,
-    unreserve,
+    Applied, Master, Scheduler, apply, apply_as, framework_info, register, reregister, reserve, reserved,
+    resources, unreserve,
 };
 
 use crate::reservations::of_role;
@@ -80,6 +80,11 @@ impl Scene {
         self.master.from_agent(&self.pid, FromAgent::Update(Box::new(update)));
     }
 
+    fn come_back(&mut self, agent: RegisterAgent) {
+        let message = reregister(&self.agent, agent);
+        self.master.from_agent(&self.pid, FromAgent::Reregister(Box::new(message)));
+    }
+
     /// The agent comes back with `total`.
     fn reregister(&mut self, total: &Resources) {
         self.reregister_as(1, total);
@@ -90,15 +95,7 @@ impl Scene {
         let mut agent = register("h", TOTAL);
         agent.total = total.clone();
         agent.resource_version = Some(Uuid::from_bytes([version; 16]));
-        let message = ReregisterAgent {
-            agent,
-            agent_id: self.agent.clone(),
-            frameworks: Vec::new(),
-            executors: Vec::new(),
-            tasks: Vec::new(),
-            completed_frameworks: Vec::new(),
-        };
-        self.master.from_agent(&self.pid, FromAgent::Reregister(Box::new(message)));
+        self.come_back(agent);
     }
 
     /// The agent comes back as one that can do less.
@@ -106,15 +103,7 @@ impl Scene {
         let mut agent = register("h", TOTAL);
         agent.total = self.total();
         change(&mut agent.capabilities);
-        let message = ReregisterAgent {
-            agent,
-            agent_id: self.agent.clone(),
-            frameworks: Vec::new(),
-            executors: Vec::new(),
-            tasks: Vec::new(),
-            completed_frameworks: Vec::new(),
-        };
-        self.master.from_agent(&self.pid, FromAgent::Reregister(Box::new(message)));
+        self.come_back(agent);
     }
 
     fn is_acknowledged(&mut self) -> bool {

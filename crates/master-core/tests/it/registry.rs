@@ -6,10 +6,10 @@ use std::time::Duration;
 use base::{AgentId, Time, Uuid};
 use master_core::{
     AgentRecord, DrainConfig, DrainState, FromAgent, FromRegistry, Input, OperatorCall, OperatorError,
-    Options, Pid, Quota, RegistryOperation, ReregisterAgent, SchedulerEvent, TaskState, ToAgent, UpdateAgent,
+    Options, Pid, Quota, RegisterAgent, RegistryOperation, SchedulerEvent, TaskState, ToAgent, UpdateAgent,
 };
 use resources::{Name, Scalar};
-use testkit::master::{Master, Scheduler, framework_info, launch, register, resources, task};
+use testkit::master::{Master, Scheduler, framework_info, launch, register, reregister, resources, task};
 
 fn options() -> Options {
     Options::new("master".to_owned(), 1)
@@ -17,14 +17,7 @@ fn options() -> Options {
 
 /// An agent that comes back with nothing on it.
 pub(crate) fn back(id: &AgentId, hostname: &str, total: &str) -> FromAgent {
-    FromAgent::Reregister(Box::new(ReregisterAgent {
-        agent: register(hostname, total),
-        agent_id: id.clone(),
-        frameworks: Vec::new(),
-        executors: Vec::new(),
-        tasks: Vec::new(),
-        completed_frameworks: Vec::new(),
-    }))
+    FromAgent::Reregister(Box::new(reregister(id, register(hostname, total))))
 }
 
 /// A framework with a task on each of so many agents, which do not answer any more.
@@ -237,16 +230,8 @@ fn an_agent_that_asks_twice_is_known_by_its_newest_version_mesos_7187() {
     master.hold_registry = true;
     let version = |mark| Some(Uuid::from_bytes([mark; 16]));
     let come = |mark| {
-        let mut agent_info = register("h", "cpus:2;mem:64");
-        agent_info.resource_version = version(mark);
-        FromAgent::Reregister(Box::new(ReregisterAgent {
-            agent: agent_info,
-            agent_id: agent.clone(),
-            frameworks: Vec::new(),
-            executors: Vec::new(),
-            tasks: Vec::new(),
-            completed_frameworks: Vec::new(),
-        }))
+        let info = RegisterAgent { resource_version: version(mark), ..register("h", "cpus:2;mem:64") };
+        FromAgent::Reregister(Box::new(reregister(&agent, info)))
     };
     master.from_agent(&pid, come(1));
     master.from_agent(&pid, come(2));

@@ -9,38 +9,38 @@ use master_core::{
     SchedulerEvent, Task, TaskState, ToAgent,
 };
 use testkit::master::{
-    Master, Scheduler, executor, framework_info, launch, register, resources, running, status, task,
-    task_with_executor,
+    Master, Scheduler, executor, framework_info, launch, register, reregister_with, resources, running,
+    status, task, task_with_executor,
 };
+
+pub(crate) const TOTAL: &str = "cpus:4;mem:4096";
 
 /// The agent `h` with these tasks of the framework.
 fn reregister(agent: &AgentId, scheduler: &Scheduler, tasks: Vec<Task>) -> ReregisterAgent {
-    ReregisterAgent {
-        agent: register("h", "cpus:4;mem:4096"),
-        agent_id: agent.clone(),
-        frameworks: vec![(scheduler.id.clone(), Arc::new(framework_info("f")))],
-        executors: Vec::new(),
-        tasks: tasks.into_iter().map(Arc::new).collect(),
-        completed_frameworks: Vec::new(),
-    }
+    reregister_with(agent, register("h", TOTAL), &scheduler.id, tasks)
 }
 
 fn back(message: ReregisterAgent) -> FromAgent {
     FromAgent::Reregister(Box::new(message))
 }
 
-struct Scene {
-    master: Master,
-    agent: AgentId,
-    pid: Pid,
-    scheduler: Scheduler,
-    task: Task,
+pub(crate) struct Scene {
+    pub(crate) master: Master,
+    pub(crate) agent: AgentId,
+    pub(crate) pid: Pid,
+    pub(crate) scheduler: Scheduler,
+    /// As the agent describes it.
+    pub(crate) task: Task,
 }
 
 /// A framework with the task `t` of one CPU.
 fn scene(partition_aware: bool) -> Scene {
-    let mut master = Master::default();
-    let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
+    scene_in(Master::default(), partition_aware)
+}
+
+/// The same under a master of the test's own.
+pub(crate) fn scene_in(mut master: Master, partition_aware: bool) -> Scene {
+    let (agent, pid) = master.agent("h", TOTAL);
     let mut info = framework_info("f");
     info.capabilities.partition_aware = partition_aware;
     let scheduler = master.subscribe(info);
@@ -227,7 +227,7 @@ fn a_kill_that_the_agent_missed_is_repeated() {
 #[test]
 fn an_executor_that_the_agent_lost_takes_nothing_any_more() {
     let mut master = Master::default();
-    let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
+    let (agent, pid) = master.agent("h", TOTAL);
     let scheduler = master.framework("f");
     let offer = master.offer(&scheduler);
     let e = executor("e", &scheduler.id, "cpus:1;mem:64");
@@ -325,7 +325,7 @@ fn a_task_whose_id_is_in_use_again_is_not_taken_back() {
 #[test]
 fn a_task_that_was_declared_lost_is_killed_when_the_agent_still_has_it() {
     let mut master = Master::default();
-    let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
+    let (agent, pid) = master.agent("h", TOTAL);
     let mut info = framework_info("f");
     info.checkpoint = false;
     let scheduler = master.subscribe(info);
@@ -478,7 +478,7 @@ impl Scene {
     }
 
     /// The agent comes back with its task in this state.
-    fn come_back(&mut self, state: TaskState) {
+    fn come_back_in(&mut self, state: TaskState) {
         let message = reregister(&self.agent, &self.scheduler, vec![Task { state, ..self.task.clone() }]);
         self.master.from_agent(&self.pid, back(message));
         self.master.events_of(&self.scheduler);
@@ -492,7 +492,7 @@ fn what_was_acknowledged_before_an_agent_came_back_is_not_told_again() {
     let mut s = scene(false);
     s.update(TaskState::Running, 1);
     s.acknowledge(1);
-    s.come_back(TaskState::Running);
+    s.come_back_in(TaskState::Running);
     s.update(TaskState::Running, 1);
     s.master.expect_silence(&s.scheduler);
     let messages = s.master.messages_to(&s.pid);
@@ -512,7 +512,7 @@ fn what_was_acknowledged_before_an_agent_was_unreachable_is_not_told_again_when_
     s.acknowledge(1);
     s.master.advance(Duration::from_secs(15 * 5));
     s.master.expect_status(&s.scheduler, TaskState::Unreachable);
-    s.come_back(TaskState::Running);
+    s.come_back_in(TaskState::Running);
     s.update(TaskState::Running, 1);
     s.master.expect_silence(&s.scheduler);
     let messages = s.master.messages_to(&s.pid);
@@ -531,7 +531,7 @@ fn an_end_that_was_acknowledged_while_its_agent_was_away_is_over_when_it_is_back
     s.update(TaskState::Finished, 1);
     s.master.input(Input::AgentDisconnected(s.pid.clone()));
     s.acknowledge(1);
-    s.come_back(TaskState::Finished);
+    s.come_back_in(TaskState::Finished);
     s.update(TaskState::Finished, 1);
     s.master.expect_silence(&s.scheduler);
     assert!(matches!(s.master.messages_to(&s.pid).as_slice(), [ToAgent::Acknowledge { .. }]));
@@ -550,7 +550,7 @@ fn what_nobody_acknowledged_is_told_again_when_the_agent_is_back() {
     // Of another framework it means nothing.
     let (agent_id, uuid) = (s.agent.clone(), base::Uuid::from_bytes([1; 16]));
     s.master.call(&other, SchedulerCall::Acknowledge { agent_id, task_id: "t".into(), uuid });
-    s.come_back(TaskState::Running);
+    s.come_back_in(TaskState::Running);
     s.update(TaskState::Running, 1);
     s.master.expect_status(&s.scheduler, TaskState::Running);
 }

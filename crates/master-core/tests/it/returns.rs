@@ -1,62 +1,37 @@
 //! Agents that go and come back under the same master: what is shown of them meanwhile, what becomes of their tasks and roles.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use base::AgentId;
 use master_core::{
-    FromAgent, Input, MachineId, OperatorCall, Options, Pid, Reason, ReregisterAgent, SchedulerCall,
-    SchedulerEvent, Task, TaskState, ToAgent, Unavailability, Window,
+    FromAgent, Input, MachineId, OperatorCall, Options, Reason, SchedulerCall, SchedulerEvent, Task,
+    TaskState, ToAgent, Unavailability, Window,
 };
 use testkit::master::{
-    Master, Scheduler, executor, framework_info, launch, register, resources, running, status, task,
+    Master, executor, framework_info, launch, register, reregister_with, resources, running, status, task,
     task_with_executor,
 };
 
 use crate::registry::silent;
+use crate::reregistration::{Scene, TOTAL, scene_in};
 
-const TOTAL: &str = "cpus:4;mem:4096";
 const PING: Duration = Duration::from_secs(15);
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-struct Scene {
-    master: Master,
-    agent: AgentId,
-    pid: Pid,
-    scheduler: Scheduler,
-    /// As the agent describes it.
-    task: Task,
-}
-
 /// A framework, partition-aware or not, with the running task `t`.
 fn scene(partition_aware: bool) -> Scene {
-    let mut master = Master::new(Options { offer_timeout: None, ..Options::new("master".to_owned(), 1) });
-    let (agent, pid) = master.agent("h", TOTAL);
-    let mut info = framework_info("f");
-    info.capabilities.partition_aware = partition_aware;
-    let scheduler = master.subscribe(info);
-    let offer = master.offer(&scheduler);
-    let info = task("t", &agent, "cpus:1;mem:32");
-    let task = running(&scheduler.id, &agent, &info, &offer);
-    master.accept(&scheduler, &offer.id, [launch([info])]);
-    let started = status(&scheduler.id, &agent, &"t".into(), TaskState::Running, 1);
-    master.from_agent(&pid, FromAgent::StatusUpdate(started));
-    master.expect_status(&scheduler, TaskState::Running);
-    master.messages_to(&pid);
-    Scene { master, agent, pid, scheduler, task }
+    let options = Options { offer_timeout: None, ..Options::new("master".to_owned(), 1) };
+    let mut s = scene_in(Master::new(options), partition_aware);
+    let started = status(&s.scheduler.id, &s.agent, &"t".into(), TaskState::Running, 1);
+    s.master.from_agent(&s.pid, FromAgent::StatusUpdate(started));
+    s.master.expect_status(&s.scheduler, TaskState::Running);
+    s.master.messages_to(&s.pid);
+    s
 }
 
 impl Scene {
     /// The agent comes back with tasks; what it is told.
     fn come_back(&mut self, tasks: Vec<Task>) -> Vec<ToAgent> {
-        let message = ReregisterAgent {
-            agent: register("h", TOTAL),
-            agent_id: self.agent.clone(),
-            frameworks: vec![(self.scheduler.id.clone(), Arc::new(framework_info("f")))],
-            executors: Vec::new(),
-            tasks: tasks.into_iter().map(Arc::new).collect(),
-            completed_frameworks: Vec::new(),
-        };
+        let message = reregister_with(&self.agent, register("h", TOTAL), &self.scheduler.id, tasks);
         self.master.from_agent(&self.pid, FromAgent::Reregister(Box::new(message)));
         self.master.messages_to(&self.pid)
     }

@@ -9,8 +9,8 @@ use master_core::{
     SchedulerEvent, Task, TaskState, ToAgent,
 };
 use testkit::master::{
-    Master, Scheduler, executor, framework_info, launch, register, resources, running, status,
-    task_with_executor,
+    Master, Scheduler, executor, framework_info, launch, register, reregister_with, resources, running,
+    status, task_with_executor,
 };
 
 use crate::registry::{back, silent};
@@ -36,19 +36,11 @@ impl Agents {
     fn message(&self, at: usize) -> FromAgent {
         let (agent_id, _) = &self.agents[at];
         let executor = self.executor.iter().map(|info| (self.framework.clone(), Arc::new(info.clone())));
+        let agent = register(&format!("h{at}"), "cpus:4;mem:4096");
+        let tasks = self.tasks.iter().filter(|task| task.agent_id == *agent_id).cloned().collect();
         FromAgent::Reregister(Box::new(ReregisterAgent {
-            agent: register(&format!("h{at}"), "cpus:4;mem:4096"),
-            agent_id: agent_id.clone(),
-            frameworks: vec![(self.framework.clone(), Arc::new(framework_info("f")))],
             executors: executor.collect(),
-            tasks: self
-                .tasks
-                .iter()
-                .filter(|task| task.agent_id == *agent_id)
-                .cloned()
-                .map(Arc::new)
-                .collect(),
-            completed_frameworks: Vec::new(),
+            ..reregister_with(agent_id, agent, &self.framework, tasks)
         }))
     }
 

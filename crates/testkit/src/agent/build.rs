@@ -79,6 +79,12 @@ pub fn custom_executor(id: &str) -> Arc<ExecutorInfo> {
     })
 }
 
+/// The executor, described with something that the agent does not support: images.
+#[must_use]
+pub fn with_image(executor: Arc<ExecutorInfo>) -> Arc<ExecutorInfo> {
+    Arc::new(ExecutorInfo { unsupported: Some("no images".into()), ..Arc::unwrap_or_clone(executor) })
+}
+
 /// A task of a group.
 #[must_use]
 pub fn group_task(id: &str, executor: &Arc<ExecutorInfo>) -> TaskInfo {

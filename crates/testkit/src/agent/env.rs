@@ -256,6 +256,20 @@ impl AgentEnv {
         self.executor_call(framework, executor, call);
     }
 
+    /// A task with a custom executor of its own, which is the container `c1` and subscribed on stream 1.
+    pub fn run_subscribed(&mut self, framework: &FrameworkInfo, executor: &Arc<ExecutorInfo>, task: &str) {
+        self.run(framework, build::custom_task(task, executor));
+        self.launched("c1");
+        self.subscribe(framework, &executor.executor_id.to_string(), 1);
+    }
+
+    /// The same; the task runs, and everything is acknowledged.
+    pub fn run_reported(&mut self, framework: &FrameworkInfo, executor: &Arc<ExecutorInfo>, task: &str) {
+        self.run_subscribed(framework, executor, task);
+        self.report(framework, &executor.executor_id.to_string(), task, TaskState::Running);
+        self.acknowledge_all();
+    }
+
     /// A custom executor reports a state.
     pub fn report(&mut self, framework: &FrameworkInfo, executor: &str, task: &str, state: TaskState) {
         let update = self.executor_update(task, state);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use base::{AgentId, FrameworkId, Payload, TaskId, Time, Uuid};
 use master_core::{
     AcceptOperation, AgentCapabilities, AgentInfo, AgentTraits, ExecutorInfo, ExecutorKind,
-    FrameworkCapabilities, FrameworkInfo, Offer, RegisterAgent, Source, StatusUpdate, Task, TaskBody,
-    TaskInfo, TaskState, TaskStatus,
+    FrameworkCapabilities, FrameworkInfo, Offer, RegisterAgent, ReregisterAgent, Source, StatusUpdate, Task,
+    TaskBody, TaskInfo, TaskState, TaskStatus,
 };
 use resources::{Resources, Role};
 
@@ -73,6 +73,34 @@ pub fn register(hostname: &str, total: &str) -> RegisterAgent {
         },
         capabilities_body: Payload::default(),
         resource_version: Some(Uuid::from_bytes([1; 16])),
+    }
+}
+
+/// What an agent says that comes back with nothing on it.
+#[must_use]
+pub fn reregister(agent_id: &AgentId, agent: RegisterAgent) -> ReregisterAgent {
+    ReregisterAgent {
+        agent,
+        agent_id: agent_id.clone(),
+        frameworks: Vec::new(),
+        executors: Vec::new(),
+        tasks: Vec::new(),
+        completed_frameworks: Vec::new(),
+    }
+}
+
+/// The same with tasks of a framework that calls itself `f`.
+#[must_use]
+pub fn reregister_with(
+    agent_id: &AgentId,
+    agent: RegisterAgent,
+    framework: &FrameworkId,
+    tasks: Vec<Task>,
+) -> ReregisterAgent {
+    ReregisterAgent {
+        frameworks: vec![(framework.clone(), Arc::new(framework_info("f")))],
+        tasks: tasks.into_iter().map(Arc::new).collect(),
+        ..reregister(agent_id, agent)
     }
 }
 

@@ -8,8 +8,8 @@ mod expect;
 mod operations;
 
 pub use builders::{
-    agent_info, executor, framework_info, launch, register, resources, running, status, task,
-    task_with_executor,
+    agent_info, executor, framework_info, launch, register, reregister, reregister_with, resources, running,
+    status, task, task_with_executor,
 };
 pub use drive::{Master, Scheduler};
 pub use operations::{

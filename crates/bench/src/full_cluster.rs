@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use conformance::cluster::Server;
 use conformance::ports;
 use tempfile::TempDir;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::crowd::Crowd;
-use crate::report::{self, cores, figure};
+use crate::report::{self, cores, figure, times};
 use crate::returning::Shape;
 
 /// The cluster, until this is dropped: first the agents go, then their master, then its files.
@@ -47,6 +47,20 @@ impl FullCluster {
         figure("  over", crowd.connections());
         figure("load", report::load());
         Ok(Self { crowd, master, address, _directory: directory })
+    }
+
+    /// Asks for the same once, and then so many times more. Prints how long it took, and how many KiB came.
+    pub(crate) async fn measure(&self, name: &str, request: &[u8], rounds: usize) -> Result<()> {
+        let (first, mut length) = ask(self.address, request).await.with_context(|| name.to_owned())?;
+        let mut then = Vec::new();
+        for _ in 0..rounds {
+            let (took, got) = ask(self.address, request).await.with_context(|| name.to_owned())?;
+            then.push(took);
+            length = got;
+        }
+        figure(name, format!("{} KiB, the first time {}", length >> 10, report::millis(first)));
+        times("  then", &mut then);
+        Ok(())
     }
 
     /// Prints how much memory the master has, and had at most.

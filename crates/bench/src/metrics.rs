@@ -1,11 +1,10 @@
 //! How long a master takes to tell its metrics when it has thousands of frameworks, each with metrics of its own. After Mesos'
 //! `MasterMetricsQuery` benchmark.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
-use crate::full_cluster::{FullCluster, ask, get, post};
-use crate::report::{self, figure, times};
+use crate::full_cluster::{FullCluster, get, post};
 use crate::returning::Shape;
 
 #[derive(Args)]
@@ -33,16 +32,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             ("GET_METRICS in JSON", post(address, call, "application/json")),
             ("/metrics", get(address, "/metrics")),
         ] {
-            let mut all = Vec::new();
-            let mut length = 0;
-            for _ in 0..=options.rounds {
-                let (took, got) = ask(address, &request).await.with_context(|| name.to_owned())?;
-                all.push(took);
-                length = got;
-            }
-            let first = all.remove(0);
-            figure(name, format!("{} KiB, the first time {}", length >> 10, report::millis(first)));
-            times("  then", &mut all);
+            cluster.measure(name, &request, options.rounds).await?;
         }
         cluster.report_memory();
         println!();

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::full_cluster::{FullCluster, ask, get};
-use crate::report::times;
+use crate::full_cluster::{FullCluster, get};
 use crate::returning::Shape;
 
 #[derive(Args)]
@@ -53,14 +52,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let cluster = FullCluster::start(shape).await?;
     let address = cluster.address;
     for path in PAGES {
-        let mut all = Vec::new();
-        let mut length = 0;
-        for _ in 0..options.rounds {
-            let (took, got) = ask(address, &get(address, path)).await.with_context(|| path.to_owned())?;
-            all.push(took);
-            length = got;
-        }
-        times(&format!("{path} ({} KiB)", length >> 10), &mut all);
+        cluster.measure(path, &get(address, path), options.rounds).await?;
     }
     cluster.report_memory();
     if options.stay > 0 {

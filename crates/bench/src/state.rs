@@ -11,7 +11,7 @@ use sdk::scheduler::{Event, Scheduler};
 use sdk::{Encoding, Masters};
 
 use crate::full_cluster::{FullCluster, ask, get, post};
-use crate::report::{self, figure, times};
+use crate::report::{figure, times};
 use crate::returning::Shape;
 
 #[derive(Args)]
@@ -42,16 +42,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let cluster = FullCluster::start(shape).await?;
     let address = cluster.address;
     for (name, request) in questions(address) {
-        let mut all = Vec::new();
-        let mut length = 0;
-        for _ in 0..=options.rounds {
-            let (took, got) = ask(address, &request).await.with_context(|| name.to_owned())?;
-            all.push(took);
-            length = got;
-        }
-        let first = all.remove(0);
-        figure(name, format!("{} MiB, the first time {}", length >> 20, report::millis(first)));
-        times("  then", &mut all);
+        cluster.measure(name, &request, options.rounds).await?;
     }
     changing(options, &cluster).await?;
     cluster.report_memory();

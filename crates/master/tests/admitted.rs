@@ -4,7 +4,7 @@ mod support;
 
 use proto::internal;
 use serde_json::{Value, json};
-use support::{FakeAgent, Scheduler, Subscription, get, json as post};
+use support::{FakeAgent, Scheduler, Subscription, get, json as post, scalar};
 
 /// What an agent says when it comes first, or back under its id.
 fn come(agent: &mut FakeAgent, version: &str, zone: Option<&str>) {
@@ -13,21 +13,11 @@ fn come(agent: &mut FakeAgent, version: &str, zone: Option<&str>) {
         let text = format!(r#"{{"fault_domain":{{"region":{{"name":"r"}},"zone":{{"name":"{zone}"}}}}}}"#);
         proto::json::from_slice(text.as_bytes()).unwrap()
     });
-    let (version, agent_capabilities) = (Some(version.to_owned()), FakeAgent::capabilities());
+    let version = Some(version.to_owned());
     if agent.id.is_empty() {
-        agent.send(&internal::RegisterSlaveMessage {
-            slave,
-            version,
-            agent_capabilities,
-            ..Default::default()
-        });
+        agent.send(&internal::RegisterSlaveMessage { version, ..FakeAgent::registration(slave) });
     } else {
-        agent.send(&internal::ReregisterSlaveMessage {
-            slave,
-            version,
-            agent_capabilities,
-            ..Default::default()
-        });
+        agent.send(&internal::ReregisterSlaveMessage { slave, version, ..agent.reregistration() });
     }
 }
 
@@ -120,14 +110,7 @@ async fn only_agents_of_the_list_are_offered() {
     let master = support::master_with(|options| options.whitelist = Some(path)).await;
     for host in ["stranger", "listed"] {
         let mut agent = FakeAgent::listen(master.address()).await;
-        let slave = proto::v0::SlaveInfo { hostname: host.into(), ..agent.info() };
-        agent.send(&internal::RegisterSlaveMessage {
-            slave,
-            version: Some("1.12.0".into()),
-            agent_capabilities: FakeAgent::capabilities(),
-            ..Default::default()
-        });
-        taken(&mut agent).await;
+        agent.register_as(proto::v0::SlaveInfo { hostname: host.into(), ..agent.info() }).await;
     }
     // The list is read when the master starts, at about this time.
     let offered = async || loop {
@@ -162,13 +145,7 @@ async fn ports_that_the_agent_gives_by_itself_are_not_offered() {
             ..Default::default()
         });
     }
-    agent.send(&internal::RegisterSlaveMessage {
-        slave,
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        ..Default::default()
-    });
-    taken(&mut agent).await;
+    agent.register_as(slave).await;
     let mut scheduler = Scheduler::subscribe(master.address(), Subscription::default()).await;
     let offer = scheduler.offer().await;
     let names: Vec<&str> = offer["resources"]
@@ -181,10 +158,6 @@ async fn ports_that_the_agent_gives_by_itself_are_not_offered() {
     let shown = get(master.address(), "/slaves").await.json()["slaves"][0].clone();
     assert_eq!(shown["resources"]["ephemeral_ports"], "[30001-30999]");
     master.shutdown().await;
-}
-
-fn scalar(name: &str, value: f64) -> Value {
-    json!({ "name": name, "type": "SCALAR", "scalar": { "value": value } })
 }
 
 /// After `MasterTestPrePostReservationRefinement` (`LaunchTask`, `LaunchGroup`, `ReserveCreateLaunchDestroyUnreserve`), and

@@ -5,11 +5,7 @@ mod support;
 use proto::v1::TaskState;
 use proto::{internal, v1};
 use serde_json::{Value, json};
-use support::{FakeAgent, Scheduler, Subscription, get, json as post};
-
-fn scalar(name: &str, value: f64) -> Value {
-    json!({ "name": name, "type": "SCALAR", "scalar": { "value": value } })
-}
+use support::{FakeAgent, Scheduler, Subscription, get, json as post, scalar};
 
 fn task(offer: &Value, id: &str) -> Value {
     json!({
@@ -147,12 +143,9 @@ fn reregistration(agent: &FakeAgent, framework_id: &str) -> internal::Reregister
         ..Default::default()
     };
     internal::ReregisterSlaveMessage {
-        slave: agent.info(),
         tasks: vec![task],
         frameworks: vec![framework],
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        ..Default::default()
+        ..agent.reregistration()
     }
 }
 
@@ -281,12 +274,7 @@ async fn agent_in(master: std::net::SocketAddr, region: Option<&str>) -> FakeAge
         let text = format!(r#"{{"fault_domain":{{"region":{{"name":"{region}"}},"zone":{{"name":"z"}}}}}}"#);
         proto::json::from_slice(text.as_bytes()).unwrap()
     });
-    agent.send(&internal::RegisterSlaveMessage {
-        slave,
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        ..Default::default()
-    });
+    agent.send(&FakeAgent::registration(slave));
     agent
 }
 

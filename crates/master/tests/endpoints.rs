@@ -133,19 +133,12 @@ async fn agents_that_have_not_come_back_are_shown_with_their_domain() {
     let mut agent = FakeAgent::listen(first.address()).await;
     let (region, zone) = (RegionInfo { name: "r".into() }, ZoneInfo { name: "z".into() });
     let domain = v1::DomainInfo { fault_domain: Some(domain_info::FaultDomain { region, zone }) };
-    agent.send(&internal::RegisterSlaveMessage {
-        slave: v0::SlaveInfo { domain: Some(domain), ..agent.info() },
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        resource_version_uuid: Some(v1::Uuid { value: vec![7; 16].into() }),
-        ..Default::default()
-    });
-    let registered: internal::SlaveRegisteredMessage = agent.wait_for().await;
+    agent.register_as(v0::SlaveInfo { domain: Some(domain), ..agent.info() }).await;
     first.shutdown().await;
     let second = support::master_with(in_directory).await;
     for path in ["/state", "/slaves"] {
         let recovered = get(second.address(), path).await.json()["recovered_slaves"][0].clone();
-        assert_eq!(recovered["id"], registered.slave_id.value.as_str(), "{path}");
+        assert_eq!(recovered["id"], agent.id.as_str(), "{path}");
         let named = |part: &str| recovered["domain"]["fault_domain"][part]["name"].clone();
         assert_eq!((named("region"), named("zone")), (json!("r"), json!("z")), "{path}");
     }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use proto::{internal, v1};
+use proto::v1;
 use serde_json::{Value, json};
 use support::{FakeAgent, Scheduler, Subscription, get, json as post};
 
@@ -24,14 +24,7 @@ async fn agent_in_rack(master: std::net::SocketAddr, rack: &str) -> FakeAgent {
         text: Some(v1::value::Text { value: rack.into() }),
         ..Default::default()
     }];
-    agent.send(&internal::RegisterSlaveMessage {
-        slave,
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        ..Default::default()
-    });
-    let registered: internal::SlaveRegisteredMessage = agent.wait_for().await;
-    agent.id = registered.slave_id.value;
+    agent.register_as(slave).await;
     agent
 }
 

@@ -91,17 +91,11 @@ async fn an_agent_is_shown_with_what_it_said() {
     let mut agent = FakeAgent::listen(master.address()).await;
     let text = r#"{"fault_domain":{"region":{"name":"r2"},"zone":{"name":"z2"}}}"#;
     let domain = Some(proto::json::from_slice(text.as_bytes()).unwrap());
-    agent.send(&internal::RegisterSlaveMessage {
-        slave: proto::v0::SlaveInfo { hostname: "host".into(), domain, ..agent.info() },
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        ..Default::default()
-    });
-    let registered: internal::SlaveRegisteredMessage = agent.wait_for().await;
+    agent.register_as(proto::v0::SlaveInfo { hostname: "host".into(), domain, ..agent.info() }).await;
     let found = agents(master.address()).await;
     assert_eq!((found.agents.len(), found.recovered_agents.len()), (1, 0));
     let shown = &found.agents[0];
-    assert_eq!(shown.agent_info.id.as_ref(), Some(&v1::AgentId { value: registered.slave_id.value }));
+    assert_eq!(shown.agent_info.id.as_ref(), Some(&v1::AgentId { value: agent.id.clone() }));
     assert_eq!((shown.agent_info.hostname.as_str(), shown.version.as_str()), ("host", "1.12.0"));
     assert_eq!(place(shown.agent_info.domain.as_ref()), ("r2", "z2"));
     assert_eq!(shown.pid, Some(format!("slave(1)@{}", agent.address)));
@@ -140,12 +134,7 @@ async fn an_agent_that_has_not_come_to_the_next_master_is_shown_apart() {
 
     let mut again = FakeAgent::listen(master.address()).await;
     again.id = id.clone();
-    again.send(&internal::ReregisterSlaveMessage {
-        slave: again.info(),
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        ..Default::default()
-    });
+    again.send(&again.reregistration());
     let _: internal::SlaveReregisteredMessage = again.wait_for().await;
     let found = agents(master.address()).await;
     assert_eq!((found.agents.len(), found.recovered_agents.len()), (1, 0));

@@ -227,12 +227,9 @@ async fn what_an_agent_brings_to_the_next_master() {
         ..Default::default()
     };
     agent.send(&internal::ReregisterSlaveMessage {
-        slave: agent.info(),
         tasks: vec![kept],
         frameworks: vec![framework],
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        ..Default::default()
+        ..agent.reregistration()
     });
     // The agent and what it brings, in an order of our own: Mesos tells of the agent first.
     let [brought, running, came] = [watch.next().await, watch.next().await, watch.next().await];

@@ -12,16 +12,7 @@ use proto::v1::master::call::{self, Type};
 use proto::v1::offer::operation::Type as OperationType;
 use serde_json::{Value, json};
 use support::api::{ask, change, of};
-use support::{FakeAgent, Scheduler, Subscription, get};
-
-fn scalar(name: &str, value: f64) -> v1::Resource {
-    v1::Resource {
-        name: name.to_owned(),
-        r#type: v1::value::Type::Scalar.into(),
-        scalar: Some(v1::value::Scalar { value }),
-        ..Default::default()
-    }
-}
+use support::{FakeAgent, Scheduler, Subscription, get, proto_scalar};
 
 /// After `GetWeights` and `UpdateWeights`.
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +34,7 @@ async fn weights_are_those_of_the_flag_until_they_are_changed() {
 async fn a_quota_is_set_read_and_removed() {
     let master = support::patient_master(|_| ()).await;
     let address = master.address();
-    let guarantee = vec![scalar("cpus", 1.0), scalar("mem", 512.0)];
+    let guarantee = vec![proto_scalar("cpus", 1.0), proto_scalar("mem", 512.0)];
     let quotas = async || ask(address, &of(Type::GetQuota)).await.get_quota.unwrap().status.infos;
     let set = |force| {
         let quota_request = v1::quota::QuotaRequest {

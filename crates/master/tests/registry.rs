@@ -84,11 +84,12 @@ async fn a_write_waits_for_the_end_of_an_outage(service: Service) {
     let address = master.address();
     let setting = tokio::spawn(async move { set_weights(address).await });
     // Meanwhile nothing is promised, and everything else is answered.
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(!setting.is_finished(), "it is not written");
+    support::until("it waits to be written", async || {
+        get(address, "/metrics/snapshot").await.json()["registrar/queued_operations"] == 1.0
+    })
+    .await;
     assert_eq!(count(&leads(&master).await), 0);
-    let metrics = get(address, "/metrics/snapshot").await.json();
-    assert_eq!(metrics["registrar/queued_operations"], 1.0);
+    assert!(!setting.is_finished(), "it is not written");
     proxy.mend();
     assert_eq!(soon("an answer", setting).await.expect("no panic").status, 200);
     assert_eq!(count(&leads(&master).await), ROLES);

@@ -5,11 +5,7 @@ mod support;
 
 use proto::{internal, v1};
 use serde_json::{Value, json};
-use support::{FakeAgent, Scheduler, Subscription, get, json as post};
-
-fn scalar(name: &str, value: f64) -> Value {
-    json!({ "name": name, "type": "SCALAR", "scalar": { "value": value } })
-}
+use support::{FakeAgent, Scheduler, Subscription, get, json as post, scalar};
 
 fn label(key: &str, value: &str) -> Value {
     json!({ "key": key, "value": value })
@@ -179,13 +175,7 @@ async fn an_agent_is_shown_alike_everywhere_and_inactive_when_its_connection_bro
     let mut slave = agent.info();
     let text = r#"{"fault_domain":{"region":{"name":"far"},"zone":{"name":"z"}}}"#;
     slave.domain = Some(proto::json::from_slice(text.as_bytes()).unwrap());
-    agent.send(&internal::RegisterSlaveMessage {
-        slave,
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        ..Default::default()
-    });
-    let _: internal::SlaveRegisteredMessage = agent.wait_for().await;
+    agent.register_as(slave).await;
     let all = [
         "MULTI_ROLE",
         "HIERARCHICAL_ROLE",
@@ -239,12 +229,7 @@ async fn agents_that_have_not_come_to_the_next_master_are_shown_apart() {
     // One comes back, from where it was.
     let mut back = FakeAgent::listen(master.address()).await;
     back.id = second.id.clone();
-    back.send(&internal::ReregisterSlaveMessage {
-        slave: back.info(),
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        ..Default::default()
-    });
+    back.send(&back.reregistration());
     let _: internal::SlaveReregisteredMessage = back.wait_for().await;
     for path in ["/state", "/slaves"] {
         let shown = get(master.address(), path).await.json();

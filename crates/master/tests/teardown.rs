@@ -64,12 +64,9 @@ async fn a_framework_that_has_not_come_to_the_next_master_is_ended() {
         ..Default::default()
     };
     agent.send(&internal::ReregisterSlaveMessage {
-        slave: agent.info(),
         tasks: vec![task],
         frameworks: vec![framework],
-        version: Some("1.12.0".into()),
-        agent_capabilities: FakeAgent::capabilities(),
-        ..Default::default()
+        ..agent.reregistration()
     });
     let _: internal::SlaveReregisteredMessage = agent.wait_for().await;
     assert_eq!(state(address).await["frameworks"][0]["recovered"], true);

@@ -50,7 +50,8 @@ impl Receiver for Inbox {
     }
 }
 
-fn scalar(name: &str, value: f64) -> v1::Resource {
+/// A resource as it is in messages.
+pub fn proto_scalar(name: &str, value: f64) -> v1::Resource {
     v1::Resource {
         name: name.to_owned(),
         r#type: v1::value::Type::Scalar.into(),
@@ -100,17 +101,36 @@ impl FakeAgent {
     }
 
     async fn registered(mut self) -> Self {
-        let agent = &mut self;
-        agent.send(&internal::RegisterSlaveMessage {
-            slave: agent.info(),
+        self.register_as(self.info()).await;
+        self
+    }
+
+    /// Registers with a description of the test's own, and waits until it is.
+    pub async fn register_as(&mut self, slave: v0::SlaveInfo) {
+        self.send(&Self::registration(slave));
+        let registered: internal::SlaveRegisteredMessage = self.wait_for().await;
+        self.id = registered.slave_id.value;
+    }
+
+    /// What an agent says when it comes first.
+    pub fn registration(slave: v0::SlaveInfo) -> internal::RegisterSlaveMessage {
+        internal::RegisterSlaveMessage {
+            slave,
             version: Some("1.12.0".into()),
             agent_capabilities: Self::capabilities(),
             resource_version_uuid: Some(v1::Uuid { value: vec![7; 16].into() }),
             ..Default::default()
-        });
-        let registered: internal::SlaveRegisteredMessage = agent.wait_for().await;
-        self.id = registered.slave_id.value;
-        self
+        }
+    }
+
+    /// What it says when it comes back under its id, with nothing on it.
+    pub fn reregistration(&self) -> internal::ReregisterSlaveMessage {
+        internal::ReregisterSlaveMessage {
+            slave: self.info(),
+            version: Some("1.12.0".into()),
+            agent_capabilities: Self::capabilities(),
+            ..Default::default()
+        }
     }
 
     pub fn capabilities() -> Vec<v1::agent_info::Capability> {
@@ -121,7 +141,11 @@ impl FakeAgent {
         v0::SlaveInfo {
             hostname: "localhost".into(),
             port: Some(i32::from(self.address.port())),
-            resources: vec![scalar("cpus", 8.0), scalar("mem", 8192.0), scalar("disk", 1024.0)],
+            resources: vec![
+                proto_scalar("cpus", 8.0),
+                proto_scalar("mem", 8192.0),
+                proto_scalar("disk", 1024.0),
+            ],
             id: (!self.id.is_empty()).then(|| self.id.as_str().into()),
             ..Default::default()
         }

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use master::{MasterOptions, MasterServer};
 
-pub use agent::FakeAgent;
+pub use agent::{FakeAgent, proto_scalar};
 pub use events::Events;
 pub use http::{Answer, form, get, json, raw, request};
-pub use scheduler::{Scheduler, Subscription};
+pub use scheduler::{Scheduler, Subscription, scalar};
 pub use tap::Tap;
 
 /// Longest time that anything may take; what takes longer will never come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for a state; the description is for the failure.
 pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {

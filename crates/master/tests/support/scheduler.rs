@@ -38,6 +38,11 @@ impl Subscription {
     }
 }
 
+/// A resource as it is in JSON.
+pub fn scalar(name: &str, value: f64) -> Value {
+    json!({ "name": name, "type": "SCALAR", "scalar": { "value": value } })
+}
+
 impl Scheduler {
     /// Subscribes, and waits for the SUBSCRIBED event.
     pub async fn subscribe(address: SocketAddr, subscription: Subscription) -> Self {

@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
@@ -130,6 +131,9 @@ pub(super) struct Entry {
     /// The virtual path.
     pub(super) path: String,
     pub(super) metadata: Metadata,
+    /// The names of its owner and its group, or their numbers.
+    pub(super) user: Arc<str>,
+    pub(super) group: Arc<str>,
 }
 
 impl Entry {
@@ -151,17 +155,25 @@ impl Entry {
             .map(|(i, letter)| if mode & (0o400 >> i) == 0 { '-' } else { letter });
         std::iter::once(kind).chain(bits).collect()
     }
+}
 
-    pub(super) fn user(&self) -> String {
-        name_of("/etc/passwd", self.metadata.uid())
+/// Names of users or of groups, which have the same place in both files; who is not there goes by number.
+struct Names {
+    database: &'static str,
+    /// Looked up already: many files have few owners.
+    known: BTreeMap<u32, Arc<str>>,
+}
+
+impl Names {
+    fn of(database: &'static str) -> Self {
+        Self { database, known: BTreeMap::new() }
     }
 
-    pub(super) fn group(&self) -> String {
-        name_of("/etc/group", self.metadata.gid())
+    fn get(&mut self, id: u32) -> Arc<str> {
+        self.known.entry(id).or_insert_with(|| name_of(self.database, id).into()).clone()
     }
 }
 
-/// Names of users and groups have the same place in both files; who is in neither goes by number.
 fn name_of(database: &str, id: u32) -> String {
     let number = id.to_string();
     let text = fs::read_to_string(database).unwrap_or_default();
@@ -179,6 +191,7 @@ pub(super) fn list(path: &Path, virtual_path: &str) -> Result<Vec<Entry>, FileEr
     if !opened.metadata()?.is_dir() {
         return Ok(Vec::new());
     }
+    let (mut users, mut groups) = (Names::of("/etc/passwd"), Names::of("/etc/group"));
     let mut entries = Vec::new();
     for entry in fs::read_dir(place_of(&opened))?.flatten() {
         // One that was deleted meanwhile is not there.
@@ -186,7 +199,9 @@ pub(super) fn list(path: &Path, virtual_path: &str) -> Result<Vec<Entry>, FileEr
         let name = entry.file_name();
         let leads_to = metadata.is_symlink().then(|| behind(&opened, Path::new(&name))).flatten();
         let path = format!("{}/{}", virtual_path.trim_end_matches('/'), name.to_string_lossy());
-        entries.push(Entry { path, metadata: leads_to.unwrap_or(metadata) });
+        let metadata = leads_to.unwrap_or(metadata);
+        let (user, group) = (users.get(metadata.uid()), groups.get(metadata.gid()));
+        entries.push(Entry { path, metadata, user, group });
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(entries)
@@ -330,6 +345,15 @@ mod tests {
             ["/virtual/latest/d", "/virtual/latest/in", "/virtual/latest/out", "/virtual/latest/stdout"];
         assert_eq!(names, expected);
         assert!(entries[0].mode_text().starts_with("drwx"));
+        let own = fs::metadata("/proc/self").expect("there");
+        for entry in &entries {
+            assert_eq!(&*entry.user, name_of("/etc/passwd", own.uid()));
+            assert_eq!(&*entry.group, name_of("/etc/group", own.gid()));
+        }
+        assert_eq!(
+            (name_of("/etc/passwd", 0), name_of("/etc/group", 4_000_000_000)),
+            ("root".to_owned(), "4000000000".to_owned())
+        );
         let file = resolve(&attached, "/virtual/latest/stdout").expect("there");
         assert!(list(&file, "/virtual/latest/stdout").expect("no error, as in Mesos").is_empty());
     }

@@ -64,13 +64,13 @@ pub async fn browse(attached: Attached, form: &[(String, String)]) -> Result<Val
     let entries = entries(attached, path_of(form)?).await?;
     let shown = entries.iter().map(|entry| {
         json!({
-            "gid": entry.group(),
+            "gid": &*entry.group,
             "mode": entry.mode_text(),
             "mtime": entry.metadata.mtime(),
             "nlink": entry.metadata.nlink(),
             "path": entry.path,
             "size": entry.metadata.size(),
-            "uid": entry.user(),
+            "uid": &*entry.user,
         })
     });
     Ok(Value::from_iter(shown))
@@ -189,7 +189,7 @@ fn info(entry: &Entry) -> v1::FileInfo {
         size: Some(metadata.size()),
         mtime: Some(v1::TimeInfo { nanoseconds }),
         mode: Some(metadata.mode()),
-        uid: Some(entry.user()),
-        gid: Some(entry.group()),
+        uid: Some(entry.user.to_string()),
+        gid: Some(entry.group.to_string()),
     }
 }

@@ -79,7 +79,7 @@ async fn a_full_disk_makes_sandboxes_go_before_their_time() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    let metrics = tokio::time::timeout(Duration::from_secs(30), counted).await.expect("in time");
+    let metrics = tokio::time::timeout(common::PATIENCE, counted).await.expect("in time");
     assert_eq!(metrics["slave/executor_directory_max_allowed_age_secs"], 0.0);
     assert_eq!(metrics["gc/path_removals_failed"], 0.0);
     agent.shutdown().await;

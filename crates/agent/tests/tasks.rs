@@ -377,7 +377,7 @@ async fn a_master_that_does_not_want_it_ends_it() {
     let running = master.status().await;
     let pid = running.container_status.and_then(|status| status.executor_pid).expect("it runs");
     master.say(&internal::ShutdownMessage { message: Some("Agent has been marked gone".to_owned()) });
-    let ended = tokio::time::timeout(Duration::from_secs(20), agent.terminated()).await.expect("in time");
+    let ended = tokio::time::timeout(common::PATIENCE, agent.terminated()).await.expect("in time");
     assert!(ended.reason.contains("Agent has been marked gone"), "{}", ended.reason);
     assert!(!is_alive(pid));
     agent.shutdown().await;

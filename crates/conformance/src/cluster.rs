@@ -16,7 +16,7 @@ use crate::scenarios::Target;
 use crate::{ports, processes};
 
 /// How long a server may take to be there, on a loaded machine.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(60);
 
 /// One server process. Killed when dropped.
 #[derive(Debug)]
@@ -192,11 +192,11 @@ impl Cluster {
         self.directory.path()
     }
 
-    /// Waits until no task and no executor runs, and returns what still does after ten seconds.
+    /// Waits until no task and no executor runs, and returns what still does after half a minute.
     #[must_use]
     pub fn leftovers(&self) -> Vec<processes::Process> {
         let own: Vec<u32> = self.agents.iter().chain([&self.master]).map(Server::pid).collect();
-        let mut left = processes::wait_until_nothing_lives_in(self.directory(), Duration::from_secs(10));
+        let mut left = processes::wait_until_nothing_lives_in(self.directory(), Duration::from_secs(30));
         left.retain(|process| !own.contains(&process.pid));
         left
     }

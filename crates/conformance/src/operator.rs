@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::http::{self, Request, Response};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Makes a call of the operator API; `fields` is the part that is named after it.
 pub fn call(address: &str, kind: &str, fields: &Value) -> io::Result<Response> {
@@ -46,7 +46,7 @@ fn escaped(text: &str) -> String {
 /// # Errors
 /// If something is under way still after a long time, or the master does not answer.
 pub fn wait_until_done(address: &str) -> io::Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let answer: Value = serde_json::from_slice(&call(address, "GET_OPERATIONS", &Value::Null)?.body)?;
         let operations = answer["get_operations"]["operations"].as_array().cloned().unwrap_or_default();

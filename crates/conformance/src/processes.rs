@@ -68,13 +68,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().canonicalize().unwrap();
         let mut child = Command::new("sleep").arg("60").current_dir(&path).spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !living_in(&path).iter().any(|p| p.pid == child.id() && p.command == "sleep 60") {
             assert!(Instant::now() < deadline, "the child is not found");
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(wait_until_nothing_lives_in(&path, Duration::from_secs(5)), []);
+        assert_eq!(wait_until_nothing_lives_in(&path, Duration::from_secs(60)), []);
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl Scheduler {
             framework_id: String::new(),
             offers: VecDeque::new(),
         };
-        let subscribed = scheduler.wait("SUBSCRIBED", 20).context("SUBSCRIBED did not come")?;
+        let subscribed = scheduler.wait("SUBSCRIBED", 40).context("SUBSCRIBED did not come")?;
         scheduler.framework_id = text(&subscribed["subscribed"]["framework_id"]["value"]);
         Ok(scheduler)
     }
@@ -217,7 +217,7 @@ impl Scheduler {
 
     /// The next offer.
     pub fn offer(&mut self) -> Result<Value> {
-        self.offer_within(20)
+        self.offer_within(40)
     }
 
     /// The next offer, if it comes in time.
@@ -230,9 +230,9 @@ impl Scheduler {
 
     /// The next offer that `wanted` takes. Others are declined for now, so that what they hold may come with it.
     pub fn offer_where(&mut self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while Instant::now() < deadline {
-            let offer = self.offer_within(10)?;
+            let offer = self.offer_within(40)?;
             if wanted(&offer) {
                 return Ok(offer);
             }
@@ -297,7 +297,7 @@ impl Scheduler {
     /// Ends the framework and waits until the master has closed its stream.
     pub fn end(mut self) -> Result<()> {
         self.call("TEARDOWN", json!({}))?;
-        self.wait_closed(10);
+        self.wait_closed(40);
         Ok(())
     }
 

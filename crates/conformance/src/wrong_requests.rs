@@ -88,7 +88,7 @@ impl Case {
 
 /// Status and text; a stream that was opened has no text, it would not end.
 fn answer(address: &str, request: &Request) -> Result<(u16, String)> {
-    let timeout = Duration::from_secs(8);
+    let timeout = Duration::from_secs(40);
     let (head, body) = http::open(address, request, Some(timeout))?;
     if head.status == 200 && head.is_chunked() {
         return Ok((200, String::new()));

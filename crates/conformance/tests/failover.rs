@@ -69,7 +69,7 @@ fn agent_lost() {
         let mut scheduler = running(cluster, log, &framework(0.0))?;
         cluster.agents[0].kill();
         scheduler.terminal().context("the task is not lost")?;
-        scheduler.wait("FAILURE", 5).context("the agent is not lost")?;
+        scheduler.wait("FAILURE", 40).context("the agent is not lost")?;
         scheduler.end()
     });
 }
@@ -81,7 +81,7 @@ fn agent_lost_partition_aware() {
         let mut scheduler = running(cluster, log, &aware)?;
         cluster.agents[0].kill();
         scheduler.terminal().context("the task is not unreachable")?;
-        scheduler.wait("FAILURE", 5).context("the agent is not lost")?;
+        scheduler.wait("FAILURE", 40).context("the agent is not lost")?;
         cluster.agents[0].restart()?;
         scheduler.running().context("the task is not back")?;
         scheduler.end()
@@ -100,8 +100,8 @@ fn mark_gone() {
             &json!({"agent_id": {"value": agent}}),
         )?;
         log.push(json!({"type": "(call)", "call": "MARK_AGENT_GONE", "status": answer.head.status}));
-        scheduler.update(&["TASK_GONE_BY_OPERATOR"], 20).context("the task is not gone")?;
-        scheduler.wait("FAILURE", 5).context("the agent is not lost")?;
+        scheduler.update(&["TASK_GONE_BY_OPERATOR"], 40).context("the task is not gone")?;
+        scheduler.wait("FAILURE", 40).context("the agent is not lost")?;
         scheduler.end()?;
         // It was told to end, and may not come back.
         cluster.agents[0].wait_until("told to end", |agent| agent.log().contains("marked gone")).or_else(
@@ -142,7 +142,7 @@ fn inverse_offer() {
         });
         let windows = json!([{"machine_ids": [machine], "unavailability": unavailability}]);
         ask(&address, log, "UPDATE_MAINTENANCE_SCHEDULE", &json!({"schedule": {"windows": windows}}))?;
-        let offers = scheduler.wait("INVERSE_OFFERS", 10).context("nobody is asked to leave")?;
+        let offers = scheduler.wait("INVERSE_OFFERS", 40).context("nobody is asked to leave")?;
         let offer = &offers["inverse_offers"]["inverse_offers"][0];
         let recorded = recording::lines(recording::operation("inverse_offer").unwrap_or_default())?;
         let told =
@@ -166,7 +166,7 @@ fn inverse_offer() {
         let machines = json!({"machines": [machine]});
         ask(&address, log, "START_MAINTENANCE", &machines)?;
         scheduler.terminal().context("the task is not lost")?;
-        scheduler.wait("FAILURE", 5).context("the agent is not lost")?;
+        scheduler.wait("FAILURE", 40).context("the agent is not lost")?;
         cluster.agents[0].wait_until_ended()?;
         // It is refused, and by the next master too.
         cluster.master.restart()?;
@@ -202,7 +202,7 @@ fn deactivate() {
         let mut scheduler = Scheduler::subscribe(&cluster.master.address, &Framework::default(), log)?;
         let agent = scheduler.offer()?["agent_id"].clone();
         ask(&cluster.master.address, log, "DEACTIVATE_AGENT", &json!({"agent_id": agent}))?;
-        scheduler.wait("RESCIND", 5).context("the offer stands")?;
+        scheduler.wait("RESCIND", 40).context("the offer stands")?;
         scheduler.end()
     });
 }
@@ -240,8 +240,8 @@ fn drain_mark_gone() {
         let mut scheduler = running(cluster, log, &framework(0.0).capable_of("PARTITION_AWARE"))?;
         let agent = cluster.master.get("/slaves")?["slaves"][0]["id"].clone();
         operator::call(&address, "DRAIN_AGENT", &json!({"agent_id": {"value": agent}, "mark_gone": true}))?;
-        scheduler.update(&["TASK_GONE_BY_OPERATOR"], 20).context("the task is not gone")?;
-        scheduler.wait("FAILURE", 20).context("the agent is not lost")?;
+        scheduler.update(&["TASK_GONE_BY_OPERATOR"], 40).context("the task is not gone")?;
+        scheduler.wait("FAILURE", 40).context("the agent is not lost")?;
         let found = agents(&address, log)?;
         ensure!(found == recorded_agents("drain_mark_gone")?, "{found}");
         scheduler.end()
@@ -258,14 +258,14 @@ fn master_restart() {
         let mut first = running(cluster, log, &framework(600.0))?;
         log.push(json!({"type": "(master killed)"}));
         cluster.master.kill();
-        ensure!(first.wait_closed(5), "the stream stays open");
+        ensure!(first.wait_closed(40), "the stream stays open");
         cluster.master.restart()?;
         cluster.master.wait_until_healthy()?;
         cluster.wait_for_agents(1)?;
         let again = framework(600.0).with_id(&first.framework_id);
         let mut second = Scheduler::subscribe(&cluster.master.address, &again, log)?;
         second.call("RECONCILE", json!({"reconcile": {"tasks": []}}))?;
-        second.wait("UPDATE", 10).context("no answer")?;
+        second.wait("UPDATE", 40).context("no answer")?;
         second.kill("t")?;
         second.terminal().context("the task is not killed")?;
         second.end()?;

@@ -12,7 +12,7 @@ use conformance::scheduler::{Framework, Log, PATH, Scheduler, TERMINAL, text};
 use conformance::tasks::{custom_task, launch, shell, task};
 use serde_json::{Value, json};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn subscribe(cluster: &Cluster, framework: &Framework) -> Scheduler {
     Scheduler::subscribe(&cluster.master.address, framework, &Log::default()).unwrap()
@@ -137,7 +137,7 @@ fn an_offer_can_be_accepted_once() {
     let offer = launch_one(&mut scheduler, |offer, _| task(offer, "first", "sleep 60"));
     scheduler.running().unwrap();
     scheduler.accept(&offer["id"], &[launch(&[task(&offer, "second", "true")])]).unwrap();
-    let lost = scheduler.update(&["TASK_LOST"], 20).unwrap();
+    let lost = scheduler.update(&["TASK_LOST"], 40).unwrap();
     assert_eq!(text(&lost["task_id"]["value"]), "second");
     assert_eq!(state_and_reason(&lost), expected("TASK_LOST", "REASON_INVALID_OFFERS"));
     assert!(text(&lost["message"]).contains("is no longer valid"), "{lost}");
@@ -191,7 +191,7 @@ fn an_executor_that_is_killed_fails_its_tasks_and_no_others() {
     scheduler.running().unwrap();
 
     kill_9(&process_of(&cluster, "conformance-executor"));
-    let failure = scheduler.wait("FAILURE", 20).unwrap();
+    let failure = scheduler.wait("FAILURE", 40).unwrap();
     assert_eq!(text(&failure["failure"]["executor_id"]["value"]), "e");
     assert_eq!(failure["failure"]["status"], 9, "the wait status of a process that signal 9 ended");
     let failed = scheduler.terminal().unwrap();
@@ -320,14 +320,14 @@ fn killing_an_agent_loses_its_tasks_and_no_others() {
     let lost = agents.iter().position(|id| *id == id_of_first).unwrap();
     cluster.agents[0].kill();
 
-    let unreachable = scheduler.update(&["TASK_UNREACHABLE"], 30).unwrap();
+    let unreachable = scheduler.update(&["TASK_UNREACHABLE"], 40).unwrap();
     assert_eq!(text(&unreachable["task_id"]["value"]), format!("t{lost}"));
     assert_eq!(text(&unreachable["reason"]), "REASON_AGENT_REMOVED");
     cluster.wait_for_agents(1).unwrap();
 
     let kept = format!("t{}", 1 - lost);
     scheduler.kill(&kept).unwrap();
-    let killed = scheduler.update(&["TASK_KILLED"], 20).unwrap();
+    let killed = scheduler.update(&["TASK_KILLED"], 40).unwrap();
     assert_eq!(text(&killed["task_id"]["value"]), kept);
     scheduler.end().unwrap();
     cluster.agents.remove(0);
@@ -381,7 +381,7 @@ fn a_killed_framework_takes_its_tasks_along_and_nothing_else() {
 
     assert_eq!(process_of(&cluster, "sleep 62").command, "sleep 62");
     other.kill("t").unwrap();
-    assert_eq!(text(&other.update(TERMINAL, 20).unwrap()["state"]), "TASK_KILLED");
+    assert_eq!(text(&other.update(TERMINAL, 40).unwrap()["state"]), "TASK_KILLED");
     other.end().unwrap();
     assert_eq!(cluster.leftovers(), []);
 }

@@ -14,7 +14,7 @@ use conformance::scheduler::{Framework, Log, Scheduler};
 use conformance::tasks::{launch, scalar, task};
 use serde_json::{Value, json};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn get(address: &str, path: &str) -> Response {
     let response = http::send(address, &Request::get(path), LIMIT).unwrap();

@@ -10,7 +10,7 @@ use conformance::scheduler::{Framework, Log, Scheduler};
 use conformance::tasks::{launch, scalar, task};
 use serde_json::{Value, json};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn subscribe(cluster: &Cluster, role: &str) -> Scheduler {
     Scheduler::subscribe(&cluster.master.address, &Framework::in_role(role), &Log::default()).unwrap()
@@ -174,7 +174,7 @@ fn offers_beyond_a_new_limit_are_taken_back_and_it_holds() {
     let mut scheduler = subscribe(&cluster, "web");
     let offer = scheduler.offer().unwrap();
     answered(&update(&cluster, false, &[config("web", &[], &[("cpus", 3.0), ("mem", 1024.0)])]), 200, "");
-    let rescinded = scheduler.wait("RESCIND", 10).unwrap();
+    let rescinded = scheduler.wait("RESCIND", 40).unwrap();
     assert_eq!(rescinded["rescind"]["offer_id"], offer["id"]);
     let offer = scheduler.offer().unwrap();
     assert_eq!((amount(&offer, "cpus", None), amount(&offer, "mem", None)), (3.0, 1024.0));
@@ -186,7 +186,7 @@ fn a_guarantee_is_held_back_from_others() {
     let mut greedy = subscribe(&cluster, "db");
     let offer = greedy.offer().unwrap();
     answered(&update(&cluster, false, &[config("web", &[("cpus", 6.0), ("mem", 8192.0)], &[])]), 200, "");
-    let rescinded = greedy.wait("RESCIND", 10).unwrap();
+    let rescinded = greedy.wait("RESCIND", 40).unwrap();
     assert_eq!(rescinded["rescind"]["offer_id"], offer["id"]);
     // What nobody of the other role has asked for yet is there for it all the same.
     assert!(amount(&greedy.offer_within(3).unwrap_or_default(), "mem", None) == 0.0);

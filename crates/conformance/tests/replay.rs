@@ -26,7 +26,7 @@ fn our_agent_answers_the_recorded_master_as_the_recorded_agent_did() {
     let master = Peer::listen(ports::free().unwrap()).unwrap();
     let mut agent = cluster::agent(master.address(), directory.path(), 0, &[]).unwrap();
     let differences = replay::as_master::run(master, &mut agent).unwrap_or_else(|e| vec![format!("{e:#}")]);
-    let left = processes::wait_until_nothing_lives_in(directory.path(), Duration::from_secs(10));
+    let left = processes::wait_until_nothing_lives_in(directory.path(), Duration::from_secs(30));
     cluster::kill_all_in(directory.path());
     assert!(differences.is_empty(), "{}\n\nagent:\n{}", differences.join("\n"), agent.log());
     assert_eq!(left, [], "left behind");

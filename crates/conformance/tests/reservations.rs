@@ -270,15 +270,15 @@ fn an_operator_reserves_what_is_free_and_what_is_offered() {
     assert_eq!(amount(&offer, "cpus", Some(ROLE)), 1.0);
     // It is offered now, so the offer is taken back.
     answered(&call(&cluster, "RESERVE_RESOURCES", &two), 202, "");
-    let rescinded = scheduler.wait("RESCIND", 10).unwrap();
+    let rescinded = scheduler.wait("RESCIND", 40).unwrap();
     assert_eq!(rescinded["rescind"]["offer_id"], offer["id"]);
     let offer = scheduler.offer_where(|offer| amount(offer, "mem", Some(ROLE)) > 0.0).unwrap();
     assert_eq!((amount(&offer, "cpus", Some(ROLE)), amount(&offer, "mem", Some(ROLE))), (1.0, 100.0));
     answered(&call(&cluster, "UNRESERVE_RESOURCES", &one), 202, "");
-    scheduler.wait("RESCIND", 10).unwrap();
+    scheduler.wait("RESCIND", 40).unwrap();
     scheduler.offer_where(|offer| amount(offer, "cpus", None) == 8.0).unwrap();
     answered(&form(&cluster, "/unreserve", &two), 202, "");
-    scheduler.wait("RESCIND", 10).unwrap();
+    scheduler.wait("RESCIND", 40).unwrap();
     scheduler.offer_where(|offer| !has_reservation(offer)).unwrap();
 }
 

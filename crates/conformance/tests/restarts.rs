@@ -81,11 +81,11 @@ fn task_ends_while_agent_down() {
     let (mut cluster, mut scheduler, log) = running(true, "sleep 1; exit 4");
     cluster.agents[0].kill();
     scheduler.terminal().unwrap();
-    scheduler.wait("FAILURE", 5).unwrap();
+    scheduler.wait("FAILURE", 40).unwrap();
     cluster.agents[0].restart().unwrap();
     // The master says that the agent is back with the task, and the agent says how it ended.
-    scheduler.update(&["TASK_FAILED"], 20).unwrap();
-    scheduler.update(&["TASK_FAILED"], 20).unwrap();
+    scheduler.update(&["TASK_FAILED"], 40).unwrap();
+    scheduler.update(&["TASK_FAILED"], 40).unwrap();
     scheduler.end().unwrap();
     assert_agrees(include_str!("../data/restarts/task_ends_while_agent_down.jsonl"), &log, |recorded| {
         // Ours also says how its command ended. What the master repeats, Mesos' takes from the newest status that has it, ours

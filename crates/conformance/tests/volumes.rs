@@ -125,7 +125,7 @@ fn files(cluster: &Cluster, name: &str) -> Vec<PathBuf> {
 
 #[track_caller]
 fn wait_until_gone(cluster: &Cluster, name: &str) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !files(cluster, name).is_empty() {
         assert!(Instant::now() < deadline, "{name} is still there");
         std::thread::sleep(Duration::from_millis(5));
@@ -257,7 +257,7 @@ fn destroying_a_shared_volume_takes_back_the_offers_of_others() {
     let held = offer_of(&mut first, "v");
     let answer = form(&cluster, "/destroy-volumes", "volumes", from_ref(&common));
     answered(&answer, 202, "");
-    let rescinded = first.wait("RESCIND", 10).unwrap();
+    let rescinded = first.wait("RESCIND", 40).unwrap();
     assert_eq!(rescinded["rescind"]["offer_id"], held["id"]);
     let offer = first.offer_where(|offer| amount(offer, "disk", Some(ROLE)) == 64.0).unwrap();
     assert!(offers::volume(&offer, "v").is_none());
@@ -378,7 +378,7 @@ fn an_agent_that_is_started_with_less_than_it_promised_says_so_and_keeps_the_dat
     let mut small =
         Server::start("agent", ports::free().unwrap(), &flags, cluster.directory().join("small.log"))
             .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while small.is_running() {
         assert!(Instant::now() < deadline, "it goes on:\n{}", small.log());
         std::thread::sleep(Duration::from_millis(10));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use base::ContainerId;
 use containerizer::{FetchLimits, FetchRequest, Fetcher, Hadoop, PosixLauncher, PosixOptions, Uri};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Blocks the only thread there is, so that nobody waits for children meanwhile.
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {

@@ -14,7 +14,7 @@ use containerizer::{
 };
 
 /// Long enough for a loaded machine; nothing waits so long where things are right.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Fixture {
     launcher: PosixLauncher,

@@ -55,7 +55,7 @@ fn environment(server: &Server, checkpoint: bool) -> Environment {
 }
 
 async fn next(executor: &mut Executor) -> Event {
-    tokio::time::timeout(Duration::from_secs(10), executor.next_event())
+    tokio::time::timeout(Duration::from_secs(60), executor.next_event())
         .await
         .expect("an event in time")
         .unwrap()

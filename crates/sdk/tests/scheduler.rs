@@ -77,7 +77,7 @@ fn client(server: &str) -> SchedulerBuilder {
 }
 
 async fn next(scheduler: &mut Scheduler) -> Event {
-    tokio::time::timeout(Duration::from_secs(10), scheduler.next_event())
+    tokio::time::timeout(Duration::from_secs(60), scheduler.next_event())
         .await
         .expect("an event in time")
         .unwrap()
@@ -292,7 +292,7 @@ async fn looking_for_events_goes_on_when_the_queue_of_calls_was_full() {
         };
         [first, second]
     };
-    let taken = tokio::time::timeout(Duration::from_secs(30), taken).await.expect("both in time");
+    let taken = tokio::time::timeout(Duration::from_secs(60), taken).await.expect("both in time");
     for (event, expected) in taken.into_iter().zip(["one", "two"]) {
         assert!(matches!(event, Event::Update(status) if status.task_id.value == expected));
     }

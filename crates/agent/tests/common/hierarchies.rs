@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long who is killed may take to be gone.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn hierarchies() -> impl Iterator<Item = PathBuf> {
     let root = Path::new("/sys/fs/cgroup");

@@ -35,7 +35,7 @@ use tokio::sync::mpsc;
 use transport::{Accepted, Outgoing, Peers, PeersOptions, Receiver, accept};
 
 /// Long enough for a loaded machine; nothing waits so long where things are right.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const AGENT_ID: &str = "m-S0";
 pub const FRAMEWORK_ID: &str = "m-0000";
 

@@ -14,7 +14,7 @@ use crate::scheduler::{Framework, Log, Scheduler, text};
 use crate::tasks::launch;
 
 /// How long the master may take with a message.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(40);
 
 /// Fields of messages whose values no two runs have in common.
 const VOLATILE: &[&str] =
@@ -71,8 +71,7 @@ pub fn run(master: &str) -> Result<Vec<String>> {
 
 impl Replay {
     fn new(master: &str) -> Result<Self> {
-        let timeout = Duration::from_secs(10);
-        let state = http::send(master, &Request::get("/state"), timeout)?;
+        let state = http::send(master, &Request::get("/state"), LIMIT)?;
         let state: Value = serde_json::from_slice(&state.body).context("the master's /state")?;
         let master_id = text(&state["id"]);
         let agent = Peer::listen(0)?;

@@ -13,7 +13,7 @@ use crate::libprocess::{Message, Peer};
 use crate::sequence::comparable;
 
 /// How long the agent may take with a message. The recorded group waits a second, its executor a grace period.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(40);
 
 /// Fields of a reregistration whose values no two agents have in common: names that each draws, places, times, and
 /// what it says of its own version and of the process of an executor.

@@ -44,7 +44,7 @@ fn log_stdout(target: &Target, framework_id: &str, log: &Log) -> Result<()> {
 
 /// Reads a file of the sandbox of a framework's only executor over the agent's v0 endpoints.
 pub fn sandbox_file(agent: &str, framework_id: &str, file: &str) -> Result<String> {
-    let timeout = Duration::from_secs(10);
+    let timeout = Duration::from_secs(40);
     let get = |path: &str| -> Result<Value> {
         let response = http::send(agent, &Request::get(path), timeout).with_context(|| path.to_owned())?;
         serde_json::from_slice(&response.body).with_context(|| format!("{path}: {}", response.text()))

@@ -27,6 +27,6 @@ pub(super) fn executor_shutdown(target: &Target, log: &Log) -> Result<()> {
     let shutdown = json!({"executor_id": {"value": "pod"}, "agent_id": offer["agent_id"]});
     scheduler.call("SHUTDOWN", json!({"shutdown": shutdown}))?;
     scheduler.terminal();
-    scheduler.wait("FAILURE", 8);
+    scheduler.wait("FAILURE", 40);
     scheduler.end()
 }

@@ -24,7 +24,7 @@ pub(super) fn decline_revive(target: &Target, log: &Log) -> Result<()> {
     scheduler.offers.clear();
     ensure!(scheduler.wait("OFFERS", 2).is_none(), "what was declined for an hour was offered again");
     scheduler.call("REVIVE", json!({}))?;
-    ensure!(scheduler.wait("OFFERS", 5).is_some(), "nothing was offered after REVIVE");
+    ensure!(scheduler.wait("OFFERS", 40).is_some(), "nothing was offered after REVIVE");
     scheduler.call("SUPPRESS", json!({"suppress": {"roles": ["*"]}}))?;
     scheduler.end()
 }
@@ -36,8 +36,8 @@ pub(super) fn failover(target: &Target, log: &Log) -> Result<()> {
     let again = framework.with_id(&first.framework_id);
     let second = Scheduler::subscribe(&target.master, &again, &second_log)?;
     ensure!(second.framework_id == first.framework_id, "another id after the failover");
-    first.wait("ERROR", 5);
-    ensure!(first.wait_closed(5), "the stream of the scheduler that was replaced stays open");
+    first.wait("ERROR", 40);
+    ensure!(first.wait_closed(40), "the stream of the scheduler that was replaced stays open");
     log.push(json!({"type": "(second)"}));
     for entry in second_log.entries() {
         log.push(entry);

@@ -19,7 +19,7 @@ pub(super) fn pod_finish(target: &Target, log: &Log) -> Result<()> {
     let mut scheduler = two(target, log, "true", "sleep 1")?;
     scheduler.update(&["TASK_FINISHED"], 40);
     scheduler.update(&["TASK_FINISHED"], 40);
-    scheduler.wait("FAILURE", 5);
+    scheduler.wait("FAILURE", 40);
     scheduler.end()
 }
 
@@ -27,7 +27,7 @@ pub(super) fn pod_one_fails(target: &Target, log: &Log) -> Result<()> {
     let mut scheduler = two(target, log, "sleep 1; exit 1", "sleep 60")?;
     scheduler.terminal();
     scheduler.terminal();
-    scheduler.wait("FAILURE", 5);
+    scheduler.wait("FAILURE", 40);
     scheduler.end()
 }
 

@@ -54,7 +54,7 @@ pub(super) fn duplicate_task(target: &Target, log: &Log) -> Result<()> {
     let twice = [task(&offer, "t", "sleep 1"), task(&offer, "t", "sleep 1")];
     scheduler.accept(&offer["id"], &[launch(&twice)])?;
     scheduler.terminal();
-    scheduler.update(&["TASK_FINISHED"], 12);
+    scheduler.update(&["TASK_FINISHED"], 40);
     scheduler.end()
 }
 

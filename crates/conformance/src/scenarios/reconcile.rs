@@ -10,7 +10,7 @@ use crate::tasks::{launch, task};
 /// Asks about `tasks` and waits for one answer.
 fn ask(scheduler: &mut Scheduler, tasks: &Value) -> Result<()> {
     scheduler.call("RECONCILE", json!({"reconcile": {"tasks": tasks}}))?;
-    scheduler.wait("UPDATE", 5);
+    scheduler.wait("UPDATE", 40);
     Ok(())
 }
 

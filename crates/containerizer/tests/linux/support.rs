@@ -15,7 +15,7 @@ use containerizer::{
 };
 
 /// Long enough for a loaded machine; nothing waits so long where things are right.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Everything that most tests want.
 pub(crate) const FULL: &str =

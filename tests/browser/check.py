@@ -6,7 +6,8 @@ usage: check.py MASTER SCREENSHOTS light|dark|phone lists|entities
        check.py MASTER SCREENSHOTS use all
        check.py MASTER SCREENSHOTS light|dark|phone large-lists|large-more
        check.py MASTER SCREENSHOTS standby LEADER
-(prints what is wrong; expects a task that runs and writes, for `large-...` many emulated agents with many tasks)
+(prints what is wrong; expects something of everything: agents, tasks and frameworks in all their states, offers and inverse offers,
+quotas, maintenance; and a task that runs and writes. For `large-...` many emulated agents with many tasks)
 """
 
 import json
@@ -59,34 +60,56 @@ def pages():
             ("roles", "/ui/roles"),
             ("tasks", "/ui/tasks"),
             ("nothing-found", "/ui/tasks?search=nothing-has-this-name"),
+            ("gone-agents", "/ui/agents?state=gone"),
             ("offers", "/ui/offers"),
             ("maintenance", "/ui/maintenance"),
         ]
     }
     if PART in ("large-lists", "large-more"):
+        del found["gone-agents"]
         return {f"large-{name}": page for name, page in (found if PART == "large-lists" else large()).items()}
     if WHAT == "standby":
         return {name: page for name, page in found.items() if "?" not in page[0]}
     found["no-page"] = ("/ui/nothing", 404)
+    expect_something(found)
     if PART == "lists":
         return found
     if PART == "entities":
         found.clear()
-    for agent in ask("/slaves?limit=1")["slaves"]:
-        found["agent"] = (f"/ui/agents/{escaped(agent['id'])}", 200)
-    running = ask("/tasks?limit=1&state=TASK_RUNNING")["tasks"]
-    failed = ask("/tasks?limit=1&state=TASK_FAILED")["tasks"]
-    for name, task in [("task", t) for t in running] + [("failed-task", t) for t in failed]:
-        framework, task_id = escaped(task["framework_id"]), escaped(task["id"])
-        found[name] = (f"/ui/tasks/{framework}/{task_id}", 200)
-        if name == "task":
-            sandbox = ask(f"/explain/task?framework_id={framework}&task_id={task_id}")["sandbox"]
-            files = f"/ui/agents/{escaped(task['slave_id'])}/file"
-            found["framework"] = (f"/ui/frameworks/{framework}", 200)
-            found["explained"] = (f"/ui/frameworks/{framework}/explain", 200)
-            found["files"] = (f"{files}s?path={escaped(sandbox)}", 200)
-            found["file"] = (f"{files}?path={escaped(sandbox + '/stdout')}", 200)
+    for state in ["active", "draining", "unreachable", "gone"]:
+        agent = ask(f"/state-summary/agents?state={state}")["agents"][0]
+        found["agent" if state == "active" else f"{state}-agent"] = (f"/ui/agents/{escaped(agent['id'])}", 200)
+    for state in ["RUNNING", "STAGING", "FAILED", "KILLING", "UNREACHABLE", "LOST"]:
+        for task in ask(f"/tasks?limit=1&order=asc&state=TASK_{state}")["tasks"]:
+            path = f"/ui/tasks/{escaped(task['framework_id'])}/{escaped(task['id'])}"
+            found["task" if state == "RUNNING" else f"{state.lower()}-task"] = (path, 200)
+    for framework in ask("/state-summary/frameworks?search=web+services")["frameworks"]:
+        found["framework"] = (f"/ui/frameworks/{escaped(framework['id'])}", 200)
+        found["explained"] = (f"/ui/frameworks/{escaped(framework['id'])}/explain", 200)
+    found["role-explained"] = ("/ui/roles/explain?name=analytics", 200)
+    # The task that writes.
+    task = ask("/tasks?limit=1&search=frontend.1")["tasks"][0]
+    identity = f"framework_id={escaped(task['framework_id'])}&task_id={escaped(task['id'])}"
+    sandbox = ask(f"/explain/task?{identity}")["sandbox"]
+    files = f"/ui/agents/{escaped(task['slave_id'])}/file"
+    found["files"] = (f"{files}s?path={escaped(sandbox)}", 200)
+    found["file"] = (f"{files}?path={escaped(sandbox + '/stdout')}", 200)
+    found["no-agent"] = ("/ui/agents/nobody", 404)
     return found
+
+
+def expect_something(found):
+    """A list that is empty looks well whatever it is."""
+    for path, name in [
+        ("/offers", "offers"),
+        ("/inverse-offers", "inverse_offers"),
+        ("/state-summary/agents?state=gone", "agents"),
+        ("/maintenance/status", "down_machines"),
+        ("/maintenance/status", "draining_machines"),
+        ("/quota", "infos"),
+    ]:
+        if not (ask(path).get(name) or ask(path).get("status", {}).get(name)):
+            faults.append(f"nothing is to be seen of {name}")
 
 
 def large():
@@ -165,12 +188,13 @@ def use(browser, all_pages):
     # A page changes by itself, and what was typed stays.
     page.goto(f"http://{MASTER}/ui/maintenance")
     page.evaluate("window.stayed = true")
-    schedule = {"windows": [{"machine_ids": [{"hostname": "machine-<b>7</b>"}], "unavailability": {"start": {"nanoseconds": 2 * 10**18}}}]}
-    post("/maintenance/schedule", schedule)
+    windows = ask("/maintenance/schedule").get("windows", [])
+    window = {"machine_ids": [{"hostname": "machine-<b>7</b>"}], "unavailability": {"start": {"nanoseconds": 2 * 10**18}}}
+    post("/maintenance/schedule", {"windows": [*windows, window]})
     page.get_by_text("machine-<b>7</b>").first.wait_for(timeout=PATIENCE)
     expect("the page was loaded again", page.evaluate("window.stayed === true"))
-    post("/maintenance/schedule", {"windows": []})
-    page.get_by_text("No maintenance is planned").wait_for(timeout=PATIENCE)
+    post("/maintenance/schedule", {"windows": windows})
+    page.get_by_text("machine-<b>7</b>").first.wait_for(state="detached", timeout=PATIENCE)
     page.goto(f"http://{MASTER}/ui/tasks")
     page.fill("#search", "half a wo")
     updates = "performance.getEntriesByType('resource').filter(e => e.name === location.href).length"
@@ -190,11 +214,48 @@ def use(browser, all_pages):
     expect("no skip link", page.evaluate("document.activeElement.className") == "skip")
     page.keyboard.press("Enter")
     expect("the skip link does not lead to the content", page.evaluate("location.hash") == "#main")
+    by_keyboard(page)
     # The master goes: the page says so, and stays.
     page.route("**/*", lambda route: route.abort())
     page.get_by_text("The master does not answer").wait_for(timeout=PATIENCE)
     expect("the page is gone with the master", page.locator("h1").count() == 1)
     context.close()
+
+
+def tab_to(page, what, matches):
+    """Goes on by the tab key until something has the focus that matches; everything on the way has a visible mark."""
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        is_body = page.evaluate("document.activeElement === document.body")
+        expect(f"on the way to {what} the focus cannot be seen", is_body or outline != "none")
+        if page.evaluate(f"document.activeElement.matches({json.dumps(matches)})"):
+            return
+    raise Error(f"the tab key does not lead to {what}")
+
+
+def by_keyboard(page):
+    """Searches, sorts and turns the pages of a list without a mouse."""
+    page.goto(f"http://{MASTER}/ui/tasks")
+    tab_to(page, "the search field", "#search")
+    page.keyboard.type("report")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ui/tasks?*search=report*")
+    found = page.locator("tbody tr").count()
+    expect("Enter does not search", 0 < found and "nightly-report" in page.inner_text("tbody"))
+    tab_to(page, "a heading that sorts", "thead a[href*='sort=name']")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**sort=name*")
+    expect("Enter on a heading does not sort", page.locator("th[aria-sort=ascending]").count() == 1)
+    expect("sorting forgets the search", page.input_value("#search") == "report")
+    tab_to(page, "a row's link", "tbody th a")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ui/tasks/*/*")
+    page.goto(f"http://{MASTER}/ui/tasks?offset=1")
+    tab_to(page, "the previous page", "a[rel=prev]")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ui/tasks")
+    expect("the first page has a page before it", page.locator("a[rel=prev]").count() == 0)
 
 
 def without_scripts(browser, all_pages):

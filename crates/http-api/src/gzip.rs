@@ -51,7 +51,7 @@ pub async fn compress(request: Request, next: Next) -> Response {
     if length.is_none_or(|length| length < LEAST) || !is_text(response.headers()) {
         return response;
     }
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
     if !wanted {
         return response;
     }

@@ -19,12 +19,12 @@ pub(crate) fn router(master: &Master) -> Router {
         .route("/help/{*what}", any(v0::help::help))
         .fallback(not_found)
         .layer(from_fn_with_state(Master::clone(master), election::gate))
-        .layer(from_fn(compress))
         .with_state(Master::clone(master));
-    match master.options.web {
+    let router = match master.options.web {
         Some(web) => web(router),
         None => router,
-    }
+    };
+    router.layer(from_fn(compress))
 }
 
 fn endpoints() -> Router<Master> {

@@ -7,6 +7,8 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
+use crate::reply::knows;
+
 /// A file.
 struct Asset {
     name: &'static str,
@@ -62,7 +64,7 @@ pub(crate) async fn serve(Path((version, name)): Path<(String, String)>, headers
         (header::ETAG, tag.as_str()),
         (header::CONTENT_TYPE, asset.media_type),
     ];
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+    if knows(&headers, &tag) {
         return (StatusCode::NOT_MODIFIED, shared).into_response();
     }
     (shared, asset.content).into_response()

@@ -279,7 +279,7 @@ pub(crate) struct Status {
     pub(crate) healthy: Option<bool>,
 }
 
-/// `/roles`.
+/// `/state-summary/roles`.
 #[derive(Deserialize)]
 pub(crate) struct Roles {
     pub(crate) roles: Vec<Role>,
@@ -291,6 +291,7 @@ pub(crate) struct Roles {
 pub(crate) struct Role {
     pub(crate) name: String,
     pub(crate) weight: f64,
+    pub(crate) share: f64,
     pub(crate) quota: Quota,
     pub(crate) allocated: Amounts,
     pub(crate) offered: Amounts,
@@ -325,6 +326,20 @@ pub(crate) struct Offer {
     pub(crate) role: String,
     pub(crate) resources: Amounts,
     pub(crate) held_secs: f64,
+}
+
+/// `/inverse-offers`.
+#[derive(Deserialize)]
+pub(crate) struct InverseOffers {
+    pub(crate) inverse_offers: Vec<InverseOffer>,
+}
+
+/// A framework that is asked to leave an agent and has not answered.
+#[derive(Deserialize)]
+pub(crate) struct InverseOffer {
+    pub(crate) framework_id: String,
+    pub(crate) framework_name: String,
+    pub(crate) hostname: String,
 }
 
 /// `/maintenance/schedule`.

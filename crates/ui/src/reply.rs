@@ -52,11 +52,18 @@ fn elsewhere(ask: &Ask, leader: &str) -> Response {
     (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response()
 }
 
+/// Whether a request has what this tag stands for. A tag that came back weak was sent with a compressed answer: it is the same.
+pub(crate) fn knows(request: &HeaderMap, tag: &str) -> bool {
+    let all = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = all.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|known| known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
 fn answer(request: &HeaderMap, status: StatusCode, fragment: bool, text: String) -> Response {
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
     let tag = format!("\"{:016x}\"", hasher.finish());
-    let known = request.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let known = knows(request, &tag);
     let mut response = if known && status == StatusCode::OK {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -73,4 +80,21 @@ fn answer(request: &HeaderMap, status: StatusCode, fragment: bool, text: String)
         headers.insert(header::ETAG, tag);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_known_whether_or_not_they_came_back_weak() {
+        let knows = |value: &'static str| {
+            let mut request = HeaderMap::new();
+            request.insert(header::IF_NONE_MATCH, HeaderValue::from_static(value));
+            knows(&request, "\"1f\"")
+        };
+        assert!(["\"1f\"", "W/\"1f\"", "\"2e\", W/\"1f\""].into_iter().all(knows));
+        assert!(!["1f", "\"1\"", "W/\"1ff\"", "", "*x"].into_iter().any(knows));
+        assert!(!super::knows(&HeaderMap::new(), "\"1f\""));
+    }
 }

@@ -10,13 +10,20 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,
     pub(crate) body: String,
+    /// How many bytes the body has as it was sent.
+    pub(crate) length: usize,
 }
 
 impl Answer {
     /// The value of a header.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.headers(name).next()
+    }
+
+    /// All values of a header.
+    pub(crate) fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        lines.into_iter().find(|(each, _)| each.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        lines.filter(move |(each, _)| each.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }
 
@@ -37,8 +44,10 @@ pub(crate) fn get_with(address: &str, path: &str, headers: &[(&str, &str)]) -> A
     stream.write_all((request + "\r\n").as_bytes()).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let text = String::from_utf8_lossy(&bytes);
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{path} answered {text:?}"));
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.unwrap_or_else(|| panic!("{path} answered {:?}", String::from_utf8_lossy(&bytes)));
+    let length = bytes.len() - end - 4;
+    let (head, body) = (String::from_utf8_lossy(&bytes[..end]), String::from_utf8_lossy(&bytes[end + 4..]));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    Answer { status, head: head.into_owned(), body: body.into_owned(), length }
 }

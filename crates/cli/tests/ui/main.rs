@@ -7,6 +7,10 @@ mod services;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/scene/mod.rs"]
+mod scene;
+
+mod everything;
 mod http;
 mod structure;
 
@@ -162,6 +166,34 @@ fn browsers_keep_what_does_not_change() {
             (200, Some("no-cache")),
             "another version's name"
         );
+    }
+}
+
+#[test]
+fn pages_and_files_are_compressed_for_who_wants_that_and_stay_the_same() {
+    let cluster = Cluster::start(&["--agents", "1"]);
+    let master = cluster.master();
+    let path = "/ui/tasks?search=nothing-has-this-name";
+    let plain = page(&master, path);
+    assert_eq!(plain.header("content-encoding"), None);
+    let style = plain.body.split('"').find(|text| text.ends_with("style.css")).unwrap();
+    for (path, headers) in [
+        (path, [("Accept-Encoding", "gzip"), ("X", "x")]),
+        (path, [("Accept-Encoding", "gzip"), ("meseta-fragment", "1")]),
+        (style, [("Accept-Encoding", "gzip"), ("X", "x")]),
+    ] {
+        let whole = get_with(&master, path, &headers[1..]);
+        let packed = get_with(&master, path, &headers);
+        assert_eq!(packed.header("content-encoding"), Some("gzip"), "{path}");
+        assert!(packed.length * 2 < whole.length, "{path}: {} of {}", packed.length, whole.length);
+        // A browser sends the tag back as it came, and is told that nothing has changed; so is who has the whole.
+        for (has, tag) in [("packed", packed.header("etag")), ("whole", whole.header("etag"))] {
+            let again = get_with(&master, path, &[headers[0], headers[1], ("If-None-Match", tag.unwrap())]);
+            assert_eq!((again.status, again.length), (304, 0), "{path}: who has it {has}");
+        }
+        let vary: Vec<&str> = packed.headers("vary").collect();
+        assert!(vary.contains(&"accept-encoding"), "{path}: {vary:?}");
+        assert!(path == style || vary.contains(&"meseta-fragment"), "{path}: {vary:?}");
     }
 }
 

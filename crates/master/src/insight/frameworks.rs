@@ -9,7 +9,7 @@ use resources::Name;
 use serde_json::{Value, json};
 
 use super::gather::{FrameworkSeen, gathered, gathered_with};
-use crate::listing::{FEW, Key, Wanted, count, moment};
+use crate::listing::{COMPLETED, FEW, FRAMEWORK_STATES, Key, Wanted, count, moment, state_of_framework};
 use crate::server::Master;
 use crate::v0::Query;
 use crate::view::amounts::quantities;
@@ -39,21 +39,13 @@ const COLUMNS: [(&str, Column); 9] = [
     ("registered", Column::Registered),
 ];
 
-const STATES: [(&str, &str); 5] = [
-    ("active", "active"),
-    ("completed", "completed"),
-    ("disconnected", "disconnected"),
-    ("inactive", "inactive"),
-    ("recovered", "recovered"),
-];
-
 /// `GET /state-summary/frameworks`; `framework_id` picks one, also one that is over.
 pub(super) async fn frameworks(
     State(master): State<Master>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = Query::new(query.as_deref());
-    let wanted = Wanted::new(&query, &COLUMNS, &STATES, FEW)?;
+    let wanted = Wanted::new(&query, &COLUMNS, &FRAMEWORK_STATES, FEW)?;
     let cluster = match wanted.framework_id {
         Some(id) => gathered_with(&master, &FrameworkId::from(id)).await?,
         None => gathered(&master).await?,
@@ -86,13 +78,8 @@ fn key(column: Option<Column>, framework: &FrameworkSeen) -> Key<'_> {
 
 /// In one word.
 pub(super) fn state(framework: &FrameworkSeen) -> &'static str {
-    match framework {
-        FrameworkSeen { completed: true, .. } => "completed",
-        FrameworkSeen { recovered: true, .. } => "recovered",
-        FrameworkSeen { connected: false, .. } => "disconnected",
-        FrameworkSeen { active: false, .. } => "inactive",
-        _ => "active",
-    }
+    let FrameworkSeen { completed, recovered, connected, active, .. } = *framework;
+    if completed { COMPLETED } else { state_of_framework(recovered, connected, active) }
 }
 
 fn view(framework: &FrameworkSeen) -> Value {

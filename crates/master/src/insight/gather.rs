@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use allocator::RoleView;
 use base::{FrameworkId, Time};
 use http_api::ApiError;
-use master_core::{Agent, DrainState, Framework, FrameworkInfo, MasterCore, Offer, TaskState};
+use master_core::{Agent, DrainState, Framework, FrameworkInfo, InverseOffer, MasterCore, Offer, TaskState};
 use resources::{Quantities, Role};
 
 use crate::server::Master;
@@ -27,6 +27,7 @@ struct Seen {
     completed: Vec<Arc<Framework>>,
     agents: Vec<Arc<Agent>>,
     offers: Vec<Arc<Offer>>,
+    inverse_offers: Vec<Arc<InverseOffer>>,
     unreachable: usize,
     recovered: usize,
     gone: usize,
@@ -107,6 +108,8 @@ pub(super) struct Gathered {
     /// Those that are there, by id, then those that are over.
     pub(super) frameworks: Vec<FrameworkSeen>,
     pub(super) offers: Vec<Arc<Offer>>,
+    /// Those that are not answered.
+    pub(super) inverse_offers: Vec<Arc<InverseOffer>>,
     pub(super) roles: Vec<RoleView>,
 }
 
@@ -223,6 +226,11 @@ fn see(core: &MasterCore, now: Time) -> Seen {
         time: snapshot.time,
         frameworks: snapshot.frameworks.iter().map(|each| FrameworkSeen::of(each, false)).collect(),
         offers: snapshot.frameworks.iter().flat_map(|each| each.offers.values().cloned()).collect(),
+        inverse_offers: snapshot
+            .frameworks
+            .iter()
+            .flat_map(|each| each.inverse_offers.values().cloned())
+            .collect(),
         completed: snapshot.completed_frameworks,
         agents: snapshot.agents,
         unreachable: snapshot.unreachable.len(),
@@ -275,6 +283,7 @@ fn sum(seen: Seen) -> Gathered {
         offered: all_offered,
         frameworks,
         offers: seen.offers,
+        inverse_offers: seen.inverse_offers,
         roles: seen.roles,
     }
 }

@@ -14,6 +14,7 @@ mod hostnames;
 mod offers;
 mod overview;
 mod recent;
+mod roles;
 mod task;
 
 use axum::Router;
@@ -39,8 +40,10 @@ pub(crate) fn routes() -> Router<Master> {
         .route("/history", any(history::show))
         .route("/events", any(recent::show))
         .route("/offers", any(offers::offers))
+        .route("/inverse-offers", any(offers::inverse_offers))
         .route("/state-summary/agents", any(agents::agents))
         .route("/state-summary/frameworks", any(frameworks::frameworks))
+        .route("/state-summary/roles", any(roles::roles))
         .route("/explain/task", any(task::explain))
         .route("/agents/hostnames", any(hostnames::hostnames))
         .route("/agents/{agent_id}/files/{what}", any(files::pass))

@@ -37,25 +37,29 @@ const COLUMNS: [(&str, Column); 10] = [
 ];
 
 /// The states that frameworks can be asked for by.
-const STATES: [(&str, &str); 5] = [
+pub(crate) const STATES: [(&str, &str); 5] = [
     ("active", "active"),
-    ("completed", "completed"),
+    (COMPLETED, COMPLETED),
     ("disconnected", "disconnected"),
     ("inactive", "inactive"),
     ("recovered", "recovered"),
 ];
 
-/// In which state a framework is that has not ended.
-fn state(framework: &Framework) -> &'static str {
-    if framework.recovered {
-        "recovered"
-    } else if !framework.connected() {
-        "disconnected"
-    } else if framework.active {
-        "active"
-    } else {
-        "inactive"
+/// The state of one that has ended.
+pub(crate) const COMPLETED: &str = "completed";
+
+/// In which state a framework is that has not ended: the one that says most about why it gets nothing.
+pub(crate) fn state(recovered: bool, connected: bool, active: bool) -> &'static str {
+    match (recovered, connected, active) {
+        (true, ..) => "recovered",
+        (_, false, _) => "disconnected",
+        (_, _, true) => "active",
+        (_, _, false) => "inactive",
     }
+}
+
+fn state_of(framework: &Framework) -> &'static str {
+    state(framework.recovered, framework.connected(), framework.active)
 }
 
 /// One of either kind.
@@ -72,9 +76,9 @@ pub(crate) enum Listed<'a> {
 pub(crate) fn frameworks<'a>(snapshot: &'a Snapshot, query: &Query) -> Result<Part<Listed<'a>>, ApiError> {
     let wanted = Wanted::new(query, &COLUMNS, &STATES, usize::MAX)?;
     let agent = wanted.agent_id.map(|id| agent_of(snapshot, id));
-    let present = snapshot.frameworks.iter().map(|each| (state(each), each, Listed::Present(each)));
+    let present = snapshot.frameworks.iter().map(|each| (state_of(each), each, Listed::Present(each)));
     let completed = snapshot.completed_frameworks.iter();
-    let completed = completed.map(|each| ("completed", each, Listed::Completed(each)));
+    let completed = completed.map(|each| (COMPLETED, each, Listed::Completed(each)));
     let found = present
         .chain(completed)
         .filter(|(state, framework, _)| wanted.wants_state(state) && matches(&wanted, framework, agent));

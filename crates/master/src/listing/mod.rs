@@ -12,7 +12,9 @@ mod search;
 mod tasks;
 
 pub(crate) use agents::{Listed as ListedAgent, agents, every_agent, state_of_agent};
-pub(crate) use frameworks::{Listed as ListedFramework, frameworks};
+pub(crate) use frameworks::{
+    COMPLETED, Listed as ListedFramework, STATES as FRAMEWORK_STATES, frameworks, state as state_of_framework,
+};
 pub(crate) use order::{Key, Part};
 pub(crate) use roles::roles;
 pub(crate) use tasks::tasks;

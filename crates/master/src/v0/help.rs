@@ -117,6 +117,7 @@ const MASTER: &[HelpPage] = &[
         INSIGHT,
     ),
     page("/state-summary/frameworks", "Frameworks without their tasks.", INSIGHT),
+    page("/state-summary/roles", "Roles with their shares.", INSIGHT),
     page("/state.json", "The same as `/state`.", ""),
     page("/tasks", "Tasks of all frameworks, newest first: 100, or `limit` after `offset`.", PARTS),
     page("/tasks.json", "The same.", ""),

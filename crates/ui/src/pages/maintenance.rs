@@ -1,10 +1,14 @@
 //! Maintenance of machines: what is planned, and how far it is.
 
+use std::collections::BTreeMap;
+
 use axum::response::Response;
 use maud::{Markup, html};
 
 use crate::format::{at, duration, encode, now};
-use crate::model::{Machine, MaintenanceStatus, Schedule};
+use crate::model::{
+    DrainingMachine, Frameworks, InverseOffer, InverseOffers, Machine, MaintenanceStatus, Schedule,
+};
 use crate::parts::layout::{Section, empty, head};
 use crate::parts::state;
 use crate::reply::{Drawn, page};
@@ -21,16 +25,18 @@ pub(crate) async fn show(ask: Ask) -> Response {
 async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
     let schedule: Schedule = ask.source.get("/maintenance/schedule").await?;
     let status: MaintenanceStatus = ask.source.get("/maintenance/status").await?;
+    let asked: InverseOffers = ask.source.get("/inverse-offers?limit=1000").await?;
+    let frameworks: Frameworks = ask.source.get("/state-summary/frameworks?limit=1000").await?;
     let content = html! {
         (head(&[], &html! { "Maintenance" }, &html! {}))
         @if schedule.windows.is_empty() && status.draining_machines.is_empty() && status.down_machines.is_empty() {
             (empty("No maintenance is planned", &html! {
-                "A schedule is sent to " code { "POST /maintenance/schedule" }
-                "; frameworks are then asked to leave the machines in time. A single agent is emptied with the call " code { "DRAIN_AGENT" } "."
+                "To plan some: " code { "meseta maintenance schedule HOST --start +1hrs --duration 2hrs" }
+                ". Frameworks are then asked to leave the machines in time. A single agent is emptied by " code { "meseta agent drain HOST" } "."
             }))
         } @else {
             (windows(&schedule))
-            (machines(&status))
+            (machines(&status, &asked.inverse_offers, &names(&frameworks)))
         }
     };
     Ok(Drawn::live("Maintenance", content))
@@ -82,7 +88,13 @@ fn windows(schedule: &Schedule) -> Markup {
     }
 }
 
-fn machines(status: &MaintenanceStatus) -> Markup {
+/// Names of frameworks by their ids.
+fn names(frameworks: &Frameworks) -> BTreeMap<&str, &str> {
+    let named = frameworks.frameworks.iter().filter(|framework| !framework.name.is_empty());
+    named.map(|framework| (framework.id.as_str(), framework.name.as_str())).collect()
+}
+
+fn machines(status: &MaintenanceStatus, asked: &[InverseOffer], names: &BTreeMap<&str, &str>) -> Markup {
     html! {
         section.panel aria-labelledby="machines" {
             div.panel-head { h2 #machines { "Machines" } }
@@ -101,17 +113,41 @@ fn machines(status: &MaintenanceStatus) -> Markup {
                             tr {
                                 th scope="row" { (name(&machine.id)) }
                                 td { (state::machine(false)) }
-                                td {
-                                    @if machine.statuses.is_empty() { span.muted { "nothing yet" } }
-                                    @for answer in &machine.statuses {
-                                        @let id = answer.framework_id["value"].as_str().unwrap_or_default();
-                                        p { (state::answer(&answer.status)) " " a href=(format!("/ui/frameworks/{}", encode(id))) { (crate::format::id(id)) } }
-                                    }
-                                }
+                                td { (answers(machine, asked, names)) }
                             }
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// What frameworks said, and who has still to say something.
+fn answers(machine: &DrainingMachine, asked: &[InverseOffer], names: &BTreeMap<&str, &str>) -> Markup {
+    let host = machine.id.hostname.as_deref();
+    let waiting: Vec<&InverseOffer> =
+        asked.iter().filter(|offer| Some(offer.hostname.as_str()) == host).collect();
+    let framework = |id: &str, name: &str| {
+        let name = if name.is_empty() {
+            crate::format::id(id)
+        } else {
+            html! { (name) }
+        };
+        html! { a href=(format!("/ui/frameworks/{}", encode(id))) { (name) } }
+    };
+    html! {
+        @if machine.statuses.is_empty() && waiting.is_empty() { span.muted { "none is asked" } }
+        @else {
+            ul.answers {
+                @for answer in &machine.statuses {
+                    @let id = answer.framework_id["value"].as_str().unwrap_or_default();
+                    li { (state::answer(&answer.status)) " " (framework(id, names.get(id).copied().unwrap_or_default())) }
+                }
+                @for offer in waiting.iter().take(NAMED) {
+                    li { (state::answer("not answered")) " " (framework(&offer.framework_id, &offer.framework_name)) }
+                }
+                @if waiting.len() > NAMED { li.muted { "and " (waiting.len() - NAMED) " more" } }
             }
         }
     }

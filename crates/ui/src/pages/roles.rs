@@ -12,11 +12,12 @@ use crate::reply::{Drawn, page};
 use crate::request::Ask;
 use crate::source::Trouble;
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     column("Role", "name", ""),
     column("Weight", "weight", "num wide"),
     column("Frameworks", "frameworks", "num wide"),
-    column("Allocated", "cpus", ""),
+    column("Share", "share", ""),
+    column("Allocated", "cpus", "wide"),
     column("Offered", "", "wide"),
     column("Reserved", "", "wide"),
     column("Quota", "", ""),
@@ -28,7 +29,7 @@ pub(crate) async fn show(ask: Ask) -> Response {
 }
 
 async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
-    let path = ask.list("/roles", &["search"], "name", "asc");
+    let path = ask.list("/state-summary/roles", &["search"], "name", "asc");
     let listed = ask.source.list::<Roles>(&path).await?;
     let (roles, total) = cut(ask, listed.value.roles, listed.total);
     let content = html! {
@@ -51,7 +52,8 @@ fn rows(roles: &[Role]) -> Markup {
                 th scope="row" { (role.name) }
                 td.num.wide { (number(role.weight)) }
                 td.num.wide { a href=(format!("/ui/frameworks?role={}", encode(&role.name))) { (count(role.frameworks.len())) } }
-                td { (bars::words(&role.allocated)) }
+                td { (bars::share(role.share)) }
+                td.wide { (bars::words(&role.allocated)) }
                 td.wide { (bars::words(&role.offered)) }
                 td.wide { (bars::words(&role.reserved)) }
                 td { (quota(role)) }

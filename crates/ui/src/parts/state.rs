@@ -112,9 +112,15 @@ pub(crate) fn answer(status: &str) -> Markup {
     let look = match status {
         "ACCEPT" => Look::Good,
         "DECLINE" => Look::Bad,
+        "not answered" => Look::Busy,
         _ => Look::Doubtful,
     };
-    badge(look, &status.to_lowercase())
+    let words = match status {
+        "ACCEPT" => "accepted",
+        "DECLINE" => "declined",
+        other => other,
+    };
+    badge(look, &words.to_lowercase())
 }
 
 #[cfg(test)]

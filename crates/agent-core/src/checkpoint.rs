@@ -223,6 +223,8 @@ pub struct DrainRecord {
 pub struct Recovered {
     /// The agent's id.
     pub agent_id: Option<AgentId>,
+    /// It described itself as it does now.
+    pub described: bool,
     /// What operations made of the resources, and the name of that state.
     pub resources: Option<(Resources, Uuid)>,
     /// Operations that have not ended, or whose end the master has not acknowledged. What one that is pending is to do is

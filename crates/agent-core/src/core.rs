@@ -111,6 +111,7 @@ impl AgentCore {
             let since = now.since(Time::EPOCH).as_nanos();
             core.rng = Rng::new(core.options.seed).child(&format!("agent, recovered at {since}"));
             core.registration.agent_id = Some(id);
+            core.registration.described = recovered.described;
             operations::recover(&mut core, step, recovered.operations);
             recover::all(&mut core, step, recovered.frameworks, recovered.past, &recovered.found);
             if let Some(drain) = recovered.drain {

@@ -42,6 +42,8 @@ const LATEST_ANSWER: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct Registration {
     /// Given at the first registration, kept for life.
     pub(crate) agent_id: Option<AgentId>,
+    /// It is written down with the agent's description as that is in this life.
+    pub(crate) described: bool,
     /// The leading master. Messages of others are ignored.
     pub(crate) master: Option<Pid>,
     /// Whether that master has confirmed the registration and has not been lost since.
@@ -67,6 +69,7 @@ impl Default for Registration {
     fn default() -> Self {
         Self {
             agent_id: None,
+            described: false,
             master: None,
             registered: false,
             registered_at: None,
@@ -273,8 +276,11 @@ fn confirm(core: &mut AgentCore, step: &mut Step<'_>, ping_timeout: Option<Durat
     registration.ping_timeout = ping_timeout.unwrap_or(DEFAULT_PING_TIMEOUT);
     core.timers.cancel(&mut registration.retry);
     await_ping(core, step.now);
-    // Each time: the description of the agent may be another than the last time.
-    step.out.push(Output::checkpoint(Write::Agent(Some(core.agent_id()))));
+    // Once in a life: its description may be another than that of the last. What it says next waits for the disk as seldom as can
+    // be: a master that has to wait for how a task ended tells the scheduler by itself meanwhile.
+    if !std::mem::replace(&mut core.registration.described, true) {
+        step.out.push(Output::checkpoint(Write::Agent(Some(core.agent_id()))));
+    }
     let operations = core.operations.all();
     tell(core, step, operations);
     updates::resend_all(core, step);

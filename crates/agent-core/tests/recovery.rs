@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use agent_core::{ExecutorCall, Found, FrameworkInfo, FromMaster, Output, TaskInfo, TaskState, ToMaster};
+use agent_core::{
+    ExecutorCall, Found, FrameworkInfo, FromMaster, Input, Output, Recovered, TaskInfo, TaskState, ToMaster,
+};
 use base::ContainerId;
 use testkit::agent::{
     AgentEnv, checkpointing, command_task, custom_executor, custom_task, default_executor, framework,
@@ -472,4 +474,23 @@ fn what_is_on_its_way_out_does_not_keep_an_agent_from_starting() {
     let recovered = env.memory.recovered(|_| Err(String::new()));
     let options = agent_core::Options { resources, ..options(2) };
     assert!(AgentEnv::recover(options, env.memory.clone(), recovered).is_ok());
+}
+
+/// How a task has ended waits for no disk when the agent is back, unless the agent describes itself otherwise.
+#[test]
+fn a_description_is_written_down_once() {
+    let mut env = AgentEnv::registered();
+    assert_eq!(env.memory.descriptions, 1);
+    env.input(Input::PeerLost(AgentEnv::master()));
+    env.reregister();
+    let mut same = env.again(still_running);
+    same.reregister();
+    assert_eq!((env.memory.descriptions, same.memory.descriptions), (1, 1));
+
+    let changed = Recovered { described: false, ..env.memory.recovered(|_| Err("not needed".to_owned())) };
+    let mut other = AgentEnv::recover(options(2), env.memory.clone(), changed).expect("it goes on");
+    other.reregister();
+    other.input(Input::PeerLost(AgentEnv::master()));
+    other.reregister();
+    assert_eq!(other.memory.descriptions, 2);
 }

@@ -592,3 +592,32 @@ fn each_registration_names_the_version_of_the_resources() {
     env.from_master(run(again, "t"));
     assert!(env.core.knows_task(&"f".into(), &"t".into()) && env.specs.len() == 1);
 }
+
+/// The master hears the first attempt and not the second. The answer to the first is taken for one to the second, which cannot be
+/// told; but what follows names the second, by which the master knows.
+#[test]
+fn what_follows_an_answer_names_the_last_attempt_whichever_it_answers() {
+    let mut env = AgentEnv::registered();
+    env.input(Input::PeerLost(AgentEnv::master()));
+    let attempt = |env: &mut AgentEnv| {
+        env.forget();
+        let asked = |o: &Output| matches!(o, Output::Send { message: ToMaster::Reregister(_), .. });
+        while !env.outputs.iter().any(asked) {
+            env.advance(Duration::from_millis(10));
+        }
+        version(env)
+    };
+    let (heard, lost) = (attempt(&mut env), attempt(&mut env));
+    assert_ne!(heard, lost);
+    env.forget();
+    env.from_master(reregistered());
+    assert_eq!(version(&env), lost);
+    // What the master launches upon the attempt that it heard is void.
+    env.from_master(run(heard, "t"));
+    assert!(env.specs.is_empty());
+    env.forget();
+    env.from_master(FromMaster::Ping { connected: false });
+    assert!(!env.core.is_registered());
+    let third = attempt(&mut env);
+    assert!(third != heard && third != lost);
+}

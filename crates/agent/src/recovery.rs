@@ -40,6 +40,8 @@ pub(crate) struct Recovery {
     recovered: Recovered,
     /// How the agent described itself then.
     info: Option<proto::v0::SlaveInfo>,
+    /// The records are of another version.
+    other_format: bool,
     /// In which life of the machine this is, and what the one before has taken with it.
     boot: Boot,
     /// How much was damaged.
@@ -114,7 +116,8 @@ fn read_now(path: &Path, wrap: WrapStore) -> Result<Recovery, StoreError> {
     if !batch.is_empty() {
         store.commit(&batch)?;
     }
-    Ok(Recovery { store, recovered, info, boot: Boot::compare(boot), errors })
+    let other_format = other_format.is_some();
+    Ok(Recovery { store, recovered, info, other_format, boot: Boot::compare(boot), errors })
 }
 
 /// Records of another version are used as far as they are known, and kept as they were, for that version.
@@ -224,9 +227,13 @@ impl Recovery {
     pub(crate) fn core(
         &mut self,
         options: Options,
+        own: &SelfDescription,
         now: Time,
     ) -> Result<(AgentCore, Vec<Output>), agent_core::RecoveryError> {
         let mut first = Vec::new();
+        let described = self.info.as_ref() == Some(&own.v0(self.recovered.agent_id.as_ref()));
+        // With the description the version of the records is written down.
+        self.recovered.described = described && !self.other_format;
         let core = AgentCore::recover(options, std::mem::take(&mut self.recovered), now, &mut first)?;
         Ok((core, first))
     }

@@ -164,7 +164,7 @@ impl AgentServer {
         let work_dir_text = Arc::clone(&core_options.work_dir);
         let leftovers = recovery.find(&core_options, Arc::clone(&launcher)).await;
         let clock = Clock::start();
-        let (agent, first) = recovery.core(core_options, clock.now())?;
+        let (agent, first) = recovery.core(core_options, &own, clock.now())?;
         let limits = FetchLimits { stall: options.fetcher_stall_timeout, ..FetchLimits::default() };
         let fetcher = Fetcher::new(limits, options.frameworks_home.clone())
             .with_cache(options.fetcher_cache_dir.clone(), options.fetcher_cache_size);

@@ -6,7 +6,7 @@ use crate::core::{MasterCore, send_agent};
 use crate::input::Timer;
 use crate::output::{Output, ToAgent};
 use crate::registry::{self, Why};
-use crate::types::Pid;
+use crate::types::{Agent, Pid};
 
 /// What is known of an agent's answers.
 #[derive(Clone, Debug)]
@@ -32,9 +32,21 @@ fn ask(core: &mut MasterCore, now: Time, id: &AgentId, out: &mut Vec<Output>) {
         return;
     };
     observer.asked = true;
-    send_agent(agent, ToAgent::Ping { connected: agent.connected }, out);
+    send_agent(agent, ping(agent), out);
     let at = now + core.options.agent_ping_timeout;
     out.push(Output::SetTimer { at, timer: Timer::Ping(id.clone(), observer.generation) });
+}
+
+/// An agent that is told that it is not connected reregisters.
+fn ping(agent: &Agent) -> ToAgent {
+    ToAgent::Ping { connected: agent.connected && !agent.outdated }
+}
+
+/// Asks an agent to reregister, now and with each ping until it does: this master does not know what it believes to have told.
+pub(super) fn ask_to_reregister(core: &mut MasterCore, id: &AgentId, out: &mut Vec<Output>) {
+    let Some(agent) = core.agents.get_mut(id) else { return };
+    agent.outdated = true;
+    send_agent(agent, ping(agent), out);
 }
 
 pub(crate) fn ping_due(

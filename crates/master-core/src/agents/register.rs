@@ -102,6 +102,7 @@ pub(super) fn new_agent(now: Time, id: AgentId, pid: Pid, message: RegisterAgent
         capabilities: message.capabilities,
         capabilities_body: message.capabilities_body,
         resource_version: message.resource_version,
+        outdated: false,
         confirmed: message.total.non_revocable(),
         total: message.total,
         connected: true,

@@ -220,6 +220,7 @@ fn reconnect(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAge
     let is_older = could.agent_operation_feedback && !agent.capabilities.agent_operation_feedback;
     agent.capabilities_body = message.agent.capabilities_body;
     let former_version = std::mem::replace(&mut agent.resource_version, message.agent.resource_version);
+    agent.outdated = false;
     let former_total = agent.total.clone();
     let told = total_of(agent, message.agent.total);
     operations::told(agent, former_version, told);

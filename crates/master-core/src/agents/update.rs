@@ -4,6 +4,7 @@ use base::{AgentId, Time};
 use resources::Resources;
 
 use super::drain::check_drained;
+use super::ping;
 use crate::core::MasterCore;
 use crate::output::Output;
 use crate::types::UpdateAgent;
@@ -16,6 +17,15 @@ pub(crate) fn update(core: &mut MasterCore, now: Time, message: UpdateAgent, out
         core.drop("UpdateSlaveMessage", &id, "the agent is not registered", out);
         return;
     };
+    // Each attempt of ours to reregister has another version, each process of a Mesos agent has one. So this one was told by an
+    // attempt that was lost with its link, and the agent took the answer to an earlier attempt for the answer to it. What that
+    // attempt told of tasks, executors and resources is not known here. Mesos believes the version, and launches upon it.
+    let unheard = message.resource_version.filter(|told| agent.resource_version.is_some_and(|v| v != *told));
+    if unheard.is_some() {
+        core.drop("UpdateSlaveMessage", &id, "it follows a registration that was not heard", out);
+        ping::ask_to_reregister(core, &id, out);
+        return;
+    }
     if message.resource_version.is_some() {
         agent.resource_version = message.resource_version;
     }

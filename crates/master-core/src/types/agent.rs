@@ -104,8 +104,11 @@ pub struct Agent {
     /// The list `agent_capabilities` of its registration: encoded `mesos.v1.AgentInfo.Capability` messages, each
     /// in a field 1 of one message.
     pub capabilities_body: Payload,
-    /// The version of its resources.
+    /// The version of its resources, as it was told by the registration that this master heard last.
     pub resource_version: Option<Uuid>,
+    /// It has made an attempt to reregister that this master has not heard, and takes the answer to an earlier one for the
+    /// answer to that. It is asked to reregister until it does.
+    pub outdated: bool,
     /// What it has now, with the changes of operations that are under way.
     pub total: Resources,
     /// What it has for certain and may not be taken back: what it told, and what it said to have made of it since.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::AgentId;
+use base::{AgentId, Uuid};
 use master_core::{
     AgentInfo, FromAgent, Input, Observation, OperatorCall, Pid, Reason, ReregisterAgent, SchedulerCall,
-    SchedulerEvent, Task, TaskState, ToAgent,
+    SchedulerEvent, Task, TaskState, ToAgent, UpdateAgent,
 };
 use testkit::master::{
     Master, Scheduler, executor, framework_info, launch, register, reregister_with, resources, running,
@@ -93,6 +93,47 @@ fn what_an_agent_says_last_while_the_registry_is_written_is_what_it_has() {
     s.master.expect_status(&s.scheduler, TaskState::Gone);
     let framework = s.master.core.snapshot(s.master.now).frameworks[0].clone();
     assert_eq!((framework.tasks.len(), framework.unreachable_tasks.len()), (0, 0));
+}
+
+/// Its first attempt is heard and answered, the second is lost with its link; then the first answer comes, and the agent takes it
+/// for that to the second. Whatever it was that only the second told has to be told again.
+#[test]
+fn an_agent_that_believes_to_have_told_what_was_not_heard_is_asked_to_reregister() {
+    let mut s = scene(true);
+    let ping = |connected| vec![ToAgent::Ping { connected }];
+    let attempt = |s: &Scene, version: u8, tasks| {
+        let mut message = reregister(&s.agent, &s.scheduler, tasks);
+        message.agent.resource_version = Some(Uuid::from_bytes([version; 16]));
+        back(message)
+    };
+    let follow = |s: &Scene, version: u8| {
+        FromAgent::Update(Box::new(UpdateAgent {
+            agent_id: s.agent.clone(),
+            oversubscribed: None,
+            resource_version: Some(Uuid::from_bytes([version; 16])),
+            operations: Some(Vec::new()),
+        }))
+    };
+    let heard = attempt(&s, 2, vec![s.task.clone()]);
+    s.master.from_agent(&s.pid, heard);
+    s.master.messages_to(&s.pid);
+    s.master.from_agent(&s.pid, follow(&s, 3));
+    assert_eq!(s.master.messages_to(&s.pid), ping(false));
+    // What is launched now must not be taken for launched upon what the agent told last.
+    let agent = s.master.core.agent(&s.agent).expect("it is registered");
+    assert_eq!(agent.resource_version, Some(Uuid::from_bytes([2; 16])));
+    // The ping may be lost as well.
+    s.master.advance(Duration::from_secs(15));
+    assert_eq!(s.master.messages_to(&s.pid), ping(false));
+    let third = attempt(&s, 4, Vec::new());
+    s.master.from_agent(&s.pid, third);
+    let answers = s.master.messages_to(&s.pid);
+    let asks = |told: &ToAgent| matches!(told, ToAgent::Reregistered { reconciliations, .. } if reconciliations.len() == 1);
+    assert!(answers.iter().any(asks), "it is asked about the task that it does not tell of: {answers:?}");
+    s.master.from_agent(&s.pid, follow(&s, 4));
+    assert_eq!(s.master.messages_to(&s.pid), []);
+    s.master.advance(Duration::from_secs(15));
+    assert_eq!(s.master.messages_to(&s.pid), ping(true));
 }
 
 /// Its end is told once, and by an agent that the master does not know at that moment.

@@ -40,6 +40,8 @@ pub(crate) struct AgentHost {
     leader: Option<Leader>,
     resources: Resources,
     own: SelfDescription,
+    /// How many descriptions were on the disk before this one.
+    former_descriptions: u64,
     rng: Rng,
 }
 
@@ -82,6 +84,7 @@ impl AgentHost {
             leader: None,
             resources,
             own: SelfDescription { info: Arc::new(info) },
+            former_descriptions: 0,
             rng,
         }
     }
@@ -122,6 +125,7 @@ impl AgentHost {
             let mut info = AgentInfo::clone(&self.own.info);
             info.body = self.life.to_be_bytes().as_slice().into();
             self.own.info = Arc::new(info);
+            self.former_descriptions = self.disk.memory.descriptions;
         }
         let bodies = &fabric.bodies;
         let mut recovered = self.disk.memory.recovered(|operation| {
@@ -130,6 +134,7 @@ impl AgentHost {
                 .map(|operation| (*operation).clone())
                 .ok_or_else(|| "it cannot be read".to_owned())
         });
+        recovered.described &= self.disk.memory.descriptions > self.former_descriptions;
         let forgotten = recovered.prune();
         if !forgotten.is_empty() {
             return Err(format!("what was written down is not whole: {forgotten:?}"));

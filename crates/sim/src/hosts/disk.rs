@@ -55,7 +55,8 @@ impl Disk {
     /// An agent starts: another one than was here before has nothing to do with what that one ran.
     pub(crate) fn open(&mut self) {
         if self.memory.agent_id.is_none() {
-            self.memory = Memory { resources: self.memory.resources.take(), ..Memory::default() };
+            let (resources, descriptions) = (self.memory.resources.take(), self.memory.descriptions);
+            self.memory = Memory { resources, descriptions, ..Memory::default() };
         }
     }
 

@@ -15,6 +15,8 @@ use resources::Resources;
 pub struct Memory {
     /// The agent's id.
     pub agent_id: Option<AgentId>,
+    /// How often the agent has written down how it describes itself.
+    pub descriptions: u64,
     /// What operations made of the resources, and the name of that state.
     pub resources: Option<(Resources, Uuid)>,
     /// Operations.
@@ -37,7 +39,10 @@ impl Memory {
     /// Takes a write in.
     pub fn apply(&mut self, write: Write) {
         match write {
-            Write::Agent(id) => self.agent_id = id,
+            Write::Agent(id) => {
+                self.descriptions += u64::from(id.is_some());
+                self.agent_id = id;
+            }
             Write::Resources { checkpointed, version } => self.resources = Some((checkpointed, version)),
             Write::Operation(operation) => {
                 self.operations.insert(operation.update.operation_uuid, operation);
@@ -79,8 +84,8 @@ impl Memory {
         }
     }
 
-    /// What the next life is given, but for what was found of containers. `read` makes an operation of its body, as the
-    /// server does.
+    /// What the next life is given, if it describes itself as this one did, but for what was found of containers. `read` makes an
+    /// operation of its body, as the server does.
     ///
     /// # Panics
     /// If something was left behind of what is gone.
@@ -110,6 +115,7 @@ impl Memory {
         };
         Recovered {
             agent_id: self.agent_id.clone(),
+            described: self.agent_id.is_some(),
             resources: self.resources.clone(),
             operations: self
                 .operations

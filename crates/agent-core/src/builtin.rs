@@ -229,7 +229,8 @@ fn outcome(command: bool, run: &Run, end: End) -> Outcome {
     }
     let status = match end {
         // It was killed while it was being launched; its group's executor had it already.
-        End::LaunchFailed(_) if cause.is_some() => None,
+        End::NoSandbox(..) | End::LaunchFailed(_) if cause.is_some() => None,
+        End::NoSandbox(state, message) => return agent(state, Reason::ExecutorTerminated, message),
         End::LaunchFailed(message) => {
             let failed = agent(
                 TaskState::Failed,

@@ -1,15 +1,17 @@
 //! Events of containers, to whom they belong.
 
-use base::ContainerId;
+use base::{ContainerId, FrameworkId};
 use tracing::debug;
 
 use crate::core::{AgentCore, Step};
 use crate::input::{ContainerEvent, Limitation};
-use crate::{Output, builtin, executors};
+use crate::{Output, TaskState, builtin, executors};
 
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
+    /// Without a sandbox: its tasks have not reached an executor, and are in this state, for this reason.
+    NoSandbox(TaskState, String),
     /// Without having run, and why.
     LaunchFailed(String),
     /// After having run, or having been destroyed before.
@@ -34,6 +36,7 @@ pub(crate) fn event(
                 None => executors::launched(core, step, &owner, pid),
             };
         }
+        ContainerEvent::NoSandbox { message } => End::NoSandbox(dropped(core, &owner.framework_id), message),
         ContainerEvent::LaunchFailed { message } => End::LaunchFailed(message),
         ContainerEvent::Exited { status, limitation } => End::Exited { status, limitation },
     };
@@ -43,4 +46,10 @@ pub(crate) fn event(
         None => executors::ended(core, step, &owner, &end),
     }
     step.out.push(Output::ForgetContainer(container.clone()));
+}
+
+/// What a task is that was never given to an executor, as its framework understands it.
+fn dropped(core: &AgentCore, framework: &FrameworkId) -> TaskState {
+    let aware = core.frameworks.get(framework).is_some_and(|framework| framework.info.partition_aware);
+    if aware { TaskState::Dropped } else { TaskState::Lost }
 }

@@ -131,7 +131,7 @@ pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, en
     let raw = match (executor.kind(), end) {
         (ExecutorKind::Default, End::Exited { status, .. }) => status.unwrap_or(0),
         (_, End::Exited { status, .. }) => status.unwrap_or(-1),
-        (_, End::LaunchFailed(_)) => -1,
+        (_, End::NoSandbox(..) | End::LaunchFailed(_)) => -1,
     };
     remember::executor(core, step, framework_id, executor_id);
     tell_exit(core, step, framework_id, executor_id, raw);
@@ -145,6 +145,9 @@ pub(crate) fn ended(core: &mut AgentCore, step: &mut Step<'_>, owner: &Owner, en
 /// The agent's own reason for ending the container goes before what the exit status lets one guess.
 fn why(executor: &Executor, end: &End) -> (TaskState, Reason, Arc<str>) {
     let (reason, message): (_, Arc<str>) = match (end, &executor.termination) {
+        (End::NoSandbox(state, message), None) => {
+            return (*state, Reason::ExecutorTerminated, message.as_str().into());
+        }
         (End::LaunchFailed(message), None) => {
             (Reason::ContainerLaunchFailed, format!("Failed to launch container: {message}").into())
         }

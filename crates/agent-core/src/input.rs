@@ -69,15 +69,20 @@ pub enum Input {
     },
 }
 
-/// A container's life. For each `LaunchContainer` come: `LaunchFailed`, or `Launched` and later `Exited`; `Exited`
-/// without `Launched` if it was destroyed before. Nothing comes after `LaunchFailed` or `Exited`, and when they come
-/// every process of the container is gone.
+/// A container's life. For each `LaunchContainer` come: `NoSandbox` or `LaunchFailed`, or `Launched` and later `Exited`;
+/// `Exited` without `Launched` if it was destroyed before. Nothing comes after these, and when one of them comes every
+/// process of the container is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContainerEvent {
     /// Everything is fetched and the command runs.
     Launched {
         /// Its first process; `None` for a container without one.
         pid: Option<u32>,
+    },
+    /// It never ran, for the sandbox of an executor, or of a command task, could not be made: its user is unknown, say.
+    NoSandbox {
+        /// Why, in one line.
+        message: String,
     },
     /// It never ran.
     LaunchFailed {

@@ -105,7 +105,10 @@ impl World {
         let (next, event) = if launched {
             (Container::Running, ContainerEvent::Launched { pid: Some(7) })
         } else if container == Container::Launching && self.rng.below(2) == 0 {
-            (Container::Gone, ContainerEvent::LaunchFailed { message: "no".to_owned() })
+            let message = "no".to_owned();
+            let made = self.rng.below(2) == 0;
+            let failed = ContainerEvent::LaunchFailed { message: message.clone() };
+            (Container::Gone, if made { failed } else { ContainerEvent::NoSandbox { message } })
         } else {
             let status = [Some(0), Some(256), Some(9), None][usize::try_from(self.rng.below(4)).unwrap_or(0)];
             (Container::Gone, ContainerEvent::Exited { status, limitation: None })

@@ -68,6 +68,20 @@ fn fetch_failure() {
     assert!(env.updates[0].status.container_status.is_none());
 }
 
+/// As in Mesos, where the directory of the executor is made before it is launched.
+#[test]
+fn what_gets_no_sandbox_is_dropped() {
+    const WHY: &str = "cannot make sandbox 'x': no user 'nobody-here'";
+    let mut env = AgentEnv::registered();
+    env.run(&framework("f"), command_task("t", "true"));
+    env.no_sandbox("c1", WHY);
+    env.expect(&["launch c1 for t", &format!("t Lost by agent because ExecutorTerminated: {WHY}")]);
+    let aware = FrameworkInfo { partition_aware: true, ..framework("g") };
+    env.run(&aware, command_task("u", "true"));
+    env.no_sandbox("c2", WHY);
+    env.expect(&["launch c2 for u", &format!("u Dropped by agent because ExecutorTerminated: {WHY}")]);
+}
+
 #[test]
 fn kill() {
     let mut env = AgentEnv::registered();

@@ -4,14 +4,16 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_core::{ExecutorCall, ExecutorEvent, ExecutorRefusal, Input, StreamId};
+use agent_core::{ExecutorCall, ExecutorEvent, ExecutorRefusal, ExecutorState, Input, StreamId};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use base::{ExecutorId, FrameworkId};
 use http_api::{
     ApiError, EventStream, accepted, decode_call, read_body, request_encoding, response_encoding,
 };
+use proto::v1::executor::call::Type;
 use proto::v1::executor::{Call, Event};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -36,6 +38,9 @@ pub(crate) async fn call(
         (call.framework_id.value.as_str().into(), call.executor_id.value.as_str().into());
     let stream = agent.core.new_stream();
     let Some(content) = call_from_proto(&call, stream).map_err(ApiError::bad_request)? else {
+        if call.r#type() == Type::Unknown {
+            return Err(unknown(&agent, &framework_id, &executor_id).await?);
+        }
         return Ok(accepted());
     };
     if !matches!(content, ExecutorCall::Subscribe { .. }) {
@@ -61,6 +66,25 @@ pub(crate) async fn call(
         proto::recordio::encode(buffer, &record);
     });
     Ok(body.into_response(answer_encoding, None))
+}
+
+/// What is said to a call of a type that we do not know: first of all who may make calls, as in Mesos.
+async fn unknown(
+    agent: &Agent,
+    framework_id: &FrameworkId,
+    executor_id: &ExecutorId,
+) -> Result<ApiError, ApiError> {
+    let view = agent.core.view().await.map_err(|gone| gone_error(&gone))?;
+    let known =
+        view.snapshot.framework(framework_id).map(|_| view.snapshot.executor(framework_id, executor_id));
+    Ok(match known {
+        None => refusal(ExecutorRefusal::UnknownFramework),
+        Some(None) => refusal(ExecutorRefusal::UnknownExecutor),
+        Some(Some(executor)) if executor.state == ExecutorState::Registering => {
+            refusal(ExecutorRefusal::NotSubscribed)
+        }
+        Some(Some(_)) => ApiError::not_implemented("UNKNOWN is not supported"),
+    })
 }
 
 fn refusal(refusal: ExecutorRefusal) -> ApiError {

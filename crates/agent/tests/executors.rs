@@ -140,6 +140,7 @@ async fn a_killed_executor_leaves_others_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_calls_are_answered_as_in_mesos() {
+    const NEW: &str = r#"{"type":"UNKNOWN","framework_id":{"value":"f"},"executor_id":{"value":"e"}}"#;
     let work_dir = tempfile::tempdir().expect("a directory");
     let mut master = FakeMaster::start().await;
     let agent = master.agent(options(master.address, work_dir.path())).await;
@@ -155,6 +156,7 @@ async fn wrong_calls_are_answered_as_in_mesos() {
         ),
         (unknown, 400, "Framework cannot be found"),
         (missing, 400, "Failed to validate Executor::Call: Expecting 'update' to be present"),
+        (NEW, 400, "Framework cannot be found"),
     ];
     for (body, status, text) in cases {
         for path in ["/api/v1/executor", "/slave(1)/api/v1/executor", "/slave%281%29/api/v1/executor"] {
@@ -177,6 +179,21 @@ async fn wrong_calls_are_answered_as_in_mesos() {
         answer = send(agent.address(), &self::update("t", v1::TaskState::TaskRunning, 1)).await;
     }
     assert_eq!(answer, (403, "Executor is not subscribed".to_owned()));
+    // One that makes a call of a type that is not known here.
+    let of = |executor: &str| {
+        let known =
+            format!(r#""framework_id":{{"value":"{FRAMEWORK_ID}"}},"executor_id":{{"value":"{executor}"}}"#);
+        format!(r#"{{"type":"UNKNOWN",{known}}}"#)
+    };
+    for (executor, status, text) in
+        [("another", 400, "Executor cannot be found"), (EXECUTOR_ID, 403, "Executor is not subscribed")]
+    {
+        let answer = http(agent.address(), "POST", "/api/v1/executor", Some(&of(executor))).await;
+        assert_eq!((answer.0, answer.1.as_str()), (status, text), "{executor}");
+    }
+    let _stream = subscribed(agent.address(), true).await;
+    let answer = http(agent.address(), "POST", "/api/v1/executor", Some(&of(EXECUTOR_ID))).await;
+    assert_eq!((answer.0, answer.1.as_str()), (501, "UNKNOWN is not supported"));
     agent.shutdown().await;
 }
 

@@ -9,8 +9,8 @@ use super::info::{decoded, executor_to_proto, framework_to_proto};
 use super::status::{container_id_from_proto, container_id_to_proto, state_from_proto};
 use super::to_master::SelfDescription;
 
-/// A call for the core, if it is one that makes sense; `None` for heartbeats, which mean nothing to the core. `stream` is
-/// the number for a new stream, used by `SUBSCRIBE` only.
+/// A call for the core, if it is one that makes sense; `None` for heartbeats, which mean nothing to the core, and for calls of
+/// a type that we do not know. `stream` is the number for a new stream, used by `SUBSCRIBE` only.
 ///
 /// # Errors
 /// The body of a `400`.
@@ -39,8 +39,7 @@ pub(crate) fn call_from_proto(call: &Call, stream: StreamId) -> Result<Option<Ex
         call::Type::Message => {
             Some(ExecutorCall::Message(Payload::from(&*call.message.as_ref().ok_or_else(missing)?.data)))
         }
-        call::Type::Heartbeat => None,
-        call::Type::Unknown => return Err(missing()),
+        call::Type::Heartbeat | call::Type::Unknown => None,
     })
 }
 

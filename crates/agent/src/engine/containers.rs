@@ -277,7 +277,7 @@ impl Containers {
             let container_id = request.container_id.clone();
             let result = match asked {
                 Ok(_) => prepare(&fetcher, request, bounds, volumes).await,
-                Err(missing) => Err(missing),
+                Err(message) => Err(ContainerEvent::LaunchFailed { message }),
             };
             // Nobody is left to be told when the agent ends.
             let _ = core.send(Work::Prepared { container_id, result }).await;
@@ -324,7 +324,7 @@ impl Containers {
     pub(crate) fn prepared(
         &mut self,
         container_id: ContainerId,
-        result: Result<(), String>,
+        result: Result<(), ContainerEvent>,
         counters: &mut Counters,
     ) {
         // One that was destroyed meanwhile is gone already.
@@ -336,10 +336,10 @@ impl Containers {
         }
         let Phase::Preparing { launch, .. } = &mut live.phase else { return };
         match (result, launch.take()) {
-            (Err(message), _) => {
+            (Err(event), _) => {
                 counters.container_launch_errors += 1;
                 self.forget(&container_id);
-                self.tell(container_id, ContainerEvent::LaunchFailed { message });
+                self.tell(container_id, event);
             }
             (Ok(()), None) => {
                 let spec = GroupSpec {
@@ -550,23 +550,29 @@ fn uri(uri: &agent_core::Uri) -> Uri {
     }
 }
 
+/// Makes the sandbox of a container, with all that is to be in it. What goes wrong is told as the container's end.
 async fn prepare(
     fetcher: &Fetcher,
     request: FetchRequest,
     bounds: Option<(Arc<dyn Launcher>, Limits)>,
     volumes: Vec<VolumeLink>,
-) -> Result<(), String> {
+) -> Result<(), ContainerEvent> {
+    let failed = |message: String| ContainerEvent::LaunchFailed { message };
     let (sandbox, user, top_level) = (request.sandbox.clone(), request.user.clone(), bounds.is_some());
     // Users may be looked up in a directory service, and the disk may be slow.
     let made = tokio::task::spawn_blocking(move || make_sandbox(&sandbox, user.as_deref(), top_level));
-    made.await.map_err(|error| error.to_string())??;
-    disks::link_new(request.sandbox.clone(), volumes).await?;
+    // That of a task in a group is made by its executor, in Mesos.
+    let unmade =
+        |message: String| if top_level { ContainerEvent::NoSandbox { message } } else { failed(message) };
+    made.await.map_err(|error| failed(error.to_string()))?.map_err(unmade)?;
+    disks::link_new(request.sandbox.clone(), volumes).await.map_err(failed)?;
     if let Some((launcher, limits)) = bounds {
         let sandbox = request.sandbox.clone();
         let bounding = tokio::task::spawn_blocking(move || launcher.prepare(&sandbox, &limits));
-        bounding.await.map_err(|error| error.to_string())?.map_err(|error| crate::report(&error))?;
+        let bounded = bounding.await.map_err(|error| failed(error.to_string()))?;
+        bounded.map_err(|error| failed(crate::report(&error)))?;
     }
-    fetcher.fetch(request).await.map_err(|error| crate::report(&error))
+    fetcher.fetch(request).await.map_err(|error| failed(crate::report(&error)))
 }
 
 fn make_sandbox(sandbox: &Path, user: Option<&str>, top_level: bool) -> Result<(), String> {

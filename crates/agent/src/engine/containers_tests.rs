@@ -151,6 +151,7 @@ impl Scene {
             Input::Container { container_id, event } => {
                 let what = match event {
                     ContainerEvent::Launched { .. } => "launched",
+                    ContainerEvent::NoSandbox { .. } => "no sandbox",
                     ContainerEvent::LaunchFailed { .. } => "failed",
                     ContainerEvent::Exited { .. } => "exited",
                 };

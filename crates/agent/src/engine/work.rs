@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use agent_core::{ExecutorCall, ExecutorEvent, ExecutorRefusal, Input, Snapshot, StreamId};
+use agent_core::{ContainerEvent, ExecutorCall, ExecutorEvent, ExecutorRefusal, Input, Snapshot, StreamId};
 use base::{ContainerId, ExecutorId, FrameworkId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,7 +25,7 @@ pub(crate) enum Work {
         reply: oneshot::Sender<Result<(), ExecutorRefusal>>,
     },
     /// A container's sandbox is ready and everything fetched, or why not.
-    Prepared { container_id: ContainerId, result: Result<(), String> },
+    Prepared { container_id: ContainerId, result: Result<(), ContainerEvent> },
     /// A sandbox is deleted, or why not.
     SandboxRemoved { abandoned: Abandoned, result: Result<(), String> },
     /// How full the disk of the work directory is, as a share of the whole.

@@ -230,6 +230,11 @@ impl AgentEnv {
         self.container_event(name, ContainerEvent::LaunchFailed { message: message.to_owned() });
     }
 
+    /// The container could not be given a sandbox.
+    pub fn no_sandbox(&mut self, name: &str, message: &str) {
+        self.container_event(name, ContainerEvent::NoSandbox { message: message.to_owned() });
+    }
+
     fn container_event(&mut self, name: &str, event: ContainerEvent) {
         let container_id = self.container(name);
         self.input(Input::Container { container_id, event });

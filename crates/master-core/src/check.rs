@@ -1,6 +1,6 @@
 //! What must always hold. Tests and the simulator ask after every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{AgentId, FrameworkId};
 use resources::Resources;
@@ -44,8 +44,10 @@ impl MasterCore {
         for framework in self.frameworks.registered.values() {
             self.check_framework(framework)?;
         }
-        ensure(self.frameworks.counts.keys().eq(self.frameworks.registered.keys()), || {
-            "counts are not those of the frameworks that are there".to_owned()
+        let completed = self.frameworks.completed.iter().map(|framework| &framework.id);
+        let known: BTreeSet<&FrameworkId> = self.frameworks.registered.keys().chain(completed).collect();
+        ensure(self.frameworks.counts.keys().eq(known), || {
+            "counts are not those of the frameworks that are known".to_owned()
         })?;
         for agent in self.agents.registered.values() {
             self.check_agent(agent)?;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use allocator::Allocator;
+use allocator::{Allocator, Quota};
 use base::{AgentId, FrameworkId, Time};
+use resources::Role;
 
 use crate::agents::{self, Agents};
 use crate::allocation::Allocation;
@@ -107,10 +108,22 @@ impl MasterCore {
         &self.metrics
     }
 
-    /// What is counted of each framework that is not over, shared.
+    /// What is counted of each framework, also of those that are over and still known.
     #[must_use]
     pub fn framework_counts(&self) -> BTreeMap<FrameworkId, Arc<FrameworkCounts>> {
         self.frameworks.counts.clone()
+    }
+
+    /// The weights that were set.
+    #[must_use]
+    pub fn weights(&self) -> &BTreeMap<Role, f64> {
+        &self.allocation.weights
+    }
+
+    /// The quotas that were set.
+    #[must_use]
+    pub fn quotas(&self) -> &BTreeMap<Role, Quota> {
+        &self.allocation.quotas
     }
 
     /// What the registry holds when all that was handed over is written.

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
-use base::FrameworkId;
+use base::{FrameworkId, Ring};
 use master_core::{self as core, StreamId};
 
 /// Frameworks and their streams; written by the core's thread, read by every call.
-#[derive(Default)]
 pub(crate) struct Directory {
     frameworks: RwLock<HashMap<FrameworkId, Entry>>,
+    /// How many heartbeats those were sent that are over: as many of them as the core remembers.
+    over: Mutex<Ring<(FrameworkId, u64)>>,
 }
 
 /// What is known of a framework.
@@ -46,6 +47,11 @@ pub(crate) enum Refusal {
 }
 
 impl Directory {
+    /// Nobody yet; of frameworks that are over so many are remembered.
+    pub(crate) fn new(max_completed_frameworks: usize) -> Self {
+        Self { frameworks: RwLock::default(), over: Mutex::new(Ring::new(max_completed_frameworks)) }
+    }
+
     /// Takes note of a change.
     pub(crate) fn apply(&self, change: core::Directory) {
         let mut frameworks = self.frameworks.write().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +63,10 @@ impl Directory {
                 frameworks.entry(framework_id).or_default().stream = None;
             }
             core::Directory::Removed(framework_id) => {
-                frameworks.remove(&framework_id);
+                if let Some(entry) = frameworks.remove(&framework_id) {
+                    let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+                    over.push((framework_id, entry.heartbeats.into_inner()));
+                }
             }
         }
     }
@@ -86,10 +95,13 @@ impl Directory {
         }
     }
 
-    /// How many heartbeats each framework was sent, by whichever stream.
+    /// How many heartbeats each framework was sent, by whichever stream; also those that are over.
     pub(crate) fn heartbeats(&self) -> BTreeMap<FrameworkId, u64> {
         let frameworks = self.frameworks.read().unwrap_or_else(PoisonError::into_inner);
-        frameworks.iter().map(|(id, entry)| (id.clone(), entry.heartbeats.load(Ordering::Relaxed))).collect()
+        let there =
+            frameworks.iter().map(|(id, entry)| (id.clone(), entry.heartbeats.load(Ordering::Relaxed)));
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        over.iter().cloned().chain(there).collect()
     }
 }
 
@@ -109,7 +121,7 @@ mod tests {
 
     #[test]
     fn only_the_newest_stream_may_call() {
-        let directory = Directory::default();
+        let directory = Directory::new(1);
         assert_eq!(directory.check("f", None), Err(Refusal::Unknown));
         let stream = Uuid::from_bytes(*b"0123456789abcdef");
         directory.apply(core::Directory::Subscribed { framework_id: "f".into(), stream });
@@ -128,7 +140,10 @@ mod tests {
         );
         directory.apply(core::Directory::Removed("f".into()));
         directory.count_heartbeat(&"f".into());
-        assert!(directory.heartbeats().is_empty());
+        assert_eq!(directory.heartbeats(), [("f".into(), 1)].into(), "it is over, and remembered");
         assert_eq!(directory.check("f", None), Err(Refusal::Unknown));
+        directory.apply(core::Directory::Disconnected("g".into()));
+        directory.apply(core::Directory::Removed("g".into()));
+        assert_eq!(directory.heartbeats(), [("g".into(), 0)].into());
     }
 }

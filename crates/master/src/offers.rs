@@ -21,6 +21,13 @@ pub(crate) struct Reader {
     pub(crate) multi_role: bool,
 }
 
+impl Reader {
+    /// One that understands refined reservations, or has several roles.
+    pub(crate) fn new(reservation_refinement: bool, multi_role: bool) -> Self {
+        Self { format: if reservation_refinement { Format::Stack } else { Format::SingleRole }, multi_role }
+    }
+}
+
 /// Writes an offer for a scheduler.
 pub(crate) fn write_offer(w: &mut Writer<'_>, offer: &Offer, reader: Reader) {
     let mut offered = Cow::Borrowed(&offer.resources);

@@ -230,7 +230,7 @@ impl MasterServer {
         let seed = options.seed.unwrap_or_else(seed_of_the_system);
         let random = Rng::new(seed).child("server");
         let identity = identity(&options, address, Rng::new(seed).child("master id").uuid());
-        let directory = Arc::new(Directory::default());
+        let directory = Arc::new(Directory::new(options.max_completed_frameworks));
         let watchers = Arc::new(Watchers::new(options.max_operator_event_stream_subscribers));
         let engine_figures = Arc::new(EngineFigures::default());
         let (queue, work) = mpsc::channel(QUEUE);

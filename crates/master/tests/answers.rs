@@ -107,8 +107,8 @@ async fn what_can_be_long_is_compressed_on_request_and_sent_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_of_a_framework_go_with_it() {
-    let master = support::master().await;
+async fn metrics_of_a_framework_stay_as_long_as_it_is_remembered() {
+    let master = support::master_with(|options| options.max_completed_frameworks = 1).await;
     let address = master.address();
     let scheduler = Scheduler::subscribe(address, Subscription::default().with("name", "a/b".into())).await;
     let subscribed = format!("master/frameworks/a%2Fb/{}/subscribed", scheduler.framework_id);
@@ -125,7 +125,18 @@ async fn metrics_of_a_framework_go_with_it() {
     let teardown = format!("frameworkId={}", scheduler.framework_id);
     assert_eq!(request(address, "POST", "/teardown", &[], teardown.as_bytes()).await.status, 200);
     let metrics = get(address, "/metrics/snapshot").await.json();
-    assert!(!metrics.as_object().unwrap().keys().any(|name| name.starts_with("master/frameworks/")));
+    assert_eq!(metrics[&subscribed], 0.0, "it is over: {metrics}");
+    assert!(
+        metrics[subscribed.replace("/subscribed", "/events/heartbeat")].as_f64() >= Some(1.0),
+        "{metrics}"
+    );
+    let next = Scheduler::subscribe(address, Subscription::default().with("name", "next".into())).await;
+    let teardown = format!("frameworkId={}", next.framework_id);
+    assert_eq!(request(address, "POST", "/teardown", &[], teardown.as_bytes()).await.status, 200);
+    let metrics = get(address, "/metrics/snapshot").await.json();
+    let names: Vec<_> =
+        metrics.as_object().unwrap().keys().filter(|name| name.starts_with("master/frameworks/")).collect();
+    assert!(!names.is_empty() && names.iter().all(|name| name.contains("/next/")), "{names:?}");
     master.shutdown().await;
 }
 

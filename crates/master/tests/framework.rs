@@ -225,8 +225,9 @@ async fn streams_get_heartbeats_and_slow_readers_are_cut_off() {
     })
     .await;
     let mut scheduler = Scheduler::subscribe(master.address(), Subscription::default()).await;
-    scheduler.wait_for("HEARTBEAT").await;
-    scheduler.wait_for("HEARTBEAT").await;
+    for _ in 0..3 {
+        scheduler.wait_for("HEARTBEAT").await;
+    }
     // It does not read from now on, and asks for more answers than any socket holds.
     let tasks: Vec<Value> =
         (0..500).map(|n| json!({ "task_id": { "value": format!("{n}-{}", "x".repeat(200)) } })).collect();
@@ -238,6 +239,42 @@ async fn streams_get_heartbeats_and_slow_readers_are_cut_off() {
         !known
     })
     .await;
+    master.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_heartbeat_comes_at_once_behind_subscribed() {
+    let master =
+        support::master_with(|options| options.http_heartbeat_interval = Duration::from_hours(1)).await;
+    let mut scheduler = Scheduler::subscribe(master.address(), Subscription::default()).await;
+    assert_eq!(scheduler.next().await.unwrap()["type"], "HEARTBEAT");
+    master.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_are_written_as_the_framework_understands_them_since_its_update() {
+    let master = support::master().await;
+    let agent = FakeAgent::register(master.address()).await;
+    let mut scheduler = Scheduler::subscribe(master.address(), Subscription::default()).await;
+    let knows_roles = |offer: &Value| {
+        let each = offer["resources"].as_array().unwrap().iter();
+        each.chain([offer]).map(|shown| shown.get("allocation_info").is_some()).collect::<Vec<_>>()
+    };
+    let offer = scheduler.offer().await;
+    assert!(knows_roles(&offer).iter().all(|knows| *knows), "{offer}");
+    let mut info = Subscription::default().info;
+    info["id"] = json!({ "value": scheduler.framework_id });
+    let object = info.as_object_mut().unwrap();
+    object.remove("roles");
+    object.remove("capabilities");
+    let answer =
+        scheduler.call("UPDATE_FRAMEWORK", "update_framework", json!({ "framework_info": info })).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    let decline = json!({ "offer_ids": [offer["id"]], "filters": { "refuse_seconds": 0 } });
+    assert_eq!(scheduler.call("DECLINE", "decline", decline).await.status, 202);
+    let offer = scheduler.offer().await;
+    assert!(knows_roles(&offer).iter().all(|knows| !knows), "{offer}");
+    drop(agent);
     master.shutdown().await;
 }
 

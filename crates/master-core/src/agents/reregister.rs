@@ -176,7 +176,9 @@ fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent
     let awaited = core.agents.recovered.remove(&id).is_some();
     let was_lost = core.agents.unreachable.remove(&id).is_some();
     end_unreachable_tasks(core, now, &id, &message.tasks, out);
-    recover_frameworks(core, now, &message.frameworks, out);
+    // Of frameworks that nobody knew, and of their tasks, operators hear behind the agent, as in Mesos.
+    let mut behind = Vec::new();
+    let recovered = recover_frameworks(core, now, &message.frameworks, &mut behind);
 
     let mut agent = new_agent(now, id.clone(), from, message.agent);
     agent.reregistered_time = Some(now);
@@ -196,9 +198,11 @@ fn readmit(core: &mut MasterCore, now: Time, from: Pid, message: ReregisterAgent
         if !awaited {
             tell_recovered(core, now, &task, why, out);
         }
-        tasks::recover_task(core, &mut agent, task, out);
+        let told = if recovered.contains(&task.framework_id) { &mut behind } else { &mut *out };
+        tasks::recover_task(core, &mut agent, task, told);
     }
     add(core, now, agent, out);
+    out.append(&mut behind);
     recover_completed(core, message.completed_frameworks);
     resume_drain(core, now, &id, out);
     let Some(agent) = core.agents.get(&id) else { return };
@@ -279,17 +283,21 @@ fn total_of(agent: &Agent, told: Resources) -> Resources {
     agent.info.resources.with_checkpointed(&agent.total.checkpointed()).unwrap_or(told)
 }
 
-fn recover_frameworks(
+/// Takes note of frameworks of which an agent tells; those that were not known are returned.
+fn recover_frameworks<'a>(
     core: &mut MasterCore,
     now: Time,
-    frameworks: &[(FrameworkId, Arc<FrameworkInfo>)],
+    frameworks: &'a [(FrameworkId, Arc<FrameworkInfo>)],
     out: &mut Vec<Output>,
-) {
+) -> BTreeSet<&'a FrameworkId> {
+    let mut recovered = BTreeSet::new();
     for (id, info) in frameworks {
         if core.frameworks.get(id).is_none() && !core.frameworks.is_completed(id) {
             frameworks::recover(core, now, id, info, out);
+            recovered.insert(id);
         }
     }
+    recovered
 }
 
 /// The agent is back, and with it what it brings. What it does not bring has not come over the agent's absence; Mesos keeps

@@ -25,7 +25,7 @@ pub(crate) fn scheduler_gone(
     let Some(framework) = core.frameworks.get_mut(&id) else { return };
     framework.connection = None;
     framework.active = false;
-    framework.unregistered_time = Some(now);
+    framework.disconnected_time = Some(now);
     let timeout = framework.info.failover_timeout;
     let framework = Arc::clone(&core.frameworks.registered[&id]);
     core.frameworks.away.insert(id.clone(), generation);

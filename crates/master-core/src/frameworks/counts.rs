@@ -58,7 +58,7 @@ impl FrameworkCounts {
 }
 
 impl Frameworks {
-    /// Counts something of a framework that is not over.
+    /// Counts something of a framework that is known.
     pub(crate) fn count(&mut self, id: &FrameworkId, count: impl FnOnce(&mut FrameworkCounts)) {
         if let Some(counts) = self.counts.get_mut(id) {
             count(Arc::make_mut(counts));

@@ -24,7 +24,7 @@ pub(crate) struct Frameworks {
     pub(crate) by_connection: BTreeMap<ConnectionId, FrameworkId>,
     /// The timer that ends a framework without a stream.
     pub(crate) away: BTreeMap<FrameworkId, u64>,
-    /// What is counted of those that are not over.
+    /// What is counted of each, also of those that are over.
     pub(crate) counts: BTreeMap<FrameworkId, Arc<FrameworkCounts>>,
     next: u64,
     next_away: u64,
@@ -92,6 +92,7 @@ pub(crate) fn new_framework(
         offer_constraints: Arc::default(),
         registered_time: now,
         reregistered_time: None,
+        disconnected_time: None,
         unregistered_time: None,
         tasks: BTreeMap::new(),
         unreachable_tasks: BTreeMap::new(),

@@ -103,7 +103,7 @@ fn subscribe_known(
     } else {
         framework.reregistered_time = Some(now);
     }
-    framework.unregistered_time = None;
+    framework.disconnected_time = None;
     framework.active = true;
     let former = framework.connection.replace((request.connection, request.stream));
     if let Some((former, _)) = former {

@@ -31,7 +31,6 @@ pub(super) fn remove(core: &mut MasterCore, now: Time, id: &FrameworkId, out: &m
 
     let Some(mut framework) = core.frameworks.registered.remove(id) else { return };
     core.frameworks.away.remove(id);
-    core.frameworks.counts.remove(id);
     core.allocation.remove_framework(id);
     maintenance::forget(core, id);
     if let Some((connection, _)) = framework.connection {
@@ -44,7 +43,9 @@ pub(super) fn remove(core: &mut MasterCore, now: Time, id: &FrameworkId, out: &m
     ended.recovered = false;
     ended.unregistered_time = Some(now);
     operations::disown(ended);
-    core.frameworks.completed.push(Arc::clone(&framework));
+    if let Some(forgotten) = core.frameworks.completed.push(Arc::clone(&framework)) {
+        core.frameworks.counts.remove(&forgotten.id);
+    }
     out.push(Output::Directory(Directory::Removed(id.clone())));
     core.observe(out, || Observation::FrameworkRemoved(framework));
 }
@@ -64,13 +65,16 @@ fn end_tasks(core: &mut MasterCore, now: Time, id: &FrameworkId, out: &mut Vec<O
     // The tasks on agents that do not answer hold no resources any more.
     let Some(framework) = core.frameworks.get_mut(id) else { return };
     framework.unreachable_order.clear();
-    for (_, mut task) in std::mem::take(&mut framework.unreachable_tasks) {
+    let unreachable = std::mem::take(&mut framework.unreachable_tasks);
+    let count = unreachable.len();
+    for (_, mut task) in unreachable {
         let status = killed(&task, now);
         let task_mut = Arc::make_mut(&mut task);
         task_mut.state = TaskState::Killed;
         task_mut.statuses.push(status);
         framework.completed_tasks.push(task);
     }
+    core.frameworks.count(id, |counts| (0..count).for_each(|_| counts.task_is(TaskState::Killed)));
     core.agents.forget_unreachable_of(id);
 }
 

@@ -88,7 +88,9 @@ pub struct Framework {
     pub registered_time: Time,
     /// When it subscribed last, if more than once.
     pub reregistered_time: Option<Time>,
-    /// When its stream ended or it was removed.
+    /// When its stream ended, while it has none.
+    pub disconnected_time: Option<Time>,
+    /// When it was removed.
     pub unregistered_time: Option<Time>,
     /// Its tasks that hold resources, or whose last status is not acknowledged.
     pub tasks: BTreeMap<TaskId, Arc<Task>>,

@@ -235,8 +235,9 @@ fn so_many_tasks_of_a_framework_that_ended_are_remembered() {
 }
 
 #[test]
-fn what_a_framework_does_is_counted_until_it_ends() {
-    let mut master = Master::default();
+fn what_a_framework_does_is_counted_until_it_is_forgotten() {
+    let mut master =
+        Master::new(Options { max_completed_frameworks: 1, ..Options::new("master".to_owned(), 1) });
     let (agent, pid) = master.agent("h", "cpus:4;mem:4096");
     let scheduler = master.framework("f");
     let offer = master.offer(&scheduler);
@@ -269,5 +270,9 @@ fn what_a_framework_does_is_counted_until_it_ends() {
     let counts = master.core.framework_counts().remove(&scheduler.id).unwrap();
     assert_eq!((counts.events["ERROR"], counts.events["SUBSCRIBED"], counts.calls["SUBSCRIBE"]), (1, 2, 2));
     master.call(&second, SchedulerCall::Teardown);
-    assert!(master.core.framework_counts().is_empty());
+    let counts = master.core.framework_counts().remove(&scheduler.id).unwrap();
+    assert_eq!(counts.calls["TEARDOWN"], 1);
+    let other = master.framework("other");
+    master.call(&other, SchedulerCall::Teardown);
+    assert_eq!(master.core.framework_counts().keys().collect::<Vec<_>>(), [&other.id]);
 }

@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use http_api::Receipt;
-use master_core::{ConnectionId, Pid};
+use master_core::{ConnectionId, Framework, Pid};
 use master_core::{FromRegistry, Input, RegistryWrite};
 use master_core::{Observation, Output, SchedulerEvent, ToAgent};
 
 use super::run::Engine;
 use super::streams::StreamError;
 use crate::agents::ToAgentMessage;
+use crate::offers::Reader;
 
 impl Engine {
     /// Carries out all outputs, in their order, and leaves the vector empty.
@@ -70,7 +71,20 @@ impl Engine {
     }
 
     fn send_event(&mut self, connection: ConnectionId, event: SchedulerEvent) {
-        match self.streams.send(connection, event) {
+        let sent = self.streams.send(connection, event);
+        self.sent(connection, sent);
+    }
+
+    /// Offers are written as the framework understands them now.
+    fn framework_updated(&mut self, framework: &Framework) {
+        let Some((connection, _)) = framework.connection else { return };
+        let can = framework.info.capabilities;
+        let sent = self.streams.reads(connection, Reader::new(can.reservation_refinement, can.multi_role));
+        self.sent(connection, sent);
+    }
+
+    fn sent(&mut self, connection: ConnectionId, sent: Result<(), StreamError>) {
+        match sent {
             Ok(()) => {}
             Err(error) => {
                 if let StreamError::TooSlow(waiting) = error {
@@ -115,6 +129,9 @@ impl Engine {
     fn observe(&mut self, observation: Observation) {
         crate::watch::log(&observation);
         self.starting.observe(&self.figures.waits, &observation);
+        if let Observation::FrameworkUpdated(framework) = &observation {
+            self.framework_updated(framework);
+        }
         self.watchers.tell(observation);
     }
 }

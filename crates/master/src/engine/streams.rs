@@ -10,12 +10,16 @@ use master_core::ConnectionId;
 use master_core::SchedulerEvent;
 use tokio::sync::mpsc;
 
+use crate::offers::Reader;
+
 /// What goes over a scheduler's stream.
 pub(crate) enum StreamEvent {
     /// An event of the core.
     Event(SchedulerEvent),
     /// A sign that the connection stands.
     Heartbeat,
+    /// What comes behind this is for a framework that understands so much of offers.
+    Reads(Reader),
 }
 
 /// What waits for one scheduler, in bytes.
@@ -106,9 +110,22 @@ impl Streams {
         connection: ConnectionId,
         event: SchedulerEvent,
     ) -> Result<(), StreamError> {
+        self.queue(connection, StreamEvent::Event(event))
+    }
+
+    /// Has what is sent from now on written for a framework that has changed.
+    pub(crate) fn reads(&mut self, connection: ConnectionId, reader: Reader) -> Result<(), StreamError> {
+        self.queue(connection, StreamEvent::Reads(reader))
+    }
+
+    fn queue(&mut self, connection: ConnectionId, event: StreamEvent) -> Result<(), StreamError> {
         let Some(events) = self.open.get(&connection) else { return Err(StreamError::Gone) };
-        let sent = if events.backlog.add(&event) {
-            events.queue.try_send(StreamEvent::Event(event)).map_err(|error| match error {
+        let has_room = match &event {
+            StreamEvent::Event(event) => events.backlog.add(event),
+            StreamEvent::Heartbeat | StreamEvent::Reads(_) => true,
+        };
+        let sent = if has_room {
+            events.queue.try_send(event).map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => StreamError::TooSlow(0),
                 mpsc::error::TrySendError::Closed(_) => StreamError::Gone,
             })

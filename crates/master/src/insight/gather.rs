@@ -72,7 +72,7 @@ impl FrameworkSeen {
             suppressed_roles: framework.suppressed_roles.iter().cloned().collect(),
             registered: framework.registered_time,
             reregistered: framework.reregistered_time,
-            unregistered: framework.unregistered_time,
+            unregistered: framework.unregistered_time.or(framework.disconnected_time),
             tasks: framework.tasks.len(),
             unreachable_tasks: framework.unreachable_tasks.len(),
             completed_tasks: framework.completed_tasks.len(),

@@ -50,6 +50,11 @@ impl EventWriter {
         append_record(out, self.style.encoding, &self.record);
     }
 
+    /// From now on its framework understands this of offers.
+    pub(super) fn reader_is(&mut self, reader: Reader) {
+        self.style.reader = reader;
+    }
+
     /// Appends a heartbeat to a stream, framed.
     pub(super) fn append_heartbeat(&mut self, out: &mut Vec<u8>) {
         self.record.clear();

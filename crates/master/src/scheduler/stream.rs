@@ -10,7 +10,6 @@ use proto::v1;
 use proto::v1::framework_info::capability::Type as Capability;
 use proto::v1::scheduler::Call;
 use tokio::sync::mpsc;
-use wire::Format;
 
 use super::events::{EventWriter, Style};
 use crate::convert;
@@ -35,8 +34,7 @@ pub(super) async fn subscribe(
     let (queue, received) = mpsc::channel(master.options.event_queue);
     let backlog = Arc::new(Backlog::new(master.options.event_queue_bytes));
     let has = |capability| info.capabilities.iter().any(|each| each.r#type() == capability);
-    let format = if has(Capability::ReservationRefinement) { Format::Stack } else { Format::SingleRole };
-    let reader = Reader { format, multi_role: has(Capability::MultiRole) };
+    let reader = Reader::new(has(Capability::ReservationRefinement), has(Capability::MultiRole));
     let style = Style { encoding: accept, reader };
     let response = |goodbye: Option<Goodbye>| {
         let backlog = Arc::clone(&backlog);
@@ -48,11 +46,13 @@ pub(super) async fn subscribe(
             let _ = &goodbye;
             match event {
                 StreamEvent::Event(event) => {
-                    if let SchedulerEvent::Subscribed(id) = &event {
-                        whose = Some(id.clone());
-                    }
                     backlog.taken(&event);
                     writer.append(out, &event);
+                    if let SchedulerEvent::Subscribed(id) = &event {
+                        directory.count_heartbeat(id);
+                        writer.append_heartbeat(out);
+                        whose = Some(id.clone());
+                    }
                 }
                 StreamEvent::Heartbeat => {
                     if let Some(id) = &whose {
@@ -60,6 +60,7 @@ pub(super) async fn subscribe(
                     }
                     writer.append_heartbeat(out);
                 }
+                StreamEvent::Reads(reader) => writer.reader_is(reader),
             }
         };
         EventStream::new(received, encode).into_response(accept, Some(&stream.to_string()))
@@ -105,7 +106,8 @@ fn former_id(info: &v1::FrameworkInfo) -> Option<FrameworkId> {
     info.id.as_ref().map(|id| id.value.as_str()).filter(|id| !id.is_empty()).map(Into::into)
 }
 
-/// Says at regular intervals that the connection stands, until the stream is over.
+/// Says at regular intervals that the connection stands, until the stream is over. The first heartbeat, which comes at once
+/// behind SUBSCRIBED, is not one of these.
 async fn heartbeats(events: mpsc::WeakSender<StreamEvent>, interval: std::time::Duration) {
     loop {
         tokio::time::sleep(interval).await;

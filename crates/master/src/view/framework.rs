@@ -46,7 +46,7 @@ pub(crate) fn to_proto(framework: &Framework, used: &Resources) -> get_framework
         recovered: framework.recovered,
         registered_time: since(framework.registered_time),
         reregistered_time: since(framework.reregistered_time.unwrap_or(framework.registered_time)),
-        unregistered_time: framework.unregistered_time.filter(|_| !framework.connected()).map(time_info),
+        unregistered_time: framework.unregistered_time.map(time_info),
         offers: framework.offers.values().map(|offer| offer_to_proto(offer)).collect(),
         inverse_offers: framework
             .inverse_offers

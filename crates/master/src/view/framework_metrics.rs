@@ -1,10 +1,10 @@
-//! Metrics of single frameworks, as long as the framework is there: `master/frameworks/NAME/ID/...`, the name percent-encoded.
+//! Metrics of single frameworks, as long as the framework is known, also when it is over: `master/frameworks/NAME/ID/...`, the name percent-encoded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::FrameworkId;
-use master_core::{Framework, FrameworkCounts, TaskState};
+use master_core::{Framework, FrameworkCounts, Snapshot, TaskState};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use proto::v1::offer::operation::Type as OperationType;
 use proto::v1::scheduler::{call, event};
@@ -50,15 +50,23 @@ const ESCAPED: &AsciiSet = &CONTROLS
     .add(b'~');
 
 /// All of them.
-pub(crate) fn metrics(frameworks: &[Arc<Framework>], counted: &Counted, metrics: &mut Metrics) {
-    for framework in frameworks {
+pub(crate) fn metrics(snapshot: &Snapshot, counted: &Counted, metrics: &mut Metrics) {
+    let there = snapshot.frameworks.iter().map(|framework| (framework, true));
+    let over = snapshot.completed_frameworks.iter().map(|framework| (framework, false));
+    for (framework, is_there) in there.chain(over) {
         let Some(counts) = counted.counts.get(&framework.id) else { continue };
         let name = utf8_percent_encode(&framework.info.name, ESCAPED);
         let prefix = format!("master/frameworks/{name}/{}", framework.id);
         let heartbeats = counted.heartbeats.get(&framework.id).copied().unwrap_or_default();
-        of_framework(framework, counts, heartbeats, &mut |name, value| {
+        let mut set = |name: String, value: f64| {
             metrics.insert(format!("{prefix}/{name}"), value);
-        });
+        };
+        of_framework(framework, counts, heartbeats, &mut set);
+        // These are the allocator's in Mesos, which knows only of those that are there.
+        for role in framework.info.roles.iter().filter(|_| is_there) {
+            let suppressed = framework.suppressed_roles.contains(role);
+            set(format!("roles/{role}/suppressed"), if suppressed { 1.0 } else { 0.0 });
+        }
     }
 }
 
@@ -83,10 +91,6 @@ fn of_framework(
     by_type("events", &names(|kind: event::Type| kind.as_str_name()), &events, set);
     by_type("operations", &names(|kind: OperationType| kind.as_str_name()), &counts.operations, set);
     tasks(framework, counts, set);
-    for role in &framework.info.roles {
-        let suppressed = framework.suppressed_roles.contains(role);
-        set(format!("roles/{role}/suppressed"), if suppressed { 1.0 } else { 0.0 });
-    }
 }
 
 /// All together, and each.
@@ -126,7 +130,7 @@ fn names<T: TryFrom<i32>>(name: impl Fn(T) -> &'static str) -> Vec<&'static str>
 
 #[cfg(test)]
 mod tests {
-    use master_core::SchedulerCall;
+    use master_core::{Options, SchedulerCall};
     use testkit::master::{Master, framework_info, launch, task};
 
     use super::*;
@@ -135,13 +139,14 @@ mod tests {
         let heartbeats = heartbeats.iter().map(|(id, count)| ((*id).clone(), *count)).collect();
         let counted = Counted { counts: master.core.framework_counts(), heartbeats };
         let mut shown = Metrics::new();
-        metrics(&master.core.snapshot(master.now).frameworks, &counted, &mut shown);
+        metrics(&master.core.snapshot(master.now), &counted, &mut shown);
         shown
     }
 
     #[test]
-    fn each_framework_has_all_that_mesos_shows_until_it_ends() {
-        let mut master = Master::default();
+    fn each_framework_has_all_that_mesos_shows_until_it_is_forgotten() {
+        let options = Options { max_completed_frameworks: 1, ..Options::new("master".to_owned(), 1) };
+        let mut master = Master::new(options);
         let (agent, _) = master.agent("h", "cpus:4;mem:4096");
         let scheduler = master.subscribe(framework_info("a/b é~"));
         let offer = master.offer(&scheduler);
@@ -174,6 +179,22 @@ mod tests {
         master.call(&scheduler, SchedulerCall::Suppress(Vec::new()));
         assert_eq!(shown(&master, &[])[&format!("{prefix}/roles/*/suppressed")], 1.0);
         master.call(&scheduler, SchedulerCall::Teardown);
-        assert!(shown(&master, &[(&scheduler.id, 3)]).is_empty());
+        let over = shown(&master, &[(&scheduler.id, 3)]);
+        for (name, value) in [
+            ("subscribed", 0.0),
+            ("calls/teardown", 1.0),
+            ("events/heartbeat", 3.0),
+            ("tasks/active/task_staging", 0.0),
+            ("tasks/terminal/task_killed", 1.0),
+        ] {
+            assert_eq!(over.get(&format!("{prefix}/{name}")), Some(&value), "{name}: {over:?}");
+        }
+        // Which roles it suppressed is of no interest any more.
+        assert_eq!(over.len(), figures.len() - 1, "{:?}", over.keys());
+
+        let next = master.subscribe(framework_info("next"));
+        master.call(&next, SchedulerCall::Teardown);
+        let kept = shown(&master, &[]);
+        assert!(!kept.is_empty() && kept.keys().all(|name| name.contains("/next/")), "{:?}", kept.keys());
     }
 }

@@ -108,7 +108,7 @@ pub(crate) fn metrics(
     resource_use(snapshot, &mut metrics);
     sharing::metrics(snapshot, sharing, server, &mut metrics);
     if let Some(counted) = counted {
-        framework_metrics::metrics(&snapshot.frameworks, counted, &mut metrics);
+        framework_metrics::metrics(snapshot, counted, &mut metrics);
     }
     system(&mut metrics);
     metrics

@@ -43,12 +43,14 @@ fn assert_works(cluster: &Cluster) {
     assert_eq!(report.differences, Vec::<String>::new(), "{:?}", report.log);
 }
 
-/// Waits for a process of the cluster's tasks whose command contains `text`.
+/// Waits for a process of the cluster's tasks whose command contains `text`. A shell that has yet to become it is not meant.
 fn process_of(cluster: &Cluster, text: &str) -> Process {
     let deadline = std::time::Instant::now() + LIMIT;
     loop {
         let found = processes::living_in(cluster.directory());
-        if let Some(process) = found.iter().find(|p| p.command.contains(text)) {
+        if let Some(process) =
+            found.iter().find(|p| p.command.contains(text) && !p.command.starts_with("sh -c"))
+        {
             return process.clone();
         }
         assert!(std::time::Instant::now() < deadline, "no process '{text}' among {found:?}");

@@ -5,8 +5,6 @@
 
 mod clock;
 mod containers;
-#[cfg(test)]
-mod containers_tests;
 mod disks;
 mod execute;
 mod garbage;

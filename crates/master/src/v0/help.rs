@@ -92,6 +92,7 @@ const MASTER: &[HelpPage] = &[
     page("/frameworks", "All frameworks with their tasks, those that ended too.", PARTS),
     page("/health", "`200` while the master can answer.", ""),
     page("/history", "What was there, used and offered, over an hour or a day.", INSIGHT),
+    page("/inverse-offers", "Which frameworks have still to say whether they leave an agent.", INSIGHT),
     page("/machine/down", "Takes machines out of the cluster: a list of machines by `POST`.", MACHINES),
     page("/machine/up", "Lets machines come back: a list of machines by `POST`.", MACHINES),
     page(

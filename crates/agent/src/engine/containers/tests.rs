@@ -16,7 +16,8 @@ use containerizer::{
 use resources::Resources;
 use tokio::sync::mpsc;
 
-use super::{Containers, CoreHandle, Work};
+use super::Containers;
+use crate::engine::{CoreHandle, Work};
 use crate::launchers::Chosen;
 use crate::metrics::Counters;
 use crate::options::AgentOptions;

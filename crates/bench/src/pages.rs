@@ -20,7 +20,7 @@ pub(crate) struct Options {
     /// Running tasks of each framework on each agent; as many are completed.
     #[arg(long, default_value_t = 2)]
     tasks: u32,
-    /// How often each page is asked for.
+    /// How often each page is asked for; not at all where the cluster is only to be looked at.
     #[arg(long, default_value_t = 10)]
     rounds: usize,
     /// Keep the cluster for so many seconds afterwards, for a look at it in a browser.
@@ -51,7 +51,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let shape = Shape { agents, frameworks, tasks, completed: tasks, ended: 0 };
     let cluster = FullCluster::start(shape).await?;
     let address = cluster.address;
-    for path in PAGES {
+    for path in PAGES.iter().filter(|_| options.rounds > 0).copied() {
         cluster.measure(path, &get(address, path), options.rounds).await?;
     }
     cluster.report_memory();

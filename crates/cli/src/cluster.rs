@@ -83,7 +83,7 @@ pub(crate) fn agent_id(agent: &Agent) -> &str {
 }
 
 /// What else people call an agent.
-fn agent_names(agent: &Agent) -> Vec<String> {
+pub(crate) fn agent_names(agent: &Agent) -> Vec<String> {
     let host = agent.agent_info.hostname.clone();
     let pid = agent.pid.as_deref().and_then(Address::from_pid);
     let mut names = vec![host.clone()];
@@ -93,16 +93,19 @@ fn agent_names(agent: &Agent) -> Vec<String> {
     names
 }
 
-/// The id that an operator's call is to name. Masters also know agents that they do not list, such as unreachable ones:
-/// a whole id is taken as it is.
+/// The id that an operator's call is to name: a whole id is taken as it is.
 pub(crate) async fn agent_id_for(operator: &Operator, wanted: &str) -> Result<AgentId> {
-    let is_whole = wanted.rsplit_once("-S").is_some_and(|(master, number)| {
-        !master.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    if is_whole {
+    if is_whole_agent_id(wanted) {
         return Ok(wanted.into());
     }
     Ok(agent_id(&find_agent(operator, wanted).await?).into())
+}
+
+/// Whether this is an agent's id from its beginning to its end.
+pub(crate) fn is_whole_agent_id(text: &str) -> bool {
+    text.rsplit_once("-S").is_some_and(|(master, number)| {
+        !master.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// The id of a framework of a list.
@@ -118,16 +121,7 @@ pub(crate) fn pick(
     known: impl IntoIterator<Item = (String, Vec<String>)>,
     wanted: &str,
 ) -> Result<String> {
-    let ending = format!("-{wanted}");
-    let mut meant = Vec::new();
-    for (id, names) in known {
-        if id == wanted {
-            return Ok(id);
-        }
-        if names.iter().any(|name| name == wanted) || id.ends_with(&ending) {
-            meant.push(id);
-        }
-    }
+    let meant = meant(known, wanted);
     match &meant[..] {
         [id] => Ok(id.clone()),
         [] => bail!("no {kind} has the id or the name `{wanted}`; `{list}` lists them"),
@@ -136,6 +130,21 @@ pub(crate) fn pick(
             bail!("`{wanted}` may be any of {} {kind}s, {first} to {last}; give the whole id", meant.len())
         }
     }
+}
+
+/// Those that may be meant: the one with this very id, or all that have this name or end with it.
+pub(crate) fn meant(known: impl IntoIterator<Item = (String, Vec<String>)>, wanted: &str) -> Vec<String> {
+    let ending = format!("-{wanted}");
+    let mut meant = Vec::new();
+    for (id, names) in known {
+        if id == wanted {
+            return vec![id];
+        }
+        if names.iter().any(|name| name == wanted) || id.ends_with(&ending) {
+            meant.push(id);
+        }
+    }
+    meant
 }
 
 /// Where the agent listens.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sdk::build::{Framework, Task};
-use sdk::proto::v1::TaskState;
+use sdk::proto::v1::{MasterInfo, TaskState};
 use sdk::scheduler::{Event, Subscribed};
 use sdk::{Masters, Operator, Scheduler};
 use services::etcd::Etcd;
@@ -303,6 +303,58 @@ fn the_command_sees_all(cluster: &Cluster) {
         .expect("the command runs");
     let tasks: serde_json::Value = serde_json::from_slice(&tasks.stdout).expect("JSON");
     assert_eq!(tasks.as_array().map(Vec::len), Some(TASKS), "the command finds the leader as well");
+}
+
+/// What the doctor finds, its exit code beside.
+async fn doctor(url: &str) -> (serde_json::Value, Option<i32>) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_meseta"));
+    let told = command.args(["doctor", "--master", url, "--output=json"]).output().await;
+    let told = told.expect("the command runs");
+    let findings = serde_json::from_slice(&told.stdout);
+    (findings.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&told.stderr))), told.status.code())
+}
+
+/// All masters are asked, not only the one that leads: also one that says that it is there, where nobody answers.
+async fn the_doctor_asks_all(cluster: Cluster) {
+    cluster.leader(None).await;
+    cluster
+        .eventually("all masters are asked", async || {
+            (doctor(&cluster.url).await.0["masters"] == 3).then_some(())
+        })
+        .await;
+    let kinds = |found: &serde_json::Value| found["findings"].to_string();
+    let (found, _) = doctor(&cluster.url).await;
+    assert!(!kinds(&found).contains("master_"), "{found}");
+
+    let silent = format!("127.0.0.1:{}", free_port());
+    let pid = Some(format!("master@{silent}"));
+    let info = MasterInfo { id: "silent".to_owned(), ip: 16_777_343, port: 1, pid, ..MasterInfo::default() };
+    let url = cluster.url.parse().expect("a URL");
+    let service = store::masters::open(&url, store::kv::Options::default()).expect("a service");
+    let _candidacy = store::masters::contend(&*service, &info);
+    let found = cluster
+        .eventually("the silent one is asked", async || {
+            let (found, code) = doctor(&cluster.url).await;
+            (found["masters"] == 4 && code == Some(3)).then_some(found)
+        })
+        .await;
+    let about = format!("master {silent} does not answer");
+    assert!(kinds(&found).contains("master_unreachable") && kinds(&found).contains(&about), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_asks_all_masters_that_zookeeper_knows() {
+    let zookeeper = ZooKeeper::start();
+    let url = format!("zk://{}/mesos", zookeeper.address());
+    let cluster = Cluster::start(&url);
+    Box::pin(the_doctor_asks_all(cluster)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_asks_all_masters_that_etcd_knows() {
+    let etcd = Etcd::start();
+    let cluster = Cluster::start(&format!("etcd://{}/meseta", etcd.address()));
+    Box::pin(the_doctor_asks_all(cluster)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -69,12 +69,16 @@ async fn agents_are_listed_in_every_state_with_since_when() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hosts_are_told_of_agents_that_are_there() {
+async fn hosts_are_told_of_agents_that_are_or_were_there() {
     let master = support::master().await;
     let address = master.address();
     let agent = FakeAgent::register(address).await;
     let hosts = ask(address, &format!("/agents/hostnames?ids={},nobody", agent.id)).await;
     assert_eq!(hosts.as_object().unwrap().keys().collect::<Vec<_>>(), [&agent.id]);
+    let call = json!({ "type": "MARK_AGENT_GONE", "mark_agent_gone": { "agent_id": { "value": agent.id } } });
+    assert_eq!(support::json(address, "/api/v1", &call.to_string()).await.status, 200);
+    let of_lost = ask(address, &format!("/agents/hostnames?ids={},nobody", agent.id)).await;
+    assert_eq!(of_lost, hosts, "those of agents that are gone are known still");
     let many = vec!["x"; 1_001].join(",");
     assert_eq!(get(address, &format!("/agents/hostnames?ids={many}")).await.status, 400);
     master.shutdown().await;

@@ -55,6 +55,10 @@ impl KeyValue for Ending {
     fn observe(&self, election: &str) -> Observer {
         self.store.observe(election)
     }
+
+    fn candidates<'a>(&'a self, election: &'a str) -> Answer<'a, Vec<Vec<u8>>> {
+        self.store.candidates(election)
+    }
 }
 
 fn weights(number: u64, weight: f64) -> RegistryWrite {

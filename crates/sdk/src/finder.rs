@@ -2,13 +2,30 @@
 
 use std::time::Duration;
 
-use store::kv::Options;
+use store::kv::{KvError, Options};
 use store::masters::{self, Detected, Detector};
 
 use crate::address::{Address, DEFAULT_MASTER_PORT, Masters};
 
 /// How long a service may take to name a leader before that is trouble; elections are over sooner.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The masters that stand for election at the service that knows them, the leading one first; `None` where they are named one
+/// by one. Of one that says nonsense of itself, why it is none. To be called in a runtime.
+///
+/// # Errors
+/// When the service cannot be asked.
+pub async fn candidates(of: &Masters) -> Result<Option<Vec<Result<Address, String>>>, KvError> {
+    let Some(store) = of.service().and_then(|url| masters::open(url, Options::default())) else {
+        return Ok(None);
+    };
+    let listed = masters::candidates(&*store).await?;
+    let address = |info: Result<_, String>| {
+        let text = masters::address(&info?);
+        Address::parse(&text, DEFAULT_MASTER_PORT).map_err(|error| error.to_string())
+    };
+    Ok(Some(listed.into_iter().map(address).collect()))
+}
 
 /// Finds masters: in the order of a list, or where a service says that the leading one is.
 #[derive(Debug)]

@@ -23,6 +23,7 @@ pub mod scheduler;
 pub use address::{Address, AddressError, Masters};
 pub use encoding::Encoding;
 pub use executor::Executor;
+pub use finder::candidates;
 pub use http::CallError;
 pub use operator::Operator;
 pub use proto;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use proto::v1::MasterInfo;
 use serde_json::Value;
 
-use crate::kv::{Candidacy, EtcdStore, KeyValue, Observed, Observer, Options, ZooKeeperStore};
+use crate::kv::{Candidacy, EtcdStore, KeyValue, KvError, Observed, Observer, Options, ZooKeeperStore};
 use crate::url::MasterUrl;
 
 /// The election's name, which is Mesos' label of such nodes.
@@ -28,6 +28,17 @@ pub fn open(url: &MasterUrl, options: Options) -> Option<Arc<dyn KeyValue>> {
 #[must_use]
 pub fn contend(store: &dyn KeyValue, info: &MasterInfo) -> Candidacy {
     store.campaign(ELECTION, text(info).into_bytes())
+}
+
+/// What all candidates say of themselves, the one that leads first; of one that says nonsense, why it is none.
+///
+/// # Errors
+/// When the service cannot be asked.
+pub async fn candidates(store: &dyn KeyValue) -> Result<Vec<Result<MasterInfo, String>>, KvError> {
+    let read = |value: &Vec<u8>| {
+        proto::json::from_slice::<MasterInfo>(value).map_err(|error| format!("it is no MasterInfo: {error}"))
+    };
+    Ok(store.candidates(ELECTION).await?.iter().map(read).collect())
 }
 
 /// A `MasterInfo` as Mesos writes it: with its fields sorted.

@@ -125,6 +125,16 @@ pub(crate) fn at(seconds: f64) -> Markup {
     html! { time datetime=(iso) { (iso.replace('T', " ").replace('Z', " UTC")) } }
 }
 
+/// A name that is broken, where it has to be, behind a dot or a slash.
+pub(crate) fn name(whole: &str) -> Markup {
+    html! {
+        @for (index, part) in whole.split_inclusive(['.', '/']).enumerate() {
+            @if index > 0 { wbr; }
+            (part)
+        }
+    }
+}
+
 /// The part of an id that tells it from others; the whole is its title.
 pub(crate) fn id(whole: &str) -> Markup {
     let short = match whole.char_indices().rev().nth(17) {
@@ -163,6 +173,11 @@ mod tests {
         let long = id(&"é".repeat(40)).0;
         assert!(long.contains(&format!(">…{}</span>", "é".repeat(18))), "{long}");
         assert!(!id("<b>").0.contains("<b>"));
+    }
+
+    #[test]
+    fn names_are_broken_between_their_parts() {
+        assert_eq!(name("a.b/<i>").0, "a.<wbr>b/<wbr>&lt;i&gt;");
     }
 
     #[test]

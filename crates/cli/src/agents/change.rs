@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use sdk::Operator;
 
+use super::known::id_of_one_that_is_left;
 use crate::cluster::{Connection, agent_id, agent_id_for};
 use crate::failure::tell;
 use crate::flags;
@@ -69,7 +70,7 @@ Example:
   meseta agent gone 5dc54d3c-90fb-48a8-b0a8-61fd7e8f9a31-S3 --yes"
 )]
 pub(crate) struct Gone {
-    /// The id of the agent, the end of it (S0), or its host; an agent that is unreachable by its whole id
+    /// The id of the agent, the end of it (S0), or its host, also of one that is unreachable
     agent: String,
     /// Do not ask
     #[arg(short, long)]
@@ -99,7 +100,7 @@ pub(crate) async fn deactivate(options: Change) -> Result<()> {
 /// Says that an agent will never come back.
 pub(crate) async fn gone(options: Gone) -> Result<()> {
     let operator = options.connection.operator();
-    let id = agent_id_for(&operator, &options.agent).await?;
+    let id = id_of_one_that_is_left(&operator, &options.agent).await?;
     let what = format!("Agent {id} will be gone for good, and its tasks with it.");
     confirm(&what, options.yes)?;
     operator.mark_agent_gone(id.clone()).await?;

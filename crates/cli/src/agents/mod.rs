@@ -2,6 +2,7 @@
 //! `meseta agent` starts an agent (see [`crate::server`]).
 
 mod change;
+mod known;
 mod show;
 
 #[cfg(test)]

@@ -7,12 +7,13 @@ use clap::Args;
 use proto::v1::master::response::get_agents::Agent;
 use proto::v1::{Resource, TimeInfo};
 use sdk::build::Quantities;
-use sdk::{Address, operator};
+use sdk::{Address, Operator, operator};
 use serde::Serialize;
 
-use crate::cluster::{Connection, agent_id, find_agent};
-use crate::inspect::agents::{attribute_text, place, state_of};
-use crate::inspect::tasks::{Row, of_agent, table};
+use super::known::{Known, find};
+use crate::cluster::{Connection, agent_id};
+use crate::inspect::agents::{Listed, attribute_text, place, state_of};
+use crate::inspect::tasks::{Row, ever_of_agent, of_agent, table};
 use crate::view::{self, Amounts, Details, Form};
 
 /// How long the agent has for a word of its own.
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[command(
     after_help = "JSON: an object with id, hostname, address, state, version, registered, reregistered, attributes, \
 capabilities, total, used, offered, resources, reachable (from here), flags (null where it is not), tasks (as in \
-`meseta task list`).
+`meseta task list`). Of an agent that is not registered (recovered, unreachable, gone): id, hostname, state, since, help, tasks.
 
 Examples:
   meseta agent show S0
@@ -63,13 +64,72 @@ struct Shown {
 /// Tells all about an agent.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let operator = options.connection.operator();
-    let agent = find_agent(&operator, &options.agent).await?;
+    let agent = match find(&operator, &options.agent).await? {
+        Known::Registered(agent) => *agent,
+        Known::Lost(agent) => return show_lost(&operator, &agent, options.output).await,
+    };
     let (tasks, flags) = tokio::join!(of_agent(&operator, agent_id(&agent)), flags(&agent));
     let shown = shown(&agent, tasks?, flags);
     match options.output {
         Form::Json => view::print_json(&shown),
         form => view::print(&text(&shown, form == Form::Wide, view::now())),
     }
+}
+
+/// An agent that is not registered.
+#[derive(Serialize)]
+struct Lost {
+    id: String,
+    hostname: String,
+    state: &'static str,
+    /// Seconds since 1970; none where it is not known.
+    since: Option<f64>,
+    help: &'static str,
+    tasks: Vec<Row>,
+}
+
+async fn show_lost(operator: &Operator, agent: &Listed, output: Form) -> Result<()> {
+    let tasks = ever_of_agent(operator, &agent.id).await?;
+    let state = agent.state();
+    let shown = Lost {
+        id: agent.id.clone(),
+        hostname: agent.hostname.clone(),
+        state,
+        since: agent.state_time,
+        help: help(state),
+        tasks,
+    };
+    match output {
+        Form::Json => view::print_json(&shown),
+        form => view::print(&lost_text(&shown, form == Form::Wide, view::now())),
+    }
+}
+
+fn help(state: &str) -> &'static str {
+    match state {
+        "recovered" => {
+            "It was there under the master before. After --agent_reregister_timeout it is unreachable."
+        }
+        "unreachable" => {
+            "See whether its machine and its network are well: its tasks may still run, and come back with it. If it never \
+             will: `meseta agent gone`"
+        }
+        _ => "Its machine may come back as another agent.",
+    }
+}
+
+fn lost_text(shown: &Lost, wide: bool, now: f64) -> String {
+    let details = Details::default()
+        .line("Id", &shown.id)
+        .line("Host", &shown.hostname)
+        .line("State", shown.state)
+        .line("Since", shown.since.map(|since| view::ago(since, now)).unwrap_or_default())
+        .line("Help", shown.help);
+    let tasks = match shown.tasks.len() {
+        0 => "\nNo tasks of it are known.\n".to_owned(),
+        _ => format!("\n{}", table(&shown.tasks, wide, now)),
+    };
+    details.render() + &tasks
 }
 
 /// What the agent itself was started with; none where it cannot be reached from here.

@@ -32,7 +32,7 @@ const AT_ONCE: usize = 128;
     after_help = "Looked at: masters that do not answer, do not agree or have no leader; versions; clocks; agents that are \
 disconnected, unreachable, not back or not to be reached from here; full disks; what is not isolated; containers that nobody \
 knows; frameworks without a scheduler, and those that want offers and get none; guarantees that cannot be kept. Each master of a \
-list is asked; of those that zk://... or etcd://... knows, the leading one.
+list is asked, and each that stands for election at zk://... or etcd://....
 
 JSON: an object with masters and agents (how many were asked) and findings: a list of severity (problem, warning, note), kind, \
 what, subjects, advice.
@@ -68,16 +68,15 @@ struct Report {
 /// Looks for what is wrong; the number is the exit code.
 pub(crate) async fn run(options: Options) -> Result<u8> {
     let operator = options.connection.operator();
-    let listed = options.connection.master.addresses().to_vec();
-    let asked = Cluster::ask(&operator).await;
-    let masters = match (&asked, listed.is_empty()) {
-        // Those that a service knows are known by who leads.
-        (Ok(cluster), true) => leader(cluster).into_iter().collect(),
-        _ => listed,
-    };
+    let (asked, listed) = tokio::join!(Cluster::ask(&operator), masters::listed(&options.connection.master));
+    let (mut masters, of_service) = listed;
+    if masters.is_empty() {
+        masters.extend(asked.as_ref().ok().and_then(leader));
+    }
     let until = Instant::now().checked_add(options.timeout.0);
     let masters = all(masters, masters::ask, until).await;
-    let mut findings = masters::findings(&masters);
+    let mut findings = of_service;
+    findings.extend(masters::findings(&masters));
     let mut report = Report { masters: masters.len(), agents: 0, findings: Vec::new() };
     let cluster = match asked {
         Ok(cluster) => cluster,

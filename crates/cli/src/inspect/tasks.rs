@@ -242,6 +242,11 @@ pub(crate) async fn of_agent(operator: &Operator, agent_id: &str) -> Result<Vec<
     of(operator, Filter { agent_id: Some(agent_id.to_owned()), ..Filter::default() }).await
 }
 
+/// The tasks of one agent, also those that have ended.
+pub(crate) async fn ever_of_agent(operator: &Operator, agent_id: &str) -> Result<Vec<Row>> {
+    of(operator, Filter { all: true, agent_id: Some(agent_id.to_owned()), ..Filter::default() }).await
+}
+
 /// The tasks of one framework that have not ended.
 pub(crate) async fn of_framework(operator: &Operator, framework_id: &str) -> Result<Vec<Row>> {
     of(operator, Filter { frameworks: Some(HashSet::from([framework_id.to_owned()])), ..Filter::default() })

@@ -61,7 +61,8 @@ impl Spec {
         if options.gpus > 0 {
             framework = framework.capability(capability::Type::GpuResources);
         }
-        framework.build()
+        let hostname = own_hostname();
+        FrameworkInfo { hostname, ..framework.build() }
     }
 
     /// The id of an instance, counted from 0.
@@ -104,6 +105,12 @@ fn located(uri: &str) -> String {
         Ok(path) => path.display().to_string(),
         Err(_) => uri.to_owned(),
     }
+}
+
+/// The name of this machine, for operators who wonder where the scheduler runs.
+fn own_hostname() -> Option<String> {
+    let system = rustix::system::uname();
+    system.nodename().to_str().ok().filter(|name| !name.is_empty()).map(ToOwned::to_owned)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// Elements that have no end.
-const VOID: [&str; 5] = ["meta", "link", "input", "br", "hr"];
+const VOID: [&str; 6] = ["meta", "link", "input", "br", "hr", "wbr"];
 
 /// An opening tag.
 struct Tag {

@@ -65,6 +65,10 @@ impl KeyValue for Failing {
     fn observe(&self, election: &str) -> Observer {
         self.inner.observe(election)
     }
+
+    fn candidates<'a>(&'a self, election: &'a str) -> Answer<'a, Vec<Vec<u8>>> {
+        self.inner.candidates(election)
+    }
 }
 
 /// A master that stands for election in such a store.

@@ -13,7 +13,7 @@ use crate::v0::Query;
 /// Most agents that may be asked for at once.
 const MOST: usize = 1_000;
 
-/// `GET /agents/hostnames?ids=ID,ID`: the hosts of those that are registered.
+/// `GET /agents/hostnames?ids=ID,ID`: the hosts of those that are known, lost ones too.
 pub(super) async fn hostnames(
     State(master): State<Master>,
     RawQuery(query): RawQuery,
@@ -33,7 +33,13 @@ pub(super) async fn hostnames(
         let host = |id: AgentId| {
             core.agent(&id).map(|agent| (id.to_string(), Value::from(agent.info.hostname.clone())))
         };
-        ids.into_iter().filter_map(host).collect::<Map<_, _>>()
+        let mut hosts: Map<_, _> = ids.iter().cloned().filter_map(host).collect();
+        if hosts.len() < ids.len() {
+            let asked = core.lost_agents().into_iter().filter(|lost| ids.contains(&lost.id));
+            let known = asked.filter(|lost| !lost.hostname.is_empty());
+            hosts.extend(known.map(|lost| (lost.id.to_string(), Value::from(&*lost.hostname))));
+        }
+        hosts
     });
     query.json(&asked.await.map_err(gone)?)
 }

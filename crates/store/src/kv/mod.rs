@@ -86,6 +86,10 @@ pub trait KeyValue: fmt::Debug + Send + Sync + 'static {
 
     /// Tells who leads, from now on until it is dropped.
     fn observe(&self, election: &str) -> Observer;
+
+    /// What the candidates of an election say of themselves, the one that leads first. One that is not there any more is
+    /// among them until its session has ended.
+    fn candidates<'a>(&'a self, election: &'a str) -> Answer<'a, Vec<Vec<u8>>>;
 }
 
 impl dyn KeyValue {

@@ -1,7 +1,5 @@
 //! One agent.
 
-use std::collections::BTreeSet;
-
 use axum::extract::Path;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -10,7 +8,7 @@ use crate::format::{ago, amount, encode, percent};
 use crate::model::{Agent, Agents, Events, Tasks, Use, scalar};
 use crate::parts::layout::{Section, empty, facts, head};
 use crate::parts::list::{cut, pager};
-use crate::parts::tasks::{Names, rows};
+use crate::parts::tasks::{Common, Names, rows};
 use crate::parts::{bars, state};
 use crate::reply::{Drawn, page};
 use crate::request::Ask;
@@ -48,7 +46,7 @@ async fn draw(ask: &Ask, agent_id: &str) -> Result<Drawn, Trouble> {
             @if tasks.is_empty() {
                 (empty("No task is known here", &html! { "Tasks that run on this agent, and those that ended lately, are listed here." }))
             } @else {
-                (rows(ask, "Tasks on this agent", &tasks, &names))
+                (rows(ask, "Tasks on this agent", &tasks, &names, Common::Agent))
                 (pager(ask, tasks.len(), total))
             }
         }
@@ -117,7 +115,11 @@ fn about(agent: &Agent) -> Markup {
 }
 
 fn resources(agent: &Agent) -> Markup {
-    let names: BTreeSet<&str> = agent.resources.keys().map(String::as_str).collect();
+    let known = ["cpus", "mem", "disk", "gpus"];
+    let others = agent.resources.keys().map(String::as_str).filter(|name| !known.contains(name));
+    // All agents tell of their GPUs, also those that have none.
+    let has = |name: &&str| agent.resources.get(*name).is_some_and(|amount| amount.as_f64() != Some(0.0));
+    let names = known.into_iter().chain(others).filter(has);
     let reserved = |name: &str| agent.reserved_resources.values().map(|held| scalar(held, name)).sum::<f64>();
     html! {
         div.table-frame role="group" aria-label="Resources" tabindex="0" {

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use maud::{Markup, html};
 
-use crate::format::{ago, count, encode};
+use crate::format::{ago, count, encode, name};
 use crate::model::{Agent, Agents, Use};
 use crate::parts::layout::{Section, empty, head};
 use crate::parts::list::{Choice, Column, column, cut, filtered, filters, pager, table};
@@ -17,7 +17,7 @@ const COLUMNS: [Column; 7] = [
     column("State", "state", ""),
     column("Tasks", "tasks", "num wide"),
     column("CPUs", "used_cpus", ""),
-    column("Memory", "used_mem", ""),
+    column("Memory", "used_mem", "wide"),
     column("Disk", "used_disk", "wide"),
     column("Registered", "registered", "wide"),
 ];
@@ -77,7 +77,7 @@ fn row(agent: &Agent) -> Markup {
     html! {
         tr {
             th scope="row" {
-                a href=(format!("/ui/agents/{}", encode(&agent.id))) title=(agent.id) { (agent.name()) }
+                a href=(format!("/ui/agents/{}", encode(&agent.id))) title=(agent.id) { (name(agent.name())) }
                 span.below { (agent.pid.split('@').next_back().unwrap_or_default()) }
             }
             td {
@@ -87,7 +87,7 @@ fn row(agent: &Agent) -> Markup {
             }
             td.num.wide { @if agent.is_registered() { (count(agent.tasks)) } @else { "–" } }
             td { (cell("cpus")) }
-            td { (cell("mem")) }
+            td.wide { (cell("mem")) }
             td.wide { (cell("disk")) }
             td.wide {
                 @if agent.is_registered() { (ago(agent.reregistered_time.unwrap_or(agent.registered_time))) } @else { "–" }

@@ -8,7 +8,7 @@ use crate::format::{ago, count, duration, encode};
 use crate::model::{Events, Framework, Frameworks, Tasks};
 use crate::parts::layout::{Section, empty, facts, head};
 use crate::parts::list::{cut, pager};
-use crate::parts::tasks::{Names, rows};
+use crate::parts::tasks::{Common, Names, rows};
 use crate::parts::{bars, state};
 use crate::reply::{Drawn, page};
 use crate::request::Ask;
@@ -43,7 +43,7 @@ async fn draw(ask: &Ask, framework_id: &str) -> Result<Drawn, Trouble> {
                     a href=(format!("/ui/frameworks/{key}/explain")) { "Why it gets none, if it gets none" }
                 }))
             } @else {
-                (rows(ask, "Tasks of this framework", &tasks, &names))
+                (rows(ask, "Tasks of this framework", &tasks, &names, Common::Framework))
                 (pager(ask, tasks.len(), total))
             }
         }

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use maud::html;
 
-use crate::format::{ago, amount, count, encode};
+use crate::format::{ago, amount, count, encode, name};
 use crate::model::{Frameworks, scalar};
 use crate::parts::layout::{Section, empty, head};
 use crate::parts::list::{Column, column, cut, filtered, filters, pager, table};
@@ -45,7 +45,7 @@ async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
         @for each in &frameworks {
             tr {
                 th scope="row" {
-                    a href=(format!("/ui/frameworks/{}", encode(&each.id))) title=(each.id) { (if each.name.is_empty() { &each.id } else { &each.name }) }
+                    a href=(format!("/ui/frameworks/{}", encode(&each.id))) title=(each.id) { (name(if each.name.is_empty() { &each.id } else { &each.name })) }
                 }
                 td { (state::framework(&each.state)) }
                 td.wide { (each.roles.join(", ")) }

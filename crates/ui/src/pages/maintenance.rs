@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use crate::format::{at, duration, encode, now};
+use crate::format::{self, at, duration, encode, now};
 use crate::model::{
     DrainingMachine, Frameworks, InverseOffer, InverseOffers, Machine, MaintenanceStatus, Schedule,
 };
@@ -42,12 +42,13 @@ async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
     Ok(Drawn::live("Maintenance", content))
 }
 
-fn name(machine: &Machine) -> String {
-    match (&machine.hostname, &machine.ip) {
-        (Some(host), Some(ip)) => format!("{host} ({ip})"),
-        (Some(one), None) | (None, Some(one)) => one.clone(),
-        (None, None) => "unnamed".to_owned(),
-    }
+fn name(machine: &Machine) -> Markup {
+    let (host, ip) = match (&machine.hostname, &machine.ip) {
+        (Some(host), ip) => (host.as_str(), ip.as_deref()),
+        (None, Some(ip)) => (ip.as_str(), None),
+        (None, None) => ("unnamed", None),
+    };
+    html! { (format::name(host)) @if let Some(ip) = ip { span.below { (ip) } } }
 }
 
 fn windows(schedule: &Schedule) -> Markup {
@@ -58,7 +59,6 @@ fn windows(schedule: &Schedule) -> Markup {
                 table {
                     thead { tr {
                         th scope="col" { "Begins" }
-                        th scope="col" { "Lasts" }
                         th scope="col" { "Machines" }
                     } }
                     tbody {
@@ -69,15 +69,17 @@ fn windows(schedule: &Schedule) -> Markup {
                                     (at(start))
                                     span.below {
                                         @if start > now() { "in " (duration(start - now())) } @else { (duration(now() - start)) " ago" }
+                                        @match &window.unavailability.duration {
+                                            Some(length) => { ", for " (duration(length.seconds())) },
+                                            None => ", until it is ended",
+                                        }
                                     }
                                 }
-                                td { @match &window.unavailability.duration {
-                                    Some(length) => (duration(length.seconds())),
-                                    None => "until it is ended",
-                                } }
                                 td {
-                                    (window.machine_ids.iter().take(NAMED).map(name).collect::<Vec<_>>().join(", "))
-                                    @if window.machine_ids.len() > NAMED { " and " (window.machine_ids.len() - NAMED) " more" }
+                                    ul.amounts {
+                                        @for machine in window.machine_ids.iter().take(NAMED) { li { (name(machine)) } }
+                                        @if window.machine_ids.len() > NAMED { li { "and " (window.machine_ids.len() - NAMED) " more" } }
+                                    }
                                 }
                             }
                         }
@@ -103,7 +105,7 @@ fn machines(status: &MaintenanceStatus, asked: &[InverseOffer], names: &BTreeMap
                     thead { tr {
                         th scope="col" { "Machine" }
                         th scope="col" { "State" }
-                        th scope="col" { "What frameworks answered" }
+                        th scope="col" { "Answers" }
                     } }
                     tbody {
                         @for machine in &status.down_machines {
@@ -130,7 +132,7 @@ fn answers(machine: &DrainingMachine, asked: &[InverseOffer], names: &BTreeMap<&
         asked.iter().filter(|offer| Some(offer.hostname.as_str()) == host).collect();
     let framework = |id: &str, name: &str| {
         let name = if name.is_empty() {
-            crate::format::id(id)
+            format::id(id)
         } else {
             html! { (name) }
         };
@@ -145,7 +147,7 @@ fn answers(machine: &DrainingMachine, asked: &[InverseOffer], names: &BTreeMap<&
                     li { (state::answer(&answer.status)) " " (framework(id, names.get(id).copied().unwrap_or_default())) }
                 }
                 @for offer in waiting.iter().take(NAMED) {
-                    li { (state::answer("not answered")) " " (framework(&offer.framework_id, &offer.framework_name)) }
+                    li { (state::answer("unanswered")) " " (framework(&offer.framework_id, &offer.framework_name)) }
                 }
                 @if waiting.len() > NAMED { li.muted { "and " (waiting.len() - NAMED) " more" } }
             }

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use maud::html;
 
-use crate::format::{duration, encode, id};
+use crate::format::{duration, encode, id, name};
 use crate::model::Offers;
 use crate::parts::bars;
 use crate::parts::layout::{Section, empty, head};
@@ -16,7 +16,7 @@ const COLUMNS: [Column; 6] = [
     column("Held for", "age", ""),
     column("Framework", "framework", ""),
     column("Role", "role", "wide"),
-    column("Agent", "agent", ""),
+    column("Agent", "agent", "wide"),
     column("Resources", "cpus", ""),
     column("ID", "id", "wide"),
 ];
@@ -36,10 +36,14 @@ async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
         @for offer in &offers {
             tr {
                 th scope="row" { (duration(offer.held_secs)) }
-                td { a href=(format!("/ui/frameworks/{}", encode(&offer.framework_id))) { (if offer.framework_name.is_empty() { &offer.framework_id } else { &offer.framework_name }) } }
+                td {
+                    a href=(format!("/ui/frameworks/{}", encode(&offer.framework_id))) { (if offer.framework_name.is_empty() { &offer.framework_id } else { &offer.framework_name }) }
+                    // Where there is no room for the agents' own column.
+                    span.below.narrow { (name(&offer.hostname)) }
+                }
                 td.wide { (offer.role) }
-                td { a href=(format!("/ui/agents/{}", encode(&offer.slave_id))) { (offer.hostname) } }
-                td { (bars::words(&offer.resources)) }
+                td.wide { a href=(format!("/ui/agents/{}", encode(&offer.slave_id))) { (name(&offer.hostname)) } }
+                td { (bars::lines(&offer.resources)) }
                 td.wide { (id(&offer.id)) }
             }
         }

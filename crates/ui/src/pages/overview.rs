@@ -49,7 +49,7 @@ fn leader(overview: &Overview) -> Markup {
     html! {
         p.muted {
             "Led by " strong title=(format!("{} at {}", master.id, master.pid)) { (master.hostname) }
-            " since " span title=(iso(master.elected_time)) { (duration(overview.time - master.elected_time)) }
+            " for " span title=(iso(master.elected_time)) { (duration(overview.time - master.elected_time)) }
             " · Mesos API " (master.version.version)
         }
     }
@@ -81,7 +81,7 @@ fn figures(overview: &Overview) -> Markup {
                 (tile("/ui/agents", "Agents", agents.registered, &beside(&[
                     (agents.disconnected, "disconnected"), (agents.unreachable, "unreachable"),
                     (agents.recovered, "to come back"), (agents.draining, "draining"), (agents.drained, "drained"),
-                    (agents.deactivated, "deactivated"),
+                    (agents.deactivated.saturating_sub(agents.draining + agents.drained), "deactivated"),
                 ])))
                 (tile("/ui/frameworks", "Frameworks", framework("active") + framework("inactive") + framework("disconnected") + framework("recovered"), &beside(&[
                     (framework("inactive"), "inactive"), (framework("disconnected"), "disconnected"),
@@ -90,7 +90,7 @@ fn figures(overview: &Overview) -> Markup {
                 (tile("/ui/tasks?state=TASK_RUNNING", "Running tasks", task(&["TASK_RUNNING"]), &beside(&[
                     (task(&["TASK_STAGING", "TASK_STARTING"]), "starting"), (task(&["TASK_KILLING"]), "killing"),
                     (task(&["TASK_FINISHED"]), "finished"), (task(&["TASK_FAILED", "TASK_ERROR"]), "failed"),
-                    (task(&["TASK_LOST", "TASK_UNREACHABLE", "TASK_GONE", "TASK_DROPPED"]), "lost"),
+                    (task(&["TASK_LOST", "TASK_UNREACHABLE", "TASK_GONE", "TASK_GONE_BY_OPERATOR", "TASK_DROPPED"]), "lost"),
                 ])))
                 (tile("/ui/offers", "Offers", overview.offers.count, &overview.offers.oldest_secs.map_or_else(
                     || "none is open".to_owned(),

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use maud::{Markup, html};
 
-use crate::format::{amount, count, encode, number};
+use crate::format::{amount, count, encode, name, number};
 use crate::model::{Amounts, Role, Roles, scalar};
 use crate::parts::bars;
 use crate::parts::layout::{Section, empty, head};
@@ -12,16 +12,15 @@ use crate::reply::{Drawn, page};
 use crate::request::Ask;
 use crate::source::Trouble;
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 8] = [
     column("Role", "name", ""),
+    column("Share", "share", ""),
     column("Weight", "weight", "num wide"),
     column("Frameworks", "frameworks", "num wide"),
-    column("Share", "share", ""),
     column("Allocated", "cpus", "wide"),
     column("Offered", "", "wide"),
     column("Reserved", "", "wide"),
     column("Quota", "", ""),
-    column("Explanation", "", ""),
 ];
 
 pub(crate) async fn show(ask: Ask) -> Response {
@@ -49,15 +48,17 @@ fn rows(roles: &[Role]) -> Markup {
     html! {
         @for role in roles {
             tr {
-                th scope="row" { (role.name) }
+                th scope="row" {
+                    (name(&role.name))
+                    span.below { a href=(format!("/ui/roles/explain?name={}", encode(&role.name))) { "Why no offers?" } }
+                }
+                td { (bars::share(role.share)) }
                 td.num.wide { (number(role.weight)) }
                 td.num.wide { a href=(format!("/ui/frameworks?role={}", encode(&role.name))) { (count(role.frameworks.len())) } }
-                td { (bars::share(role.share)) }
-                td.wide { (bars::words(&role.allocated)) }
-                td.wide { (bars::words(&role.offered)) }
-                td.wide { (bars::words(&role.reserved)) }
+                td.wide { (bars::lines(&role.allocated)) }
+                td.wide { (bars::lines(&role.offered)) }
+                td.wide { (bars::lines(&role.reserved)) }
                 td { (quota(role)) }
-                td { a href=(format!("/ui/roles/explain?name={}", encode(&role.name))) { "Why no offers?" } }
             }
         }
     }
@@ -77,9 +78,10 @@ fn quota(role: &Role) -> Markup {
             ul.quota {
                 @for name in names {
                     li {
-                        (amount(name, scalar(&quota.consumed, name))) " " (name) " used"
-                        @if let Some(guarantee) = shown(&quota.guarantee, name) { ", " (guarantee) " guaranteed" }
-                        @if let Some(limit) = shown(&quota.limit, name) { ", at most " (limit) }
+                        (amount(name, scalar(&quota.consumed, name)))
+                        @if let Some(limit) = shown(&quota.limit, name) { " of " (limit) }
+                        " " (name)
+                        @if let Some(guarantee) = shown(&quota.guarantee, name) { span.muted { " (" (guarantee) " guaranteed)" } }
                         (bars::bar(crate::model::Use {
                             total: scalar(&quota.limit, name).max(scalar(&quota.guarantee, name)),
                             used: scalar(&quota.consumed, name),

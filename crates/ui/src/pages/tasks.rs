@@ -6,7 +6,7 @@ use maud::html;
 use crate::model::Tasks;
 use crate::parts::layout::{Section, empty, head};
 use crate::parts::list::{Choice, cut, filtered, filters, pager};
-use crate::parts::tasks::{Names, rows};
+use crate::parts::tasks::{Common, Names, rows};
 use crate::reply::{Drawn, page};
 use crate::request::Ask;
 use crate::source::{Listed, Trouble};
@@ -45,7 +45,7 @@ async fn draw(ask: &Ask) -> Result<Drawn, Trouble> {
         @if total == 0 && !filtered(ask, &FILTERS) {
             (empty("There is no task", &html! { "Run one: " code { "meseta run 'echo hello'" } }))
         } @else {
-            (rows(ask, "Tasks", &tasks, &names))
+            (rows(ask, "Tasks", &tasks, &names, Common::Nothing))
             (pager(ask, tasks.len(), total))
         }
     };

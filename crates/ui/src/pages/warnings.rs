@@ -34,7 +34,7 @@ pub(super) fn of(overview: &Overview, events: &[Event]) -> Vec<Warning> {
     say(
         agents.unreachable > 0,
         some(agents.unreachable, "agent does not answer", "agents do not answer"),
-        "See whether their machines run and can be reached. Tasks there may still run; they come back with their agent.",
+        "See whether the machine runs and can be reached. Tasks may still run there, and come back with the agent.",
         "/ui/agents?state=unreachable",
     );
     say(

@@ -50,9 +50,23 @@ pub(crate) fn share(part: f64) -> Markup {
 
 /// All amounts in words, such as `1 cpus, 512 MB mem`; those that are zero are left out.
 pub(crate) fn words(amounts: &crate::model::Amounts) -> String {
+    let words = each(amounts);
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+/// The same, one below the other.
+pub(crate) fn lines(amounts: &crate::model::Amounts) -> Markup {
+    let words = each(amounts);
+    html! {
+        @if words.is_empty() { span.muted { "none" } }
+        @else { ul.amounts { @for word in words { li { (word) } } } }
+    }
+}
+
+fn each(amounts: &crate::model::Amounts) -> Vec<String> {
     let known = ["cpus", "mem", "disk", "gpus"];
     let others = amounts.keys().map(String::as_str).filter(|name| !known.contains(name));
-    let words: Vec<String> = known
+    known
         .into_iter()
         .chain(others)
         .filter_map(|name| {
@@ -63,8 +77,7 @@ pub(crate) fn words(amounts: &crate::model::Amounts) -> String {
                 None => Some(format!("{name} {}", value.as_str().unwrap_or_default())),
             }
         })
-        .collect();
-    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+        .collect()
 }
 
 #[cfg(test)]

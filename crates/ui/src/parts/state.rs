@@ -64,7 +64,7 @@ fn look(state: &str) -> Look {
 
 /// The state of a task, by Mesos' name.
 pub(crate) fn task(state: &str) -> Markup {
-    badge(look(state), state.strip_prefix("TASK_").unwrap_or(state))
+    badge(look(state), &state.strip_prefix("TASK_").unwrap_or(state).replace('_', " "))
 }
 
 /// The state of a framework.
@@ -112,7 +112,7 @@ pub(crate) fn answer(status: &str) -> Markup {
     let look = match status {
         "ACCEPT" => Look::Good,
         "DECLINE" => Look::Bad,
-        "not answered" => Look::Busy,
+        "unanswered" => Look::Busy,
         _ => Look::Doubtful,
     };
     let words = match status {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::list::{Column, column, table};
 use super::state;
-use crate::format::{ago, amount, encode, id};
+use crate::format::{ago, amount, encode, id, name};
 use crate::model::{Frameworks, Task, scalar};
 use crate::request::Ask;
 use crate::source::{Source, Trouble};
@@ -52,34 +52,53 @@ pub(crate) fn path(framework: &str, task: &str) -> String {
     format!("/ui/tasks/{}/{}", encode(framework), encode(task))
 }
 
-const COLUMNS: [Column; 8] = [
+const FRAMEWORK: &str = "Framework";
+const AGENT: &str = "Agent";
+
+const COLUMNS: [Column; 7] = [
     column("Name", "name", ""),
-    column("ID", "id", "wide"),
     column("State", "state", ""),
-    column("Framework", "framework_id", "wide"),
-    column("Agent", "hostname", "wide"),
+    column(FRAMEWORK, "framework_id", "wide"),
+    column(AGENT, "hostname", "wide"),
     column("CPUs", "cpus", "num wide"),
     column("Memory", "mem", "num wide"),
     column("Started", "started", ""),
 ];
 
+/// What a table of tasks need not say, as all of them have it in common.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Common {
+    Nothing,
+    Framework,
+    Agent,
+}
+
 /// The table.
-pub(crate) fn rows(ask: &Ask, caption: &str, tasks: &[Task], names: &Names) -> Markup {
+pub(crate) fn rows(ask: &Ask, caption: &str, tasks: &[Task], names: &Names, common: Common) -> Markup {
+    let (framework, agent) = (common != Common::Framework, common != Common::Agent);
+    let columns: Vec<Column> = COLUMNS
+        .into_iter()
+        .filter(|column| (framework || column.name != FRAMEWORK) && (agent || column.name != AGENT))
+        .collect();
     let rows = html! {
         @for task in tasks {
             tr {
                 th scope="row" {
-                    a href=(path(&task.framework_id, &task.id)) { (if task.name.is_empty() { &task.id } else { &task.name }) }
+                    a href=(path(&task.framework_id, &task.id)) { (name(if task.name.is_empty() { &task.id } else { &task.name })) }
+                    @if !task.name.is_empty() && task.name != task.id { span.below { (id(&task.id)) } }
                 }
-                td.wide { (id(&task.id)) }
                 td { (state::task(&task.state)) }
-                td.wide { a href=(format!("/ui/frameworks/{}", encode(&task.framework_id))) { (names.framework(&task.framework_id)) } }
-                td.wide { a href=(format!("/ui/agents/{}", encode(&task.slave_id))) { (names.host(&task.slave_id)) } }
+                @if framework {
+                    td.wide { a.ref title=(task.framework_id) href=(format!("/ui/frameworks/{}", encode(&task.framework_id))) { (names.framework(&task.framework_id)) } }
+                }
+                @if agent {
+                    td.wide { a.ref title=(names.host(&task.slave_id)) href=(format!("/ui/agents/{}", encode(&task.slave_id))) { (names.host(&task.slave_id)) } }
+                }
                 td.num.wide { (amount("cpus", scalar(&task.resources, "cpus"))) }
                 td.num.wide { (amount("mem", scalar(&task.resources, "mem"))) }
                 td { @if let Some(first) = task.statuses.first() { (ago(first.timestamp)) } @else { "–" } }
             }
         }
     };
-    table(ask, caption, &COLUMNS, ("started", "des"), &rows)
+    table(ask, caption, &columns, ("started", "des"), &rows)
 }

@@ -156,6 +156,12 @@ async fn list(shared: &Shared, prefix: &str) -> Result<RangeAnswer, KvError> {
     shared.calls.call("kv/range", &range, Kind::Read).await
 }
 
+/// What the candidates say of themselves.
+pub(super) async fn values(shared: &Shared, election: &str) -> Result<Vec<Vec<u8>>, KvError> {
+    let all = list(shared, &prefix(shared, election)).await?;
+    Ok(all.kvs.iter().filter_map(|pair| pair.value().ok()).collect())
+}
+
 /// Waits until something has changed since a revision, or for a while.
 async fn news(shared: &Shared, prefix: &str, since: u64) {
     let waiting = async {

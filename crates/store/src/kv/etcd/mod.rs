@@ -173,6 +173,10 @@ impl KeyValue for EtcdStore {
         let task = tokio::spawn(candidates::observe(Arc::clone(&self.shared), election.to_owned(), tell));
         Observer::new(observed, task)
     }
+
+    fn candidates<'a>(&'a self, election: &'a str) -> Answer<'a, Vec<Vec<u8>>> {
+        self.answered(candidates::values(&self.shared, election)).boxed()
+    }
 }
 
 /// Tells of changes for as long as somebody listens. After whatever interrupts the stream it begins anew.

@@ -147,6 +147,18 @@ impl LocalStore {
     }
 }
 
+impl LocalStore {
+    /// What candidates say of themselves.
+    pub(super) fn standing(&self, election: &str) -> Vec<Vec<u8>> {
+        let values = |all: &[Listed]| all.iter().map(|candidate| candidate.value.clone()).collect();
+        let own: Vec<Vec<u8>> = self.shared.candidates.read(election, values);
+        if own.is_empty() {
+            return self.announced(election).into_iter().map(|leader| leader.value).collect();
+        }
+        own
+    }
+}
+
 /// A candidate. It has a place once it has the directory.
 pub(super) struct Candidate {
     store: LocalStore,

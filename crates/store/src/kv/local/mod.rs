@@ -187,6 +187,11 @@ impl KeyValue for LocalStore {
         let task = tokio::spawn(candidates::observe(self.clone(), election.to_owned(), tell));
         Observer::new(observed, task)
     }
+
+    /// Those of this process; of another one that has the directory the one that leads.
+    fn candidates<'a>(&'a self, election: &'a str) -> Answer<'a, Vec<Vec<u8>>> {
+        async move { Ok(self.standing(election)) }.boxed()
+    }
 }
 
 /// Tells a change to whom it may concern; false if nobody listens any more. A reader who is too slow starts anew.

@@ -177,6 +177,24 @@ async fn list(
     Ok((nodes::candidates(&children, election), watcher))
 }
 
+/// What the candidates say of themselves. Nobody ever stood where the path is not there.
+pub(super) async fn values(shared: &Shared, client: &Client, election: &str) -> Result<Vec<Vec<u8>>, Error> {
+    let children = match client.list_children(shared.nodes.path()).await {
+        Err(Error::NoNode) => return Ok(Vec::new()),
+        children => children?,
+    };
+    let mut values = Vec::new();
+    for (_, name) in nodes::candidates(&children, election) {
+        match client.get_data(&shared.nodes.child(&name)).await {
+            Ok((value, _)) => values.push(value),
+            // Gone between two questions.
+            Err(Error::NoNode) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(values)
+}
+
 /// Tells who leads. Whatever fails is tried again; nothing is waited for without a bound but news.
 pub(super) async fn observe(shared: Arc<Shared>, election: String, tell: watch::Sender<Observed>) {
     let publish = |observed: Observed| {

@@ -173,4 +173,13 @@ impl KeyValue for ZooKeeperStore {
         let task = tokio::spawn(candidates::observe(Arc::clone(&self.shared), election.to_owned(), tell));
         Observer::new(observed, task)
     }
+
+    fn candidates<'a>(&'a self, election: &'a str) -> Answer<'a, Vec<Vec<u8>>> {
+        self.answered(async move {
+            let client = self.shared.session.client().await;
+            let all = candidates::values(&self.shared, &client, election).await;
+            all.map_err(|error| self.shared.session.error(&error))
+        })
+        .boxed()
+    }
 }

@@ -1,24 +1,55 @@
-//! Writes to the registry that no store takes at once.
+//! Writes to the registry that no store takes at once, or of which it is not known whether it took them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use master::RegistryStore;
 use master_core::{RegistryOperation, RegistryWrite};
 use store::kv::{
-    Answer, Candidacy, Entry, Fence, KeyValue, KvError, Limits, LocalStore, Observer, Options, Transaction,
-    Version, Watch,
+    Answer, Candidacy, Entry, Fence, KeyValue, KvError, Limits, LocalStore, Observer, Op, Options,
+    Transaction, Version, Watch,
 };
 
-/// A store that takes little at once, of a master that ends after so many commits.
-#[derive(Debug)]
-struct Ending {
-    store: LocalStore,
-    left: AtomicUsize,
+/// What goes wrong.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// The master ends after so many commits.
+    EndsAfter(usize),
+    /// Of each three commits one is not made, and one is made and not answered.
+    LeavesInDoubt,
 }
 
-impl KeyValue for Ending {
+/// A store that takes little at once.
+#[derive(Debug)]
+struct Troubled {
+    store: LocalStore,
+    trouble: Trouble,
+    commits: AtomicUsize,
+    /// What was put for each key, one after the other.
+    put: Mutex<BTreeMap<String, Vec<Vec<u8>>>>,
+}
+
+impl Troubled {
+    fn new(store: &LocalStore, trouble: Trouble) -> Arc<Self> {
+        let (store, commits) = (store.clone(), AtomicUsize::new(0));
+        Arc::new(Self { store, trouble, commits, put: Mutex::default() })
+    }
+
+    async fn take(&self, transaction: &Transaction, fence: Option<&Fence>) -> Result<Vec<Version>, KvError> {
+        let versions = self.store.commit(transaction, fence).await?;
+        let mut put = self.put.lock().unwrap();
+        for op in transaction.ops() {
+            if let Op::Put { key, value, .. } = op {
+                put.entry(key.clone()).or_default().push(value.clone());
+            }
+        }
+        Ok(versions)
+    }
+}
+
+impl KeyValue for Troubled {
     fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Entry>> {
         self.store.get(key)
     }
@@ -36,12 +67,21 @@ impl KeyValue for Ending {
         transaction: &'a Transaction,
         fence: Option<&'a Fence>,
     ) -> Answer<'a, Vec<Version>> {
-        let goes_on = |left: usize| left.checked_sub(1);
-        if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, goes_on).is_err() {
-            let error = KvError::Denied { store: "it".to_owned(), reason: "the master has ended".to_owned() };
-            return Box::pin(async { Err(error) });
-        }
-        self.store.commit(transaction, fence)
+        let commit = self.commits.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            let unavailable = || KvError::Unavailable { store: "it".to_owned(), reason: "gone".to_owned() };
+            match (self.trouble, commit % 3) {
+                (Trouble::EndsAfter(commits), _) if commit >= commits => {
+                    Err(KvError::Denied { store: "it".to_owned(), reason: "the master has ended".to_owned() })
+                }
+                (Trouble::LeavesInDoubt, 0) => Err(unavailable()),
+                (Trouble::LeavesInDoubt, 1) => {
+                    self.take(transaction, fence).await?;
+                    Err(unavailable())
+                }
+                _ => self.take(transaction, fence).await,
+            }
+        })
     }
 
     fn limits(&self) -> Limits {
@@ -67,8 +107,11 @@ fn weights(number: u64, weight: f64) -> RegistryWrite {
 }
 
 fn registry(store: &LocalStore, commits: usize) -> RegistryStore {
-    let store = Arc::new(Ending { store: store.clone(), left: AtomicUsize::new(commits) });
-    RegistryStore { store, fence: None, timeout: Duration::from_secs(60) }
+    RegistryStore {
+        store: Troubled::new(store, Trouble::EndsAfter(commits)),
+        fence: None,
+        timeout: Duration::from_secs(60),
+    }
 }
 
 #[tokio::test]
@@ -95,4 +138,32 @@ async fn a_master_that_ends_within_a_large_write_leaves_all_of_it_or_nothing() {
         }
     }
     assert!(nothing > 1 && all > 1, "{nothing} times nothing, {all} times all");
+}
+
+/// Each write is tried until it is known to be made, and only then the next: none comes after a later one once more.
+#[tokio::test]
+async fn what_was_written_is_not_written_over_by_what_was_in_doubt_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = LocalStore::new(directory.path(), Options::default());
+    let troubled = Troubled::new(&store, Trouble::LeavesInDoubt);
+    let registry = RegistryStore {
+        store: Arc::<Troubled>::clone(&troubled),
+        fence: None,
+        timeout: Duration::from_secs(60),
+    };
+    let role = |name: &str, weight: u32| RegistryOperation::Weight(name.into(), f64::from(weight));
+    let writes: Vec<RegistryWrite> = (1..=4)
+        .map(|number| RegistryWrite {
+            number: u64::from(number),
+            operations: vec![role("always", number), role(&format!("only-{number}"), number)],
+        })
+        .collect();
+    registry.write(&writes).await.unwrap();
+    let mut always = troubled.put.lock().unwrap()["weights/always"].clone();
+    assert!(always.len() > writes.len(), "some were made twice: {always:?}");
+    always.dedup();
+    assert_eq!(always.len(), writes.len(), "one came back: {always:?}");
+    let content = registry.read().await.unwrap();
+    assert_eq!(content.weights["always"], 4.0);
+    assert_eq!(content.weights.len(), 5);
 }

@@ -1,6 +1,8 @@
 //! An etcd that wants a user and a password: with them all goes on, also when the server forgets its tokens and when
 //! somebody's rights change; without them one line says what is wrong.
 
+#[path = "services/etcd_api.rs"]
+mod etcd_api;
 mod services;
 
 use std::net::SocketAddr;
@@ -11,7 +13,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use services::etcd::{Certificates, Etcd};
-use services::process::ask;
 use store::kv::{Candidacy, EtcdStore, Expect, Fence, KeyValue, KvError, Observer, Options, Standing};
 use tokio::time::timeout;
 
@@ -54,14 +55,7 @@ impl Admin {
     }
 
     fn call(&self, what: &str, body: &Value) -> Value {
-        let body = body.to_string();
-        let token =
-            if self.token.is_empty() { String::new() } else { format!("Authorization: {}\r\n", self.token) };
-        let head = format!("POST /v3/{what} HTTP/1.0\r\n{token}Content-Length: {}\r\n\r\n", body.len());
-        let answer = ask(self.address, (head + &body).as_bytes()).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
-        assert!(head.contains(" 200 "), "{what}: {answer}");
-        serde_json::from_str(body).expect("JSON")
+        etcd_api::post(self.address, &self.token, what, body)
     }
 }
 

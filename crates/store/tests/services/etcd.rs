@@ -133,11 +133,16 @@ impl Certificates {
             made.openssl(&format!(
                 "req -newkey rsa:2048 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr"
             ));
-            made.openssl(&format!(
-                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out {name}.pem"
-            ));
+            made.issue(name, 2);
         }
         made
+    }
+
+    /// What the server or the client shows holds for so many days from now on.
+    pub(crate) fn issue(&self, name: &str, days: u32) {
+        self.openssl(&format!(
+            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days {days} -extfile names -out {name}.pem"
+        ));
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

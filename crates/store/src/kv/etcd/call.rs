@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
 
 use super::wire::{ErrorAnswer, KeyValue, Streamed, TokenAnswer, WatchAnswer, encode, end_of};
 use crate::kv::KvError;
@@ -32,6 +33,10 @@ const ONE: Duration = Duration::from_secs(3);
 
 /// The longest answer; a page of entries fits many times.
 const LONGEST: usize = 1 << 30;
+
+/// The longest line of a watch. A member tells of what it took at once in one line; by default it takes 1.5 MiB at once, and as a
+/// line of JSON that is twice as much.
+const LONGEST_LINE: usize = 64 << 20;
 
 /// Whether a call may be made twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,7 +248,7 @@ impl Calls {
         let question = json!({ "create_request": create }).to_string();
         let late = || Err(Failure::Unknown(self.unavailable("no answer")));
         match timeout(ONE, self.send("watch", question.into())).await.unwrap_or_else(|_| late()) {
-            Ok(body) => Ok(Stream { body, read: Vec::new() }),
+            Ok(body) => Ok(Stream { name: self.name.clone(), body, read: Vec::new(), searched: 0 }),
             Err(Failure::Unauthenticated) => {
                 self.authenticate().await?;
                 Err(self.unavailable("its token was old"))
@@ -259,21 +264,50 @@ impl Calls {
 /// Events as they come, one line of JSON for each answer.
 #[derive(Debug)]
 pub(super) struct Stream {
+    name: String,
     body: Incoming,
     read: Vec<u8>,
+    /// How much of it has no end of a line.
+    searched: usize,
 }
 
 impl Stream {
-    /// The next answer's events, with whether they are removals; the first answer has none. `None` when the stream is over.
+    /// The next answer's events, with whether they are removals; the first answer has none. `None` when the stream is over: the
+    /// member has ended it, or says what nobody could follow, which is in the log.
     pub(super) async fn next(&mut self) -> Option<Vec<(bool, KeyValue)>> {
+        let line = self.line().await?;
+        match serde_json::from_slice::<Streamed<WatchAnswer>>(&line) {
+            Ok(Streamed { result }) if result.canceled => {
+                // What was asked for is compacted, say; whoever begins anew lists first.
+                info!("a watch was ended by {}: {}", self.name, result.reason());
+                None
+            }
+            Ok(Streamed { result }) => {
+                Some(result.events.into_iter().map(|event| (event.is_removal(), event.kv)).collect())
+            }
+            Err(error) => {
+                let said = String::from_utf8_lossy(line.get(..200).unwrap_or(&line));
+                warn!("a watch of {} said what cannot be read, and begins anew: {error}: {said}", self.name);
+                None
+            }
+        }
+    }
+
+    async fn line(&mut self) -> Option<Vec<u8>> {
         loop {
-            if let Some(at) = self.read.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.read.drain(..=at).collect();
-                let answer = serde_json::from_slice::<Streamed<WatchAnswer>>(&line).ok()?.result;
-                if answer.canceled {
-                    return None;
-                }
-                return Some(answer.events.into_iter().map(|event| (event.is_removal(), event.kv)).collect());
+            let end = self.read.get(self.searched..)?.iter().position(|byte| *byte == b'\n');
+            if let Some(at) = end {
+                let line = self.read.drain(..=self.searched + at).collect();
+                self.searched = 0;
+                return Some(line);
+            }
+            self.searched = self.read.len();
+            if self.searched > LONGEST_LINE {
+                warn!(
+                    "a watch of {} begins anew: it said more than {LONGEST_LINE} bytes in one line",
+                    self.name
+                );
+                return None;
             }
             let frame = self.body.frame().await?.ok()?;
             if let Ok(data) = frame.into_data() {

@@ -33,7 +33,8 @@ impl Candidate {
         Self { shared, election: election.to_owned(), place: None }
     }
 
-    /// Stands under one lease, through all trouble that may pass while it lasts.
+    /// Stands under one lease, through all trouble that may pass while it lasts. A key that was made and is not there any more is
+    /// not made again: whoever removed it wants somebody else to lead, and somebody may do so by now.
     async fn persist(
         &self,
         place: &str,
@@ -41,8 +42,9 @@ impl Candidate {
         value: &[u8],
         tell: &watch::Sender<Standing>,
     ) -> Standing {
+        let mut entered = false;
         loop {
-            let Err(trouble) = self.stay(place, lease, value, tell).await;
+            let Err(trouble) = self.stay(place, lease, value, &mut entered, tell).await;
             match trouble {
                 Trouble::Gone => return Standing::Lost { reason: "its key was removed".to_owned() },
                 Trouble::Error(refused @ KvError::Denied { .. }) if !leads(tell) => {
@@ -62,9 +64,13 @@ impl Candidate {
         place: &str,
         lease: &str,
         value: &[u8],
+        entered: &mut bool,
         tell: &watch::Sender<Standing>,
     ) -> Result<Infallible, Trouble> {
-        self.enter(place, lease, value).await?;
+        if !*entered {
+            self.enter(place, lease, value).await?;
+            *entered = true;
+        }
         let prefix = prefix(&self.shared, &self.election);
         loop {
             let all = list(&self.shared, &prefix).await?;

@@ -65,6 +65,7 @@ struct Keeper {
 
 impl Keeper {
     async fn keep(mut self) {
+        let mut told = None;
         while self.wanted.wait_for(|wanted| *wanted > 0).await.is_ok() {
             let asked = Instant::now();
             let question = json!({ "TTL": self.timeout.as_secs().max(2).to_string() });
@@ -74,6 +75,7 @@ impl Keeper {
             );
             match granted.await {
                 Ok(Ok(granted)) => {
+                    told = None;
                     let id = granted.id;
                     self.tell.send_replace(State { id: Some(id.clone()), denied: None });
                     self.renew(&id, asked, Duration::from_secs(granted.ttl)).await;
@@ -84,9 +86,26 @@ impl Keeper {
                     self.tell.send_replace(State { id: None, denied: Some(error) });
                     tokio::time::sleep(self.timeout).await;
                 }
-                Ok(Err(_)) | Err(_) => tokio::time::sleep(PAUSE).await,
+                Ok(Err(error)) => self.again(&mut told, &error.to_string()).await,
+                Err(_) => {
+                    let trouble = self.calls.trouble();
+                    let trouble = trouble.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
+                    self.again(&mut told, &trouble).await;
+                }
             }
         }
+    }
+
+    /// Rests before the next attempt. Each trouble is told once, for it may last for hours.
+    async fn again(&self, told: &mut Option<String>, trouble: &str) {
+        if told.as_deref() != Some(trouble) {
+            tracing::warn!(
+                "no lease with {} yet, and nobody here can be elected: {trouble}",
+                self.calls.name()
+            );
+            *told = Some(trouble.to_owned());
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 
     /// Renews a lease until it is over: because etcd says so, or because it was not renewed in time. What counts is when the

@@ -125,8 +125,25 @@ pub(super) struct Streamed<T> {
 pub(super) struct WatchAnswer {
     #[serde(default)]
     pub(super) canceled: bool,
+    /// Why; empty if it is for the next.
+    #[serde(default)]
+    cancel_reason: String,
+    /// What was asked for is older than this, which is the oldest that is kept.
+    #[serde(default, deserialize_with = "number")]
+    compact_revision: u64,
     #[serde(default)]
     pub(super) events: Vec<WatchEvent>,
+}
+
+impl WatchAnswer {
+    /// Why the watch is over.
+    pub(super) fn reason(&self) -> String {
+        match (self.compact_revision, self.cancel_reason.as_str()) {
+            (0, "") => "it does not say why".to_owned(),
+            (0, reason) => reason.to_owned(),
+            (compacted, _) => format!("all before revision {compacted} is compacted"),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -43,6 +43,9 @@ impl Candidate {
             let Err(trouble) = self.stay(&client, value, tell).await;
             match trouble {
                 Trouble::Gone => return Standing::Lost { reason: "its node was removed".to_owned() },
+                Trouble::Behind(name) => {
+                    return Standing::Lost { reason: format!("'{name}' was put before its node") };
+                }
                 Trouble::Error(error) => match self.shared.session.error(&error) {
                     // Somebody who leads waits for better times until the session is over.
                     refused @ KvError::Denied { .. } if !leads(tell) => return Standing::Refused(refused),
@@ -78,6 +81,10 @@ impl Candidate {
                 let fence =
                     Fence { election: self.election.clone(), epoch: stat.czxid.cast_unsigned(), place };
                 tell.send_replace(Standing::Leading(fence));
+            }
+            // Whoever looks for the leader finds another one. A master of Mesos' gives up, too, when it detects another leader.
+            if let Some((_, first)) = all.first().filter(|_| place > 0 && leads(tell)) {
+                return Err(Trouble::Behind(first.clone()));
             }
             watcher.changed().await;
         }
@@ -149,6 +156,8 @@ impl campaign::Candidate for Candidate {
 enum Trouble {
     /// The node is not there any more.
     Gone,
+    /// It led, and somebody made a node of this name, which is lower than its own.
+    Behind(String),
     Error(Error),
 }
 

@@ -41,8 +41,12 @@ pub(crate) fn update(core: &mut AgentCore, step: &mut Step<'_>, info: Arc<Framew
             // Whether it checkpoints was decided when it came: what is written down of it is to stay whole.
             let checkpoint = framework.info.checkpoint;
             let id = info.id.clone();
-            framework.info = Arc::new(FrameworkInfo { checkpoint, ..Arc::unwrap_or_clone(info) });
-            remember::framework(core, step, &id);
+            let info = FrameworkInfo { checkpoint, ..Arc::unwrap_or_clone(info) };
+            // Masters tell of frameworks whenever the agent comes back. What is told again then waits for no disk.
+            if *framework.info != info {
+                framework.info = Arc::new(info);
+                remember::framework(core, step, &id);
+            }
             updates::resend_of(core, step, &id);
         }
         None => info!(framework = %info.id, "ignoring an update of an unknown framework"),

@@ -415,7 +415,11 @@ fn a_framework_that_changed_is_remembered_so() {
     let f = checkpointing("f");
     let mut env = command(&f, command_task("t", "sleep 60"));
     let changed = FrameworkInfo { task_killing: true, checkpoint: false, ..f.clone() };
-    env.from_master(FromMaster::UpdateFramework(changed.into()));
+    let writes = env.writes;
+    for _ in 0..2 {
+        env.from_master(FromMaster::UpdateFramework(changed.clone().into()));
+        assert_eq!(env.writes, writes + 1, "what is told again is not written again");
+    }
     let mut env = env.again(still_running);
     env.reregister();
     env.forget();

@@ -265,13 +265,13 @@ impl AgentEnv {
     pub fn run_subscribed(&mut self, framework: &FrameworkInfo, executor: &Arc<ExecutorInfo>, task: &str) {
         self.run(framework, build::custom_task(task, executor));
         self.launched("c1");
-        self.subscribe(framework, &executor.executor_id.to_string(), 1);
+        self.subscribe(framework, executor.executor_id.as_ref(), 1);
     }
 
     /// The same; the task runs, and everything is acknowledged.
     pub fn run_reported(&mut self, framework: &FrameworkInfo, executor: &Arc<ExecutorInfo>, task: &str) {
         self.run_subscribed(framework, executor, task);
-        self.report(framework, &executor.executor_id.to_string(), task, TaskState::Running);
+        self.report(framework, executor.executor_id.as_ref(), task, TaskState::Running);
         self.acknowledge_all();
     }
 

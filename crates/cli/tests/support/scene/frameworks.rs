@@ -153,23 +153,26 @@ impl Batch {
         framework.capabilities.retain(|each| each.r#type() != Type::PartitionAware);
         let mut scheduler = subscribed(framework, master).await;
         let mut launched = false;
-        until("the task of the old framework", async {
-            loop {
-                match scheduler.next_event().await.unwrap() {
-                    Event::Offers(offers) => {
-                        for offer in offers {
-                            let task = Task::new("nightly").command(LAST).cpus(1.0).mem(512.0);
-                            let here = !launched && offer.hostname == host;
-                            launched |= here;
-                            let tasks = if here { vec![task.on(&offer)] } else { Vec::new() };
-                            scheduler.calls().launch(&[offer], tasks, REFUSED).await.unwrap();
+        until(
+            "the task of the old framework",
+            Box::pin(async {
+                loop {
+                    match scheduler.next_event().await.unwrap() {
+                        Event::Offers(offers) => {
+                            for offer in offers {
+                                let task = Task::new("nightly").command(LAST).cpus(1.0).mem(512.0);
+                                let here = !launched && offer.hostname == host;
+                                launched |= here;
+                                let tasks = if here { vec![task.on(&offer)] } else { Vec::new() };
+                                scheduler.calls().launch(&[offer], tasks, REFUSED).await.unwrap();
+                            }
                         }
+                        Event::Update(status) if status.state() == TaskState::TaskRunning => break,
+                        _ => {}
                     }
-                    Event::Update(status) if status.state() == TaskState::TaskRunning => break,
-                    _ => {}
                 }
-            }
-        })
+            }),
+        )
         .await;
         scheduler.stop().await;
     }

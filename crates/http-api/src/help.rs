@@ -31,6 +31,68 @@ pub struct HelpProcess {
     pub pages: &'static [HelpPage],
 }
 
+impl HelpPage {
+    /// A page.
+    #[must_use]
+    pub const fn new(path: &'static str, short: &'static str, long: &'static str) -> Self {
+        Self { path, short, long }
+    }
+}
+
+impl HelpProcess {
+    /// `/files/...`.
+    pub const FILES: Self = Self {
+        id: "files",
+        pages: &[
+            HelpPage::new("/browse", "Lists a directory.", PATHS),
+            HelpPage::new("/browse.json", SAME, ""),
+            HelpPage::new("/debug", "Which paths lead where.", PATHS),
+            HelpPage::new("/debug.json", SAME, ""),
+            HelpPage::new("/download", "A whole file.", PATHS),
+            HelpPage::new("/download.json", SAME, ""),
+            HelpPage::new(
+                "/read",
+                "A part of a file: `length` bytes from `offset` on.",
+                "Without an `offset` it tells how long the file is.",
+            ),
+            HelpPage::new("/read.json", SAME, ""),
+        ],
+    };
+
+    /// `/logging/...`.
+    pub const LOGGING: Self = Self {
+        id: "logging",
+        pages: &[HelpPage::new(
+            "/toggle",
+            "The level of the log; with `level` and `duration` it is set for so long.",
+            "0 is the usual level, more is more.",
+        )],
+    };
+
+    /// `/metrics/...`.
+    pub const METRICS: Self = Self {
+        id: "metrics",
+        pages: &[
+            HelpPage::new("/", "All metrics as Prometheus reads them, with histograms.", ""),
+            HelpPage::new("/snapshot", "All metrics by name, in JSON.", "`timeout` is taken and not needed."),
+        ],
+    };
+
+    /// `/system/...`.
+    pub const SYSTEM: Self = Self {
+        id: "system",
+        pages: &[HelpPage::new("/stats.json", "Load, processors and memory of the machine.", "")],
+    };
+}
+
+/// Said of endpoints that have two paths.
+const SAME: &str = "The same.";
+
+/// Said of all files.
+const PATHS: &str = "`path` is one of those that `/files/debug` names, or of something in it: the log is `/master/log` or `/slave/log` \
+    where it is written to a file; a sandbox has its own path, and `/frameworks/ID/executors/ID/runs/latest`, the newest of an \
+    executor.";
+
 /// All help of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Help {
@@ -50,6 +112,27 @@ enum Block {
 }
 
 impl Help {
+    /// The paths of all endpoints, sorted: those of the delegate without its id.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        let pages =
+            self.processes.iter().flat_map(|process| process.pages.iter().map(move |page| (process, page)));
+        let mut paths: Vec<String> = pages
+            .map(|(process, page)| {
+                let path = page.path.trim_end_matches('/');
+                if process.id == self.delegate { path.to_owned() } else { format!("/{}{path}", process.id) }
+            })
+            .collect();
+        paths.sort_unstable();
+        paths
+    }
+
+    /// Whether the pages of each process are sorted, as they are shown.
+    #[must_use]
+    pub fn is_sorted(&self) -> bool {
+        self.processes.iter().all(|process| process.pages.iter().map(|page| page.path).is_sorted())
+    }
+
     /// The answer to a request whose path follows `/help`.
     ///
     /// # Errors

@@ -82,10 +82,20 @@ pub(super) struct Found<'a, T: Entity> {
     members: &'a [&'a Arc<T>],
 }
 
-impl<T: Entity> Found<'_, T> {
+impl<'a, T: Entity> Found<'a, T> {
     /// What is known of it.
     pub(super) fn sum(&self) -> &T::Sum {
         &self.chunk.sum
+    }
+
+    /// The chunk.
+    pub(super) fn chunk(&self) -> &Arc<Chunk<T>> {
+        &self.chunk
+    }
+
+    /// Its entities.
+    pub(super) fn members(&self) -> &'a [&'a Arc<T>] {
+        self.members
     }
 
     /// Whether it has to be written in a form.
@@ -106,12 +116,17 @@ impl<T: Entity> Found<'_, T> {
                 for member in self.members {
                     write(member, &mut out);
                 }
-                out.shrink_to_fit();
-                let number = numbers.fetch_add(1, Ordering::Relaxed) + 1;
-                Piece { number, bytes: Bytes::from(out) }
+                piece(out, numbers)
             })
         })
     }
+}
+
+/// A piece with a number of its own.
+pub(super) fn piece(mut bytes: Vec<u8>, numbers: &AtomicU64) -> Piece {
+    bytes.shrink_to_fit();
+    let number = numbers.fetch_add(1, Ordering::Relaxed) + 1;
+    Piece { number, bytes: Bytes::from(bytes) }
 }
 
 /// Writes the chunks that are not kept in a form, by all processors where there are many.
@@ -124,12 +139,19 @@ pub(super) fn write_missing<T>(
     T: Entity<Form: Sync, Sum: Send + Sync> + Send + Sync,
 {
     let missing: Vec<_> = found.iter().filter(|found| found.is_missing(form)).collect();
+    spread(&missing, |found| {
+        found.piece(form, numbers, &write);
+    });
+}
+
+/// Does something with each of some chunks, by all processors where there are many.
+pub(super) fn spread<T: Sync>(chunks: &[T], each: impl Fn(&T) + Sync) {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let helpers = processors.min(missing.len() / WORTH).saturating_sub(1);
+    let helpers = processors.min(chunks.len() / WORTH).saturating_sub(1);
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some(found) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-            found.piece(form, numbers, &write);
+        while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            each(chunk);
         }
     };
     std::thread::scope(|scope| {

@@ -1,6 +1,6 @@
 //! Which entities long lists are made of, and the forms in which they are encoded.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use master_core::{Agent, Framework, Task};
 use proto::v1::master::response::get_executors;
@@ -8,10 +8,11 @@ use resources::Resources;
 use serde::Serialize;
 
 use super::chunks::Entity;
-use crate::convert::{executor_to_proto, task_to_proto};
+use crate::convert::{executor_to_proto, operation_to_proto, task_to_proto};
 use crate::pb::Writer;
 use crate::view::agent::{self, AgentFullView, AgentView};
 use crate::view::framework::tasks_use;
+use crate::view::roles::OnAgents;
 use crate::view::task::TaskView;
 
 /// How tasks are encoded.
@@ -76,6 +77,10 @@ pub(super) enum AgentForm {
     ExecutorsJson,
     /// Executors as fields.
     ExecutorsProtobuf,
+    /// Operations in JSON.
+    OperationsJson,
+    /// Operations as fields.
+    OperationsProtobuf,
 }
 
 impl From<AgentForm> for usize {
@@ -87,20 +92,25 @@ impl From<AgentForm> for usize {
             AgentForm::Protobuf => 3,
             AgentForm::ExecutorsJson => 4,
             AgentForm::ExecutorsProtobuf => 5,
+            AgentForm::OperationsJson => 6,
+            AgentForm::OperationsProtobuf => 7,
         }
     }
 }
 
 impl Entity for Agent {
     type Form = AgentForm;
-    type Sum = ();
-    const FORMS: usize = 6;
+    /// What roles have there, once somebody has asked.
+    type Sum = OnceLock<OnAgents>;
+    const FORMS: usize = 8;
 
     fn id(&self) -> &str {
         self.id.as_str()
     }
 
-    fn sum(_: &[&Arc<Self>]) {}
+    fn sum(_: &[&Arc<Self>]) -> OnceLock<OnAgents> {
+        OnceLock::new()
+    }
 }
 
 /// Writes an agent. Which offers there are of it is its own affair, so that it changes with them; what they are is in their
@@ -119,13 +129,24 @@ pub(super) fn write_agent(agent: &Agent, form: AgentForm, frameworks: &[Arc<Fram
                     executor_info: executor_to_proto(executor),
                     agent_id: agent.id.as_str().into(),
                 };
-                if matches!(form, AgentForm::ExecutorsJson) {
-                    write_json(&shown, out);
-                } else {
-                    Writer::new(out).message(1, &shown);
-                }
+                write_element(&shown, matches!(form, AgentForm::ExecutorsJson), out);
             }
         }
+        AgentForm::OperationsJson | AgentForm::OperationsProtobuf => {
+            for operation in agent.operations.values() {
+                let shown = operation_to_proto(operation);
+                write_element(&shown, matches!(form, AgentForm::OperationsJson), out);
+            }
+        }
+    }
+}
+
+/// Appends to a list whose field is the first of its message.
+fn write_element<M: proto::Message + Serialize>(message: &M, json: bool, out: &mut Vec<u8>) {
+    if json {
+        write_json(message, out);
+    } else {
+        Writer::new(out).message(1, message);
     }
 }
 

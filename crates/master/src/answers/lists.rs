@@ -1,23 +1,28 @@
 //! The lists of all entities, cut into chunks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use http_api::{Piece, Pieces};
 use master_core::{Agent, Framework, Snapshot, Task};
-use resources::Resources;
+use resources::{Resources, Role};
 
 use super::chunks::{Chunks, Entity, Found, write_missing};
 use super::entities::{AgentForm, TaskForm, write_agent, write_task};
+use super::summary::Summaries;
 use crate::view::executor::OnAgent;
+use crate::view::roles::{OnAgents, RoleInfo, roles_of};
 
 /// What is kept of the lists.
 #[derive(Default)]
 pub(super) struct Lists {
     tasks: Chunks<Task>,
     agents: Chunks<Agent>,
+    /// What only `/state-summary` says.
+    pub(super) summaries: Summaries,
     /// The newest number of a piece.
-    numbers: AtomicU64,
+    pub(super) numbers: AtomicU64,
 }
 
 /// One of the lists of tasks that a framework has.
@@ -72,6 +77,11 @@ impl<'a> Listed<'a> {
         Self::some(snapshot.frameworks.iter().chain(&snapshot.completed_frameworks))
     }
 
+    /// Those that are there.
+    pub(super) fn there(snapshot: &'a Snapshot) -> Vec<Self> {
+        Self::some(&snapshot.frameworks)
+    }
+
     /// Some frameworks.
     pub(super) fn some(frameworks: impl IntoIterator<Item = &'a Arc<Framework>>) -> Vec<Self> {
         frameworks
@@ -103,6 +113,11 @@ pub(super) struct Cut<'a> {
 impl Cut<'_> {
     fn list(&self, of: Of) -> &[Found<'_, Task>] {
         self.lists.get(usize::from(of.index())).map_or(&[], Vec::as_slice)
+    }
+
+    /// All chunks of all its lists.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = &Found<'_, Task>> {
+        self.lists.iter().flatten()
     }
 
     /// What its tasks and the given executors of it take.
@@ -140,6 +155,15 @@ impl Lists {
         let cut = self.agents.cut(0, agents);
         self.agents.sweep();
         cut
+    }
+
+    /// All roles, or those of the whitelist.
+    pub(super) fn roles(&mut self, snapshot: &Snapshot, whitelist: &[String]) -> BTreeMap<Role, RoleInfo> {
+        let agents: Vec<&Arc<Agent>> = snapshot.agents.iter().collect();
+        let cut = self.cut_agents(&agents);
+        let sums =
+            cut.iter().map(|found| found.sum().get_or_init(|| OnAgents::of(found.members().iter().copied())));
+        roles_of(snapshot, whitelist, sums)
     }
 
     /// The pieces of a list of tasks.

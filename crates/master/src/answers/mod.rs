@@ -10,6 +10,8 @@ mod flight;
 mod lists;
 #[cfg(test)]
 mod plain;
+mod summary;
+mod tally;
 mod v0;
 mod v1;
 
@@ -79,11 +81,6 @@ impl Question {
         }
     }
 
-    /// Whether its answer is made of what is kept; others need not wait for it.
-    fn uses_lists(self) -> bool {
-        !matches!(self, Self::Summary | Self::Roles | Self::GetRoles(_) | Self::GetOperations(_))
-    }
-
     /// Its answer.
     fn answer(self, identity: &Identity, snapshot: &Snapshot, lists: &mut Lists) -> Answer {
         match self {
@@ -95,10 +92,10 @@ impl Question {
             Self::GetExecutors(encoding) => v1::executors(encoding, snapshot, lists),
             Self::GetFrameworks(encoding) => v1::frameworks(encoding, snapshot, lists),
             Self::GetAgents(encoding) => v1::agents(encoding, snapshot, lists),
-            Self::GetRoles(encoding) => v1::roles(encoding, identity, snapshot),
-            Self::GetOperations(encoding) => v1::operations(encoding, snapshot),
-            Self::Summary => v0::summary(identity, snapshot),
-            Self::Roles => v0::roles(identity, snapshot),
+            Self::GetRoles(encoding) => v1::roles(encoding, identity, snapshot, lists),
+            Self::GetOperations(encoding) => v1::operations(encoding, snapshot, lists),
+            Self::Summary => summary::summary(identity, snapshot, lists),
+            Self::Roles => v0::roles(identity, snapshot, lists),
         }
     }
 }
@@ -134,13 +131,7 @@ impl Answers {
             async move {
                 let snapshot = master.snapshot().await?;
                 let identity = master.identity.clone();
-                let make = move || {
-                    if question.uses_lists() {
-                        answers.make(|lists| question.answer(&identity, &snapshot, lists))
-                    } else {
-                        question.answer(&identity, &snapshot, &mut Lists::default())
-                    }
-                };
+                let make = move || answers.make(|lists| question.answer(&identity, &snapshot, lists));
                 master.blocking(make).await
             }
         };
@@ -193,9 +184,10 @@ mod tests {
     use master_core::{Framework, FromAgent, SchedulerCall, TaskState};
     use proto::Message as _;
     use proto::v1::master::{Event, Response, event};
-    use serde_json::Value;
-    use testkit::master::{self, Scheduler};
+    use serde_json::{Value, json};
+    use testkit::master::{self, Scheduler, framework_info};
 
+    use super::plain;
     use super::plain::get_state;
     use super::*;
 
@@ -214,7 +206,7 @@ mod tests {
         }
     }
 
-    fn json(answer: &Answer) -> Value {
+    fn shown(answer: &Answer) -> Value {
         serde_json::from_slice(&answer.to_vec()).unwrap()
     }
 
@@ -251,6 +243,60 @@ mod tests {
         frameworks.into_iter().find(|framework| framework.id == scheduler.id).unwrap()
     }
 
+    /// Agents that do not answer pings are lost, with what runs on them.
+    fn lose_agents(master: &mut master::Master) {
+        let options = master.core.options();
+        let patience = options.agent_ping_timeout * (options.max_agent_ping_timeouts + 1);
+        master.advance(patience);
+        assert!(master.core.snapshot(master.now).agents.is_empty(), "they are lost");
+    }
+
+    #[test]
+    fn what_a_summary_counts_follows_tasks_agents_and_frameworks() {
+        let mut master = master::Master::default();
+        let mut rng = Rng::new(7);
+        let aware = |name: &str| {
+            let mut info = framework_info(name);
+            info.capabilities.partition_aware = true;
+            info
+        };
+        let mut schedulers = ["a", "b", "c"].map(|name| master.subscribe(aware(name))).to_vec();
+        let register = |master: &mut master::Master, numbers: std::ops::Range<u8>| {
+            numbers.for_each(|n| drop(master.agent(&format!("host-{n}"), "cpus:4;mem:1000")));
+        };
+        register(&mut master, 0..8);
+        let (identity, mut lists) = (identity(), Lists::default());
+        let mut check = |master: &master::Master| {
+            let snapshot = master.core.snapshot(master.now);
+            let summary = shown(&Question::Summary.answer(&identity, &snapshot, &mut lists));
+            assert_eq!(summary, plain::summary(&identity, &snapshot));
+            summary
+        };
+        for step in 0..10 {
+            master.advance(Duration::from_secs(1));
+            for scheduler in &schedulers {
+                work(&mut master, scheduler, &mut rng, step);
+            }
+            let before = check(&master);
+            assert_eq!(check(&master), before, "nothing has changed");
+            match step {
+                3 => master.call(&schedulers.remove(0), SchedulerCall::Teardown),
+                5 => lose_agents(&mut master),
+                6 => register(&mut master, 8..12),
+                _ => continue,
+            }
+            assert_ne!(check(&master), before);
+        }
+        let last = check(&master);
+        let unreachable = |each: &Value| each["TASK_UNREACHABLE"].as_u64().unwrap();
+        assert!(last["frameworks"].as_array().unwrap().iter().map(unreachable).sum::<u64>() > 0, "{last}");
+        for scheduler in schedulers {
+            master.call(&scheduler, SchedulerCall::Teardown);
+        }
+        let empty = check(&master);
+        assert!(empty["slaves"].as_array().unwrap().iter().all(|each| each["framework_ids"] == json!([])));
+    }
+
     #[test]
     fn answers_from_what_is_kept_are_those_from_nothing() {
         let mut master = master::Master::default();
@@ -268,6 +314,7 @@ mod tests {
             let snapshot = master.core.snapshot(master.now);
             let expected = get_state(&snapshot);
             let mut ask = |question: Question| question.answer(&identity, &snapshot, &mut lists);
+            assert_eq!(shown(&ask(Question::Summary)), plain::summary(&identity, &snapshot));
             for question in [
                 Question::State,
                 Question::Frameworks,
@@ -281,7 +328,7 @@ mod tests {
             ] {
                 let anew = question.answer(&identity, &snapshot, &mut Lists::default());
                 let kept = ask(question);
-                assert_eq!(json(&kept), json(&anew), "{question:?}");
+                assert_eq!(shown(&kept), shown(&anew), "{question:?}");
                 assert_eq!(kept.length(), u64::try_from(kept.to_vec().len()).unwrap());
             }
             assert_eq!(message(&ask(Question::GetState(Protobuf))).get_state.as_ref(), Some(&expected));
@@ -298,16 +345,16 @@ mod tests {
             assert_eq!(event.r#type(), event::Type::Subscribed);
             assert_eq!(subscribed.get_state.as_ref(), Some(&expected));
             assert_eq!(subscribed.heartbeat_interval_seconds, Some(15.0));
-            let event = json(&v1::subscribed(Json, &snapshot, Duration::from_secs(15), &mut lists));
+            let event = shown(&v1::subscribed(Json, &snapshot, Duration::from_secs(15), &mut lists));
             let mut ask = |question: Question| question.answer(&identity, &snapshot, &mut lists);
-            let shown = json(&ask(Question::GetState(Json)));
-            assert_eq!(event["subscribed"]["get_state"], shown["get_state"]);
+            let whole = shown(&ask(Question::GetState(Json)));
+            assert_eq!(event["subscribed"]["get_state"], whole["get_state"]);
             assert_eq!(event["subscribed"]["heartbeat_interval_seconds"], 15.0);
             let tasks = expected.get_tasks.unwrap();
             for (name, list) in [("tasks", &tasks.tasks), ("completed_tasks", &tasks.completed_tasks)] {
-                assert_eq!(shown["get_state"]["get_tasks"][name], serde_json::to_value(list).unwrap());
+                assert_eq!(whole["get_state"]["get_tasks"][name], serde_json::to_value(list).unwrap());
             }
-            let state = json(&ask(Question::State));
+            let state = shown(&ask(Question::State));
             let count = |list: &str| -> usize {
                 let frameworks = state["frameworks"].as_array().unwrap().iter();
                 frameworks.map(|framework| framework[list].as_array().unwrap().len()).sum()

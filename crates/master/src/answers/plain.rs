@@ -1,14 +1,20 @@
-//! The state as one message, put together without anything that is kept: what tests compare answers with.
+//! The state as one message, and its summary, put together without anything that is kept: what tests compare answers with.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use master_core::{Framework, Snapshot, Task};
 use proto::v1;
 use proto::v1::master::response::{self, get_executors};
+use serde_json::{Value, json};
 
+use crate::context::Identity;
 use crate::convert::{executor_to_proto, task_to_proto};
+use crate::view::agent::AgentView;
 use crate::view::executor::Executors;
+use crate::view::framework::{FrameworkBase, all_tasks};
 use crate::view::state::every_framework;
+use crate::view::task::TaskCounts;
 use crate::view::{agent, framework};
 
 /// `GetState`.
@@ -52,4 +58,49 @@ fn get_executors(snapshot: &Snapshot) -> response::GetExecutors {
         })
     });
     response::GetExecutors { executors: executors.collect(), ..Default::default() }
+}
+
+/// `/state-summary`.
+pub(super) fn summary(identity: &Identity, snapshot: &Snapshot) -> Value {
+    let counts = |of: &dyn Fn(&Task) -> bool| {
+        let mut counts = TaskCounts::default();
+        for task in snapshot.frameworks.iter().flat_map(|framework| all_tasks(framework)) {
+            if of(task) {
+                counts.change(task.state, true);
+            }
+        }
+        serde_json::to_value(counts).unwrap()
+    };
+    let ids = |text: &dyn Fn(&Task) -> String, of: &dyn Fn(&Task) -> bool| {
+        let tasks = snapshot.frameworks.iter().flat_map(|framework| all_tasks(framework));
+        let ids: BTreeSet<String> = tasks.filter(|task| of(task)).map(|task| text(task)).collect();
+        json!(ids)
+    };
+    let agents = snapshot.agents.iter().map(|each| {
+        let here = |task: &Task| task.agent_id == each.id;
+        let mut shown = serde_json::to_value(AgentView::new(each, &snapshot.frameworks)).unwrap();
+        merge(&mut shown, counts(&here));
+        shown["framework_ids"] = ids(&|task| task.framework_id.to_string(), &here);
+        shown
+    });
+    let executors = Executors::new(&snapshot.agents);
+    let frameworks = snapshot.frameworks.iter().map(|each| {
+        let its = |task: &Task| task.framework_id == each.id;
+        let used = framework::used(each, &executors);
+        let base = FrameworkBase::new(each, &used, &framework::info(each));
+        let mut shown = serde_json::to_value(base).unwrap();
+        merge(&mut shown, counts(&its));
+        shown["slave_ids"] = ids(&|task| task.agent_id.to_string(), &its);
+        shown
+    });
+    json!({
+        "hostname": identity.hostname,
+        "slaves": agents.collect::<Vec<_>>(),
+        "frameworks": frameworks.collect::<Vec<_>>(),
+    })
+}
+
+fn merge(object: &mut Value, other: Value) {
+    let Value::Object(other) = other else { panic!("{other} is no object") };
+    object.as_object_mut().unwrap().extend(other);
 }

@@ -2,15 +2,16 @@
 //! what the chunks of tasks say that has changed: to count all tasks for every reader takes longer than to send the answer.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 use base::{AgentId, FrameworkId};
 use http_api::Piece;
-use master_core::{Task, TaskState};
+use master_core::{Agent, Task, TaskState};
 use serde::Serialize;
 
-use super::chunks::{Chunk, Found};
-use super::lists::{Cut, Numbers};
+use super::chunks::{Chunk, Found, piece};
+use super::lists::Cut;
 use crate::view::task::TaskCounts;
 
 /// The counts.
@@ -106,7 +107,12 @@ impl Tally {
         self.agents.retain(|id, agent| !agent.frameworks.is_empty() || is_there(id));
     }
 
-    fn count_chunk(&mut self, framework: &FrameworkId, found: &Found<'_, Task>, touched: &mut HashSet<AgentId>) {
+    fn count_chunk(
+        &mut self,
+        framework: &FrameworkId,
+        found: &Found<'_, Task>,
+        touched: &mut HashSet<AgentId>,
+    ) {
         let address = Arc::as_ptr(found.chunk()).addr();
         if let Some(counted) = self.chunks.get_mut(&address) {
             counted.turn = self.turn;
@@ -131,45 +137,47 @@ impl Tally {
 
     /// Counts a task, or counts it no more.
     fn count(&mut self, framework_id: &FrameworkId, agent_id: &AgentId, state: TaskState, is_there: bool) {
-        let framework = entry(&mut self.frameworks, framework_id);
+        let framework = self.frameworks.entry(framework_id.clone()).or_default();
         framework.tasks.change(state, is_there);
         if changes_keys(&mut framework.agents, agent_id, is_there) {
             framework.ids = None;
         }
-        let agent = entry(&mut self.agents, agent_id);
+        let agent = self.agents.entry(agent_id.clone()).or_default();
         agent.tasks.change(state, is_there);
         changes_keys(&mut agent.frameworks, framework_id, is_there);
     }
 
     /// The tasks of a framework by state, and the ids of the agents on which they are or were, as a list in JSON.
-    pub(super) fn of_framework(&mut self, id: &FrameworkId, numbers: &Numbers) -> (TaskCounts, Piece) {
-        let framework = entry(&mut self.frameworks, id);
+    pub(super) fn of_framework(&mut self, id: &FrameworkId, numbers: &AtomicU64) -> (TaskCounts, Piece) {
+        let framework = self.frameworks.entry(id.clone()).or_default();
         let OfFramework { tasks, agents, ids } = framework;
         let ids = ids.get_or_insert_with(|| {
             let ids: Vec<&str> = agents.keys().map(AgentId::as_str).collect();
-            numbers.piece(serde_json::to_vec(&ids).unwrap_or_default())
+            piece(serde_json::to_vec(&ids).unwrap_or_default(), numbers)
         });
         (*tasks, ids.clone())
     }
 
-    /// What a summary says of the tasks on an agent, as the last members of an object in JSON with its brace; and since which
-    /// turn.
-    pub(super) fn on_agent(&self, id: &AgentId) -> Option<(&[u8], u64)> {
-        self.agents.get(id).map(|agent| (&*agent.shown, agent.changed))
+    /// What a summary says of the tasks on an agent, as the last members of an object in JSON with its brace.
+    pub(super) fn on_agent(&self, id: &AgentId) -> Option<&[u8]> {
+        self.agents.get(id).map(|agent| &*agent.shown)
+    }
+
+    /// When something of this changed last, of some agents.
+    pub(super) fn newest(&self, agents: &[&Arc<Agent>]) -> u64 {
+        let changed = agents.iter().filter_map(|agent| Some(self.agents.get(&agent.id)?.changed));
+        changed.max().unwrap_or_default()
+    }
+
+    /// How often it was brought up to date.
+    pub(super) fn turn(&self) -> u64 {
+        self.turn
     }
 
     /// What is said of an agent on which nothing is known.
     pub(super) fn nothing() -> Vec<u8> {
         OnAgent::default().show()
     }
-}
-
-/// The entry of an id, which is copied only for a new one.
-fn entry<'a, K: Clone + Eq + std::hash::Hash, V: Default>(map: &'a mut HashMap<K, V>, id: &K) -> &'a mut V {
-    if !map.contains_key(id) {
-        map.insert(id.clone(), V::default());
-    }
-    map.entry(id.clone()).or_default()
 }
 
 /// Counts one more or one less of what has this key; whether the key came or went.

@@ -15,9 +15,8 @@ use crate::listing::{ListedAgent, ListedFramework, Part};
 use crate::view::agent::AgentFullView;
 use crate::view::executor::Executors;
 use crate::view::framework::{self, write_members};
-use crate::view::roles::{self, RoleInfo};
+use crate::view::roles::RoleInfo;
 use crate::view::state::{StateHead, StateTail};
-use crate::view::summary::Summary;
 use crate::view::task::TaskView;
 
 /// `/state`.
@@ -100,15 +99,9 @@ pub(crate) fn agents_part(snapshot: &Snapshot, part: &Part<ListedAgent<'_>>) -> 
     out.finish(Encoding::Json.media_type()).with_total(part.total)
 }
 
-/// `/state-summary`.
-pub(super) fn summary(identity: &Identity, snapshot: &Snapshot) -> Answer {
-    let text = serde_json::to_vec(&Summary::new(identity, snapshot)).unwrap_or_default();
-    Answer::whole(Encoding::Json.media_type(), text)
-}
-
 /// `/roles`.
-pub(super) fn roles(identity: &Identity, snapshot: &Snapshot) -> Answer {
-    let roles = roles::roles(snapshot, &identity.listed_roles);
+pub(super) fn roles(identity: &Identity, snapshot: &Snapshot, lists: &mut Lists) -> Answer {
+    let roles = lists.roles(snapshot, &identity.listed_roles);
     roles_part(&roles.iter().collect::<Vec<_>>(), roles.len())
 }
 

@@ -12,12 +12,10 @@ use proto::v1::master::{Response, event};
 use super::entities::{AgentForm, TaskForm};
 use super::lists::{Cut, Listed, Lists, Of};
 use crate::context::Identity;
-use crate::convert::operation_to_proto;
 use crate::pb::Writer;
 use crate::view::agent::recovered;
 use crate::view::executor::Executors;
 use crate::view::framework::to_proto;
-use crate::view::roles;
 
 /// Fields of `GetState`, and of `Response` what has the same content.
 mod field {
@@ -26,6 +24,7 @@ mod field {
     pub(super) const FRAMEWORKS: (u32, u32) = (3, 11);
     pub(super) const AGENTS: (u32, u32) = (4, 10);
     pub(super) const STATE: u32 = 9;
+    pub(super) const OPERATIONS: u32 = 20;
     /// Of `Event`.
     pub(super) const SUBSCRIBED: u32 = 2;
     /// Of `Event.Subscribed`.
@@ -99,8 +98,13 @@ pub(super) fn agents(encoding: Encoding, snapshot: &Snapshot, lists: &mut Lists)
 }
 
 /// `GET_ROLES`.
-pub(super) fn roles(encoding: Encoding, identity: &Identity, snapshot: &Snapshot) -> Answer {
-    let roles = roles::roles(snapshot, &identity.listed_roles);
+pub(super) fn roles(
+    encoding: Encoding,
+    identity: &Identity,
+    snapshot: &Snapshot,
+    lists: &mut Lists,
+) -> Answer {
+    let roles = lists.roles(snapshot, &identity.listed_roles);
     let get_roles =
         response::GetRoles { roles: roles.iter().map(|(name, role)| role.to_proto(name)).collect() };
     let kind = Some(Type::GetRoles.into());
@@ -109,12 +113,18 @@ pub(super) fn roles(encoding: Encoding, identity: &Identity, snapshot: &Snapshot
 }
 
 /// `GET_OPERATIONS`.
-pub(super) fn operations(encoding: Encoding, snapshot: &Snapshot) -> Answer {
-    let operations = snapshot.agents.iter().flat_map(|agent| agent.operations.values());
-    let operations = operations.map(|operation| operation_to_proto(operation)).collect();
-    let get_operations = Some(response::GetOperations { operations });
-    let kind = Some(Type::GetOperations.into());
-    message_answer(encoding, &Response { r#type: kind, get_operations, ..Default::default() })
+pub(super) fn operations(encoding: Encoding, snapshot: &Snapshot, lists: &mut Lists) -> Answer {
+    let agents: Vec<&Arc<Agent>> = snapshot.agents.iter().collect();
+    let cut = lists.cut_agents(&agents);
+    let form = match encoding {
+        Encoding::Json => AgentForm::OperationsJson,
+        Encoding::Protobuf => AgentForm::OperationsProtobuf,
+    };
+    let pieces = lists.agents(&cut, form, &snapshot.frameworks);
+    // Where there are none, the list is not there either.
+    let none = pieces.iter().all(|piece| piece.bytes.is_empty());
+    let parts = if none { Parts::new() } else { list_part(encoding, "operations", pieces) };
+    whole(encoding, Type::GetOperations, "get_operations", field::OPERATIONS, &parts)
 }
 
 /// `GET_STATE`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http_api::ApiError;
-use master_core::{OperatorCall, Quota, Snapshot};
+use master_core::{OperatorCall, Quota};
 use proto::MapEntry;
 use proto::v1;
 use proto::v1::quota::{QuotaConfig, QuotaInfo, QuotaRequest, QuotaStatus};
@@ -12,13 +12,13 @@ use resources::{Name, Role, Scalar};
 use crate::view::roles::scalar;
 
 /// The quotas that were set. Guarantees are there twice: older clients know `infos` only.
-pub(crate) fn status(snapshot: &Snapshot) -> QuotaStatus {
-    let infos = snapshot.quotas.iter().map(|(role, quota)| QuotaInfo {
+pub(crate) fn status(quotas: &BTreeMap<Role, Quota>) -> QuotaStatus {
+    let infos = quotas.iter().map(|(role, quota)| QuotaInfo {
         role: Some(role.to_string()),
         principal: None,
         guarantee: quota.guarantees.iter().map(|(name, amount)| scalar(name, *amount)).collect(),
     });
-    let configs = snapshot.quotas.iter().map(|(role, quota)| config_to_proto(role, quota));
+    let configs = quotas.iter().map(|(role, quota)| config_to_proto(role, quota));
     QuotaStatus { infos: infos.collect(), configs: configs.collect() }
 }
 

@@ -54,12 +54,12 @@ pub(super) async fn read(
             reply(Type::GetMaster, Response { get_master, ..Default::default() })
         }
         CallType::GetWeights => {
-            let weight_infos = weights::to_proto(&master.snapshot().await?);
+            let weight_infos = weights::to_proto(&master.weights().await?);
             let get_weights = Some(response::GetWeights { weight_infos });
             reply(Type::GetWeights, Response { get_weights, ..Default::default() })
         }
         CallType::GetQuota => {
-            let get_quota = Some(response::GetQuota { status: quota::status(&master.snapshot().await?) });
+            let get_quota = Some(response::GetQuota { status: quota::status(&master.quotas().await?) });
             reply(Type::GetQuota, Response { get_quota, ..Default::default() })
         }
         CallType::GetMaintenanceStatus => {

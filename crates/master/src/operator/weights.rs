@@ -1,13 +1,15 @@
 //! Weights of roles.
 
+use std::collections::BTreeMap;
+
 use http_api::ApiError;
-use master_core::{OperatorCall, Snapshot};
+use master_core::OperatorCall;
 use proto::v1::WeightInfo;
 use resources::Role;
 
 /// The weights that were set.
-pub(crate) fn to_proto(snapshot: &Snapshot) -> Vec<WeightInfo> {
-    let weights = snapshot.weights.iter();
+pub(crate) fn to_proto(weights: &BTreeMap<Role, f64>) -> Vec<WeightInfo> {
+    let weights = weights.iter();
     weights.map(|(role, weight)| WeightInfo { role: Some(role.to_string()), weight: *weight }).collect()
 }
 

@@ -1,5 +1,6 @@
 //! What all handlers share, and what they ask it for.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -7,7 +8,8 @@ use std::time::Instant;
 use base::{Rng, Uuid};
 use http_api::files::Attached;
 use http_api::{ApiError, Latencies, Logging};
-use master_core::{MasterCore, Snapshot};
+use master_core::{MasterCore, Quota, Snapshot};
+use resources::Role;
 
 use super::derived::{core_options, system_time};
 use crate::answers::Answers;
@@ -58,6 +60,16 @@ impl Shared {
     /// All that the core knows.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, ApiError> {
         self.core.snapshot().await.map_err(gone)
+    }
+
+    /// The weights that were set.
+    pub(crate) async fn weights(&self) -> Result<BTreeMap<Role, f64>, ApiError> {
+        self.core.ask(|core, _| core.weights().clone()).await.map_err(gone)
+    }
+
+    /// The quotas that were set.
+    pub(crate) async fn quotas(&self) -> Result<BTreeMap<Role, Quota>, ApiError> {
+        self.core.ask(|core, _| core.quotas().clone()).await.map_err(gone)
     }
 
     /// The files that are given out: the log, under Mesos' name for it.

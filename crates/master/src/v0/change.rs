@@ -86,8 +86,7 @@ pub(crate) async fn weights(
     State(master): State<Master>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let snapshot = master.snapshot().await?;
-    Query::new(query.as_deref()).json(&role_weights::to_proto(&snapshot))
+    Query::new(query.as_deref()).json(&role_weights::to_proto(&master.weights().await?))
 }
 
 /// `PUT /weights`.
@@ -112,8 +111,7 @@ pub(crate) async fn quota(
     State(master): State<Master>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let snapshot = master.snapshot().await?;
-    Query::new(query.as_deref()).json(&quotas::status(&snapshot))
+    Query::new(query.as_deref()).json(&quotas::status(&master.quotas().await?))
 }
 
 /// `POST /quota`: sets guarantees of a role, and limits with them.

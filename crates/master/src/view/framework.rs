@@ -1,9 +1,8 @@
 //! Frameworks as readers see them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use base::{AgentId, Time};
+use base::Time;
 use http_api::Pieces;
 use master_core::{Framework, Offer, Task};
 use proto::v1;
@@ -14,7 +13,6 @@ use serde_json::{Map, json};
 
 use super::amounts::amounts;
 use super::executor::{ExecutorView, Executors, OnAgent};
-use super::task::TaskCounts;
 use super::time_info;
 use crate::offers::{inverse_offer_to_proto, offer_to_proto};
 
@@ -75,7 +73,7 @@ pub(crate) struct FrameworkBase {
 }
 
 impl FrameworkBase {
-    fn new(framework: &Framework, used: &Resources, info: &v1::FrameworkInfo) -> Self {
+    pub(crate) fn new(framework: &Framework, used: &Resources, info: &v1::FrameworkInfo) -> Self {
         Self {
             id: framework.id.to_string(),
             name: framework.info.name.clone(),
@@ -91,33 +89,6 @@ impl FrameworkBase {
             active: framework.active,
             connected: framework.connected(),
             recovered: framework.recovered,
-        }
-    }
-}
-
-/// A framework in a summary.
-#[derive(Serialize)]
-pub(crate) struct FrameworkSummary {
-    #[serde(flatten)]
-    base: FrameworkBase,
-    #[serde(flatten)]
-    tasks: TaskCounts,
-    slave_ids: Vec<String>,
-}
-
-impl FrameworkSummary {
-    /// The summary of a framework.
-    pub(crate) fn new(framework: &Framework, executors: &Executors<'_>) -> Self {
-        let mut tasks = TaskCounts::default();
-        let mut on: BTreeSet<&AgentId> = BTreeSet::new();
-        for task in all_tasks(framework) {
-            tasks.count(task.state);
-            on.insert(&task.agent_id);
-        }
-        Self {
-            base: FrameworkBase::new(framework, &used(framework, executors), &info(framework)),
-            tasks,
-            slave_ids: on.into_iter().map(ToString::to_string).collect(),
         }
     }
 }

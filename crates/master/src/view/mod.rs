@@ -13,7 +13,6 @@ pub(crate) mod metrics;
 pub(crate) mod roles;
 pub(crate) mod sharing;
 pub(crate) mod state;
-pub(crate) mod summary;
 pub(crate) mod system;
 pub(crate) mod task;
 

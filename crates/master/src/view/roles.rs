@@ -37,6 +37,15 @@ const DEFAULT_WEIGHT: f64 = 1.0;
 /// All roles that have a framework, something allocated, a reservation, a weight or a quota, and those above them. Where
 /// there is a `whitelist`, it is its roles instead.
 pub(crate) fn roles(snapshot: &Snapshot, whitelist: &[String]) -> BTreeMap<Role, RoleInfo> {
+    roles_of(snapshot, whitelist, [&OnAgents::of(&snapshot.agents)])
+}
+
+/// The same, where it is known what all agents have, some of them in each of `agents`.
+pub(crate) fn roles_of<'a>(
+    snapshot: &Snapshot,
+    whitelist: &[String],
+    agents: impl IntoIterator<Item = &'a OnAgents>,
+) -> BTreeMap<Role, RoleInfo> {
     let mut roles = Roles::default();
     for framework in &snapshot.frameworks {
         let id = framework.id.to_string();
@@ -48,7 +57,7 @@ pub(crate) fn roles(snapshot: &Snapshot, whitelist: &[String]) -> BTreeMap<Role,
             roles.add(&role, &held.counts(), |role| &mut role.offered);
         }
     }
-    roles.add_agents(&snapshot.agents);
+    roles.add_agents(agents);
     for (role, weight) in &snapshot.weights {
         roles.exactly(role).weight = Some(*weight);
     }
@@ -60,6 +69,64 @@ pub(crate) fn roles(snapshot: &Snapshot, whitelist: &[String]) -> BTreeMap<Role,
 
 /// Amounts by role, right in it.
 type ByRole<'a> = BTreeMap<&'a Role, Quantities>;
+
+/// What roles have on some agents.
+#[derive(Default)]
+pub(crate) struct OnAgents {
+    /// What frameworks use.
+    allocated: Vec<(FrameworkId, Role, Quantities)>,
+    /// What is reserved.
+    reserved: Vec<(Role, Quantities)>,
+    /// What is reserved and not in use.
+    unused: Vec<(Role, Quantities)>,
+}
+
+impl OnAgents {
+    /// Of many agents each has something of few frameworks and roles, so that it is summed up by them before anything else is
+    /// done.
+    pub(crate) fn of<'a>(agents: impl IntoIterator<Item = &'a Arc<Agent>>) -> Self {
+        let mut allocated: HashMap<&FrameworkId, ByRole<'_>> = HashMap::new();
+        let (mut reserved, mut unused) = (ByRole::new(), ByRole::new());
+        for agent in agents {
+            for (framework, used) in &agent.used {
+                sum_by(allocated.entry(framework).or_default(), used, |resource| {
+                    resource.allocation.as_ref()
+                });
+            }
+            add_reserved(agent, &mut reserved, &mut unused);
+        }
+        let owned =
+            |sums: ByRole<'_>| sums.into_iter().map(|(role, amount)| (role.clone(), amount)).collect();
+        Self {
+            allocated: allocated
+                .into_iter()
+                .flat_map(|(framework, by_role)| {
+                    by_role.into_iter().map(|(role, amount)| (framework.clone(), role.clone(), amount))
+                })
+                .collect(),
+            reserved: owned(reserved),
+            unused: owned(unused),
+        }
+    }
+}
+
+fn add_reserved<'a>(agent: &'a Agent, reserved: &mut ByRole<'a>, unused: &mut ByRole<'a>) {
+    let (mut here, mut used) = (ByRole::new(), ByRole::new());
+    sum_by(&mut here, &agent.total, Resource::reservation_role);
+    if here.is_empty() {
+        return;
+    }
+    for each in agent.used.values() {
+        sum_by(&mut used, each, Resource::reservation_role);
+    }
+    for (role, mut amount) in here {
+        *reserved.entry(role).or_default() += &amount;
+        if let Some(used) = used.get(role) {
+            amount -= used;
+        }
+        *unused.entry(role).or_default() += &amount;
+    }
+}
 
 /// Adds what the resources are, each to the role that is said of it.
 fn sum_by<'a>(
@@ -94,41 +161,19 @@ impl Roles {
         }
     }
 
-    /// What agents have. Of many agents each has something of few frameworks and roles, so that it is summed up by them before
-    /// anything else is done.
-    fn add_agents(&mut self, agents: &[Arc<Agent>]) {
-        let mut allocated: HashMap<&FrameworkId, ByRole<'_>> = HashMap::new();
-        for agent in agents {
-            for (framework, used) in &agent.used {
-                sum_by(allocated.entry(framework).or_default(), used, |resource| {
-                    resource.allocation.as_ref()
-                });
-            }
-            self.add_reserved(agent);
-        }
-        for (framework, by_role) in allocated {
-            for (role, amount) in by_role {
+    /// What agents have.
+    fn add_agents<'a>(&mut self, agents: impl IntoIterator<Item = &'a OnAgents>) {
+        for OnAgents { allocated, reserved, unused } in agents {
+            for (framework, role, amount) in allocated {
                 self.exactly(role).frameworks.insert(framework.to_string());
-                self.add(role, &amount, |role| &mut role.allocated);
+                self.add(role, amount, |role| &mut role.allocated);
             }
-        }
-    }
-
-    fn add_reserved(&mut self, agent: &Agent) {
-        let (mut reserved, mut used) = (ByRole::new(), ByRole::new());
-        sum_by(&mut reserved, &agent.total, Resource::reservation_role);
-        if reserved.is_empty() {
-            return;
-        }
-        for each in agent.used.values() {
-            sum_by(&mut used, each, Resource::reservation_role);
-        }
-        for (role, mut amount) in reserved {
-            self.add(role, &amount, |role| &mut role.reserved);
-            if let Some(used) = used.get(role) {
-                amount -= used;
+            for (role, amount) in reserved {
+                self.add(role, amount, |role| &mut role.reserved);
             }
-            self.add(role, &amount, |role| &mut role.unused);
+            for (role, amount) in unused {
+                self.add(role, amount, |role| &mut role.unused);
+            }
         }
     }
 

@@ -114,8 +114,8 @@ pub(crate) struct TaskCounts {
 }
 
 impl TaskCounts {
-    /// Counts one more task in `state`.
-    pub(crate) fn count(&mut self, state: TaskState) {
+    /// Counts one more task in `state`, or one less.
+    pub(crate) fn change(&mut self, state: TaskState, more: bool) {
         let counter = match state {
             TaskState::Staging => &mut self.task_staging,
             TaskState::Starting => &mut self.task_starting,
@@ -130,6 +130,6 @@ impl TaskCounts {
             // Summaries have no place for the finer states.
             TaskState::Dropped | TaskState::Gone | TaskState::GoneByOperator | TaskState::Unknown => return,
         };
-        *counter += 1;
+        *counter = if more { *counter + 1 } else { counter.saturating_sub(1) };
     }
 }

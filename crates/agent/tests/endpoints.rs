@@ -313,6 +313,7 @@ async fn a_drain_is_shown_until_its_last_update_is_acknowledged() {
 /// After Mesos' `MetricsSlaveLaunchErrors` and `ROOT_RunTaskWithCommandInfoWithInvalidUser`.
 #[tokio::test(flavor = "multi_thread")]
 async fn launches_that_fail_are_counted_and_say_why() {
+    use v1::task_status::Reason;
     let work_dir = tempfile::tempdir().expect("a directory");
     let mut master = FakeMaster::start().await;
     let agent = master.agent(options(master.address, work_dir.path())).await;
@@ -323,9 +324,20 @@ async fn launches_that_fail_are_counted_and_say_why() {
     master.run(task);
     let statuses = master.statuses().await;
     assert_eq!(statuses.len(), 1);
-    assert_eq!(statuses[0].state(), v1::TaskState::TaskFailed);
-    assert_eq!(statuses[0].reason(), v1::task_status::Reason::ContainerLaunchFailed);
+    // It would be dropped if its framework were aware of partitions.
+    assert_eq!(
+        (statuses[0].state(), statuses[0].reason()),
+        (v1::TaskState::TaskLost, Reason::ExecutorTerminated)
+    );
     assert!(statuses[0].message().contains("nobody-of-that-name"), "{}", statuses[0].message());
+    // There was no container to be launched.
+    assert_eq!(json(address, "/metrics/snapshot").await["slave/container_launch_errors"], 0.0);
+    let mut task = command_task("u", "true");
+    let uri = v1::command_info::Uri { value: "file:///nosuch/file".to_owned(), ..Default::default() };
+    task.command.as_mut().expect("it has one").uris = vec![uri];
+    master.run(task);
+    let status = master.status().await;
+    assert_eq!((status.state(), status.reason()), (v1::TaskState::TaskFailed, Reason::ContainerLaunchFailed));
     let metrics = json(address, "/metrics/snapshot").await;
     assert_eq!(metrics["slave/container_launch_errors"], 1.0);
     assert!(metrics["slave/recovery_time_secs"].as_f64().is_some_and(|secs| secs > 0.0));

@@ -414,26 +414,6 @@ async fn messages_that_make_no_sense_disturb_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_of_a_user_that_nobody_knows_is_dropped() {
-    let work_dir = tempfile::tempdir().expect("a directory");
-    let mut master = FakeMaster::start().await;
-    let agent = master.agent(options(master.address, work_dir.path())).await;
-    let command = v1::CommandInfo { user: Some("no-such-user".to_owned()), ..shell("true") };
-    master.run(v1::TaskInfo { command: Some(command), ..task("t") });
-    let status = master.status().await;
-    assert_eq!(
-        (status.state(), status.reason(), status.source()),
-        (
-            v1::TaskState::TaskLost,
-            v1::task_status::Reason::ExecutorTerminated,
-            v1::task_status::Source::Agent
-        )
-    );
-    assert!(status.message().contains("no-such-user"), "{status:?}");
-    agent.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_given_fails_and_does_not_run() {
     let work_dir = tempfile::tempdir().expect("a directory");
     let mut master = FakeMaster::start().await;

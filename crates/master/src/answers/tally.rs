@@ -91,7 +91,8 @@ impl Tally {
                 touched.insert(agent);
             }
         }
-        self.frameworks.retain(|_, framework| !framework.agents.is_empty());
+        let there: HashSet<&FrameworkId> = frameworks.iter().map(|cut| &cut.framework.id).collect();
+        self.frameworks.retain(|id, _| there.contains(id));
         for id in touched {
             let Some(agent) = self.agents.get_mut(&id) else { continue };
             let shown = agent.show();

@@ -50,12 +50,18 @@ pub(super) async fn subscribe(
     let (watchers, patience) = (Arc::clone(&master.watchers), master.options.watcher_patience);
     let times = Times { interval, patience };
     tokio::spawn(async move {
-        if let Err(TooSlow(why)) = serve(left, watch, times, events).await {
-            watchers.gave_up();
-            tracing::warn!("disconnecting a watching operator: it reads too slowly, {why}");
-            // Its end would not be seen: nobody asks for more of the stream while what was sent is not read.
-            hang_up.now();
+        let Err(cut) = serve(left, watch, times, events).await else { return };
+        match cut {
+            Cut::TooSlow(why) => {
+                watchers.gave_up();
+                tracing::warn!("disconnecting a watching operator: it reads too slowly, {why}");
+            }
+            Cut::Displaced => {
+                tracing::info!("disconnecting a watching operator that has not read its first event: {MANY}")
+            }
         }
+        // Its end would not be seen: nobody asks for more of the stream while what was sent is not read.
+        hang_up.now();
     });
     Ok(stream.into_response(accept, None))
 }
@@ -67,17 +73,26 @@ struct Times {
     patience: Duration,
 }
 
-/// How a client shows that it reads too slowly.
-struct TooSlow(String);
+/// Why a client is cut off in the middle of what it is sent.
+#[derive(Debug)]
+enum Cut {
+    /// This shows that it reads too slowly.
+    TooSlow(String),
+    /// It has to make room for another one, and has not read all of its first event yet.
+    Displaced,
+}
+
+/// Said of those who make room.
+const MANY: &str = "too many watch, and it has longest";
 
 /// Serves a client until it is gone, or too slow.
 async fn serve(
     left: watch::Receiver<u64>,
-    watch: Watch,
+    mut watch: Watch,
     times: Times,
     events: mpsc::Sender<Box<Event>>,
-) -> Result<(), TooSlow> {
-    match first_taken(left, &watch, times.patience).await? {
+) -> Result<(), Cut> {
+    match first_taken(left, &mut watch, times.patience).await? {
         true => forward(watch, times, events).await,
         false => Ok(()),
     }
@@ -87,19 +102,25 @@ async fn serve(
 /// Changes wait meanwhile, as many as may.
 async fn first_taken(
     mut left: watch::Receiver<u64>,
-    watch: &Watch,
+    watch: &mut Watch,
     patience: Duration,
-) -> Result<bool, TooSlow> {
+) -> Result<bool, Cut> {
     while *left.borrow_and_update() > 0 {
-        match tokio::time::timeout(patience, left.changed()).await {
+        let changed = tokio::select! {
+            changed = tokio::time::timeout(patience, left.changed()) => changed,
+            _ = &mut watch.displaced => return Err(Cut::Displaced),
+        };
+        match changed {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Ok(*left.borrow() == 0),
             Err(_) => {
-                return Err(TooSlow(format!("it has read nothing of the first event for {patience:?}")));
+                return Err(Cut::TooSlow(format!("it has read nothing of the first event for {patience:?}")));
             }
         }
         if watch.changes.len() > CHANGES {
-            return Err(TooSlow(format!("more than {CHANGES} changes came while it read the first event")));
+            return Err(Cut::TooSlow(format!(
+                "more than {CHANGES} changes came while it read the first event"
+            )));
         }
     }
     Ok(true)
@@ -110,7 +131,7 @@ async fn forward(
     mut watch: Watch,
     Times { interval, patience }: Times,
     events: mpsc::Sender<Box<Event>>,
-) -> Result<(), TooSlow> {
+) -> Result<(), Cut> {
     let mut heartbeat = tokio::time::interval(interval);
     loop {
         let event = tokio::select! {
@@ -118,12 +139,12 @@ async fn forward(
             _ = heartbeat.tick() => Some(Event { r#type: Some(Type::Heartbeat.into()), ..Default::default() }),
             // Only its own end drops the sender, and then there is nobody to be told.
             _ = &mut watch.displaced => {
-                tracing::info!("ending the stream of the operator who has watched longest: too many watch");
+                tracing::info!("ending the stream of a watching operator: {MANY}");
                 return Ok(());
             }
             observed = watch.changes.recv() => match observed {
                 Ok(observation) => event_of(&observation),
-                Err(RecvError::Lagged(missed)) => return Err(TooSlow(format!("{missed} changes passed it by"))),
+                Err(RecvError::Lagged(missed)) => return Err(Cut::TooSlow(format!("{missed} changes passed it by"))),
                 Err(RecvError::Closed) => return Ok(()),
             },
         };
@@ -132,7 +153,7 @@ async fn forward(
             Ok(()) => {}
             Err(SendTimeoutError::Closed(_)) => return Ok(()),
             Err(SendTimeoutError::Timeout(_)) => {
-                return Err(TooSlow(format!("it has read nothing for {patience:?}")));
+                return Err(Cut::TooSlow(format!("it has read nothing for {patience:?}")));
             }
         }
     }
@@ -222,8 +243,8 @@ mod tests {
         let patience = Duration::from_secs(60);
         let reading = || {
             let (read, left) = watch::channel(3_u64);
-            let watching = watchers.watch().unwrap();
-            (read, tokio::spawn(async move { first_taken(left, &watching, patience).await }))
+            let mut watching = watchers.watch().unwrap();
+            (read, tokio::spawn(async move { first_taken(left, &mut watching, patience).await }))
         };
         let ((deaf, deaf_one), (slow, slow_one), (gone, gone_one)) = (reading(), reading(), reading());
         drop(gone);
@@ -245,5 +266,21 @@ mod tests {
         late.send_replace(2);
         assert!(late_one.await.unwrap().is_err());
         drop(deaf);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_not_read_its_state_makes_room_at_once() {
+        let watchers = Watchers::new(1);
+        let (_read, left) = watch::channel(3_u64);
+        let mut watching = watchers.watch().unwrap();
+        let deaf =
+            tokio::spawn(async move { first_taken(left, &mut watching, Duration::from_secs(60)).await });
+        tokio::task::yield_now().await;
+        assert!(!deaf.is_finished());
+        let begun = tokio::time::Instant::now();
+        let _next = watchers.watch().unwrap();
+        assert!(matches!(deaf.await.unwrap(), Err(Cut::Displaced)));
+        assert_eq!(begun.elapsed(), Duration::ZERO, "its patience is not waited for");
+        assert_eq!((watchers.count(), watchers.given_up()), (1, 0));
     }
 }

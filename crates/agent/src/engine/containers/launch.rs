@@ -105,7 +105,9 @@ impl Containers {
         let Phase::Preparing { launch, .. } = &mut live.phase else { return };
         match (result, launch.take()) {
             (Err(event), _) => {
-                counters.container_launch_errors += 1;
+                if matches!(event, ContainerEvent::LaunchFailed { .. }) {
+                    counters.container_launch_errors += 1;
+                }
                 self.forget(&container_id);
                 self.tell(container_id, event);
             }

@@ -65,7 +65,11 @@ const MASTER: &[HelpPage] = &[
     HelpPage::new("/frameworks", "All frameworks with their tasks, those that ended too.", PARTS),
     HelpPage::new("/health", "`200` while the master can answer.", ""),
     HelpPage::new("/history", "What was there, used and offered, over an hour or a day.", INSIGHT),
-    HelpPage::new("/inverse-offers", "Which frameworks have still to say whether they leave an agent.", INSIGHT),
+    HelpPage::new(
+        "/inverse-offers",
+        "Which frameworks have still to say whether they leave an agent.",
+        INSIGHT,
+    ),
     HelpPage::new(
         "/machine/down",
         "Takes machines out of the cluster: a list of machines by `POST`.",

@@ -341,5 +341,12 @@ async fn launches_that_fail_are_counted_and_say_why() {
     let metrics = json(address, "/metrics/snapshot").await;
     assert_eq!(metrics["slave/container_launch_errors"], 1.0);
     assert!(metrics["slave/recovery_time_secs"].as_f64().is_some_and(|secs| secs > 0.0));
+    // So is what would need what no containerizer here can do.
+    let image = r#"{"type":"DOCKER","docker":{"image":"busybox"}}"#;
+    let container = Some(proto::json::from_slice(image.as_bytes()).expect("a container"));
+    master.run(v1::TaskInfo { container, ..command_task("of an image", "true") });
+    let status = master.status().await;
+    assert_eq!((status.state(), status.reason()), (v1::TaskState::TaskFailed, Reason::ContainerLaunchFailed));
+    assert_eq!(json(address, "/metrics/snapshot").await["slave/container_launch_errors"], 2.0);
     agent.shutdown().await;
 }

@@ -1,19 +1,21 @@
 //! Downloads.
 
 use std::error::Error;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use tokio::sync::OnceCell;
 
 use super::scheme::{Fetching, Scheme, Sink, SinkError};
+use super::tls;
 use crate::user::User;
 
 /// How often a server may send us elsewhere.
@@ -27,6 +29,11 @@ pub enum HttpError {
     /// The server could not be asked, or broke off.
     #[error("the connection failed: {0}")]
     Connection(String),
+    /// Nobody whom this machine trusts says that the server is who it is asked for.
+    #[error(
+        "the server's certificate is not to be trusted: {0} (whom this machine trusts is in its certificates)"
+    )]
+    Certificate(String),
     /// The server does not have it, or does not give it.
     #[error("the server answered {0}")]
     Status(StatusCode),
@@ -55,30 +62,37 @@ pub enum HttpError {
     Sink(#[from] SinkError),
 }
 
-type Connector = HttpsConnector<HttpConnector>;
+type HttpsClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
 /// Made when it is first needed: the certificates that it carries take memory.
 #[derive(Default)]
 pub(super) struct HttpClient {
-    client: OnceLock<Client<Connector, Empty<Bytes>>>,
+    client: OnceCell<HttpsClient>,
+}
+
+fn trusting(authorities: Vec<CertificateDer<'static>>) -> HttpsClient {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    Client::builder(TokioExecutor::new())
+        // A connection that was kept may just be closing when it is used again.
+        .pool_max_idle_per_host(0)
+        .build(tls::connector(connector, authorities))
 }
 
 impl HttpClient {
-    fn client(&self) -> &Client<Connector, Empty<Bytes>> {
-        self.client.get_or_init(|| {
-            let mut connector = HttpConnector::new();
-            connector.enforce_http(false);
-            connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-            let connector = HttpsConnectorBuilder::new()
-                .with_webpki_roots()
-                .https_or_http()
-                .enable_http1()
-                .wrap_connector(connector);
-            Client::builder(TokioExecutor::new())
-                // A connection that was kept may just be closing when it is used again.
-                .pool_max_idle_per_host(0)
-                .build(connector)
-        })
+    /// One that trusts these authorities and nobody else.
+    #[cfg(test)]
+    pub(super) fn trusting(authorities: Vec<CertificateDer<'static>>) -> Self {
+        Self { client: OnceCell::new_with(Some(trusting(authorities))) }
+    }
+
+    async fn client(&self) -> &HttpsClient {
+        let make = || async {
+            let authorities = tokio::task::spawn_blocking(tls::authorities).await;
+            trusting(authorities.unwrap_or_default())
+        };
+        self.client.get_or_init(make).await
     }
 
     async fn download(&self, address: &Uri, sink: &mut Sink<'_>) -> Result<(), HttpError> {
@@ -112,8 +126,8 @@ impl HttpClient {
                 .header(header::ACCEPT, "*/*")
                 .body(Empty::new())
                 .map_err(|error| connection(&error))?;
-            let response =
-                in_time(stall, self.client().request(request)).await?.map_err(|error| connection(&error))?;
+            let asked = self.client().await.request(request);
+            let response = in_time(stall, asked).await?.map_err(|error| connection(&error))?;
             if response.status().is_success() {
                 return Ok(response);
             }
@@ -161,10 +175,13 @@ async fn in_time<T>(stall: Duration, future: impl Future<Output = T>) -> Result<
 }
 
 /// The client's errors say what happened only in their causes, and those are not ours to show as types.
-fn connection(error: &dyn Error) -> HttpError {
+fn connection(error: &(dyn Error + 'static)) -> HttpError {
     let mut deepest = error;
     while let Some(cause) = deepest.source() {
         deepest = cause;
+    }
+    if let Some(why) = tls::distrusted(deepest) {
+        return HttpError::Certificate(why);
     }
     HttpError::Connection(deepest.to_string())
 }

@@ -15,6 +15,9 @@ mod local;
 mod log;
 mod scheme;
 mod source;
+mod tls;
+#[cfg(test)]
+mod tls_tests;
 mod untar;
 mod zstd;
 

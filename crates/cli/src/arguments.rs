@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::flags::{Server, normalize};
 use crate::server::{AgentFlags, MasterFlags};
 use crate::{
-    agents, demo, doctor, events, explain, failure, frameworks, inspect, kill, logs, maintenance, metrics,
-    resources, roles, run, server, sim, status, tasks, top, up,
+    agents, complete, demo, doctor, events, explain, failure, frameworks, inspect, kill, logs, maintenance,
+    metrics, resources, roles, run, server, sim, status, tasks, top, up,
 };
 
 /// The command line of `meseta`.
@@ -134,7 +135,14 @@ Examples:
 
 /// Arguments of `meseta completions`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  meseta completions bash > /etc/bash_completion.d/meseta")]
+#[command(
+    after_help = "The shell asks the cluster of --master or MESETA_MASTER for ids of agents, frameworks and tasks, and for roles.
+
+Examples:
+  meseta completions bash > /etc/bash_completion.d/meseta
+  meseta completions zsh > /usr/local/share/zsh/site-functions/_meseta
+  meseta completions fish > ~/.config/fish/completions/meseta.fish"
+)]
 pub(crate) struct Completions {
     /// Which shell
     shell: Shell,
@@ -143,14 +151,27 @@ pub(crate) struct Completions {
 impl Completions {
     /// Prints the completions.
     pub(crate) fn run(&self) -> ExitCode {
-        let mut script = Vec::new();
-        let mut line = CommandLine::command().mut_subcommand("agent", agents::Command::augment_subcommands);
-        clap_complete::generate(self.shell, &mut line, "meseta", &mut script);
-        match crate::view::print(&String::from_utf8_lossy(&script)) {
+        let printed = self.script().and_then(|script| crate::view::print(&script));
+        match printed {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure::report(&error),
         }
     }
+
+    /// Has the shell ask this program.
+    fn script(&self) -> Result<String> {
+        let shells = clap_complete::env::Shells::builtins();
+        let shell = shells.completer(&self.shell.to_string()).context("the shell is not known")?;
+        let mut script = Vec::new();
+        shell.write_registration("COMPLETE", "meseta", "meseta", "meseta", &mut script)?;
+        Ok(String::from_utf8(script)?)
+    }
+}
+
+/// The command line as shells complete it: servers' flags beside operators' commands where both begin alike.
+pub(crate) fn for_completions() -> clap::Command {
+    let line = CommandLine::command().mut_subcommand("agent", agents::Command::augment_subcommands);
+    complete::extended(line)
 }
 
 /// Reads the command line; help and mistakes are shown here and end with an exit code.

@@ -6,6 +6,7 @@
 mod agents;
 mod arguments;
 mod cluster;
+mod complete;
 mod demo;
 mod doctor;
 mod events;
@@ -47,6 +48,8 @@ use arguments::{Command, OperatorCommand};
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // A shell that asks for completions is answered here, and the program ends.
+    clap_complete::CompleteEnv::with_factory(arguments::for_completions).complete();
     let command = match arguments::parse(std::env::args().collect(), std::env::vars()) {
         Ok(command) => command,
         Err(exit) => return exit,

@@ -133,8 +133,8 @@ fn help_and_completions_are_printed() {
         let output = meseta().args(["completions", shell]).output().unwrap();
         let script = text(&output.stdout);
         assert!(
-            output.status.success() && script.contains("meseta") && script.contains("frameworks"),
-            "{shell}"
+            output.status.success() && script.contains("COMPLETE=") && script.contains("meseta"),
+            "{shell}: {script}"
         );
     }
     let help = text(&meseta().arg("--help").output().unwrap().stdout);

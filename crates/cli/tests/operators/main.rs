@@ -1,6 +1,7 @@
 //! The commands of operators, each on a real local cluster: what they show and change, as text and as JSON, what they say
 //! of mistakes, and their exit codes.
 
+mod completions;
 mod entities;
 mod failures;
 mod looking;

@@ -1,11 +1,15 @@
 //! The log of a real process: operators read it, and make it say more for a while.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use conformance::cluster::{Cluster, Server};
 use conformance::http::{self, Request, Response};
 use conformance::operator;
+use conformance::scheduler::{Framework, Log, Scheduler};
 use serde_json::{Value, json};
 
 fn cluster(flags: &[&str], agent_flags: &[&str]) -> Cluster {
@@ -47,6 +51,70 @@ fn a_log_in_a_file_is_read_by_operators() {
         let entries = get(server, &format!("/files/browse?path={path}"));
         assert_eq!((entries.head.status, entries.text().as_str()), (200, "[]"));
     }
+}
+
+/// A small file system of its own, in a directory of its own.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "meseta-test"])
+            .arg(directory.path())
+            .status()
+            .unwrap();
+        assert!(mounted.success(), "{mounted}");
+        Self(directory)
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.path().join("filler")
+    }
+
+    /// Leaves no room on it.
+    fn fill(&self) {
+        let mut filler = File::create(self.filler()).unwrap();
+        while filler.write_all(&[0]).is_ok() {}
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a server of a test that failed may still use it.
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_costs_lines_of_the_file_and_nothing_else() {
+    const WHY: &str = "cannot write the log to ";
+    let disk = SmallDisk::new();
+    let mut cluster = cluster(&[&format!("--log_dir={}", disk.0.path().display())], &[]);
+    let file = disk.0.path().join("meseta-master.log");
+    let subscribe = |master: &Server, name: &str| {
+        let framework = Framework::in_role("*").with("name", name.into());
+        Scheduler::subscribe(&master.address, &framework, &Log::default()).unwrap()
+    };
+    disk.fill();
+    // A part of its last page may be free.
+    let mut schedulers = Vec::new();
+    let fills_up = |master: &Server| {
+        schedulers.push(subscribe(master, "fills-up"));
+        master.log().contains(WHY)
+    };
+    cluster.master.wait_until("saying that its file takes nothing", fills_up).unwrap();
+    let _lost = [subscribe(&cluster.master, "lost-1"), subscribe(&cluster.master, "lost-2")];
+    let says_both = |master: &Server| ["(lost-1)", "(lost-2)"].iter().all(|name| master.log().contains(name));
+    cluster.master.wait_until("telling of both on standard error", says_both).unwrap();
+    assert_eq!(cluster.master.log().matches(WHY).count(), 1, "{}", cluster.master.log());
+    assert!(!fs::read_to_string(&file).unwrap().contains("(lost-2)"));
+    fs::remove_file(disk.filler()).unwrap();
+    let _kept = subscribe(&cluster.master, "kept");
+    let is_back = |_: &Server| fs::read_to_string(&file).unwrap().contains("(kept)");
+    cluster.master.wait_until("writing its file again", is_back).unwrap();
+    let written = fs::read_to_string(&file).unwrap();
+    assert_eq!(written.matches("lines are missing here").count(), 1, "{written}");
 }
 
 #[test]

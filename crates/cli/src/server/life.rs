@@ -1,8 +1,7 @@
 //! What the servers' processes have in common: their log, their first and their last moments.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
@@ -13,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::{BoxMakeWriter, MakeWriterExt};
 
+use super::log_file::LogFile;
 use crate::hangup::Hangup;
 
 /// Flags of every server's process.
@@ -57,7 +57,10 @@ impl ProcessFlags {
 
     /// Sets up the log of a server, and the tie to the parent.
     pub(crate) fn begin(&self, server: &str) -> Result<()> {
-        let file = self.log_files().own(server).map(|path| log_file(&path)).transpose()?;
+        let file = self.log_files().own(server).map(|path| {
+            LogFile::open(&path).with_context(|| format!("cannot write the log to {}", path.display()))
+        });
+        let file = file.transpose()?;
         let level = match (self.quiet, self.logging_level.as_str()) {
             (true, _) | (_, "ERROR") => "error",
             (_, "WARNING") => "warn",
@@ -114,15 +117,6 @@ impl ProcessFlags {
         }
         Ok(())
     }
-}
-
-/// The file that the log is written to, behind what an earlier process has written.
-fn log_file(path: &Path) -> Result<File> {
-    let open = || -> io::Result<File> {
-        path.parent().map(std::fs::create_dir_all).transpose()?;
-        File::options().create(true).append(true).open(path)
-    };
-    open().with_context(|| format!("cannot write the log to {}", path.display()))
 }
 
 /// Has the kernel end this process when its parent does, however the parent ends.

@@ -3,6 +3,7 @@
 mod agent_flags;
 mod container_flags;
 mod life;
+mod log_file;
 mod master_flags;
 mod sandbox_flags;
 

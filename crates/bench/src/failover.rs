@@ -76,7 +76,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let mut servers = Vec::new();
     for number in 0..3 {
         let log = directory.path().join(format!("master-{number}.log"));
-        servers.push(Server::start("master", ports::free()?, &flags, log)?);
+        servers.push(Server::start("master", ports::free(), &flags, log)?);
     }
     let _agent = cluster::agent(&url, directory.path(), 0, &[&timeout_flag])?;
     figure("workload", format!("{} failovers of three masters, one agent, one scheduler", options.runs));

@@ -31,8 +31,7 @@ impl FullCluster {
             format!("--work_dir={}", directory.path().join("master").display()),
             format!("--max_completed_tasks_per_framework={}", u64::from(agents) * u64::from(completed)),
         ];
-        let mut master =
-            Server::start("master", ports::free()?, &flags, directory.path().join("master.log"))?;
+        let mut master = Server::start("master", ports::free(), &flags, directory.path().join("master.log"))?;
         tokio::task::block_in_place(|| master.wait_until_healthy())?;
         let address: SocketAddr = master.address.parse()?;
         let (running, over) = shape.tasks();

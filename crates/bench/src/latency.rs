@@ -34,7 +34,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let work_dir = format!("--work_dir={}", directory.path().join("master").display());
     let mut master =
-        Server::start("master", ports::free()?, &[work_dir], directory.path().join("master.log"))?;
+        Server::start("master", ports::free(), &[work_dir], directory.path().join("master.log"))?;
     tokio::task::block_in_place(|| master.wait_until_healthy())?;
     let flags: Vec<&str> = options.agent_flags.iter().map(String::as_str).collect();
     let agent = cluster::agent(&master.address, directory.path(), 0, &flags)?;

@@ -74,7 +74,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 async fn over_sockets(shape: Shape) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let flags = [format!("--work_dir={}", directory.path().join("master").display())];
-    let mut master = Server::start("master", ports::free()?, &flags, directory.path().join("master.log"))?;
+    let mut master = Server::start("master", ports::free(), &flags, directory.path().join("master.log"))?;
     tokio::task::block_in_place(|| master.wait_until_healthy())?;
     let address: SocketAddr = master.address.parse()?;
     let own_before = report::processor_time(std::process::id());

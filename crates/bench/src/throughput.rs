@@ -67,7 +67,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let log = options.log.clone().unwrap_or_else(|| directory.path().join("master.log"));
     let mut flags = vec![format!("--work_dir={}", directory.path().join("master").display())];
     flags.extend(options.master_flags.clone());
-    let mut master = Server::start("master", ports::free()?, &flags, log)?;
+    let mut master = Server::start("master", ports::free(), &flags, log)?;
     tokio::task::block_in_place(|| master.wait_until_healthy())?;
 
     let counters = Arc::new(Counters::default());

@@ -28,7 +28,7 @@ const POLLS: u32 = 10;
 pub(crate) async fn run(count: usize, isolation: &str, groups: &str, directory: &Path) -> Result<()> {
     let work_dir = |name: &str| format!("--work_dir={}", directory.join(name).display());
     let mut master =
-        Server::start("master", ports::free()?, &[work_dir("master")], directory.join("master.log"))?;
+        Server::start("master", ports::free(), &[work_dir("master")], directory.join("master.log"))?;
     tokio::task::block_in_place(|| master.wait_until_healthy())?;
     let number = u32::try_from(count).context("so many tasks")?;
     let (cpus, memory) = (f64::from(number) * CPUS + 1.0, f64::from(number) * MEGABYTES + 1024.0);
@@ -40,7 +40,7 @@ pub(crate) async fn run(count: usize, isolation: &str, groups: &str, directory: 
         format!("--isolation={isolation}"),
         format!("--cgroups_root={groups}"),
     ];
-    let agent = Server::start("agent", ports::free()?, &flags, directory.join("agent.log"))?;
+    let agent = Server::start("agent", ports::free(), &flags, directory.join("agent.log"))?;
     let mut run = Run::subscribe(&master.address)?;
     let measured = run.all(count, &agent).await;
     measured.with_context(|| format!("master:\n{}\nagent:\n{}", master.log(), agent.log()))?;

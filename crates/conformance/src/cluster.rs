@@ -151,8 +151,7 @@ impl Cluster {
         let directory = TempDir::with_prefix("meseta-conformance-")?;
         let mut flags = vec![format!("--work_dir={}", directory.path().join("master").display())];
         flags.extend(master_flags.iter().map(|f| (*f).to_owned()));
-        let mut master =
-            Server::start("master", ports::free()?, &flags, directory.path().join("master.log"))?;
+        let mut master = Server::start("master", ports::free(), &flags, directory.path().join("master.log"))?;
         master.wait_until_healthy()?;
         let mut cluster = Self { master, agents: Vec::new(), directory, agents_started: 0 };
         for _ in 0..agents {
@@ -226,7 +225,7 @@ pub fn agent(master: &str, directory: &Path, number: usize, flags: &[&str]) -> R
     ];
     all.extend(flags.iter().map(|f| (*f).to_owned()));
     let log = directory.join(format!("agent-{number}.log"));
-    let mut agent = Server::start("agent", ports::free()?, &all, log)?;
+    let mut agent = Server::start("agent", ports::free(), &all, log)?;
     agent.groups = Some(root);
     Ok(agent)
 }

@@ -87,7 +87,7 @@ impl Prometheus {
              scrape_configs: [{{ job_name: meseta, static_configs: [{{ targets: [{targets}] }}] }}]\n"
         );
         fs::write(&config, text).unwrap();
-        let address = format!("127.0.0.1:{}", ports::free().unwrap());
+        let address = format!("127.0.0.1:{}", ports::free());
         let log = fs::File::create(directory.join("prometheus.log")).unwrap();
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))

@@ -96,7 +96,7 @@ impl Pair {
         let flags = [format!("--zk={url}"), "--zk_session_timeout=2secs".to_owned()];
         let master = |name: &str| {
             let log = directory.path().join(format!("{name}.log"));
-            Server::start("master", ports::free().unwrap(), &flags, log).unwrap()
+            Server::start("master", ports::free(), &flags, log).unwrap()
         };
         let mut leader = master("first");
         leader.wait_until("the leading master", |master| master.get("/state").is_ok()).unwrap();

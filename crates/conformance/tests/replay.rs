@@ -23,7 +23,7 @@ fn our_master_answers_the_recorded_agent_as_the_recorded_master_did() {
 #[test]
 fn our_agent_answers_the_recorded_master_as_the_recorded_agent_did() {
     let directory = tempfile::tempdir().unwrap();
-    let master = Peer::listen(ports::free().unwrap()).unwrap();
+    let master = Peer::listen(ports::free()).unwrap();
     let mut agent = cluster::agent(master.address(), directory.path(), 0, &[]).unwrap();
     let differences = replay::as_master::run(master, &mut agent).unwrap_or_else(|e| vec![format!("{e:#}")]);
     let left = processes::wait_until_nothing_lives_in(directory.path(), Duration::from_secs(30));

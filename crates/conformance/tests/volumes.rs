@@ -376,8 +376,7 @@ fn an_agent_that_is_started_with_less_than_it_promised_says_so_and_keeps_the_dat
     let master = format!("--master={}", cluster.master.address);
     let flags = [work_dir, master, "--resources=cpus:8;mem:8192;disk:32".to_owned()];
     let mut small =
-        Server::start("agent", ports::free().unwrap(), &flags, cluster.directory().join("small.log"))
-            .unwrap();
+        Server::start("agent", ports::free(), &flags, cluster.directory().join("small.log")).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     while small.is_running() {
         assert!(Instant::now() < deadline, "it goes on:\n{}", small.log());

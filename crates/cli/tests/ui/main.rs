@@ -352,7 +352,7 @@ fn a_standby_leads_the_reader_to_the_leader() {
 #[test]
 fn a_master_that_does_not_lead_explains_itself() {
     // Nobody is there to elect it.
-    let port = conformance::ports::free().unwrap();
+    let port = conformance::ports::free();
     let zookeeper = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("--zk=zk://{}/mesos", zookeeper.local_addr().unwrap());
     let address = format!("127.0.0.1:{port}");

@@ -170,3 +170,20 @@ fn the_log_says_more_while_its_level_is_raised() {
         server.wait_until("back at its level", is_back).unwrap();
     }
 }
+
+#[test]
+fn an_agent_says_whether_it_isolates_containers() {
+    const PLAIN: &str =
+        "containers run as plain processes: their files, processes, memory and processors are not isolated";
+    for (launcher, is_plain) in [("posix", true), ("linux", false)] {
+        let launcher = format!("--launcher={launcher}");
+        let cluster = cluster(&[], &[&launcher, "--isolation=posix/cpu,posix/mem"]);
+        let log = cluster.agents[0].log();
+        assert_eq!(log.matches(PLAIN).count(), usize::from(is_plain), "{launcher}: {log}");
+        assert_eq!(
+            log.contains("containers run in control groups of version"),
+            !is_plain,
+            "{launcher}: {log}"
+        );
+    }
+}

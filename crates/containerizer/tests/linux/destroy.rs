@@ -1,5 +1,9 @@
 //! Nothing is left of a container, whatever it did.
 
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
 use containerizer::{Launcher, Limits};
 
 use crate::support::{Asked, FULL, Fixture, processes_with, shell, wait_for};
@@ -42,6 +46,42 @@ while True:
         fixture.destroyed();
         assert!(fixture.groups().is_empty());
     }
+}
+
+/// A mount on a directory, as long as it lives.
+struct Mounted<'a>(&'a Path);
+
+impl<'a> Mounted<'a> {
+    fn on_itself(directory: &'a Path) -> Self {
+        let status =
+            Command::new("mount").arg("--bind").args([directory, directory]).status().expect("mount");
+        assert!(status.success(), "{status}");
+        Self(directory)
+    }
+}
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+#[test]
+fn a_group_that_cannot_be_removed_is_counted_and_tried_again() {
+    let fixture =
+        Fixture::with("cgroups/cpu", |options| options.destroy_timeout = Duration::from_millis(100));
+    let container_id = fixture.launch("c", shell("sleep 1000"));
+    fixture.launched();
+    let groups = fixture.groups();
+    // The kernel removes no directory on which something is mounted.
+    let mounted = Mounted::on_itself(groups.iter().find(|group| group.ends_with("c")).expect("its group"));
+    fixture.launcher().destroy(&container_id);
+    assert_eq!(fixture.ended().status, 9);
+    wait_for(|| fixture.launcher().destroy_errors() > 0);
+    drop(mounted);
+    fixture.destroyed();
+    assert_eq!(fixture.launcher().destroy_errors(), 1, "it counts once, however often it is tried");
+    assert!(fixture.groups().is_empty());
 }
 
 #[test]

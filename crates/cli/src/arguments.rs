@@ -179,8 +179,9 @@ pub(crate) fn parse(
     mut words: Vec<String>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Command, ExitCode> {
+    // A server takes flags only: any other word is an operator's, if need be a mistyped one.
     let of_agents = words.get(1).is_some_and(|word| word == "agent")
-        && words.get(2).is_some_and(|word| agents::is_command(word));
+        && words.get(2).is_some_and(|word| !word.starts_with('-'));
     if of_agents {
         let parsed = AgentLine::try_parse_from(words);
         return parsed
@@ -206,10 +207,23 @@ pub(crate) fn parse(
     parsed.map(|line| line.command).map_err(told)
 }
 
+/// What the library says of numbers, and what people are told instead.
+const LIBRARY_WORDS: [(&str, &str); 5] = [
+    ("invalid digit found in string", "expected a whole number"),
+    ("invalid float literal", "expected a number"),
+    ("cannot parse integer from empty string", "expected a whole number"),
+    ("cannot parse float from empty string", "expected a number"),
+    ("number too large to fit in target type", "the number is too large"),
+];
+
 /// Tells help and mistakes; the exit code that belongs to them.
 fn told(error: clap::Error) -> ExitCode {
-    // There is nobody to tell when even this cannot be written.
-    let _ = error.print();
+    let plain = error.render().to_string();
+    match LIBRARY_WORDS.iter().find(|(words, _)| plain.contains(words)) {
+        Some((words, ours)) => failure::tell(format_args!("{}", plain.replace(words, ours).trim_end())),
+        // There is nobody to tell when even this cannot be written.
+        None => drop(error.print()),
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE))
 }
 

@@ -123,6 +123,11 @@ fn bad_input_is_named() {
     refused(&["run", "--cpus", "-1", "true"], 2, &["-1"]);
     refused(&["run", "--env", "NOT_SET_ANYWHERE", "true"], 125, &["--env NOT_SET_ANYWHERE"]);
     refused(&["frobnicate"], 2, &["frobnicate"]);
+    // What is no flag is taken for an operator's word, and a number that is none is told in words for people.
+    refused(&["agent", "shw", "S0"], 2, &["unrecognized subcommand 'shw'", "'show'"]);
+    refused(&["master", "--port=x"], 2, &["invalid value 'x' for '--port <PORT>': expected a whole number"]);
+    let size = ["volume", "create", "S0", "a", "--size", "x", "--role", "r"];
+    refused(&size, 2, &["for '--size <MB>': expected a number"]);
     refused(&["up", "--agents", "0"], 2, &["0 is not in 1..=100"]);
     refused(&["up", "--exit-after-demo"], 2, &["--demo"]);
 }

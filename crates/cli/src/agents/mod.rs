@@ -32,14 +32,6 @@ pub(crate) enum Command {
     Deactivate(change::Change),
 }
 
-/// The words that make an operator's command of `meseta agent`.
-pub(crate) fn is_command(word: &str) -> bool {
-    let command = Command::augment_subcommands(clap::Command::new("agent"));
-    command
-        .get_subcommands()
-        .any(|known| known.get_name() == word || known.get_all_aliases().any(|a| a == word))
-}
-
 /// Does it.
 pub(crate) async fn run(command: Command) -> Result<()> {
     match command {

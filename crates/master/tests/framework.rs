@@ -152,7 +152,11 @@ async fn a_framework_without_failover_timeout_ends_with_its_stream() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_agent_takes_its_offers_and_tasks_along() {
-    let master = support::master_with(|options| options.max_agent_ping_timeouts = 2).await;
+    let master = support::master_with(|options| {
+        options.agent_ping_timeout = Duration::from_millis(500);
+        options.max_agent_ping_timeouts = 6;
+    })
+    .await;
     let mut agent = FakeAgent::register(master.address()).await;
     let aware = json!([{ "type": "MULTI_ROLE" }, { "type": "PARTITION_AWARE" }]);
     // Without checkpoints the tasks would be lost as soon as the connection is.
@@ -177,12 +181,12 @@ async fn a_lost_agent_takes_its_offers_and_tasks_along() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_answers_pings_stays() {
     let master = support::master_with(|options| {
-        options.agent_ping_timeout = Duration::from_millis(30);
-        options.max_agent_ping_timeouts = 2;
+        options.agent_ping_timeout = Duration::from_millis(100);
+        options.max_agent_ping_timeouts = 20;
     })
     .await;
     let mut agent = FakeAgent::register(master.address()).await;
-    for _ in 0..10 {
+    for _ in 0..25 {
         let ping: internal::PingSlaveMessage = agent.wait_for().await;
         assert!(ping.connected);
     }

@@ -36,14 +36,14 @@ pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
 /// breaks, and soon then.
 pub async fn patient_master(change: impl FnOnce(&mut MasterOptions)) -> MasterServer {
     master_with(|options| {
-        options.agent_ping_timeout = 10 * PATIENCE;
         options.agent_reregister_timeout = Duration::from_millis(100);
         change(options);
     })
     .await
 }
 
-/// A master on a free port of this machine, quick in all that it waits for.
+/// A master on a free port of this machine, quick in all that it does of itself. Agents may be silent: those of tests answer pings
+/// only while something is awaited of them.
 pub async fn master() -> MasterServer {
     master_with(|_| ()).await
 }
@@ -52,7 +52,7 @@ pub async fn master() -> MasterServer {
 pub async fn master_with(change: impl FnOnce(&mut MasterOptions)) -> MasterServer {
     let mut options = MasterOptions {
         allocation_interval: Duration::from_millis(20),
-        agent_ping_timeout: Duration::from_millis(200),
+        agent_ping_timeout: 10 * PATIENCE,
         seed: Some(7),
         ..MasterOptions::loopback()
     };

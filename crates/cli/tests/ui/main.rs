@@ -93,8 +93,9 @@ fn every_page_shows_what_there_is() {
         (format!("/ui/agents/{agent}/file?path={sandbox}/stdout&offset=3"), "said&lt;/i&gt;"),
         (format!("/ui/agents/{agent}/file?path={sandbox}/stderr"), "The file is empty"),
     ] {
-        let answer = page(&master, &path);
-        assert!(answer.body.contains(shown), "{path} does not show {shown}: {}", answer.body);
+        // Where a name may be broken it is not two.
+        let body = page(&master, &path).body.replace("<wbr>", "");
+        assert!(body.contains(shown), "{path} does not show {shown}: {body}");
     }
     let sorted = page(&master, "/ui/tasks?sort=mem&order=des").body;
     assert!(sorted.contains("aria-sort=\"descending\""), "{sorted}");

@@ -86,8 +86,7 @@ fn offered(
     let all = answer[list].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (word, help) in all.iter().flat_map(words) {
-        let is_word = !word.is_empty() && !word.contains(char::is_whitespace);
-        if is_word && word.starts_with(typed) {
+        if is_plain(&word) && word.starts_with(typed) {
             found.entry(word).or_default().push(help);
         }
     }
@@ -96,6 +95,13 @@ fn offered(
         Some(CompletionCandidate::new(word).help((!help.is_empty()).then(|| help.into())))
     };
     found.into_iter().filter_map(only).collect()
+}
+
+/// Whether a shell takes it for one word and for nothing else: frameworks choose ids and names, and what somebody completes
+/// must not run a command of theirs.
+fn is_plain(word: &str) -> bool {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_.:@%+=,/".contains(letter);
+    !word.is_empty() && !word.starts_with('-') && word.chars().all(is_plain)
 }
 
 /// What was asked for, if it comes at once.
@@ -136,6 +142,14 @@ mod tests {
         assert_eq!(of("meseta -- meseta task show --master=a:1", None), "a:1");
         assert_eq!(of("meseta -- meseta task show x", Some("b:2")), "b:2");
         assert_eq!(of("meseta -- meseta task show --master", Some("")), DEFAULT_MASTER);
+    }
+
+    #[test]
+    fn words_that_a_shell_would_not_leave_alone_are_not_offered() {
+        assert!(["web-1.task:2", "a/b", "größe", "x=1,y"].into_iter().all(is_plain));
+        let others =
+            ["", "two words", "$(reboot)", "a;b", "a`b`", "--all", "a'b", "a\nb", "~root", "a*", "a&b", "#a"];
+        assert!(!others.into_iter().any(is_plain));
     }
 
     #[test]

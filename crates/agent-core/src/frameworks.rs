@@ -9,7 +9,7 @@ use tracing::info;
 use crate::core::{AgentCore, Step};
 use crate::state::Framework;
 use crate::types::{ExecutorView, FrameworkInfo};
-use crate::{drain, past, remember, shutdown, updates, views};
+use crate::{drain, past, registration, remember, shutdown, updates, views};
 
 /// The framework, added if it was not there. One that was completed comes back with its completed executors.
 pub(crate) fn ensure<'a>(core: &'a mut AgentCore, info: &Arc<FrameworkInfo>) -> &'a mut Framework {
@@ -25,6 +25,7 @@ pub(crate) fn ensure<'a>(core: &'a mut AgentCore, info: &Arc<FrameworkInfo>) -> 
         let framework = Framework {
             info: info.clone(),
             terminating: false,
+            believed: false,
             executors: BTreeMap::new(),
             tasks: BTreeMap::new(),
             completed_executors,
@@ -64,6 +65,9 @@ pub(crate) fn remove_if_idle(core: &mut AgentCore, step: &mut Step<'_>, id: &Fra
             remember::forget_framework(&framework, step);
             core.completed_frameworks.push(Arc::new(views::framework(&framework)));
             past::framework(core, step, &framework.info);
+            if framework.believed {
+                registration::tell_all(core, step);
+            }
         }
     }
     if core.frameworks.is_empty() {

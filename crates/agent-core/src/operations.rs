@@ -219,7 +219,7 @@ fn end(
     if state != OperationState::Finished {
         core.resource_version = core.rng.uuid();
         write_resources(core, step);
-        registration::tell_resources(core, step);
+        registration::tell_all(core, step);
     }
 }
 

@@ -243,8 +243,12 @@ pub(crate) fn reregistered(
 
 /// Ends the tasks that the master believes in and the agent has never seen, or has forgotten.
 fn reconcile(core: &mut AgentCore, step: &mut Step<'_>, asked: &Reconciliation) {
-    if core.frameworks.get(&asked.framework_id).is_some_and(|framework| framework.terminating) {
-        // The question is older than the order to end it: nobody waits for ends of its tasks any more.
+    if let Some(ending) =
+        core.frameworks.get_mut(&asked.framework_id).filter(|framework| framework.terminating)
+    {
+        // Mostly the question is older than the order to end it, and nobody waits for ends of its tasks any more. Where it comes
+        // from another master than the order, it will be asked again.
+        ending.believed = true;
         return;
     }
     let partition_aware = asked.partition_aware;
@@ -295,8 +299,8 @@ fn tell(core: &mut AgentCore, step: &mut Step<'_>, operations: Vec<Arc<Operation
     late::tell_exits(core, step);
 }
 
-/// The resources are not what the master believes: it is told by a registration anew.
-pub(crate) fn tell_resources(core: &mut AgentCore, step: &mut Step<'_>) {
+/// What there is is not what the master believes: it is told by a registration anew.
+pub(crate) fn tell_all(core: &mut AgentCore, step: &mut Step<'_>) {
     if core.registration.registered {
         start_over(core, step);
     }

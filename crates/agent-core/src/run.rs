@@ -100,10 +100,15 @@ fn command_executor(task: &TaskInfo) -> ExecutorInfo {
 
 fn place(core: &mut AgentCore, step: &mut Step<'_>, launch: Launch) {
     let (framework_id, executor_id) = (&launch.framework.id, &launch.executor.executor_id);
-    if core.ending.is_some()
-        || core.frameworks.get(framework_id).is_some_and(|framework| framework.terminating)
-    {
-        warn!(framework = %framework_id, "ignoring a launch: the framework or the agent is ending");
+    if core.ending.is_some() {
+        warn!(framework = %framework_id, "ignoring a launch: the agent is ending");
+        return;
+    }
+    if let Some(ending) = core.frameworks.get_mut(framework_id).filter(|framework| framework.terminating) {
+        // One master has ended it and the next, which does not know that, has taken it back. In Mesos its tasks never start, and
+        // stay with the master.
+        warn!(framework = %framework_id, "ignoring a launch: the framework is ending");
+        ending.believed = true;
         return;
     }
     let framework = frameworks::ensure(core, &launch.framework);

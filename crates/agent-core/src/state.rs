@@ -25,6 +25,8 @@ pub(crate) struct Framework {
     pub(crate) info: Arc<FrameworkInfo>,
     /// It is being shut down: what its tasks do is of no interest to the master any more.
     pub(crate) terminating: bool,
+    /// A master believes in a task of it that was not taken because it is ending: the agent tells what there is when it is gone.
+    pub(crate) believed: bool,
     pub(crate) executors: BTreeMap<ExecutorId, Executor>,
     /// Which executor has a task, for every task that is queued or among [`Executor::tasks`].
     pub(crate) tasks: BTreeMap<TaskId, ExecutorId>,

@@ -359,6 +359,42 @@ fn tasks_of_a_framework_that_is_ending_are_not_told_as_lost() {
     env.expect(&[]);
 }
 
+/// One master has ended the framework, and its scheduler has subscribed with the next, which knows nothing of that.
+#[test]
+fn what_a_master_believes_of_a_framework_that_is_ending_is_put_right_when_it_is_gone() {
+    let launch = |env: &mut AgentEnv| env.run(&framework("f"), command_task("late", "true"));
+    let ask = |env: &mut AgentEnv| {
+        let asked =
+            Reconciliation { framework_id: "f".into(), partition_aware: true, task_ids: vec!["late".into()] };
+        env.from_master(FromMaster::Reregistered {
+            agent_id: "S0".into(),
+            total_ping_timeout: None,
+            reconciliations: vec![asked],
+        });
+    };
+    for believes in [launch as fn(&mut AgentEnv), ask] {
+        let mut env = AgentEnv::registered();
+        env.run(&framework("f"), command_task("t", "sleep 60"));
+        env.launched("c1");
+        env.from_master(FromMaster::ShutdownFramework("f".into()));
+        env.forget();
+        believes(&mut env);
+        env.expect(&[]);
+        env.exited("c1", 15);
+        env.forget();
+        env.advance(Duration::from_secs(1));
+        let told = |output: &&Output| matches!(output, Output::Send { message: ToMaster::Reregister(_), .. });
+        assert!(env.outputs.iter().any(|output| told(&output)));
+        env.forget();
+        // Now nobody is ending any more, and the question is answered.
+        ask(&mut env);
+        env.expect(&[
+            "update agent",
+            "late Dropped by agent because Reconciliation: Reconciliation: task unknown to the agent",
+        ]);
+    }
+}
+
 #[test]
 fn an_agent_that_is_not_wanted_ends_its_executors_and_itself() {
     let mut env = AgentEnv::registered();

@@ -102,6 +102,10 @@ const FOUND_WITH_OPERATORS: &[(u64, &str)] = &[
         717_000_024_647,
         "an agent told of operations while the acknowledgements of their ends were on their way",
     ),
+    (
+        1_795_435_295_012_474,
+        "tasks of a framework that one master had ended and the next had taken back, sent to an agent that was still ending it",
+    ),
 ];
 
 fn holds(options: Options) {

@@ -1,7 +1,7 @@
 //! What a shell offers for the words of a command line, as it asks for it.
 
 use crate::support::{Cluster, meseta, text, wait_until};
-use crate::{only, start, string};
+use crate::{done, only, start, string};
 
 /// What is offered for the last of the words, one to a line.
 fn offered(master: &str, words: &[&str]) -> Vec<String> {
@@ -40,7 +40,10 @@ fn what_the_cluster_has_is_offered() {
     has(&["task", "show", "w"], &id);
     has(&["kill", ""], &id);
     has(&["framework", "show", &framework[..8]], &framework);
-    has(&["role", "show", ""], "*");
+    done(&cluster, &["weight", "set", "ads/web=2"]);
+    has(&["role", "show", ""], "ads/web");
+    // A shell would put files in its place.
+    assert!(!offered(&master, &["role", "show", ""]).contains(&"*".to_owned()));
     // Commands and flags, too; servers' flags beside operators' words.
     has(&["ta"], "task");
     has(&["agent", "dr"], "drain");

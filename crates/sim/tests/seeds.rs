@@ -106,6 +106,10 @@ const FOUND_WITH_OPERATORS: &[(u64, &str)] = &[
         1_795_435_295_012_474,
         "tasks of a framework that one master had ended and the next had taken back, sent to an agent that was still ending it",
     ),
+    (
+        1_795_437_549_017_454,
+        "a simulated master that had stood still and believed an answer of a session that was over",
+    ),
 ];
 
 fn holds(options: Options) {

@@ -136,8 +136,12 @@ impl MasterHost {
         let Some(standing) = &mut self.standing else { return Ok(()) };
         match answer {
             Answer::Stands { session, leads } => {
-                standing.session = Some(session);
                 let until = asked + fabric.options.session;
+                // What was true so long ago, or of another session, says nothing: it stood still meanwhile.
+                if until <= fabric.now || standing.session.is_some_and(|own| own != session) {
+                    return Ok(());
+                }
+                standing.session = Some(session);
                 if until > standing.good_until {
                     standing.good_until = until;
                     fabric.queue.put(until, Event::LeaseEnds { master: self.index, life: self.life });

@@ -2,7 +2,7 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use base::FrameworkId;
+use base::{AgentId, FrameworkId};
 use http_api::ApiError;
 use master_core::{InverseOffer, Offer};
 use resources::Name;
@@ -44,14 +44,7 @@ pub(super) async fn offers(
     let wanted = Wanted::<_, ()>::new(&query, &COLUMNS, &[], FEW)?;
     let cluster = gathered(&master).await?;
     let found = cluster.offers.iter().filter(|offer| {
-        wanted.framework_id.is_none_or(|id| id == offer.framework_id.as_str())
-            && wanted.agent_id.is_none_or(|id| id == offer.agent_id.as_str())
-            && wanted.role.is_none_or(|role| role == offer.role.as_str())
-            && wanted.finds([
-                offer.id.as_str(),
-                framework_name(&cluster, &offer.framework_id),
-                &offer.agent.hostname,
-            ])
+        wanted.role.is_none_or(|role| role == offer.role.as_str()) && made(offer, &cluster).is_wanted(&wanted)
     });
     let part = wanted.part(found.map(|offer| (key(wanted.column(), offer, &cluster), offer)));
     let shown: Vec<Value> = part.entries.into_iter().map(|offer| view(offer, &cluster)).collect();
@@ -81,17 +74,59 @@ fn framework_name<'a>(cluster: &'a Gathered, id: &FrameworkId) -> &'a str {
 }
 
 fn view(offer: &Offer, cluster: &Gathered) -> Value {
-    json!({
-        "id": offer.id.as_str(),
-        "framework_id": offer.framework_id.as_str(),
-        "framework_name": framework_name(cluster, &offer.framework_id),
-        "slave_id": offer.agent_id.as_str(),
-        "hostname": offer.agent.hostname,
-        "role": offer.role.as_str(),
-        "resources": amounts(&offer.resources),
-        "offered_time": offer.made.as_secs_f64(),
-        "held_secs": cluster.time.since(offer.made).as_secs_f64(),
-    })
+    let mut view = made(offer, cluster).view();
+    view["role"] = offer.role.as_str().into();
+    view["resources"] = json!(amounts(&offer.resources));
+    view["offered_time"] = offer.made.as_secs_f64().into();
+    view["held_secs"] = cluster.time.since(offer.made).as_secs_f64().into();
+    view
+}
+
+/// What stands between a framework and an agent: an offer or an inverse offer.
+struct Between<'a> {
+    id: &'a str,
+    framework_id: &'a str,
+    framework_name: &'a str,
+    agent_id: &'a str,
+    hostname: &'a str,
+}
+
+fn made<'a>(offer: &'a Offer, cluster: &'a Gathered) -> Between<'a> {
+    Between::new(cluster, offer.id.as_str(), &offer.framework_id, &offer.agent_id, &offer.agent.hostname)
+}
+
+fn asked<'a>(offer: &'a InverseOffer, cluster: &'a Gathered) -> Between<'a> {
+    Between::new(cluster, offer.id.as_str(), &offer.framework_id, &offer.agent_id, &offer.agent.hostname)
+}
+
+impl<'a> Between<'a> {
+    fn new(
+        cluster: &'a Gathered,
+        id: &'a str,
+        framework_id: &'a FrameworkId,
+        agent_id: &'a AgentId,
+        hostname: &'a str,
+    ) -> Self {
+        let framework_name = framework_name(cluster, framework_id);
+        let (framework_id, agent_id) = (framework_id.as_str(), agent_id.as_str());
+        Self { id, framework_id, framework_name, agent_id, hostname }
+    }
+
+    fn is_wanted<C: Copy, S: Copy>(&self, wanted: &Wanted<'_, C, S>) -> bool {
+        wanted.framework_id.is_none_or(|id| id == self.framework_id)
+            && wanted.agent_id.is_none_or(|id| id == self.agent_id)
+            && wanted.finds([self.id, self.framework_name, self.hostname])
+    }
+
+    fn view(&self) -> Value {
+        json!({
+            "id": self.id,
+            "framework_id": self.framework_id,
+            "framework_name": self.framework_name,
+            "slave_id": self.agent_id,
+            "hostname": self.hostname,
+        })
+    }
 }
 
 /// `GET /inverse-offers`: those that are not answered, by id.
@@ -102,26 +137,9 @@ pub(super) async fn inverse_offers(
     let query = Query::new(query.as_deref());
     let wanted = Wanted::<(), ()>::new(&query, &[], &[], FEW)?;
     let cluster = gathered(&master).await?;
-    let found = cluster.inverse_offers.iter().filter(|offer| {
-        wanted.framework_id.is_none_or(|id| id == offer.framework_id.as_str())
-            && wanted.agent_id.is_none_or(|id| id == offer.agent_id.as_str())
-            && wanted.finds([
-                offer.id.as_str(),
-                framework_name(&cluster, &offer.framework_id),
-                &offer.agent.hostname,
-            ])
-    });
-    let part = wanted.part(found.map(|offer| (Key::Text(offer.id.as_str()), offer)));
-    let shown: Vec<Value> = part.entries.into_iter().map(|offer| inverse_view(offer, &cluster)).collect();
+    let found = cluster.inverse_offers.iter().map(|offer| asked(offer, &cluster));
+    let found = found.filter(|offer| offer.is_wanted(&wanted));
+    let part = wanted.part(found.map(|offer| (Key::Text(offer.id), offer)));
+    let shown: Vec<Value> = part.entries.iter().map(Between::view).collect();
     query.part(&json!({ "inverse_offers": shown }), part.total)
-}
-
-fn inverse_view(offer: &InverseOffer, cluster: &Gathered) -> Value {
-    json!({
-        "id": offer.id.as_str(),
-        "framework_id": offer.framework_id.as_str(),
-        "framework_name": framework_name(cluster, &offer.framework_id),
-        "slave_id": offer.agent_id.as_str(),
-        "hostname": offer.agent.hostname,
-    })
 }

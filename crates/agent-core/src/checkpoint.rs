@@ -3,7 +3,7 @@
 //! A [`Write`] among the outputs is durable before anything that follows it is carried out; that is the server's promise.
 //! At the next start it hands back what there is as [`Recovered`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -236,6 +236,8 @@ pub struct Recovered {
     pub frameworks: Vec<RecoveredFramework>,
     /// What was over, by number, oldest first.
     pub past: Vec<(u64, Past)>,
+    /// Updates whose acknowledgement came, whether what follows from it was written or not.
+    pub acknowledged: BTreeSet<Uuid>,
     /// What has become of their containers, as asked by [`Recovered::containers`].
     pub found: BTreeMap<ContainerId, Found>,
 }

@@ -18,7 +18,7 @@ use crate::updates::Streams;
 use crate::{Options, Output};
 use crate::{
     checks, containers, drain, executor_api, executors, frameworks, kill, operations, past, recover,
-    registration, run, shutdown, updates,
+    registration, remember, run, shutdown, updates,
 };
 
 /// Completed frameworks that are remembered.
@@ -105,6 +105,7 @@ impl AgentCore {
         if let Some(missing) = recovered.missing(&core.total) {
             return Err(RecoveryError::UsedResources { missing });
         }
+        let acknowledged = recovered.leave_out_acknowledged();
         if let Some(id) = recovered.agent_id {
             info!(agent = %id, "recovered; going on as the same agent");
             // A life with the same seed must not draw the names again that the earlier one drew.
@@ -114,6 +115,10 @@ impl AgentCore {
             core.registration.described = recovered.described;
             operations::recover(&mut core, step, recovered.operations);
             recover::all(&mut core, step, recovered.frameworks, recovered.past, &recovered.found);
+            registration::await_ends(&mut core, now, &recovered.found);
+            for (framework, task) in acknowledged {
+                remember::progress(&core, step, &framework, &task);
+            }
             if let Some(drain) = recovered.drain {
                 drain::drain(&mut core, step, drain.max_grace, drain.mark_gone);
             }

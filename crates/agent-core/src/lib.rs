@@ -4,6 +4,7 @@
 //! `(state, now, input) -> outputs`: no clock, no file, no process and no socket is touched here. The server turns what
 //! arrives into [`Input`]s, hands them to [`AgentCore::handle`] and does what the [`Output`]s say.
 
+mod acknowledged;
 mod allowance;
 mod builtin;
 mod check;

@@ -1,5 +1,6 @@
 //! Finding a master's trust and noticing its loss: registration with backoff, pings, reregistration.
 
+mod ends;
 mod late;
 
 use std::sync::Arc;
@@ -19,13 +20,16 @@ use crate::types::{
 };
 use crate::{Output, drain, frameworks, kill, operations, shutdown, status, updates};
 
+use ends::Ends;
 use late::Late;
+
+pub(crate) use ends::await_ends;
 pub(crate) use late::{launch_outdated, note_end, send_exit};
 
 /// What Mesos' master allows by default: five pings, fifteen seconds apart.
 const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// An attempt that comes while the resources are being changed waits so long.
+/// An attempt that comes while the resources are being changed, or ends become known, waits so long.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// The shortest first bound on the pause between attempts: with none an agent would do nothing else.
@@ -62,6 +66,7 @@ pub(crate) struct Registration {
     attempted: Time,
     /// The version of the resources that it named, unless another attempt has to be made.
     attempted_version: Option<Uuid>,
+    ends: Ends,
     late: Late,
 }
 
@@ -81,6 +86,7 @@ impl Default for Registration {
             unanswered: 0,
             attempted: Time::EPOCH,
             attempted_version: None,
+            ends: Ends::default(),
             late: Late::default(),
         }
     }
@@ -152,8 +158,8 @@ pub(crate) fn attempt(core: &mut AgentCore, step: &mut Step<'_>) {
     if core.registration.registered || core.ending.is_some() {
         return;
     }
-    if core.operations.is_busy() {
-        // The master is to hear what the resources are, and they are just being changed.
+    if core.operations.is_busy() || ends::is_awaited(core, step.now) {
+        // The master is to hear what is true, and that is just changing.
         core.registration.retry = Some(core.timers.set(step.now + BUSY_PAUSE, Timer::Register));
         return;
     }

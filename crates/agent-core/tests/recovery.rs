@@ -50,6 +50,45 @@ fn what_was_not_acknowledged_is_repeated() {
     env.expect(&["t Running"]);
 }
 
+/// The acknowledgement came, and the agent was killed before it had written what follows from it.
+#[test]
+fn what_was_acknowledged_at_the_last_moment_is_not_repeated() {
+    let f = checkpointing("f");
+    let mut env = AgentEnv::registered();
+    env.run(&f, command_task("t", "exit 4"));
+    env.launched("c1");
+    let starting = env.updates[0].status.uuid;
+    let next = |env: &mut AgentEnv, acknowledged: &[base::Uuid]| {
+        env.memory.acknowledged = acknowledged.iter().copied().collect();
+        env.again(still_running)
+    };
+    // Names of others say nothing.
+    let mut other = next(&mut env, &[base::Uuid::from_bytes([7; 16])]);
+    other.reregister();
+    other.expect(&["reregister [t:Running]", "update agent", "t Starting latest Running"]);
+
+    let mut env = next(&mut env, &[starting]);
+    env.reregister();
+    env.expect(&["reregister [t:Running]", "update agent", "t Running"]);
+    let running = env.updates[0].status.uuid;
+    // It is written by now, so that the next life need not be told again.
+    let mut again = next(&mut env, &[]);
+    again.reregister();
+    again.expect(&["reregister [t:Running]", "update agent", "t Running"]);
+
+    env.exited("c1", 4 << 8);
+    let mut env = next(&mut env, &[starting, running]);
+    env.reregister();
+    env.expect(&["reregister [t:Failed]", "update agent", "t Failed: Command exited with status 4"]);
+    let end = env.updates[0].status.uuid;
+    // An end is told again: with its acknowledgement the task is over, and that is not written.
+    let mut env = next(&mut env, &[end]);
+    env.reregister();
+    env.expect(&["reregister [t:Failed]", "update agent", "t Failed: Command exited with status 4"]);
+    env.acknowledge();
+    assert!(env.memory.tasks.is_empty());
+}
+
 #[test]
 fn a_task_that_ended_while_the_agent_was_away_has_its_true_end() {
     let f = checkpointing("f");
@@ -68,6 +107,25 @@ fn a_task_that_came_up_meanwhile_is_reported() {
     let mut env = env.again(still_running);
     env.reregister();
     env.expect(&["reregister [t:Running]", "update agent", "t Starting latest Running"]);
+}
+
+/// What has ended is known to have ended, and how is known in a moment: the master is not told before that the task runs.
+#[test]
+fn ends_are_known_before_the_master_is_told() {
+    let f = checkpointing("f");
+    let over = || command(&f, command_task("t", "exit 3")).again(|_| Found::Ended);
+    let mut env = over();
+    env.input(Input::MasterDetected(Some(AgentEnv::master())));
+    env.advance(Duration::from_millis(1_900));
+    env.expect(&[]);
+    env.exited("c1", 3 << 8);
+    env.advance(Duration::from_millis(20));
+    env.expect(&["reregister [t:Failed]"]);
+    // A disk that hangs does not keep the agent away.
+    let mut env = over();
+    env.input(Input::MasterDetected(Some(AgentEnv::master())));
+    env.advance(Duration::from_millis(2_020));
+    env.expect(&["reregister [t:Running]"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! * `checks` performs the checks of tasks that the core asks for.
 //! * `convert` is the border between protobuf and the core's types.
 
+mod acknowledged;
 mod boot;
 mod checkpoint;
 mod checks;

@@ -1,8 +1,9 @@
 //! Messages of other processes, on their way to the core.
 
-use agent_core::{Input, Pid};
+use agent_core::{FromMaster, Input, Pid};
 use transport::{Message, Receiver};
 
+use crate::acknowledged::Acknowledged;
 use crate::convert::{UnusableMessage, from_master};
 use crate::engine::CoreHandle;
 
@@ -15,11 +16,12 @@ const PROCESS_ESCAPED: &str = "slave%281%29";
 #[derive(Clone)]
 pub(crate) struct Inbox {
     core: CoreHandle,
+    acknowledged: Acknowledged,
 }
 
 impl Inbox {
-    pub(crate) fn new(core: CoreHandle) -> Self {
-        Self { core }
+    pub(crate) fn new(core: CoreHandle, acknowledged: Acknowledged) -> Self {
+        Self { core, acknowledged }
     }
 }
 
@@ -30,6 +32,9 @@ impl Receiver for Inbox {
         }
         match from_master(message.name, &message.body) {
             Ok(content) => {
+                if let FromMaster::AcknowledgeStatus { uuid: Some(uuid), .. } = &content {
+                    self.acknowledged.note(*uuid).await;
+                }
                 let from = Pid::from(message.from.to_string());
                 // The queue is closed only when the agent ends, and then nobody minds.
                 let _ = self.core.input(Input::FromMaster { from, message: content }).await;

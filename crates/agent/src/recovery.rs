@@ -16,6 +16,7 @@ use store::{Backend, Batch, Embedded, Event, Opened, StoreError, Writer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::acknowledged::Acknowledged;
 use crate::boot::Boot;
 use crate::checkpoint::{self, Memory};
 use crate::compatibility::{self, IncompatibleError};
@@ -46,6 +47,8 @@ pub(crate) struct Recovery {
     boot: Boot,
     /// How much was damaged.
     pub(crate) errors: u64,
+    /// Where acknowledgements are noted from now on.
+    pub(crate) acknowledged: Acknowledged,
 }
 
 /// Puts something around the store into which an agent writes.
@@ -117,7 +120,9 @@ fn read_now(path: &Path, wrap: WrapStore) -> Result<Recovery, StoreError> {
         store.commit(&batch)?;
     }
     let other_format = other_format.is_some();
-    Ok(Recovery { store, recovered, info, other_format, boot: Boot::compare(boot), errors })
+    let (acknowledged, earlier) = Acknowledged::open(path.parent().unwrap_or(path));
+    recovered.acknowledged = earlier;
+    Ok(Recovery { store, recovered, info, other_format, boot: Boot::compare(boot), errors, acknowledged })
 }
 
 /// Records of another version are used as far as they are known, and kept as they were, for that version.

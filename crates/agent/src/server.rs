@@ -230,10 +230,10 @@ impl AgentServer {
         });
         let (stop, stopped) = watch::channel(false);
         let (router, limit) = (crate::v0::router(&shared), shared.options.max_request_bytes);
-        let messages = core.clone();
+        let (messages, acknowledged) = (core.clone(), recovery.acknowledged);
         let senders = Arc::new(Senders::default());
         let front = move |stream, peer| {
-            let inbox = Inbox::new(messages.clone());
+            let inbox = Inbox::new(messages.clone(), acknowledged.clone());
             let messages = serve_messages(stream, peer, limit, Arc::clone(&senders), inbox);
             async move { messages.await.map(|stream| Admitted { stream, runtime: None }) }
         };

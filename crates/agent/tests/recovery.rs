@@ -107,6 +107,27 @@ async fn the_end_of_a_task_while_its_agent_is_away_is_told_as_it_was() {
     assert_eq!((last.source(), last.container_status), (v1::task_status::Source::Agent, None));
 }
 
+/// The acknowledgement of a status came, and the agent is killed before anything that follows from it is on the disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_at_the_last_moment_is_not_told_again() {
+    let mut scene = Scene::start().await;
+    scene.master.run_for(true, command_task("t", &waits(4)));
+    assert_eq!(scene.master.status().await.state(), v1::TaskState::TaskStarting);
+    let running = scene.master.expect::<internal::StatusUpdateMessage>().await.update;
+    assert_eq!(running.status.state(), v1::TaskState::TaskRunning);
+    let pid = running.status.container_status.as_ref().and_then(|status| status.executor_pid).expect("known");
+    scene.place.arm(Failpoint::Before(1));
+    scene.master.acknowledge(&running);
+    life::until("the agent dies at that", || scene.process.is_dead()).await;
+    scene.place.disarm();
+    scene.go("t");
+    until(|| !is_alive(pid)).await;
+    let message = scene.again().await;
+    // The master is told what is true, although the agent was asked within moments of its start.
+    assert_eq!((message.tasks.len(), message.tasks[0].state()), (1, v1::TaskState::TaskFailed));
+    assert_eq!(states(&scene.master.statuses().await), ["TASK_FAILED"]);
+}
+
 /// MESOS-7911: nothing of it goes on behind the back of its framework.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_checkpoint_ends_with_the_agent_mesos_7911() {

@@ -138,6 +138,8 @@ pub(crate) struct Note {
 }
 
 impl Outgoing for Note {
+    type Receipt = ();
+
     fn sender(&self) -> &str {
         &self.from
     }

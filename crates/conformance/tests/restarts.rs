@@ -28,9 +28,9 @@ fn running(checkpoint: bool, command: &str) -> (Cluster, Scheduler, Log) {
     (cluster, scheduler, log)
 }
 
-/// Updates come at least once: when the agent is killed before it has written down an acknowledgement, the same one comes
-/// again. Neither side can help that, and it is chance whether it happens. If it comes while the framework ends, its
-/// acknowledgement is refused.
+/// Updates come at least once: an agent that is back repeats what is not acknowledged yet, to the master and to each framework
+/// that is told to it, and how often that is depends on how fast the scheduler is. If one comes while the framework ends,
+/// its acknowledgement is refused.
 fn once(log: &[Value]) -> Vec<Value> {
     let mut seen: Vec<Value> = Vec::new();
     let mut kept = log.to_vec();

@@ -2,41 +2,73 @@
 
 mod support;
 
-use proto::internal::StatusUpdateAcknowledgementMessage;
-use proto::v1::TaskState;
-use proto::{FullName, internal};
-use serde_json::json;
-use support::{FakeAgent, Scheduler, Subscription};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Whoever kills the master as soon as the answer is there is not told the status again by the next one.
+use master::MasterServer;
+use proto::internal;
+use proto::v1::TaskState;
+use serde_json::{Value, json};
+use support::{FakeAgent, Scheduler, Subscription, Taking};
+
+/// A task on an agent that takes its time for each acknowledgement.
+struct Scene {
+    master: MasterServer,
+    agent: FakeAgent,
+    taking: Arc<Taking>,
+    scheduler: Scheduler,
+    offer: Value,
+}
+
+impl Scene {
+    async fn start(takes: Duration) -> Self {
+        let master = support::master().await;
+        let (mut agent, taking) = FakeAgent::register_taking(master.address(), takes).await;
+        let mut scheduler = Scheduler::subscribe(master.address(), Subscription::default()).await;
+        let offer = scheduler.offer().await;
+        let scalar = |name, value| json!({ "name": name, "type": "SCALAR", "scalar": { "value": value } });
+        let task = json!({
+            "name": "t", "task_id": { "value": "t" }, "agent_id": offer["agent_id"],
+            "resources": [scalar("cpus", 1.0), scalar("mem", 32.0)], "command": { "value": "sleep 100" },
+        });
+        scheduler.launch(&offer, task).await;
+        let _: internal::RunTaskMessage = agent.wait_for().await;
+        Self { master, agent, taking, scheduler, offer }
+    }
+
+    /// The agent tells a status, and the scheduler acknowledges it; returns when that is answered.
+    async fn acknowledged(&mut self, number: u8) {
+        self.agent.update(&self.scheduler.framework_id, "t", TaskState::TaskRunning, number);
+        let status = self.scheduler.wait_for("UPDATE").await["update"]["status"].clone();
+        let acknowledge = json!({ "agent_id": self.offer["agent_id"], "task_id": { "value": "t" }, "uuid": status["uuid"] });
+        assert_eq!(self.scheduler.call("ACKNOWLEDGE", "acknowledge", acknowledge).await.status, 202);
+    }
+}
+
+/// Whoever kills the master or the agent as soon as the answer is there is not told the status again.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_acknowledgement_is_on_its_way_to_the_agent_when_it_is_answered() {
+async fn the_agent_has_taken_an_acknowledgement_when_it_is_answered() {
     const ROUNDS: usize = 50;
-    let master = support::master().await;
-    let (mut agent, tap) = FakeAgent::register_behind_tap(master.address()).await;
-    let mut scheduler = Scheduler::subscribe(master.address(), Subscription::default()).await;
-    let offer = scheduler.offer().await;
-    let scalar = |name, value| json!({ "name": name, "type": "SCALAR", "scalar": { "value": value } });
-    let task = json!({
-        "name": "t", "task_id": { "value": "t" }, "agent_id": offer["agent_id"],
-        "resources": [scalar("cpus", 1.0), scalar("mem", 32.0)], "command": { "value": "sleep 100" },
-    });
-    scheduler.launch(&offer, task).await;
-    let _: internal::RunTaskMessage = agent.wait_for().await;
+    let mut scene = Scene::start(Duration::from_millis(10)).await;
     let mut late = 0;
     for round in 1..=ROUNDS {
-        let number = u8::try_from(round).unwrap();
-        agent.update(&scheduler.framework_id, "t", TaskState::TaskRunning, number);
-        let status = scheduler.wait_for("UPDATE").await["update"]["status"].clone();
-        let acknowledge =
-            json!({ "agent_id": offer["agent_id"], "task_id": { "value": "t" }, "uuid": status["uuid"] });
-        assert_eq!(scheduler.call("ACKNOWLEDGE", "acknowledge", acknowledge).await.status, 202);
-        late += usize::from(tap.sent(StatusUpdateAcknowledgementMessage::FULL_NAME) < round);
-        let _: StatusUpdateAcknowledgementMessage = agent.wait_for().await;
+        scene.acknowledged(u8::try_from(round).unwrap()).await;
+        late += usize::from(scene.taking.taken() < round);
+        let _: internal::StatusUpdateAcknowledgementMessage = scene.agent.wait_for().await;
     }
     // A processor that is taken away for a tenth of a second in just that instant is no fault of the master.
-    assert!(late <= ROUNDS / 10, "{late} of {ROUNDS} were answered before they were passed on");
-    master.shutdown().await;
+    assert!(late <= ROUNDS / 10, "{late} of {ROUNDS} were answered before they were taken");
+    scene.master.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_takes_its_time_keeps_no_answer_for_long() {
+    let mut scene = Scene::start(support::PATIENCE).await;
+    for number in 1..4 {
+        scene.acknowledged(number).await;
+    }
+    assert_eq!(scene.taking.taken(), 0);
+    scene.master.shutdown().await;
 }
 
 /// An agent that is not there any more keeps no answer for long, and none from other schedulers' calls.

@@ -1,9 +1,10 @@
 //! The sending side: one connection to one peer, its queue, and what becomes of the answers.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,9 +20,15 @@ const BATCH: usize = 512;
 /// A write buffer that has grown beyond this many bytes is given back after use.
 const KEEP_BUFFER: usize = 1 << 20;
 
-/// A message on its way out; encoded by the connection's task, not by the sender. It is dropped when it was handed to the
-/// network, or given up: whoever wants to know puts something into it that tells when it is dropped.
+/// Receipts of messages that a connection keeps for their answers. A peer that answers none of so many answers none at all, and
+/// the oldest is given up.
+const MAX_RECEIPTS: usize = 64 << 10;
+
+/// A message on its way out; encoded by the connection's task, not by the sender.
 pub trait Outgoing: Send + 'static {
+    /// Tells by being dropped that the peer has answered the message, or that nobody will ever know whether it arrived.
+    type Receipt: Send + 'static;
+
     /// The process id that sends it, such as `master` or `slave-observer(1)`.
     fn sender(&self) -> &str;
     /// The process id at the peer that it is for, such as `slave(1)`.
@@ -30,6 +37,10 @@ pub trait Outgoing: Send + 'static {
     fn name(&self) -> &str;
     /// Appends the protobuf.
     fn encode(&self, out: &mut Vec<u8>);
+    /// What to drop when the peer has answered, if anybody wants to know.
+    fn receipt(&mut self) -> Option<Self::Receipt> {
+        None
+    }
 }
 
 /// What a connection to a peer has to report.
@@ -55,11 +66,50 @@ pub enum PeerEvent {
     },
 }
 
-/// Counters of one connection.
-#[derive(Default)]
-struct Traffic {
+/// What has gone over one connection.
+struct Traffic<R> {
     sent: AtomicU64,
     answered: AtomicU64,
+    /// With the number of the answer that each waits for, in order.
+    receipts: Mutex<VecDeque<(u64, R)>>,
+}
+
+impl<R> Traffic<R> {
+    fn new() -> Self {
+        Self { sent: AtomicU64::new(0), answered: AtomicU64::new(0), receipts: Mutex::default() }
+    }
+
+    /// These messages are about to be sent.
+    fn begin(&self, written: &mut Written<R>) {
+        let before = self.sent.fetch_add(written.messages, Ordering::Relaxed);
+        if written.receipts.is_empty() {
+            return;
+        }
+        let mut receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
+        receipts.extend(written.receipts.drain(..).map(|(place, receipt)| (before + place, receipt)));
+        let excess = receipts.len().saturating_sub(MAX_RECEIPTS);
+        receipts.drain(..excess);
+    }
+
+    /// So many have been answered by now.
+    fn release(&self, answered: u64) {
+        let mut receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = receipts.partition_point(|(number, _)| *number <= answered);
+        receipts.drain(..waiting);
+    }
+}
+
+/// Messages in a buffer that have not been sent.
+struct Written<R> {
+    messages: u64,
+    /// With the place of each one's message among them, from 1.
+    receipts: Vec<(u64, R)>,
+}
+
+impl<R> Default for Written<R> {
+    fn default() -> Self {
+        Self { messages: 0, receipts: Vec::new() }
+    }
 }
 
 /// What waits in a link's queue.
@@ -80,13 +130,13 @@ pub(crate) struct Link<M> {
 }
 
 /// A connection while it lasts.
-struct Connection {
+struct Connection<R> {
     writer: OwnedWriteHalf,
     reader: JoinHandle<String>,
-    traffic: Arc<Traffic>,
+    traffic: Arc<Traffic<R>>,
 }
 
-impl Drop for Connection {
+impl<R> Drop for Connection<R> {
     fn drop(&mut self) {
         self.reader.abort();
     }
@@ -98,7 +148,7 @@ impl<M: Outgoing> Link<M> {
         let mut batch = Vec::new();
         let mut buffer = Vec::new();
         let parts = HeadParts::new(self.own, self.peer);
-        let mut connection: Option<Connection> = None;
+        let mut connection: Option<Connection<M::Receipt>> = None;
         loop {
             let count = match &mut connection {
                 Some(open) => tokio::select! {
@@ -127,71 +177,74 @@ impl<M: Outgoing> Link<M> {
         batch: &mut Vec<Item<M>>,
         buffer: &mut Vec<u8>,
         parts: &HeadParts,
-        connection: &mut Option<Connection>,
+        connection: &mut Option<Connection<M::Receipt>>,
     ) {
         buffer.clear();
-        let mut messages = 0;
-        // Kept until they have been sent: see `Outgoing`.
-        let mut written = Vec::with_capacity(batch.len());
+        let mut written = Written::default();
         for item in batch.drain(..) {
             match item {
-                Item::Message(message) => {
+                Item::Message(mut message) => {
                     write_message(buffer, &message, parts);
-                    written.push(message);
-                    messages += 1;
+                    written.messages += 1;
+                    written.receipts.extend(message.receipt().map(|receipt| (written.messages, receipt)));
                 }
                 Item::Reconnect(number) => {
-                    if messages > 0 {
-                        self.send(connection, buffer, messages).await;
-                    }
+                    self.send(connection, buffer, std::mem::take(&mut written)).await;
                     self.finish(connection.take()).await;
                     self.number = number;
                     buffer.clear();
-                    messages = 0;
                 }
             }
         }
-        if messages > 0 {
-            self.send(connection, buffer, messages).await;
-        }
+        self.send(connection, buffer, written).await;
     }
 
     /// Sends what was written, over a new connection if there is none.
-    async fn send(&self, connection: &mut Option<Connection>, buffer: &[u8], messages: u64) {
+    async fn send(
+        &self,
+        connection: &mut Option<Connection<M::Receipt>>,
+        buffer: &[u8],
+        mut written: Written<M::Receipt>,
+    ) {
+        if written.messages == 0 {
+            return;
+        }
         if connection.is_none() {
             match self.connect().await {
                 Ok(open) => *connection = Some(open),
-                Err(error) => return self.report_loss(None, messages, format!("cannot connect: {error}")),
+                Err(error) => {
+                    return self.report_loss(None, written.messages, format!("cannot connect: {error}"));
+                }
             }
         }
         let Some(open) = connection else { return };
-        open.traffic.sent.fetch_add(messages, Ordering::Relaxed);
-        let written = tokio::time::timeout(self.options.write_timeout, open.writer.write_all(buffer)).await;
-        if let Err(error) = written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        open.traffic.begin(&mut written);
+        let sent = tokio::time::timeout(self.options.write_timeout, open.writer.write_all(buffer)).await;
+        if let Err(error) = sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             self.report_loss(connection.take(), 0, error.to_string());
         }
     }
 
     /// Lets what was sent arrive: closing a connection with unread answers would reset it.
-    async fn finish(&self, connection: Option<Connection>) {
+    async fn finish(&self, connection: Option<Connection<M::Receipt>>) {
         let Some(mut open) = connection else { return };
         if open.writer.shutdown().await.is_ok() {
             let _ = tokio::time::timeout(self.options.connect_timeout, &mut open.reader).await;
         }
     }
 
-    async fn connect(&self) -> io::Result<Connection> {
+    async fn connect(&self) -> io::Result<Connection<M::Receipt>> {
         let stream = tokio::time::timeout(self.options.connect_timeout, TcpStream::connect(self.peer))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         stream.set_nodelay(true)?;
         let (read, writer) = stream.into_split();
-        let traffic = Arc::new(Traffic::default());
+        let traffic = Arc::new(Traffic::new());
         let reader = tokio::spawn(read_answers(read, self.peer, traffic.clone(), self.events.clone()));
         Ok(Connection { writer, reader, traffic })
     }
 
-    fn report_loss(&self, connection: Option<Connection>, unsent: u64, reason: String) {
+    fn report_loss(&self, connection: Option<Connection<M::Receipt>>, unsent: u64, reason: String) {
         let in_flight = connection.map_or(0, |c| {
             c.traffic.sent.load(Ordering::Relaxed).saturating_sub(c.traffic.answered.load(Ordering::Relaxed))
         });
@@ -244,10 +297,10 @@ fn write_message(buffer: &mut Vec<u8>, message: &impl Outgoing, parts: &HeadPart
 }
 
 /// Reads answers until the connection ends; returns why it ended.
-async fn read_answers(
+async fn read_answers<R>(
     mut stream: OwnedReadHalf,
     peer: SocketAddr,
-    traffic: Arc<Traffic>,
+    traffic: Arc<Traffic<R>>,
     events: mpsc::UnboundedSender<PeerEvent>,
 ) -> String {
     let mut buffer = Vec::with_capacity(4096);
@@ -275,6 +328,7 @@ async fn read_answers(
             }
         }
         buffer.drain(..at);
+        traffic.release(traffic.answered.load(Ordering::Relaxed));
         if buffer.len() > MAX_ANSWER {
             return format!("an answer is longer than {MAX_ANSWER} bytes");
         }
@@ -313,6 +367,8 @@ mod tests {
     struct Ping;
 
     impl Outgoing for Ping {
+        type Receipt = ();
+
         fn sender(&self) -> &str {
             "slave-observer(1)"
         }

@@ -15,6 +15,8 @@ use transport::{
 struct Numbered(u64);
 
 impl Outgoing for Numbered {
+    type Receipt = ();
+
     fn sender(&self) -> &str {
         "master"
     }
@@ -106,6 +108,68 @@ async fn loss_is_reported_and_the_next_message_reconnects() {
     };
     assert_eq!(unanswered, 0);
     assert!(reason.contains("malformed answer"), "{reason}");
+}
+
+/// Tells when the peer has it.
+struct Noted(u64, Option<tokio::sync::oneshot::Sender<()>>);
+
+impl Outgoing for Noted {
+    type Receipt = tokio::sync::oneshot::Sender<()>;
+
+    fn sender(&self) -> &str {
+        "master"
+    }
+    fn receiver(&self) -> &str {
+        "slave(1)"
+    }
+    fn name(&self) -> &str {
+        "mesos.internal.Numbered"
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0.to_be_bytes());
+    }
+    fn receipt(&mut self) -> Option<Self::Receipt> {
+        self.1.take()
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_is_dropped_when_its_message_is_answered_or_lost() {
+    const ANSWER: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (events, _lost) = mpsc::unbounded_channel();
+    let own = "127.0.0.1:5050".parse().unwrap();
+    let mut peers = Peers::new(own, PeersOptions::default(), Handle::current(), events);
+    let mut waiting = Vec::new();
+    for number in 0..6 {
+        // Nobody asks about every other one.
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        peers.send(address, Noted(number, (number % 2 == 1).then_some(sender))).unwrap();
+        waiting.push(receiver);
+    }
+    let mut waiting = waiting.into_iter().skip(1).step_by(2);
+    let (mut first, mut second, third) =
+        (waiting.next().unwrap(), waiting.next().unwrap(), waiting.next().unwrap());
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut bytes = vec![0; 64 << 10];
+    let mut read = 0;
+    while bytes[..read].windows(5).filter(|found| found == b"POST ").count() < 6 {
+        read += stream.read(&mut bytes[read..]).await.unwrap();
+    }
+    // The answer to the first says nothing of the second.
+    stream.write_all(ANSWER).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert!(first.try_recv() == Err(tokio::sync::oneshot::error::TryRecvError::Empty));
+    stream.write_all(ANSWER).await.unwrap();
+    assert!(first.await.is_err());
+    stream.write_all(ANSWER).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert!(second.try_recv() == Err(tokio::sync::oneshot::error::TryRecvError::Empty));
+    // What is lost with the connection is known to nobody.
+    drop(stream);
+    assert!(second.await.is_err());
+    assert!(third.await.is_err());
 }
 
 #[tokio::test]

@@ -82,6 +82,8 @@ pub(crate) struct ToMasterMessage {
 }
 
 impl Outgoing for ToMasterMessage {
+    type Receipt = ();
+
     fn sender(&self) -> &str {
         &self.own.process
     }

@@ -52,6 +52,8 @@ pub struct Received {
 pub struct Said(pub &'static str, pub String, pub Vec<u8>);
 
 impl Outgoing for Said {
+    type Receipt = ();
+
     fn sender(&self) -> &str {
         self.0
     }

@@ -24,11 +24,13 @@ pub(crate) struct ToAgentMessage {
     pub(crate) message: ToAgent,
     /// How long the agent waits for pings before it believes itself cut off, in seconds.
     pub(crate) ping_timeout_secs: f64,
-    /// Held until it has been handed to the network: the call that it passes on is answered then.
-    pub(crate) _receipt: Option<Receipt>,
+    /// Held until the agent has said that it has it: the call that it passes on is answered then.
+    pub(crate) receipt: Option<Receipt>,
 }
 
 impl Outgoing for ToAgentMessage {
+    type Receipt = Receipt;
+
     fn sender(&self) -> &str {
         match self.message {
             ToAgent::Ping { .. } => &self.observer,
@@ -46,6 +48,10 @@ impl Outgoing for ToAgentMessage {
 
     fn encode(&self, out: &mut Vec<u8>) {
         encode_message(&self.message, self.ping_timeout_secs, out);
+    }
+
+    fn receipt(&mut self) -> Option<Receipt> {
+        self.receipt.take()
     }
 }
 

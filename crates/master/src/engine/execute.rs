@@ -109,7 +109,7 @@ impl Engine {
             observer: peer.observer,
             message,
             ping_timeout_secs: self.total_ping_timeout_secs,
-            _receipt: receipt,
+            receipt,
         };
         // A refusal is reported as the loss of the connection, too, and handled there.
         if let Err(error) = self.peers.send(peer.address, message) {

@@ -17,7 +17,7 @@ use crate::watch::Watch;
 pub(crate) enum Work {
     /// Something for the core that needs no answer.
     Input(Input),
-    /// The same, of which somebody wants to know when all that it has to say to agents was handed to the network.
+    /// The same, of which somebody wants to know when agents have all that it has to say to them.
     PassOn(Input, Receipt),
     /// A scheduler subscribes.
     Subscribe {

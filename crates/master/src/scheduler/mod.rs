@@ -25,7 +25,7 @@ use crate::status::{answer, gone};
 pub(crate) use events::EventContext;
 
 /// Takes one call. Most are answered before they are acted upon: what comes of them is told by events. Of an acknowledgement
-/// nothing is told: it is answered when it was passed on to the agent, so that it is not lost with this master.
+/// nothing is told: it is answered when the agent has it, so that it is lost neither with this master nor with the agent.
 pub(crate) async fn call(
     State(master): State<Master>,
     Extension(hang_up): Extension<HangUp>,

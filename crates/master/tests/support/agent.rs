@@ -1,8 +1,10 @@
 //! An agent that is none: it sends what a test tells it to, and notes what it gets.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use super::Tap;
 use proto::{FullName, internal, v0, v1};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -26,6 +28,8 @@ struct Raw {
 }
 
 impl Outgoing for Raw {
+    type Receipt = ();
+
     fn sender(&self) -> &str {
         "slave(1)"
     }
@@ -40,11 +44,30 @@ impl Outgoing for Raw {
     }
 }
 
+/// How an agent takes acknowledgements.
+#[derive(Default)]
+pub struct Taking {
+    /// How long it takes to take one, before it is answered.
+    takes: Duration,
+    taken: AtomicUsize,
+}
+
+impl Taking {
+    /// How many have been taken by now.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
+    }
+}
+
 #[derive(Clone)]
-struct Inbox(mpsc::UnboundedSender<(String, String, Vec<u8>)>);
+struct Inbox(mpsc::UnboundedSender<(String, String, Vec<u8>)>, Arc<Taking>);
 
 impl Receiver for Inbox {
     async fn receive(&self, message: Message<'_>) -> bool {
+        if message.name == internal::StatusUpdateAcknowledgementMessage::FULL_NAME {
+            tokio::time::sleep(self.1.takes).await;
+            self.1.taken.fetch_add(1, Ordering::SeqCst);
+        }
         let _ = self.0.send((message.from.id().to_owned(), message.name.to_owned(), message.body.to_vec()));
         message.to == "slave(1)"
     }
@@ -63,19 +86,18 @@ pub fn proto_scalar(name: &str, value: f64) -> v1::Resource {
 impl FakeAgent {
     /// Listens, but says nothing yet.
     pub async fn listen(master: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        Self::listen_on(listener, address, master)
+        Self::listen_taking(master, Arc::default()).await
     }
 
-    /// Listens there, and says that it does at `address`.
-    fn listen_on(listener: TcpListener, address: SocketAddr, master: SocketAddr) -> Self {
+    async fn listen_taking(master: SocketAddr, taking: Arc<Taking>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
         let (sender, received) = mpsc::unbounded_channel();
         let listening = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let inbox = Inbox(sender.clone());
+                let inbox = Inbox(sender.clone(), Arc::clone(&taking));
                 connections.spawn(async move {
                     if let Accepted::Messages(connection) = accept(stream).await.unwrap() {
                         let _ = connection.serve(1 << 24, &inbox).await;
@@ -93,11 +115,10 @@ impl FakeAgent {
         Self::listen(master).await.registered().await
     }
 
-    /// The same; what the master says to it goes through a tap.
-    pub async fn register_behind_tap(master: SocketAddr) -> (Self, Tap) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let tap = Tap::before(listener.local_addr().unwrap());
-        (Self::listen_on(listener, tap.address, master).registered().await, tap)
+    /// The same; it takes its time for each acknowledgement.
+    pub async fn register_taking(master: SocketAddr, takes: Duration) -> (Self, Arc<Taking>) {
+        let taking = Arc::new(Taking { takes, ..Taking::default() });
+        (Self::listen_taking(master, Arc::clone(&taking)).await.registered().await, taking)
     }
 
     async fn registered(mut self) -> Self {

@@ -7,17 +7,15 @@ pub mod api;
 mod events;
 mod http;
 mod scheduler;
-mod tap;
 
 use std::time::Duration;
 
 use master::{MasterOptions, MasterServer};
 
-pub use agent::{FakeAgent, proto_scalar};
+pub use agent::{FakeAgent, Taking, proto_scalar};
 pub use events::Events;
 pub use http::{Answer, form, get, json, raw, request};
 pub use scheduler::{Scheduler, Subscription, scalar};
-pub use tap::Tap;
 
 /// Longest time that anything may take; what takes longer will never come.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -173,6 +173,8 @@ impl AgentHost {
         }
         fabric.net.died(&mut fabric.queue, fabric.now, Node::Agent(self.index), reboot);
         if reboot {
+            // It was never waited for.
+            self.disk.memory.acknowledged.clear();
             self.machine.reboot();
         } else {
             self.machine.orphan(fabric);
@@ -193,6 +195,7 @@ impl AgentHost {
         if let FromMaster::AcknowledgeStatus { framework_id, task_id, uuid: Some(uuid) } = &message {
             let (framework_id, task_id, uuid) = (framework_id.clone(), task_id.clone(), *uuid);
             fabric.tell(Happening::AcknowledgementCame { framework_id, task_id, uuid });
+            self.disk.memory.acknowledged.insert(uuid);
         }
         self.input(fabric, Input::FromMaster { from, message });
     }

@@ -1,6 +1,6 @@
 //! What an agent has written down, as its next life finds it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use agent_core::{
@@ -33,6 +33,8 @@ pub struct Memory {
     pub progress: BTreeMap<(FrameworkId, TaskId), Progress>,
     /// What is over.
     pub past: BTreeMap<u64, Past>,
+    /// Updates whose acknowledgement came, beside what was written.
+    pub acknowledged: BTreeSet<Uuid>,
 }
 
 impl Memory {
@@ -133,6 +135,7 @@ impl Memory {
                 })
                 .collect(),
             past: self.past.iter().map(|(number, past)| (*number, past.clone())).collect(),
+            acknowledged: self.acknowledged.clone(),
             found: BTreeMap::new(),
         }
     }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::num::NonZero;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -17,6 +18,9 @@ use http_api::Piece;
 const MEAN: u64 = 64;
 /// After so many it ends in any case.
 const MOST: usize = 512;
+
+/// An entity is looked for among so many that followed the one before it: others may have come and gone between them.
+const AHEAD: usize = 16;
 
 /// So many chunks may be kept beyond twice those that are known to be needed.
 const SLACK: usize = 1024;
@@ -48,7 +52,22 @@ pub(super) struct Chunk<T: Entity> {
     closed: bool,
     /// What is known of it.
     pub(super) sum: T::Sum,
-    forms: Box<[OnceLock<Piece>]>,
+    forms: Box<[OnceLock<Encoded>]>,
+}
+
+/// A chunk in one form.
+struct Encoded {
+    piece: Piece,
+    /// Where the encoding of each of its entities ends.
+    ends: Box<[usize]>,
+}
+
+impl Encoded {
+    /// Where that of one of its entities is.
+    fn place(&self, index: usize) -> Option<Range<usize>> {
+        let start = if index == 0 { 0 } else { *self.ends.get(index - 1)? };
+        Some(start..*self.ends.get(index)?)
+    }
 }
 
 impl<T: Entity> Chunk<T> {
@@ -74,12 +93,43 @@ impl<T: Entity> Chunk<T> {
         }
         self.members.iter().zip(rest).all(|(kept, now)| Weak::as_ptr(kept) == Arc::as_ptr(now))
     }
+
+    /// Its entities in a form. Those that were in `before` are taken from there.
+    fn encode(
+        members: &[&Arc<T>],
+        before: Option<(&Self, &Encoded)>,
+        numbers: &AtomicU64,
+        write: impl Fn(&T, &mut Vec<u8>),
+    ) -> Encoded {
+        let mut out = Vec::with_capacity(before.map_or(0, |(_, encoded)| encoded.piece.bytes.len()));
+        let mut ends = Vec::with_capacity(members.len());
+        let mut at = 0;
+        for member in members {
+            let kept = before.and_then(|(chunk, encoded)| {
+                let ahead = chunk.members.iter().skip(at).take(AHEAD);
+                let index =
+                    at + ahead.into_iter().position(|was| Weak::as_ptr(was) == Arc::as_ptr(member))?;
+                at = index + 1;
+                let place = encoded.place(index)?;
+                // The first of a list has nothing before it that sets it apart from another.
+                (out.is_empty() == (place.start == 0)).then(|| encoded.piece.bytes.get(place)).flatten()
+            });
+            match kept {
+                Some(bytes) => out.extend_from_slice(bytes),
+                None => write(member, &mut out),
+            }
+            ends.push(out.len());
+        }
+        Encoded { piece: piece(out, numbers), ends: ends.into() }
+    }
 }
 
 /// A chunk, and where the list has it.
 pub(super) struct Found<'a, T: Entity> {
     chunk: Arc<Chunk<T>>,
     members: &'a [&'a Arc<T>],
+    /// What was there before, where that is another.
+    before: Option<Arc<Chunk<T>>>,
 }
 
 impl<'a, T: Entity> Found<'a, T> {
@@ -111,13 +161,14 @@ impl<'a, T: Entity> Found<'a, T> {
         write: impl Fn(&T, &mut Vec<u8>),
     ) -> Option<&Piece> {
         self.chunk.forms.get(form.into()).map(|kept| {
-            kept.get_or_init(|| {
-                let mut out = Vec::new();
-                for member in self.members {
-                    write(member, &mut out);
-                }
-                piece(out, numbers)
-            })
+            let encoded = kept.get_or_init(|| {
+                let before = self
+                    .before
+                    .as_ref()
+                    .and_then(|before| Some((&**before, before.forms.get(form.into())?.get()?)));
+                Chunk::encode(self.members, before, numbers, write)
+            });
+            &encoded.piece
         })
     }
 }
@@ -194,15 +245,17 @@ impl<T: Entity> Chunks<T> {
         let mut rest = entities;
         while let Some(first) = rest.first() {
             let key = (list, Arc::as_ptr(first).addr());
-            let kept = self.kept.get(&key).filter(|chunk| chunk.matches(rest)).cloned();
-            let chunk = kept.unwrap_or_else(|| {
-                let (length, closed) = self.end(rest);
-                Arc::new(Chunk::new(&rest[..length], closed))
-            });
+            let (chunk, before) = match self.kept.get(&key) {
+                Some(chunk) if chunk.matches(rest) => (Arc::clone(chunk), None),
+                before => {
+                    let (length, closed) = self.end(rest);
+                    (Arc::new(Chunk::new(&rest[..length], closed)), before.cloned())
+                }
+            };
             let (members, after) = rest.split_at(chunk.members.len());
             rest = after;
             self.used.insert(key, Arc::clone(&chunk));
-            found.push(Found { chunk, members });
+            found.push(Found { chunk, members, before });
         }
         found
     }
@@ -307,13 +360,22 @@ mod tests {
             assert_eq!((text, sum), plain(list));
             assert!(written <= most, "{written} were written");
             assert!(chunks.count() < 10_000 / 32, "{} chunks", chunks.count());
+            written
         };
         check(&list, 10_000);
         check(&list, 0);
-        // One changes, as the core changes it: nobody else holds it.
-        Arc::make_mut(&mut list[5_000]).1 = 7;
+        // Some change, as the core changes them: nobody else holds them. What is beside them is not written again, unless the
+        // first of a chunk changes, by which the chunk is found.
+        for changed in [5_000, 5_001, 5_003] {
+            Arc::make_mut(&mut list[changed]).1 = 7;
+        }
         check(&list, MOST);
         check(&list, 0);
+        let alone = (0..20).filter(|at| {
+            Arc::make_mut(&mut list[*at]).1 += 1;
+            check(&list, MOST) == 1
+        });
+        assert!(alone.count() > 10);
         list.remove(5_000);
         check(&list, MOST);
         list.insert(77, Arc::new(Named("new".into(), 1)));

@@ -1,4 +1,6 @@
 //! `meseta sim`: a cluster in one thread, in which everything goes wrong, from seeds.
+//!
+//! Which seeds have held is said as it goes on, so that a hunt that is interrupted has said what it tried.
 
 use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -23,7 +25,10 @@ Examples:
   meseta sim --seed 17 --trace          the same, with everything that happens
   meseta sim --random --minutes 60      fresh seeds for an hour
 
-Exit codes: 0 all held, 1 something was broken, 2 wrong usage. A run that fails prints a line that repeats it."
+Seeds that hold are said every ten seconds, as ranges whose end is not among them: \"seeds 17..170 hold\". Fresh seeds follow \
+one another, the first is drawn from the time of day. A run that fails prints a line that repeats it.
+
+Exit codes: 0 all held, 1 something was broken, 2 wrong usage."
 )]
 #[command(group = ArgGroup::new("which").required(true).multiple(false))]
 pub(crate) struct Options {
@@ -42,7 +47,7 @@ pub(crate) struct Options {
     /// Without operators who maintain machines and set quotas and weights: what seeds found before they were a part of most runs
     #[arg(long)]
     without_operators: bool,
-    /// How long to run fresh seeds
+    /// How long to run fresh seeds; one is run in any case
     #[arg(long, value_name = "N", default_value_t = 5, conflicts_with_all = ["seeds", "seed"])]
     minutes: u64,
     /// Go on after a failure
@@ -57,13 +62,50 @@ fn range(text: &str) -> Result<Range<u64>, String> {
     if from < to { Ok(from..to) } else { Err(format!("'{text}' has no seeds in it")) }
 }
 
+/// How long nothing is said while everything holds.
+const QUIET: Duration = Duration::from_secs(10);
+
 /// What all runs came to.
 #[derive(Default)]
 struct Sum {
-    runs: u64,
-    failed: u64,
+    seeds: Option<Range<u64>>,
+    failed: Vec<u64>,
     steps: u64,
     simulated: Duration,
+}
+
+impl Sum {
+    fn add(&mut self, seed: u64, outcome: &Outcome) {
+        let first = self.seeds.as_ref().map_or(seed, |seeds| seeds.start);
+        self.seeds = Some(first..seed.saturating_add(1));
+        self.steps += outcome.steps;
+        self.simulated += outcome.simulated;
+        if outcome.failure.is_some() {
+            self.failed.push(seed);
+        }
+    }
+}
+
+/// Seeds that have held, of which nobody has been told yet.
+struct Held {
+    seeds: Option<Range<u64>>,
+    told: Instant,
+}
+
+impl Held {
+    fn add(&mut self, seed: u64) {
+        let first = self.seeds.as_ref().map_or(seed, |seeds| seeds.start);
+        self.seeds = Some(first..seed.saturating_add(1));
+    }
+
+    /// The line that says so, if there are any.
+    fn told(&mut self) -> Option<String> {
+        self.told = Instant::now();
+        self.seeds.take().map(|seeds| match seeds.end - seeds.start {
+            1 => format!("seed {} holds\n", seeds.start),
+            _ => format!("seeds {}..{} hold\n", seeds.start, seeds.end),
+        })
+    }
 }
 
 /// Runs seeds; the number is the exit code.
@@ -71,30 +113,48 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     // What the cores' checks say is caught and shown with the seed.
     std::panic::set_hook(Box::new(|_| {}));
     let began = Instant::now();
+    let sum = each(options, seeds(options, began), ::sim::run, view::print)?;
+    // One seed has said it all; without how long it took here, every run of it prints the same.
+    if options.seed.is_none() {
+        view::print(&summary(&sum, began.elapsed()))?;
+    }
+    Ok(if sum.failed.is_empty() { 0 } else { FAILED })
+}
+
+/// Runs one seed after the other, and says what comes of them.
+fn each(
+    options: &Options,
+    seeds: impl Iterator<Item = u64>,
+    run: impl Fn(Drawn, Lines) -> Outcome,
+    print: impl Fn(&str) -> Result<()>,
+) -> Result<Sum> {
     let mut sum = Sum::default();
-    for seed in seeds(options, began) {
+    let mut held = Held { seeds: None, told: Instant::now() };
+    for seed in seeds {
         let drawn = draw(options, seed);
         if options.seed.is_some() {
-            view::print(&drawn.to_string())?;
+            print(&drawn.to_string())?;
         }
-        let lines = if options.trace { Lines::All } else { Lines::None };
-        let outcome = ::sim::run(drawn, lines);
-        sum.runs += 1;
-        sum.steps += outcome.steps;
-        sum.simulated += outcome.simulated;
+        let outcome = run(drawn, if options.trace { Lines::All } else { Lines::None });
+        sum.add(seed, &outcome);
         if options.seed.is_some() {
-            view::print(&shown(&outcome))?;
+            print(&shown(&outcome))?;
+        }
+        if outcome.failure.is_none() {
+            held.add(seed);
+        }
+        if outcome.failure.is_some() || held.told.elapsed() >= QUIET {
+            held.told().map_or(Ok(()), |line| print(&line))?;
         }
         if outcome.failure.is_some() {
-            sum.failed += 1;
-            view::print(&failure(options, seed, &outcome))?;
+            print(&failure(options, seed, &outcome, &run))?;
             if !options.keep_going {
                 break;
             }
         }
     }
-    view::print(&summary(&sum, began.elapsed()))?;
-    Ok(if sum.failed == 0 { 0 } else { FAILED })
+    held.told().map_or(Ok(()), |line| print(&line))?;
+    Ok(sum)
 }
 
 fn seeds(options: &Options, began: Instant) -> Box<dyn Iterator<Item = u64>> {
@@ -106,11 +166,9 @@ fn seeds(options: &Options, began: Instant) -> Box<dyn Iterator<Item = u64>> {
     }
     let end = Duration::from_secs(options.minutes.saturating_mul(60));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut seed = u64::try_from(now.as_micros()).unwrap_or(0) % 1_000_000_000_000;
-    Box::new(std::iter::from_fn(move || {
-        seed += 1;
-        (began.elapsed() < end).then_some(seed)
-    }))
+    let first = u64::try_from(now.as_micros()).unwrap_or(0) % 1_000_000_000_000;
+    // Without any the hunt would hold without having seen anything.
+    Box::new((first..).take_while(move |seed| *seed == first || began.elapsed() < end))
 }
 
 fn draw(options: &Options, seed: u64) -> Drawn {
@@ -126,11 +184,11 @@ fn shown(outcome: &Outcome) -> String {
 }
 
 /// What was broken, and how to see it again. The run is made again for its last lines.
-fn failure(options: &Options, seed: u64, outcome: &Outcome) -> String {
+fn failure(options: &Options, seed: u64, outcome: &Outcome, run: impl Fn(Drawn, Lines) -> Outcome) -> String {
     let Some(failure) = &outcome.failure else { return String::new() };
     let mut text = String::new();
     if !options.trace {
-        for line in ::sim::run(draw(options, seed), Lines::Last).last {
+        for line in run(draw(options, seed), Lines::Last).last {
             text.push_str(&line);
             text.push('\n');
         }
@@ -141,10 +199,14 @@ fn failure(options: &Options, seed: u64, outcome: &Outcome) -> String {
 
 fn summary(sum: &Sum, took: Duration) -> String {
     let seconds = took.as_secs_f64().max(f64::EPSILON);
+    let seeds = sum.seeds.clone().unwrap_or_default();
+    let failed: String = sum.failed.iter().map(|seed| format!("failed: seed {seed}\n")).collect();
     format!(
-        "{} runs, {} failed; {} steps ({:.0} a second), {:.0} s simulated in {:.1} s ({:.0} to 1)\n",
-        sum.runs,
-        sum.failed,
+        "{failed}seeds {}..{}: {} runs, {} failed; {} steps ({:.0} a second), {:.0} s simulated in {:.1} s ({:.0} to 1)\n",
+        seeds.start,
+        seeds.end,
+        seeds.end - seeds.start,
+        sum.failed.len(),
         sum.steps,
         sum.steps as f64 / seconds,
         sum.simulated.as_secs_f64(),
@@ -155,6 +217,9 @@ fn summary(sum: &Sum, took: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
+    use ::sim::Failure;
     use clap::Parser;
 
     use super::*;
@@ -192,5 +257,69 @@ mod tests {
         for wrong in ["", "3", "3..", "..5", "a..b", "5..3", "3..3"] {
             assert!(range(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// What is said of seeds, when those of `broken` fail.
+    fn said(line: &str, broken: &[u64]) -> (Vec<String>, Sum) {
+        let line = Line::try_parse_from(["sim"].into_iter().chain(line.split_whitespace()));
+        let options = line.ok().expect("a line that is understood").options;
+        let run = |drawn: Drawn, lines: Lines| Outcome {
+            seed: drawn.seed,
+            hash: 1,
+            steps: 10,
+            simulated: Duration::from_secs(60),
+            settled: Duration::from_secs(2),
+            failure: broken
+                .contains(&drawn.seed)
+                .then(|| Failure { promise: "it holds".to_owned(), why: "it does not".to_owned() }),
+            last: if lines == Lines::Last { vec!["what came last".to_owned()] } else { Vec::new() },
+        };
+        let said = RefCell::default();
+        let print = |text: &str| {
+            let mut said: std::cell::RefMut<'_, Vec<String>> = said.borrow_mut();
+            said.extend(text.lines().map(str::to_owned));
+            Ok(())
+        };
+        let sum = each(&options, seeds(&options, Instant::now()), run, print).expect("printing works");
+        let said = said.into_inner();
+        (said, sum)
+    }
+
+    #[test]
+    fn seeds_that_hold_are_said() {
+        let (lines, sum) = said("--seeds 3..7", &[]);
+        assert_eq!(lines, ["seeds 3..7 hold"]);
+        let summary = summary(&sum, Duration::from_secs(2));
+        assert!(summary.starts_with("seeds 3..7: 4 runs, 0 failed; 40 steps (20 a second)"), "{summary}");
+
+        let (lines, sum) = said("--random --minutes 0", &[]);
+        let seeds = sum.seeds.expect("one was run");
+        assert_eq!((seeds.end - seeds.start, sum.failed.len()), (1, 0));
+        assert_eq!(lines, [format!("seed {} holds", seeds.start)]);
+    }
+
+    #[test]
+    fn a_seed_that_fails_is_said_with_how_to_repeat_it() {
+        let broken = [
+            "what came last",
+            "seed 5: broken: it holds: it does not",
+            "repeat with: meseta sim --seed 5 --trace",
+        ];
+        let (lines, sum) = said("--seeds 3..7", &[5]);
+        assert_eq!(lines, [&["seeds 3..5 hold"], &broken[..]].concat());
+        assert_eq!((sum.seeds, sum.failed), (Some(3..6), vec![5]));
+
+        let (lines, sum) = said("--seeds 3..7 --keep-going", &[5]);
+        assert_eq!(lines, [&["seeds 3..5 hold"], &broken[..], &["seed 6 holds"]].concat());
+        let summary = summary(&sum, Duration::from_secs(2));
+        assert!(summary.starts_with("failed: seed 5\nseeds 3..7: 4 runs, 1 failed; "), "{summary}");
+
+        let (lines, _) = said("--seed 5", &[]);
+        assert_eq!(lines.last().map(String::as_str), Some("seed 5 holds"));
+        let (lines, _) = said("--seed 5 --without-operators", &[5]);
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some("repeat with: meseta sim --seed 5 --trace --without-operators")
+        );
     }
 }

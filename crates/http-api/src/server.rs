@@ -29,16 +29,30 @@ use crate::receipts::Receipts;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// Ends the connection at once, with all that waits to be written to it; among the extensions of each request.
+/// Ends the connection; among the extensions of each request.
 ///
-/// A client that does not read keeps the end of its stream from being seen, because nobody asks the stream for more.
+/// A client that does not read keeps the end of its stream from being seen, because nobody asks the stream for more: whoever
+/// ends a stream ends its connection, too.
 #[derive(Debug, Clone, Default)]
-pub struct HangUp(Arc<Notify>);
+pub struct HangUp(Arc<Told>);
+
+/// How a connection is told to end.
+#[derive(Debug, Default)]
+struct Told {
+    now: Notify,
+    soon: Notify,
+}
 
 impl HangUp {
-    /// Ends it; what is waiting is dropped, also on this side.
+    /// Ends it at once; what is waiting to be written is dropped, also on this side.
     pub fn now(&self) {
-        self.0.notify_one();
+        self.0.now.notify_one();
+    }
+
+    /// Ends it behind the answer that is under way, for which the client has [`ServeOptions::end_timeout`]: for streams that
+    /// have been ended, of which the client may read what is left if it does.
+    pub fn soon(&self) {
+        self.0.soon.notify_one();
     }
 }
 
@@ -53,6 +67,8 @@ pub struct ServeOptions {
     pub head_bytes: usize,
     /// How long requests may go on after the server was told to stop; streams go on until then.
     pub stop_timeout: Duration,
+    /// How long a client may take to read the rest of a stream that was ended here (see [`HangUp::soon`]).
+    pub end_timeout: Duration,
 }
 
 impl Default for ServeOptions {
@@ -62,6 +78,7 @@ impl Default for ServeOptions {
             head_timeout: Duration::from_secs(600),
             head_bytes: 128 << 10,
             stop_timeout: Duration::from_secs(1),
+            end_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -194,17 +211,27 @@ pub async fn serve_connection<S>(
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let mut connection = Turns { connection, sender };
-    let result = tokio::select! {
-        result = &mut connection => result,
-        () = told.notified() => return,
-        () = stopped(&mut shutdown) => {
-            connection.connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(options.stop_timeout, connection).await {
-                Ok(result) => result,
-                Err(_) => return,
-            }
-        }
+    let bounded = tokio::select! {
+        result = &mut connection => return told_of(peer, result),
+        () = told.now.notified() => return,
+        () = told.soon.notified() => options.end_timeout,
+        () = stopped(&mut shutdown) => options.stop_timeout,
     };
+    connection.connection.as_mut().graceful_shutdown();
+    let stop = async {
+        stopped(&mut shutdown).await;
+        tokio::time::sleep(options.stop_timeout).await;
+    };
+    tokio::select! {
+        result = &mut connection => told_of(peer, result),
+        () = told.now.notified() => {}
+        () = tokio::time::sleep(bounded) => {}
+        () = stop => {}
+    }
+}
+
+/// How a connection ended, for the log.
+fn told_of(peer: SocketAddr, result: Result<(), ConnectionError>) {
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "the connection ended");
     }

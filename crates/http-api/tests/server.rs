@@ -18,7 +18,7 @@ use proto::recordio;
 use proto::v1::master::{Call, Response as Reply, response};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -327,6 +327,47 @@ async fn a_client_that_does_not_read_fills_the_channel() {
     };
     timeout(PATIENCE, filled).await.expect("what is buffered has a bound");
     server.stop().await;
+}
+
+/// Whoever reads gets what was sent before the end; for whoever does not, nothing is kept for long.
+#[tokio::test]
+async fn the_end_of_a_stream_is_not_waited_for_for_ever() {
+    const EVENTS: usize = 48;
+    let (told, mut streams) = mpsc::channel(1);
+    let handler = move |Extension(hang_up): Extension<HangUp>| async move {
+        let (events, received) = mpsc::channel(EVENTS);
+        // It is gone when the stream is.
+        let (kept, gone) = oneshot::channel::<()>();
+        told.send((hang_up, events, gone)).await.unwrap();
+        let encode = move |(), out: &mut Vec<u8>| {
+            let _ = &kept;
+            recordio::encode(out, &vec![b'x'; 1 << 20]);
+        };
+        EventStream::new(received, encode).into_response(Encoding::Json, None)
+    };
+    for reads in [true, false] {
+        let router = Router::new().route("/stream", get(handler.clone()));
+        let end_timeout = if reads { PATIENCE } else { Duration::from_millis(100) };
+        let server = Server::start(router, ServeOptions { end_timeout, ..ServeOptions::default() }).await;
+        let mut client = server.connect().await;
+        client.write_all(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let (hang_up, events, gone) = timeout(PATIENCE, streams.recv()).await.unwrap().unwrap();
+        // More than the sockets hold.
+        (0..EVENTS).for_each(|_| events.try_send(()).unwrap());
+        drop(events);
+        hang_up.soon();
+        let mut answer = Vec::new();
+        if reads {
+            timeout(PATIENCE / 2, client.read_to_end(&mut answer)).await.expect("the end").unwrap();
+            assert!(answer.len() > EVENTS << 20 && answer.ends_with(b"0\r\n\r\n"));
+        }
+        timeout(PATIENCE / 2, gone).await.expect("the stream is dropped").unwrap_err();
+        if !reads {
+            timeout(PATIENCE, client.read_to_end(&mut answer)).await.expect("the end").unwrap();
+            assert!(answer.len() < EVENTS << 20, "{}", answer.len());
+        }
+        server.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -144,9 +144,11 @@ impl Streams {
         Err(StreamError::TooSlow(waiting))
     }
 
-    /// Ends a connection after what was sent to it.
+    /// Ends a connection after what was sent to it, whether that is read or not.
     pub(crate) fn close(&mut self, connection: ConnectionId) {
-        self.open.remove(&connection);
+        if let Some(events) = self.open.remove(&connection) {
+            events.hang_up.soon();
+        }
     }
 }
 

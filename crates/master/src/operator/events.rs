@@ -51,17 +51,22 @@ pub(super) async fn subscribe(
     let times = Times { interval, patience };
     tokio::spawn(async move {
         let Err(cut) = serve(left, watch, times, events).await else { return };
+        // The end alone would not be seen: nobody asks for more of the stream while what was sent is not read.
         match cut {
             Cut::TooSlow(why) => {
                 watchers.gave_up();
                 tracing::warn!("disconnecting a watching operator: it reads too slowly, {why}");
+                hang_up.now();
             }
-            Cut::Displaced => {
-                tracing::info!("disconnecting a watching operator that has not read its first event: {MANY}")
+            Cut::Displaced { mid_event: true } => {
+                tracing::info!("disconnecting a watching operator that has not read its first event: {MANY}");
+                hang_up.now();
+            }
+            Cut::Displaced { mid_event: false } => {
+                tracing::info!("ending the stream of a watching operator: {MANY}");
+                hang_up.soon();
             }
         }
-        // Its end would not be seen: nobody asks for more of the stream while what was sent is not read.
-        hang_up.now();
     });
     Ok(stream.into_response(accept, None))
 }
@@ -73,13 +78,13 @@ struct Times {
     patience: Duration,
 }
 
-/// Why a client is cut off in the middle of what it is sent.
+/// Why a client that is there is served no longer.
 #[derive(Debug)]
 enum Cut {
     /// This shows that it reads too slowly.
     TooSlow(String),
-    /// It has to make room for another one, and has not read all of its first event yet.
-    Displaced,
+    /// It has to make room for another one, before all of its first event is read or later.
+    Displaced { mid_event: bool },
 }
 
 /// Said of those who make room.
@@ -108,7 +113,7 @@ async fn first_taken(
     while *left.borrow_and_update() > 0 {
         let changed = tokio::select! {
             changed = tokio::time::timeout(patience, left.changed()) => changed,
-            _ = &mut watch.displaced => return Err(Cut::Displaced),
+            _ = &mut watch.displaced => return Err(Cut::Displaced { mid_event: true }),
         };
         match changed {
             Ok(Ok(())) => {}
@@ -137,11 +142,7 @@ async fn forward(
         let event = tokio::select! {
             () = events.closed() => return Ok(()),
             _ = heartbeat.tick() => Some(Event { r#type: Some(Type::Heartbeat.into()), ..Default::default() }),
-            // Only its own end drops the sender, and then there is nobody to be told.
-            _ = &mut watch.displaced => {
-                tracing::info!("ending the stream of a watching operator: {MANY}");
-                return Ok(());
-            }
+            _ = &mut watch.displaced => return Err(Cut::Displaced { mid_event: false }),
             observed = watch.changes.recv() => match observed {
                 Ok(observation) => event_of(&observation),
                 Err(RecvError::Lagged(missed)) => return Err(Cut::TooSlow(format!("{missed} changes passed it by"))),
@@ -149,7 +150,11 @@ async fn forward(
             },
         };
         let Some(event) = event else { continue };
-        match events.send_timeout(Box::new(event), patience).await {
+        let sent = tokio::select! {
+            sent = events.send_timeout(Box::new(event), patience) => sent,
+            _ = &mut watch.displaced => return Err(Cut::Displaced { mid_event: false }),
+        };
+        match sent {
             Ok(()) => {}
             Err(SendTimeoutError::Closed(_)) => return Ok(()),
             Err(SendTimeoutError::Timeout(_)) => {
@@ -269,6 +274,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn whoever_reads_nothing_any_more_makes_room_at_once() {
+        let watchers = Watchers::new(1);
+        let times = Times { interval: Duration::from_secs(1), patience: Duration::from_secs(60) };
+        let (events, held) = mpsc::channel(1);
+        let deaf = tokio::spawn(forward(watchers.watch().unwrap(), times, events));
+        tokio::time::sleep(2 * times.interval).await;
+        assert!(held.capacity() == 0 && !deaf.is_finished(), "it waits for room");
+        let begun = tokio::time::Instant::now();
+        let _next = watchers.watch().unwrap();
+        assert!(matches!(deaf.await.unwrap(), Err(Cut::Displaced { mid_event: false })));
+        assert_eq!(begun.elapsed(), Duration::ZERO, "its patience is not waited for");
+        assert_eq!((watchers.count(), watchers.given_up()), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn whoever_has_not_read_its_state_makes_room_at_once() {
         let watchers = Watchers::new(1);
         let (_read, left) = watch::channel(3_u64);
@@ -279,7 +299,7 @@ mod tests {
         assert!(!deaf.is_finished());
         let begun = tokio::time::Instant::now();
         let _next = watchers.watch().unwrap();
-        assert!(matches!(deaf.await.unwrap(), Err(Cut::Displaced)));
+        assert!(matches!(deaf.await.unwrap(), Err(Cut::Displaced { mid_event: true })));
         assert_eq!(begun.elapsed(), Duration::ZERO, "its patience is not waited for");
         assert_eq!((watchers.count(), watchers.given_up()), (1, 0));
     }

@@ -76,7 +76,7 @@ const BY_NAME: &[(&str, &str)] = &[
     ("resource_provider_manager/events/disconnect", "Resource providers that went away."),
     ("resource_provider_manager/events/subscribe", "Resource providers that came."),
     ("resource_provider_manager/subscribed", "Resource providers that are there."),
-    ("slave/container_launch_errors", "Containers that could not be launched."),
+    ("slave/container_launch_errors", "Containers of executors that could not be launched."),
     (
         "slave/executor_directory_max_allowed_age_secs",
         "How old sandboxes may become before they are deleted.",

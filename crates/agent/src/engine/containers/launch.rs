@@ -106,7 +106,7 @@ impl Containers {
         match (result, launch.take()) {
             (Err(event), _) => {
                 if matches!(event, ContainerEvent::LaunchFailed { .. }) {
-                    counters.container_launch_errors += 1;
+                    live.count_launch_error(counters);
                 }
                 self.forget(&container_id);
                 self.tell(container_id, event);
@@ -124,7 +124,7 @@ impl Containers {
                         self.tell(container_id, ContainerEvent::Launched { pid: None });
                     }
                     Err(error) => {
-                        counters.container_launch_errors += 1;
+                        live.count_launch_error(counters);
                         self.forget(&container_id);
                         let message = crate::report(&error);
                         self.tell(container_id, ContainerEvent::LaunchFailed { message });

@@ -64,6 +64,16 @@ struct Live {
     wishes: Wishes,
 }
 
+impl Live {
+    /// It could not be launched. Those of executors are counted, as in Mesos, and what is nested in them is not: whoever wanted
+    /// that is told.
+    fn count_launch_error(&self, counters: &mut Counters) {
+        if self.parent.is_none() {
+            counters.container_launch_errors += 1;
+        }
+    }
+}
+
 /// Something that is being done to a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pending {
@@ -213,7 +223,9 @@ impl Containers {
                 self.tell(container_id, ContainerEvent::Launched { pid: Some(pid) });
             }
             Event::LaunchFailed { container_id, error } => {
-                counters.container_launch_errors += 1;
+                if let Some(live) = self.live.get(&container_id) {
+                    live.count_launch_error(counters);
+                }
                 self.forget(&container_id);
                 self.tell(container_id, ContainerEvent::LaunchFailed { message: crate::report(&error) });
             }

@@ -244,6 +244,31 @@ async fn what_is_being_made_when_its_group_ends_is_not_started() {
     assert!(scene.events().is_empty());
 }
 
+/// As in Mesos, where the executor that a container is nested in is told, and the metric is of what could not be launched for
+/// executors.
+#[tokio::test]
+async fn launches_that_fail_are_counted_where_they_are_an_executors() {
+    let mut scene = Scene::new().await;
+    for (name, counted) in [("g.t", 0), ("own", 1)] {
+        // A process that cannot be started.
+        scene.launch_task(name);
+        scene.prepare().await;
+        let error = LaunchError::Prepare("no room".to_owned());
+        let failed = containerizer::ContainerEvent::LaunchFailed { container_id: name.into(), error };
+        scene.containers.event(failed, &mut scene.counters);
+        assert_eq!(scene.events(), [(name.to_owned(), "failed")]);
+        assert_eq!(scene.counters.container_launch_errors, counted, "{name}");
+    }
+    for (name, counted) in [("g.u", 1), ("other", 2)] {
+        // A sandbox that cannot be filled.
+        scene.launch_task(name);
+        let failed = ContainerEvent::LaunchFailed { message: "no such file".to_owned() };
+        scene.containers.prepared(name.into(), Err(failed), &mut scene.counters);
+        assert_eq!(scene.events(), [(name.to_owned(), "failed")]);
+        assert_eq!(scene.counters.container_launch_errors, counted, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_under_way_is_told_until_it_is_done() {
     let mut scene = Scene::new().await;

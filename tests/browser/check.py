@@ -1,6 +1,6 @@
-"""Looks at every page of a master's web UI in Chromium: without errors on the console, without violations of accessibility
-(axe-core), not wider than the screen; in light, in dark, or on a phone. Or uses it: follows a file, watches a page change
-without being loaded again, chooses a theme, goes around by keyboard, and does without JavaScript.
+"""Looks at every page of a master's web UI in Chromium: without errors on the console, also while the page is brought up to date,
+without violations of accessibility (axe-core), not wider than the screen; in light, in dark, or on a phone. Or uses it: follows a
+file, watches a page change without being loaded again, chooses a theme, goes around by keyboard, and does without JavaScript.
 
 usage: check.py MASTER SCREENSHOTS light|dark|phone lists|entities
        check.py MASTER SCREENSHOTS use all
@@ -142,22 +142,37 @@ def large():
 LONG = ["large-overview", "large-agents", "large-tasks", "large-explained"]
 
 
+# How often a page asks for itself while it is listened to.
+UPDATES = 2
+
+
+def listen(page, *masters):
+    """What goes wrong in a page from now on until it is closed: its errors, what its console says, and requests to others."""
+    own = tuple(f"http://{master}/" for master in masters)
+    said = []
+    page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(own) else said.append(request.url))
+    return said
+
+
+def updated(page):
+    """Whether a page has been brought up to date often enough, if it is one that is."""
+    is_live = "Number(document.getElementById('main').dataset.live) > 0"
+    times = "performance.getEntriesByType('resource').filter(e => e.name === location.href).length"
+    return not page.evaluate(is_live) or page.evaluate(times) >= UPDATES
+
+
 def look(context, name, path, status, view):
-    """One page: what its console says, what axe finds, and a picture."""
+    """One page: what axe finds, and a picture; and what is to be known of it when it has been open for a while."""
     now[0] = name
     if name == "large-overview":
         wait_until("all agents are counted", lambda: ask("/overview")["agents"]["registered"] == registered())
     page = context.new_page()
-    said = []
-    page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: None if request.url.startswith(f"http://{MASTER}/") else said.append(request.url))
+    said = listen(page, MASTER)
     answer = page.goto(f"http://{MASTER}{path}")
     if answer.status != status:
         faults.append(f"{name}: status {answer.status}")
-    # Of a page that is not there the console says so, which is right.
-    said = [line for line in said if status == 200 or f"{status}" not in line]
-    faults.extend(f"{name} ({view}): {line}" for line in said)
     # Of the others axe has said at a small cluster what it has to say.
     is_new = PART != "large" or name in LONG
     for violation in Axe().run(page).response["violations"] if is_new else []:
@@ -168,7 +183,27 @@ def look(context, name, path, status, view):
     if page.evaluate("window.pwned !== undefined"):
         faults.append(f"{name} ({view}): what a user wrote was run")
     page.screenshot(path=os.path.join(SCREENSHOTS, f"{name}-{view}.png"))
+    return name, page, status, said
+
+
+def leave(name, page, status, said, view):
+    """Closes a page when it has been brought up to date: what its console says then counts as at the beginning."""
+    wait_until(f"{name} is brought up to date", lambda: updated(page))
     page.close()
+    # Of a page that is not there the console says so, which is right.
+    lines = [line for line in said if status == 200 or f"{status}" not in line]
+    faults.extend(f"{name} ({view}): {line}" for line in dict.fromkeys(lines))
+
+
+def look_at_all(context, all_pages, view):
+    """Each page stays open while the next ones are looked at."""
+    opened = []
+    for name, (path, status) in all_pages.items():
+        opened.append(look(context, name, path, status, view))
+        while opened and updated(opened[0][1]):
+            leave(*opened.pop(0), view)
+    for page in opened:
+        leave(*page, view)
 
 
 def expect(what, holds):
@@ -189,6 +224,7 @@ def wait_until(what, holds):
 def use(browser, all_pages):
     context = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme="light")
     page = context.new_page()
+    said = listen(page, MASTER)
     if "file" in all_pages:
         # What a task writes is shown as it comes.
         page.goto(f"http://{MASTER}{all_pages['file'][0]}")
@@ -211,8 +247,7 @@ def use(browser, all_pages):
     page.get_by_text("machine-<b>7</b>").first.wait_for(state="detached", timeout=PATIENCE)
     page.goto(f"http://{MASTER}/ui/tasks")
     page.fill("#search", "half a wo")
-    updates = "performance.getEntriesByType('resource').filter(e => e.name === location.href).length"
-    wait_until("the page asks for itself", lambda: page.evaluate(updates) >= 2)
+    wait_until("the page asks for itself", lambda: updated(page))
     expect("what was typed is lost", page.input_value("#search") == "half a wo")
     # A theme that is chosen stays chosen.
     ground = "getComputedStyle(document.body).backgroundColor"
@@ -229,6 +264,7 @@ def use(browser, all_pages):
     page.keyboard.press("Enter")
     expect("the skip link does not lead to the content", page.evaluate("location.hash") == "#main")
     by_keyboard(page)
+    faults.extend(f"in use: {line}" for line in said)
     # The master goes: the page says so, and stays.
     page.route("**/*", lambda route: route.abort())
     page.get_by_text("The master does not answer").wait_for(timeout=PATIENCE)
@@ -288,14 +324,14 @@ def without_scripts(browser, all_pages):
 def lead(browser, all_pages):
     """From each page of a standby to the same page of the leader, which then keeps itself up to date."""
     page = browser.new_page()
-    said = []
-    page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
+    said = listen(page, MASTER, PART)
     for name, (path, _) in all_pages.items():
         now[0] = name
         answer = page.goto(f"http://{MASTER}{path}")
         expect(f"{name}: it leads to {page.url}", page.url == f"http://{PART}{path}")
         expect(f"{name}: status {answer.status}", answer.status == 200)
         wait_until(f"{name} is live", lambda: "Up to date" in page.inner_text("body"))
+    wait_until(f"{name} is brought up to date", lambda: updated(page))
     page.screenshot(path=os.path.join(SCREENSHOTS, "standby.png"))
     faults.extend(said)
 
@@ -317,8 +353,7 @@ def main():
             if WHAT in VIEWS:
                 theme, width, height = VIEWS[WHAT]
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
-                for name, (path, status) in all_pages.items():
-                    look(context, name, path, status, WHAT)
+                look_at_all(context, all_pages, WHAT)
             elif WHAT == "standby":
                 lead(browser, all_pages)
             else:

@@ -16,7 +16,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn meseta() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_meseta"));
     for (name, _) in std::env::vars() {
-        if name.starts_with("MESETA_") || name.starts_with("MESOS_") || name == "RUST_LOG" {
+        if ["MESETA_", "MESOS_", "SSL_CERT_"].iter().any(|prefix| name.starts_with(prefix))
+            || name == "RUST_LOG"
+        {
             command.env_remove(name);
         }
     }
@@ -136,8 +138,14 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_in(&[], flags)
+    }
+
+    /// The same with something in the environment of its servers.
+    pub(crate) fn start_in(environment: &[(&str, &str)], flags: &[&str]) -> Self {
         let mut command = meseta();
         command.args(["up", "--port", "0", "--output", "json"]).args(flags);
+        command.envs(environment.iter().copied());
         let mut up = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(up.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();

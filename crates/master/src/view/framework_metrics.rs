@@ -51,9 +51,7 @@ const ESCAPED: &AsciiSet = &CONTROLS
 
 /// All of them.
 pub(crate) fn metrics(snapshot: &Snapshot, counted: &Counted, metrics: &mut Metrics) {
-    let there = snapshot.frameworks.iter().map(|framework| (framework, true));
-    let over = snapshot.completed_frameworks.iter().map(|framework| (framework, false));
-    for (framework, is_there) in there.chain(over) {
+    for framework in snapshot.frameworks.iter().chain(&snapshot.completed_frameworks) {
         let Some(counts) = counted.counts.get(&framework.id) else { continue };
         let name = utf8_percent_encode(&framework.info.name, ESCAPED);
         let prefix = format!("master/frameworks/{name}/{}", framework.id);
@@ -62,8 +60,8 @@ pub(crate) fn metrics(snapshot: &Snapshot, counted: &Counted, metrics: &mut Metr
             metrics.insert(format!("{prefix}/{name}"), value);
         };
         of_framework(framework, counts, heartbeats, &mut set);
-        // These are the allocator's in Mesos, which knows only of those that are there.
-        for role in framework.info.roles.iter().filter(|_| is_there) {
+        // These are the allocator's in Mesos, which remembers as many frameworks that are over as the master.
+        for role in &framework.info.roles {
             let suppressed = framework.suppressed_roles.contains(role);
             set(format!("roles/{role}/suppressed"), if suppressed { 1.0 } else { 0.0 });
         }
@@ -186,11 +184,11 @@ mod tests {
             ("events/heartbeat", 3.0),
             ("tasks/active/task_staging", 0.0),
             ("tasks/terminal/task_killed", 1.0),
+            ("roles/*/suppressed", 1.0),
         ] {
             assert_eq!(over.get(&format!("{prefix}/{name}")), Some(&value), "{name}: {over:?}");
         }
-        // Which roles it suppressed is of no interest any more.
-        assert_eq!(over.len(), figures.len() - 1, "{:?}", over.keys());
+        assert_eq!(over.len(), figures.len(), "{:?}", over.keys());
 
         let next = master.subscribe(framework_info("next"));
         master.call(&next, SchedulerCall::Teardown);

@@ -1,6 +1,9 @@
 //! Every call of the operator APIs exists, or is answered `501` with one line.
 
+use std::time::Duration;
+
 use conformance::cluster::Cluster;
+use conformance::http::{self, Request};
 use conformance::operator;
 use proto::v1::{agent, master};
 use serde_json::{Value, json};
@@ -157,10 +160,66 @@ fn endpoints_have_their_prefixes() {
     for path in ["/metrics/snapshot", "/metrics", "/files/debug", "/system/stats.json", "/logging/toggle"] {
         asked.push((agent, path.to_owned()));
     }
-    let request = |path: &str| conformance::http::Request::get(path);
     for (address, path) in asked {
-        let limit = std::time::Duration::from_secs(20);
-        let answer = conformance::http::send(address, &request(&path), limit).unwrap();
+        let answer = http::send(address, &Request::get(&path), Duration::from_secs(20)).unwrap();
         assert_eq!(answer.head.status, 200, "{path}: {}", answer.text());
     }
+}
+
+/// Requests that change something, each with a body that no endpoint can take: what is wrong with it is said by the endpoint alone.
+#[test]
+fn endpoints_that_change_something_have_their_prefixes() {
+    let cluster = Cluster::start(1).unwrap();
+    let (master, agent) = (&cluster.master.address, &cluster.agents[0].address);
+    let of_master = [
+        ("POST", "/reserve", "slaveId=x&resources=["),
+        ("POST", "/unreserve", "slaveId=x&resources=["),
+        ("POST", "/create-volumes", "slaveId=x&volumes=["),
+        ("POST", "/destroy-volumes", "slaveId=x&volumes=["),
+        ("POST", "/teardown", ""),
+        ("POST", "/tasks/kill", ""),
+        ("POST", "/quota", "{"),
+        ("DELETE", "/quota/none", ""),
+        ("PUT", "/weights", "{"),
+        ("POST", "/maintenance/schedule", "{"),
+        ("POST", "/machine/down", "{"),
+        ("POST", "/machine/up", "{"),
+        ("POST", "/files/browse", ""),
+        ("POST", "/files/read", ""),
+        ("POST", "/files/download", ""),
+        ("POST", "/logging/toggle?level=x", ""),
+        ("POST", "/api/v1", "{"),
+        ("POST", "/api/v1/scheduler", "{"),
+    ];
+    let of_agent = [("POST", "/api/v1", "{"), ("POST", "/api/v1/executor", "{")];
+    let mut wrong = Vec::new();
+    for (address, prefixes, endpoints) in [
+        (master, &["/master"][..], &of_master[..]),
+        (agent, &["/slave(1)", "/slave%281%29"][..], &of_agent[..]),
+    ] {
+        for (method, path, body) in endpoints {
+            let plain = changing(address, method, path, body);
+            let one_line = plain.1.lines().count() == 1;
+            for prefix in prefixes {
+                let prefixed = changing(address, method, &format!("{prefix}{path}"), body);
+                if !one_line || plain.0 != 400 || prefixed != plain {
+                    wrong
+                        .push(format!("{method} {prefix}{path}: {prefixed:?}, without the prefix {plain:?}"));
+                }
+            }
+        }
+        for prefix in prefixes {
+            assert_eq!(changing(address, "POST", &format!("{prefix}/nothing"), "{").0, 404);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The status and the text with which a request that changes something is answered.
+fn changing(address: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    let kind = if body.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
+    let request = Request { method: method.into(), path: path.into(), ..Request::default() };
+    let request = request.header("Content-Type", kind).body(body.as_bytes().to_vec());
+    let answer = http::send(address, &request, Duration::from_secs(20)).unwrap();
+    (answer.head.status, answer.text())
 }

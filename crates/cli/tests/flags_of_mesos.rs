@@ -1,4 +1,4 @@
-//! Every flag of Mesos' master and agent is taken, or refused by name; and the ledger has it.
+//! Every flag of Mesos' master and agent is taken, or refused by name, as the ledger says.
 
 mod support;
 
@@ -99,37 +99,130 @@ fn defaults_of_the_agent() {
     compare(&flags_of(&address), AGENT, OF_AGENT);
 }
 
-/// What is wrong with how a server takes a flag, if anything is.
-fn wrong(server: &[&str], name: &str, default: &str) -> Option<String> {
-    // Some value that no flag minds of those that have no default, and a port that there is not, so that nothing starts.
-    let value = if default.is_empty() { "x" } else { default };
-    let output = meseta().args(server).args([&format!("--{name}={value}"), "--port=99999"]).output().unwrap();
-    let said = text(&output.stderr);
-    let taken = said.contains("99999");
-    let named =
-        said.contains(&format!("--{name}")) || said.contains(&format!("--{}", name.replace('_', "-")));
-    if output.status.code() != Some(2) || said.contains("unexpected argument") || !(taken || named) {
-        return Some(format!("--{name}={value}: {said}"));
-    }
-    let in_ledger = LEDGER.contains(&format!("`{name}`"));
-    (!in_ledger).then(|| format!("--{name} is not in the ledger"))
+/// What the ledger says of a flag.
+#[derive(Clone, Debug, PartialEq)]
+enum Promise {
+    /// Meseta has it.
+    Taken,
+    /// Only these values may be given.
+    Fixed(Vec<String>),
+    /// No value may be given.
+    Refused,
 }
 
-fn check(server: &[&str], recorded: &str, least: usize) {
+/// What stands between backquotes.
+fn quoted(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// What the ledger's table below a heading says of each flag: those before "(accepted as ...)" in a row are fixed.
+fn ledger(heading: &str) -> Vec<(String, Promise)> {
+    let table = LEDGER.split_once(heading).expect("the table").1;
+    let table = table.split_once("\n#").expect("what comes behind it").0;
+    let mut promises = Vec::new();
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [_, mut flags, state] = cells[..] else { panic!("not three cells: {row}") };
+        while let Some((names, (values, rest))) =
+            flags.split_once("(accepted as ").and_then(|(names, rest)| Some((names, rest.split_once(')')?)))
+        {
+            let fixed = Promise::Fixed(quoted(values));
+            promises.extend(quoted(names).into_iter().map(|name| (name, fixed.clone())));
+            flags = rest;
+        }
+        let refused = state.starts_with("refused");
+        assert!(
+            !refused || state.starts_with("refused:") || state.contains("as on the master"),
+            "no reason: {row}"
+        );
+        let promise = if refused { Promise::Refused } else { Promise::Taken };
+        promises.extend(quoted(flags).into_iter().map(|name| (name, promise.clone())));
+    }
+    promises
+}
+
+/// How a server takes a value of a flag.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    /// It has the flag: it takes the value, or says what is wrong with it.
+    Taken,
+    /// It says that Mesos has the flag and Meseta does not.
+    Refused,
+    /// Anything else.
+    Other,
+}
+
+/// Gives a server a flag; and what it says.
+fn give(server: &[&str], name: &str, value: &str) -> (Answer, String) {
+    // With a port that there is not, so that nothing starts.
+    let output = meseta().args(server).args([&format!("--{name}={value}"), "--port=99999"]).output().unwrap();
+    let said = text(&output.stderr);
+    let refusal = format!("--{name} is a flag of Mesos' {} that Meseta does not support yet", server[0]);
+    let about_value = [format!("'--{}", name.replace('_', "-")), format!("--{name} is true or false")];
+    let answer = match () {
+        () if output.status.code() != Some(2) || said.contains("unexpected argument") => Answer::Other,
+        () if said.contains(&refusal) => Answer::Refused,
+        () if said.contains("99999") || about_value.iter().any(|about| said.contains(about)) => Answer::Taken,
+        () => Answer::Other,
+    };
+    (answer, said)
+}
+
+/// What a server does otherwise than it is promised; `default` is Mesos', empty where there is none.
+fn broken(server: &[&str], name: &str, default: &str, promise: &Promise) -> Vec<String> {
+    // Some value that a flag without a default may well not like; but it has it, or not.
+    let some = if default.is_empty() { "x" } else { default };
+    let expected = match promise {
+        Promise::Taken => vec![(some, Answer::Taken)],
+        Promise::Refused => vec![(some, Answer::Refused)],
+        Promise::Fixed(values) => values
+            .iter()
+            .map(|value| (value.as_str(), Answer::Taken))
+            .chain([("no-such-value", Answer::Refused)])
+            .collect(),
+    };
+    let mut broken = Vec::new();
+    for (value, expected) in expected {
+        let (answer, said) = give(server, name, value);
+        // What Mesos has for a default is no wrong value here.
+        let default_is_wrong = *promise == Promise::Taken && !default.is_empty() && !said.contains("99999");
+        if answer != expected || default_is_wrong {
+            broken.push(format!("--{name}={value} is {promise:?} and was {answer:?}: {said}"));
+        }
+    }
+    broken
+}
+
+/// Every flag of Mesos is in the ledger's table once, and every flag of the table is treated as is said there.
+fn check(server: &[&str], recorded: &str, heading: &str, least: usize) {
     let flags = flags(recorded);
     assert!(flags.len() > least, "{}", flags.len());
-    // These print something and end.
-    let others = flags.iter().filter(|(name, _)| !matches!(*name, "help" | "version" | "port"));
-    let wrong: Vec<String> = others.filter_map(|(name, default)| wrong(server, name, default)).collect();
+    let promises = ledger(heading);
+    let mut wrong = Vec::new();
+    for (name, _) in &flags {
+        let rows = promises.iter().filter(|(promised, _)| promised == name).count();
+        if rows != 1 {
+            wrong.push(format!("--{name} is {rows} times in the ledger"));
+        }
+    }
+    for (name, promise) in &promises {
+        // The first two print something and end.
+        let is_flag =
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        if is_flag && !matches!(name.as_str(), "help" | "version" | "port") {
+            let default = flags.iter().find(|(known, _)| known == name).map_or("", |(_, default)| *default);
+            wrong.extend(broken(server, name, default, promise));
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn flags_of_the_master() {
-    check(&["master"], MASTER, 70);
+    check(&["master"], MASTER, "\n### Of the master\n", 70);
 }
 
 #[test]
 fn flags_of_the_agent() {
-    check(&["agent", "--master=127.0.0.1:1"], AGENT, 120);
+    check(&["agent", "--master=127.0.0.1:1"], AGENT, "\n### Of the agent\n", 120);
 }

@@ -65,8 +65,9 @@ impl Normalizer<'_> {
             let name = spelled.replace('-', "_");
             match self.known(&name) {
                 (Known::Supported { long, switch }, negated) => {
+                    let flag = format!("--{spelled}");
                     let value =
-                        if switch { Some(switched(spelled, negated, value.as_deref())?) } else { value };
+                        if switch { Some(switched(&flag, negated, value.as_deref())?) } else { value };
                     // A value of its own, as in `--port 5050`, is the next argument and follows as it is.
                     self.say(&long, value)?;
                 }
@@ -213,7 +214,7 @@ mod tests {
         ] {
             check(&[spelled], &[], &[&format!("--switch-user={value}")]);
         }
-        refuse(&["--switch_user=maybe"], &[], "true or false");
+        refuse(&["--switch_user=maybe"], &[], "--switch_user is true or false, not `maybe`");
     }
 
     #[test]

@@ -160,7 +160,10 @@ async fn the_log_is_read_by_either_api() {
     let answer = post(address, "/api/v1", &read).await.json();
     assert_eq!(answer["read_file"], json!({ "size": 10, "data": "MjM0" }));
     let list = call("LIST_FILES", json!({ "path": "/master/log" }));
-    assert_eq!(post(address, "/api/v1", &list).await.json()["type"], "LIST_FILES");
+    let listed = json!({ "type": "LIST_FILES", "list_files": {} });
+    assert_eq!(post(address, "/api/v1", &list).await.json(), listed, "a file is no directory");
+    let list = call("LIST_FILES", json!({ "path": "/master" }));
+    assert_eq!(post(address, "/api/v1", &list).await.status, 404);
     let read = get(address, "/files/read?path=/master/log&offset=8&length=5").await.json();
     assert_eq!(read, json!({ "offset": 8, "data": "89" }));
     let download = get(address, "/master/files/download?path=/master/log").await;

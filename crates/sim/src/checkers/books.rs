@@ -83,3 +83,75 @@ impl Checker for Books {
         Err(format!("agent-{index} runs {used} but has {}", snapshot.total))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use agent_core::{FromMaster, Input, RunTask, TaskInfo};
+    use testkit::agent::{command_task, framework};
+
+    use super::super::scene::{finds, task, tell, with_agent};
+    use super::*;
+
+    /// The agent has four cpus, and is given a task.
+    fn run(cluster: &mut Cluster, id: &str, resources: &str) {
+        let resources = Resources::parse(resources).expect("well formed");
+        let message = FromMaster::RunTask(Box::new(RunTask {
+            framework: Arc::new(framework("F")),
+            task: Arc::new(TaskInfo { resources, ..command_task(id, "true") }),
+            resource_version: None,
+            launch_executor: None,
+        }));
+        let (from, now) = (Node::Master(0).pid().into(), cluster.fabric.now);
+        let process = cluster.agents[0].process.as_mut().expect("it runs");
+        process.core.handle(now, Input::FromMaster { from, message }, &mut Vec::new());
+        assert!(process.core.knows_task(&"F".into(), &id.into()), "{id} came");
+    }
+
+    fn condemned(executor: Option<&str>, id: Option<&str>) -> Happening {
+        Happening::Condemned {
+            framework_id: "F".into(),
+            executor_id: executor.map(Into::into),
+            task_id: id.map(task),
+        }
+    }
+
+    #[test]
+    fn tasks_that_exceed_the_agent_are_found() {
+        let mut cluster = with_agent();
+        let look = |cluster: &Cluster| Books::default().look(cluster, Node::Agent(0));
+        assert_eq!(look(&cluster), Ok(()));
+        run(&mut cluster, "T1", "cpus:3;mem:32");
+        assert_eq!(look(&cluster), Ok(()));
+        run(&mut cluster, "T2", "cpus:3;mem:32");
+        finds(look(&cluster), "agent-0 runs ");
+        assert_eq!(Books::default().look(&cluster, Node::Master(0)), Ok(()), "the agent has done nothing");
+    }
+
+    #[test]
+    fn what_it_does_not_have_at_all_is_found() {
+        let mut cluster = with_agent();
+        run(&mut cluster, "T1", "cpus:1;mem:32;gpus:1");
+        finds(Books::default().look(&cluster, Node::Agent(0)), "gpus");
+    }
+
+    #[test]
+    fn what_was_ordered_away_does_not_count() {
+        let mut cluster = with_agent();
+        run(&mut cluster, "T1", "cpus:3;mem:32");
+        run(&mut cluster, "T2", "cpus:3;mem:32");
+        let after = |happening: Happening| {
+            let mut books = Books::default();
+            tell(&mut books, &[happening])?;
+            books.look(&cluster, Node::Agent(0))
+        };
+        assert_eq!(after(condemned(None, Some("T2"))), Ok(()));
+        // The executor of a command has the name of its task.
+        assert_eq!(after(condemned(Some("T2"), None)), Ok(()));
+        assert_eq!(after(condemned(None, None)), Ok(()));
+        assert_eq!(after(Happening::FrameworkOver("F".into())), Ok(()));
+        finds(after(condemned(None, Some("T3"))), "agent-0 runs ");
+        finds(after(Happening::FrameworkOver("G".into())), "agent-0 runs ");
+    }
+}

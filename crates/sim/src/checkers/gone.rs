@@ -46,3 +46,37 @@ impl Checker for Gone {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{agent, finds, session, tell, with_agent};
+    use super::*;
+
+    fn marked(id: &str) -> Happening {
+        Happening::Granted(OperatorCall::MarkAgentGone(agent(id)))
+    }
+
+    fn admitted(id: &str, session: Option<u64>) -> Happening {
+        Happening::Admitted { agent_id: agent(id), session }
+    }
+
+    #[test]
+    fn one_that_is_gone_is_not_taken_in() {
+        let cluster = with_agent();
+        let leading = session(&cluster);
+        let look = |happened: &[Happening]| {
+            let mut gone = Gone::default();
+            tell(&mut gone, happened)?;
+            gone.look(&cluster, Node::Master(0))
+        };
+        finds(look(&[marked("A"), admitted("A", leading)]), "A is gone and was taken in");
+        assert_eq!(look(&[admitted("A", leading), marked("A")]), Ok(()), "it was taken in before");
+        assert_eq!(look(&[marked("A"), admitted("B", leading)]), Ok(()), "it is another one");
+        let asked = Happening::Asked(OperatorCall::MarkAgentGone(agent("A")));
+        assert_eq!(look(&[asked, admitted("A", leading)]), Ok(()), "nobody was told that it is gone");
+        // A master whose session is over is not listened to.
+        for session in [None, Some(77)] {
+            assert_eq!(look(&[marked("A"), admitted("A", session)]), Ok(()));
+        }
+    }
+}

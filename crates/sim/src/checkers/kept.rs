@@ -221,3 +221,169 @@ fn quotas_of(call: &OperatorCall) -> Vec<(Role, Quota)> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use base::Time;
+    use master_core::{DrainConfig, WindowKey, WindowPart};
+
+    use super::super::scene::{agent, finds, session, tell, with_agent};
+    use super::*;
+
+    fn asked(call: OperatorCall) -> Happening {
+        Happening::Asked(call)
+    }
+
+    fn granted(call: OperatorCall) -> Happening {
+        Happening::Granted(call)
+    }
+
+    /// Asked for, and done.
+    fn done(call: &OperatorCall) -> [Happening; 2] {
+        [asked(call.clone()), granted(call.clone())]
+    }
+
+    /// What is found in a registry after all that.
+    fn written(happened: &[Happening], content: &RegistryContent) -> Result<(), String> {
+        let mut kept = Kept::default();
+        assert_eq!(tell(&mut kept, happened), Ok(()));
+        kept.written(content)
+    }
+
+    fn machine() -> MachineId {
+        MachineId { hostname: Some("m".into()), ip: None }
+    }
+
+    /// A registry with a machine that is maintained.
+    fn maintained(start: i64, mode: MachineMode) -> RegistryContent {
+        let part = WindowPart {
+            machines: vec![(machine(), mode)],
+            unavailability: Unavailability { start, duration: None },
+        };
+        let windows = [(WindowKey { window: 0, part: 0 }, Arc::new(part))].into();
+        RegistryContent { windows, ..RegistryContent::default() }
+    }
+
+    fn schedule(start: i64) -> OperatorCall {
+        let unavailability = Unavailability { start, duration: None };
+        OperatorCall::UpdateMaintenanceSchedule(vec![Window { machines: vec![machine()], unavailability }])
+    }
+
+    #[test]
+    fn a_weight_or_quota_that_is_another_one_is_found() {
+        let weigh = |weight| OperatorCall::UpdateWeights(vec![("web".into(), weight)]);
+        let content = |weight| RegistryContent {
+            weights: [("web".into(), weight)].into(),
+            ..RegistryContent::default()
+        };
+        let happened = [&done(&weigh(2.0))[..], &[asked(weigh(3.0))]].concat();
+        assert_eq!(written(&happened, &content(2.0)), Ok(()));
+        assert_eq!(written(&happened, &content(3.0)), Ok(()), "it may be there before anybody is told");
+        finds(written(&happened, &content(4.0)), "web has the weight 4");
+        let happened = [&happened[..], &[granted(weigh(3.0))]].concat();
+        finds(written(&happened, &content(2.0)), "web has the weight 2");
+
+        let limits: BTreeMap<_, _> = [("cpus".into(), resources::Scalar::whole(2))].into();
+        let quota = Quota { limits, ..Quota::default() };
+        let set = OperatorCall::UpdateQuota { quotas: vec![("web".into(), quota.clone())], force: false };
+        let has = RegistryContent { quotas: [("web".into(), quota)].into(), ..RegistryContent::default() };
+        let has_not = RegistryContent::default();
+        assert_eq!(written(&[asked(set.clone())], &has_not), Ok(()), "nobody was told that it is done");
+        assert_eq!(written(&done(&set), &has), Ok(()));
+        finds(written(&done(&set), &has_not), "web has Quota");
+        let removed = [done(&set), done(&OperatorCall::RemoveQuota("web".into()))].concat();
+        assert_eq!(written(&removed, &has_not), Ok(()));
+        finds(written(&removed, &has), "web has Quota");
+    }
+
+    #[test]
+    fn a_machine_that_is_not_down_any_more_is_found() {
+        let start = OperatorCall::StartMaintenance(vec![machine()]);
+        let stop = OperatorCall::StopMaintenance(vec![machine()]);
+        let (down, up) = (maintained(1, MachineMode::Down), maintained(1, MachineMode::Draining));
+        assert_eq!(written(&[asked(start.clone())], &up), Ok(()));
+        assert_eq!(written(&done(&start), &down), Ok(()));
+        finds(written(&done(&start), &up), "is down, and the registry says otherwise");
+        let stopped = [&done(&start)[..], &[asked(stop.clone())]].concat();
+        assert_eq!(written(&stopped, &up), Ok(()));
+        let late = [asked(start.clone()), asked(stop), granted(start)];
+        assert_eq!(written(&late, &up), Ok(()), "it was to come up before anybody heard that it is down");
+    }
+
+    #[test]
+    fn a_schedule_that_is_another_one_is_found() {
+        let (first, second) = (maintained(1, MachineMode::Draining), maintained(2, MachineMode::Draining));
+        let happened = done(&schedule(1));
+        assert_eq!(written(&happened, &first), Ok(()));
+        finds(written(&happened, &second), "the schedule is");
+        finds(written(&happened, &RegistryContent::default()), "the schedule is");
+        let happened = [&happened[..], &[asked(schedule(2))]].concat();
+        assert_eq!(written(&happened, &first), Ok(()));
+        assert_eq!(written(&happened, &second), Ok(()));
+        finds(written(&[&happened[..], &[granted(schedule(2))]].concat(), &first), "the schedule is");
+        // A machine that comes up again leaves it.
+        let stop = asked(OperatorCall::StopMaintenance(vec![machine()]));
+        let happened = [&done(&schedule(1))[..], &[stop]].concat();
+        assert_eq!(written(&happened, &RegistryContent::default()), Ok(()));
+    }
+
+    #[test]
+    fn an_agent_that_is_not_as_an_operator_wants_it_is_found() {
+        let info = testkit::master::agent_info("host", "cpus:1");
+        let with =
+            |record| RegistryContent { agents: [(agent("A"), record)].into(), ..RegistryContent::default() };
+        let serving = with(AgentRecord::admitted(info.clone()));
+        let away = with(AgentRecord::Admitted { info, drain: None, deactivated: true });
+        let gone = with(AgentRecord::Gone { since: Time::EPOCH, hostname: "host".into() });
+
+        let mark = OperatorCall::MarkAgentGone(agent("A"));
+        assert_eq!(written(&[asked(mark.clone())], &serving), Ok(()));
+        assert_eq!(written(&done(&mark), &gone), Ok(()));
+        for content in [&serving, &RegistryContent::default()] {
+            finds(written(&done(&mark), content), "A was marked gone, and the registry says");
+        }
+        let config = DrainConfig { max_grace_period: None, mark_gone: true };
+        for call in [
+            OperatorCall::DeactivateAgent(agent("A")),
+            OperatorCall::DrainAgent { agent_id: agent("A"), config },
+        ] {
+            assert_eq!(written(&[asked(call.clone())], &serving), Ok(()));
+            for content in [&away, &gone, &RegistryContent::default()] {
+                assert_eq!(written(&done(&call), content), Ok(()));
+            }
+            finds(written(&done(&call), &serving), "A was taken out of service, and the registry says");
+            let back = asked(OperatorCall::ReactivateAgent(agent("A")));
+            assert_eq!(written(&[&done(&call)[..], &[back]].concat(), &serving), Ok(()));
+        }
+    }
+
+    #[test]
+    fn an_agent_that_is_taken_in_without_the_registry_is_found() {
+        let cluster = with_agent();
+        let leading = session(&cluster);
+        let look = |agent_id: &AgentId, session, node| {
+            let mut kept = Kept::default();
+            assert_eq!(kept.notice(&Happening::Admitted { agent_id: agent_id.clone(), session }), Ok(()));
+            kept.look(&cluster, node)
+        };
+        let known = cluster.agents[0].id().expect("it is registered");
+        assert_eq!(look(known, leading, Node::Master(0)), Ok(()));
+        finds(look(&agent("B"), leading, Node::Master(0)), "B was taken in, and the registry says None");
+        assert_eq!(look(&agent("B"), leading, Node::Agent(0)), Ok(()), "no master has done anything");
+        // A master whose session is over is not listened to.
+        assert_eq!(look(&agent("B"), Some(77), Node::Master(0)), Ok(()));
+    }
+
+    #[test]
+    fn a_leader_that_takes_the_registry_for_another_is_found() {
+        let mut cluster = with_agent();
+        let look = |cluster: &Cluster| Kept::default().look(cluster, Node::Master(0));
+        assert_eq!(look(&cluster), Ok(()));
+        cluster.fabric.service.content.weights.insert("web".into(), 2.0);
+        finds(look(&cluster), "master-0 takes the registry for");
+        cluster.masters[0].process = None;
+        assert_eq!(look(&cluster), Ok(()), "it leads no more");
+    }
+}

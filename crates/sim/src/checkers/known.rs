@@ -150,3 +150,105 @@ fn under_way(cluster: &Cluster, framework_id: &FrameworkId, task_id: &TaskId) ->
         _ => false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use agent_core::{Place, TaskRecord};
+    use master_core::TaskState;
+    use testkit::agent::command_task;
+
+    use super::super::scene::{finds, framework, task, tell, with_agent};
+    use super::*;
+
+    const LOST: &str = "nobody knows of T of F any more";
+
+    /// A cluster in which the task is nowhere, and what says that the master sent it to the agent.
+    fn sent() -> (Cluster, Happening) {
+        let cluster = with_agent();
+        let agent_id = cluster.agents[0].id().expect("it is registered").clone();
+        let master = (0, cluster.masters[0].life);
+        let happening =
+            Happening::TaskSent { master, framework_id: framework(), task_id: task("T"), agent_id };
+        (cluster, happening)
+    }
+
+    fn write(cluster: &mut Cluster) {
+        let record = TaskRecord {
+            framework_id: framework(),
+            executor_id: "T".into(),
+            info: command_task("T", "true").into(),
+            place: Place::Queued { order: 0, group: false },
+        };
+        cluster.agents[0].disk.memory.tasks.insert((framework(), task("T")), record);
+    }
+
+    fn end_told(by_agent: bool) -> Happening {
+        Happening::EndTold { framework_id: framework(), task_id: task("T"), by_agent }
+    }
+
+    fn seen(state: TaskState) -> Happening {
+        Happening::StatusSeen { framework_id: framework(), task_id: task("T"), uuid: None, state }
+    }
+
+    /// What is found after all that.
+    fn look(cluster: &Cluster, happened: &[Happening]) -> Result<(), String> {
+        let mut known = AlwaysKnown::default();
+        tell(&mut known, happened)?;
+        known.look(cluster, Node::Master(0))
+    }
+
+    #[test]
+    fn a_task_that_nobody_knows_is_found() {
+        let (cluster, sent) = sent();
+        finds(look(&cluster, &[sent.clone()]), LOST);
+        finds(look(&cluster, &[sent.clone(), seen(TaskState::Running)]), LOST);
+        finds(look(&cluster, &[sent, Happening::FrameworkOver("G".into())]), LOST);
+    }
+
+    #[test]
+    fn one_that_has_ended_or_has_nobody_who_asks_may_be_forgotten() {
+        let (cluster, sent) = sent();
+        for last in [
+            end_told(true),
+            end_told(false),
+            seen(TaskState::Finished),
+            Happening::FrameworkOver(framework()),
+        ] {
+            assert_eq!(look(&cluster, &[sent.clone(), last.clone()]), Ok(()), "{last:?}");
+        }
+    }
+
+    #[test]
+    fn one_whose_master_died_before_it_came_may_be_forgotten() {
+        let (mut cluster, sent) = sent();
+        cluster.masters[0].life += 1;
+        assert_eq!(look(&cluster, &[sent]), Ok(()));
+    }
+
+    #[test]
+    fn one_that_was_on_the_disk_stays_there_until_its_end_is_seen() {
+        let (mut cluster, sent) = sent();
+        let mut known = AlwaysKnown::default();
+        write(&mut cluster);
+        assert_eq!(tell(&mut known, &[sent]), Ok(()));
+        assert_eq!(known.look(&cluster, Node::Agent(0)), Ok(()));
+        // The end that was told is not enough: the agent has to repeat it until it is seen.
+        assert_eq!(tell(&mut known, &[end_told(true)]), Ok(()));
+        assert_eq!(known.look(&cluster, Node::Agent(0)), Ok(()));
+        cluster.agents[0].disk.memory.tasks.clear();
+        cluster.masters[0].life += 1;
+        finds(known.look(&cluster, Node::Agent(0)), LOST);
+        assert_eq!(known.look(&cluster, Node::Scheduler(0)), Ok(()), "neither master nor agent did anything");
+        assert_eq!(tell(&mut known, &[seen(TaskState::Failed)]), Ok(()));
+        assert_eq!(known.look(&cluster, Node::Agent(0)), Ok(()));
+    }
+
+    #[test]
+    fn who_asks_about_one_on_an_agent_that_is_gone_is_told() {
+        let (mut cluster, sent) = sent();
+        let Happening::TaskSent { agent_id, .. } = &sent else { panic!("it was sent") };
+        let gone = AgentRecord::Gone { since: cluster.fabric.now, hostname: "agent-0".into() };
+        cluster.fabric.service.content.agents.insert(agent_id.clone(), gone);
+        assert_eq!(look(&cluster, &[sent]), Ok(()));
+    }
+}

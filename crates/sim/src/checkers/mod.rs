@@ -8,6 +8,8 @@ mod leaders;
 mod offers;
 mod once;
 mod order;
+#[cfg(test)]
+mod scene;
 
 use std::fmt;
 

@@ -29,3 +29,21 @@ impl Checker for Offers {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{finds, framework, offer, tell};
+    use super::*;
+
+    fn offered(id: &str, wanted: bool) -> Happening {
+        Happening::Offered { framework_id: framework(), offer_id: offer(id), wanted }
+    }
+
+    #[test]
+    fn an_offer_is_made_once_and_to_who_wants_it() {
+        let mut offers = Offers::default();
+        assert_eq!(tell(&mut offers, &[offered("O1", true), offered("O2", true)]), Ok(()));
+        finds(tell(&mut offers, &[offered("O1", true)]), "O1 was made a second time, to F");
+        finds(tell(&mut offers, &[offered("O3", false)]), "F does not want offers of the agent of O3");
+    }
+}

@@ -88,3 +88,96 @@ impl Checker for Order {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use master_core::TaskState;
+
+    use super::super::scene::{finds, framework, task, tell, uuid};
+    use super::*;
+
+    fn sent(number: u8, life: u64, written: bool) -> Happening {
+        let (framework_id, task_id, uuid) = (framework(), task("T"), uuid(number));
+        Happening::StatusSent { framework_id, task_id, uuid, agent: (0, life), written }
+    }
+
+    fn seen(number: u8, state: TaskState) -> Happening {
+        Happening::StatusSeen {
+            framework_id: framework(),
+            task_id: task("T"),
+            uuid: Some(uuid(number)),
+            state,
+        }
+    }
+
+    fn of_master(state: TaskState) -> Happening {
+        Happening::StatusSeen { framework_id: framework(), task_id: task("T"), uuid: None, state }
+    }
+
+    fn acknowledged(number: u8) -> Happening {
+        Happening::Acknowledged { framework_id: framework(), task_id: task("T"), uuid: uuid(number) }
+    }
+
+    fn came(number: u8) -> Happening {
+        Happening::AcknowledgementCame { framework_id: framework(), task_id: task("T"), uuid: uuid(number) }
+    }
+
+    #[test]
+    fn statuses_in_their_order_and_again_are_fine() {
+        let happened = [
+            sent(1, 1, true),
+            seen(1, TaskState::Starting),
+            sent(1, 1, true),
+            seen(1, TaskState::Starting),
+            acknowledged(1),
+            came(1),
+            sent(2, 1, true),
+            // Who asks is answered by the master, without a number.
+            of_master(TaskState::Lost),
+            seen(2, TaskState::Finished),
+            seen(2, TaskState::Finished),
+        ];
+        assert_eq!(tell(&mut Order::default(), &happened), Ok(()));
+    }
+
+    #[test]
+    fn a_status_that_nobody_sent_is_found() {
+        finds(tell(&mut Order::default(), &[seen(1, TaskState::Running)]), "nobody sent TASK_RUNNING");
+    }
+
+    #[test]
+    fn a_status_that_was_passed_over_is_found() {
+        let happened = [sent(1, 1, true), sent(2, 1, true), seen(2, TaskState::Running)];
+        finds(tell(&mut Order::default(), &happened), "came before");
+        // The agent that comes back knows it still.
+        let happened = [sent(1, 1, true), sent(2, 2, true), seen(2, TaskState::Running)];
+        finds(tell(&mut Order::default(), &happened), "came before");
+        // Without a checkpoint it does not.
+        let happened = [sent(1, 1, false), sent(2, 2, false), seen(2, TaskState::Running)];
+        assert_eq!(tell(&mut Order::default(), &happened), Ok(()));
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_found() {
+        let ended = [sent(1, 1, true), seen(1, TaskState::Failed), sent(2, 1, true)];
+        for state in [TaskState::Running, TaskState::Finished] {
+            finds(
+                tell(&mut Order::default(), &[&ended[..], &[seen(2, state)]].concat()),
+                "came after its end",
+            );
+        }
+        // A former status that says now that it is the end.
+        let two = [sent(1, 1, true), seen(1, TaskState::Running), sent(2, 1, true)];
+        let ended_twice = [&two[..], &[seen(2, TaskState::Finished), seen(1, TaskState::Failed)]].concat();
+        finds(tell(&mut Order::default(), &ended_twice), "and again with");
+    }
+
+    #[test]
+    fn an_acknowledgement_that_nobody_made_is_found() {
+        finds(tell(&mut Order::default(), &[sent(1, 1, true), came(1)]), "nobody acknowledged");
+        finds(
+            tell(&mut Order::default(), &[sent(1, 1, true), acknowledged(1), came(2)]),
+            "nobody acknowledged",
+        );
+    }
+}

@@ -121,10 +121,6 @@ fn holds(options: Options) {
     }
 }
 
-fn seeds_hold(seeds: impl IntoIterator<Item = u64>) {
-    seeds.into_iter().map(Options::draw).for_each(holds);
-}
-
 /// Every sixth of those that once failed; six tests, so that they can run side by side.
 fn found_hold(first: usize) {
     let found = FOUND.iter().map(|(seed, _)| Options::draw(*seed).without_operators());
@@ -132,24 +128,29 @@ fn found_hold(first: usize) {
     found.chain(since).skip(first).step_by(6).for_each(holds);
 }
 
-#[test]
-fn seeds_0_to_6_hold() {
-    seeds_hold(0..6);
+/// A test for each part of the fixed range, so that they can run side by side.
+macro_rules! seeds_hold {
+    ($($name:ident: $seeds:expr,)+) => {
+        $(
+            #[test]
+            fn $name() {
+                $seeds.map(Options::draw).for_each(holds);
+            }
+        )+
+    };
 }
 
-#[test]
-fn seeds_6_to_12_hold() {
-    seeds_hold(6..12);
-}
-
-#[test]
-fn seeds_12_to_18_hold() {
-    seeds_hold(12..18);
-}
-
-#[test]
-fn seeds_18_to_24_hold() {
-    seeds_hold(18..24);
+seeds_hold! {
+    seeds_0_to_6_hold: 0..6,
+    seeds_6_to_12_hold: 6..12,
+    seeds_12_to_18_hold: 12..18,
+    seeds_18_to_24_hold: 18..24,
+    seeds_24_to_30_hold: 24..30,
+    seeds_30_to_36_hold: 30..36,
+    seeds_36_to_42_hold: 36..42,
+    seeds_42_to_48_hold: 42..48,
+    seeds_48_to_54_hold: 48..54,
+    seeds_54_to_60_hold: 54..60,
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod entities;
 mod failures;
 mod looking;
 mod machines;
+mod removals;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -119,15 +119,21 @@ pub(crate) fn start(command: &mut Command) -> (Process, String) {
     (process, address)
 }
 
-/// The flags that a server says it has.
-pub(crate) fn flags(address: &str) -> Value {
+/// The JSON object that a server answers.
+pub(crate) fn get(address: &str, path: &str) -> Value {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
-    stream.write_all(b"GET /flags HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let question = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(question.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let json = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
-    serde_json::from_str::<Value>(json).unwrap()["flags"].clone()
+    serde_json::from_str(json).unwrap()
+}
+
+/// The flags that a server says it has.
+pub(crate) fn flags(address: &str) -> Value {
+    get(address, "/flags")["flags"].clone()
 }
 
 /// A cluster on free ports.

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use sdk::proto::v1::{AgentId, FrameworkId, TaskState, TaskStatus};
+use sdk::proto::v1::TaskState;
+use serde_json::{Value, json};
+
+use crate::cluster::AGENTS;
+use crate::line::{Told, Word};
 
 /// So many tasks run for the whole test.
 pub(crate) const TASKS: usize = 200;
@@ -38,12 +42,14 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub(crate) struct Record {
     job: Job,
-    agent: AgentId,
+    agent: String,
     /// The state told last.
     pub(crate) state: TaskState,
     ran: bool,
     /// The update that told the end.
-    end: Option<Vec<u8>>,
+    end: Option<String>,
+    /// All that changed its state, for whoever has to understand a failure: which instance heard what.
+    history: Vec<(usize, Told)>,
 }
 
 impl Record {
@@ -60,7 +66,10 @@ impl Record {
 /// The book.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
-    pub(crate) framework_id: Option<FrameworkId>,
+    framework_id: Option<String>,
+    /// How many instances there were, and which of them has the framework: what others still say is not taken.
+    instances: usize,
+    holder: usize,
     /// The master's id, while subscribed.
     pub(crate) leader: Option<String>,
     pub(crate) subscriptions: usize,
@@ -77,9 +86,61 @@ pub(crate) struct Book {
 }
 
 impl Book {
+    /// The number of an instance that is to begin.
+    pub(crate) fn another(&mut self) -> usize {
+        self.instances += 1;
+        self.instances
+    }
+
+    /// What an instance says; the answer.
+    pub(crate) fn hear(&mut self, instance: usize, word: Word) -> Value {
+        let known = instance >= self.holder;
+        match word {
+            Word::Begin => return json!(self.framework_id),
+            Word::Subscribed { framework, leader } if known => {
+                if std::mem::replace(&mut self.holder, instance) != instance {
+                    self.doubt();
+                }
+                if self.framework_id.get_or_insert_with(|| framework.clone()) != &framework {
+                    self.wrong.push(format!("another framework: {framework}"));
+                }
+                self.leader = leader;
+                self.subscriptions += 1;
+                self.offered = None;
+            }
+            Word::Disconnected if known => self.leader = None,
+            Word::Offered if known => {
+                self.offered.get_or_insert_with(Instant::now);
+            }
+            Word::Next { agent } => {
+                // Of the long tasks an equal share for each agent.
+                let most = if known { TASKS / AGENTS } else { 0 };
+                return (0..most).map_while(|_| self.next(&agent)).collect();
+            }
+            Word::Open => return json!(self.open_tasks()),
+            Word::Told(told) => {
+                if known {
+                    self.note(instance, told);
+                }
+                return known.into();
+            }
+            _ => {}
+        }
+        Value::Null
+    }
+
+    /// Another instance has the framework: that tasks run is known when it has heard so itself.
+    fn doubt(&mut self) {
+        for record in self.tasks.values_mut().filter(|record| record.end.is_none()) {
+            record.state = TaskState::TaskStaging;
+        }
+    }
+
     /// The next task to launch, if there is one, on this agent.
-    pub(crate) fn next(&mut self, agent: &AgentId) -> Option<String> {
-        let under_way = || self.tasks.values().filter(|r| !r.is_long() && r.end.is_none()).count();
+    fn next(&mut self, agent: &str) -> Option<String> {
+        // What nobody can reach does not hold up the rest.
+        let counts = |r: &&Record| !r.is_long() && r.end.is_none() && r.state != TaskState::TaskUnreachable;
+        let under_way = || self.tasks.values().filter(counts).count();
         if self.wanted.is_empty() && self.load && under_way() < LOAD {
             self.wanted.push_back(Job { name: format!("short-{}", self.short), tries: 0 });
             self.short += 1;
@@ -88,14 +149,41 @@ impl Book {
         job.tries += 1;
         let id = format!("{}.{}", job.name, job.tries);
         let state = TaskState::TaskStaging;
-        self.tasks.insert(id.clone(), Record { job, agent: agent.clone(), state, ran: false, end: None });
+        let agent = agent.to_owned();
+        let record = Record { job, agent, state, ran: false, end: None, history: Vec::new() };
+        self.tasks.insert(id.clone(), record);
         Some(id)
     }
 
     /// Those of which the end is not known.
-    pub(crate) fn open_tasks(&self) -> Vec<(String, AgentId)> {
+    fn open_tasks(&self) -> Vec<(&str, &str)> {
         let open = self.tasks.iter().filter(|(_, record)| record.end.is_none());
-        open.map(|(id, record)| (id.clone(), record.agent.clone())).collect()
+        open.map(|(id, record)| (id.as_str(), record.agent.as_str())).collect()
+    }
+
+    /// An agent that has long tasks and a short one that is under way.
+    pub(crate) fn busy_agent(&self) -> Option<String> {
+        let short = self.tasks.values().filter(|record| !record.is_long() && record.end.is_none());
+        let has_long = |agent: &str| self.tasks.values().any(|r| r.is_long() && r.agent == agent);
+        short.map(|record| &record.agent).find(|agent| has_long(agent)).cloned()
+    }
+
+    /// Whether nothing was heard yet of a task that was launched.
+    pub(crate) fn is_launching(&self) -> bool {
+        self.tasks.values().any(|record| record.end.is_none() && record.history.is_empty())
+    }
+
+    /// Whether of all long tasks exactly those on this agent are unreachable.
+    pub(crate) fn is_unreachable_alone(&self, agent: &str) -> bool {
+        self.tasks.values().filter(|record| record.is_long() && record.end.is_none()).all(|record| {
+            let unreachable = record.state == TaskState::TaskUnreachable;
+            unreachable == (record.agent == agent)
+        })
+    }
+
+    /// Whether the last word about a task on this agent is that nobody can reach it.
+    pub(crate) fn is_doubtful(&self, agent: &str) -> bool {
+        self.tasks.values().any(|r| r.agent == agent && r.state == TaskState::TaskUnreachable)
     }
 
     pub(crate) fn long_running(&self) -> usize {
@@ -115,26 +203,28 @@ impl Book {
     }
 
     /// Writes down what was told of a task.
-    pub(crate) fn note(&mut self, status: &TaskStatus) {
-        let id = status.task_id.value.clone();
-        let Some(record) = self.tasks.get_mut(&id) else {
-            self.wrong.push(format!("a task that nobody launched: {status:?}"));
+    fn note(&mut self, instance: usize, told: Told) {
+        let Some(record) = self.tasks.get_mut(&told.task) else {
+            self.wrong.push(format!("a task that nobody launched: {told:?}"));
             return;
         };
-        let uuid = status.uuid.as_ref().map(|uuid| uuid.to_vec()).unwrap_or_default();
+        let (state, uuid) = (told.state(), told.uuid.clone());
+        if state != record.state || !uuid.is_empty() {
+            record.history.push((instance, told));
+        }
         if let Some(end) = &record.end {
             if record.is_void() {
-                if matches!(status.state(), TaskState::TaskRunning | TaskState::TaskFinished) {
-                    self.wrong.push(format!("{id} was told as never run, and runs: {status:?}"));
+                if matches!(state, TaskState::TaskRunning | TaskState::TaskFinished) {
+                    self.wrong.push(format!("told as never run, and runs: {record:?}"));
                 }
             } else if !uuid.is_empty() && uuid != *end {
                 // The same is told again if its acknowledgement was lost; and what is told on demand may be late.
-                self.wrong.push(format!("{id} has ended, and then: {status:?}"));
+                self.wrong.push(format!("ended, and then something else: {record:?}"));
             }
             return;
         }
-        record.state = status.state();
-        match status.state() {
+        record.state = state;
+        match state {
             TaskState::TaskStaging => {}
             TaskState::TaskStarting | TaskState::TaskRunning => record.ran = true,
             // What is only told on demand comes once more, behind what came before it, and that is acknowledged.
@@ -149,7 +239,7 @@ impl Book {
                 let job = record.job.clone();
                 self.wanted.push_back(job);
             }
-            _ => self.wrong.push(format!("{id} is lost: {status:?}")),
+            _ => self.wrong.push(format!("lost: {record:?}")),
         }
     }
 }

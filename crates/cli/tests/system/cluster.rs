@@ -5,6 +5,7 @@ use std::ops::AsyncFnMut;
 use std::time::{Duration, Instant};
 
 use sdk::proto::v1::TaskState;
+use sdk::proto::v1::master::response::get_agents::Agent;
 use sdk::{Masters, Operator};
 use tokio::time::{sleep, timeout_at};
 
@@ -122,6 +123,21 @@ impl Cluster {
     pub(crate) async fn active(&self) -> Option<usize> {
         let agents = Operator::new(self.masters()).agents().await.ok()?.agents;
         Some(agents.iter().filter(|agent| agent.active).count())
+    }
+
+    /// The agents' ids, in the order of their numbers, as soon as the leader has them all.
+    pub(crate) async fn agent_ids(&self) -> Vec<String> {
+        self.eventually("the leader has all agents", async || {
+            let agents = Operator::new(self.masters()).agents().await.ok()?.agents;
+            let id_of = |server: &Server| {
+                let at = format!("@{}", server.address());
+                let its = |agent: &&Agent| agent.pid.as_ref().is_some_and(|pid| pid.ends_with(&at));
+                let agent = agents.iter().find(its)?;
+                Some(agent.agent_info.id.as_ref()?.value.clone())
+            };
+            self.agents.iter().map(id_of).collect()
+        })
+        .await
     }
 
     /// Waits until a server answers.

@@ -12,7 +12,7 @@ use crate::book::Book;
 const MARK: &str = "MESETA_SYSTEM_TASK";
 
 /// Where tasks leave what they did.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Evidence(PathBuf);
 
 impl Evidence {
@@ -20,6 +20,15 @@ impl Evidence {
         let directory = directory.join("evidence");
         std::fs::create_dir(&directory).expect("a directory");
         Self(directory)
+    }
+
+    /// The same directory, as another process finds it.
+    pub(crate) fn at(directory: PathBuf) -> Self {
+        Self(directory)
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.0
     }
 
     /// A task that leaves a line, and then ends or lives for ever.

@@ -1,19 +1,24 @@
-//! A framework of the project's own kit: an instance of it is a thread on a host, which finds the leader by the URL.
+//! A framework of the project's own kit, which finds the leader by the URL. It keeps nothing to itself: what it launches is
+//! written down before, and what it hears is written down before it is acknowledged, so that it can be killed at any moment.
 
-use std::collections::BTreeMap;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use sdk::build::Framework as Info;
-use sdk::proto::v1::{Offer, TaskId};
+use sdk::proto::v1::{AgentId, Offer, TaskId, TaskStatus};
 use sdk::scheduler::{Calls, Event};
 use sdk::{Masters, Scheduler};
-use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::book::{SharedBook, TASKS};
-use crate::cluster::{AGENTS, Cluster};
 use crate::evidence::Evidence;
+use crate::line::{Line, Word};
+
+/// The body of an instance's process, as a test of this binary that others start.
+pub(crate) const PROCESS: &str = "framework::process";
+
+/// Variables of such a process: where the masters are found, and where tasks leave what they did.
+pub(crate) const MASTERS: &str = "TEST_MASTERS";
+pub(crate) const EVIDENCE: &str = "TEST_EVIDENCE";
 
 /// How often the framework asks about tasks of which it has not heard the end.
 const DOUBT: Duration = Duration::from_secs(2);
@@ -21,123 +26,76 @@ const DOUBT: Duration = Duration::from_secs(2);
 /// How long an offer that is of no use is not made again.
 const REFUSAL: f64 = 0.5;
 
-/// One instance of the framework. Dropped, it is gone at once, without a word to anybody.
-#[derive(Debug)]
-pub(crate) struct Instance {
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<Option<String>>>,
+#[test]
+#[ignore = "it is a process of other tests"]
+fn process() {
+    let variable = |name: &str| std::env::var(name).expect("started by a test");
+    let masters = Masters::parse(&variable(MASTERS)).expect("a URL");
+    let evidence = Evidence::at(PathBuf::from(variable(EVIDENCE)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(run(masters, Line::of_this_process(), evidence));
 }
 
-impl Instance {
-    /// Starts on one of the cluster's desks; it is the framework that is in the book, or a new one.
-    pub(crate) fn start(cluster: &Cluster, desk: usize, book: &SharedBook, evidence: &Evidence) -> Self {
-        let (stop, stopped) = oneshot::channel();
-        let (masters, book, evidence) = (cluster.masters(), book.clone(), evidence.clone());
-        let host = &cluster.desks[desk];
-        let thread = std::thread::scope(|scope| {
-            // A thread that is on the host starts the one that stays.
-            let starting = scope.spawn(|| {
-                host.enter();
-                std::thread::spawn(move || {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                    runtime.expect("a runtime").block_on(run(masters, book, evidence, stopped))
-                })
-            });
-            starting.join().expect("no panic")
-        });
-        Self { stop: Some(stop), thread: Some(thread) }
-    }
-
-    /// Waits for an instance that the master sends away; what it was told.
-    pub(crate) async fn sent_away(mut self, cluster: &Cluster) -> String {
-        let thread = self.thread.take().expect("it runs");
-        cluster
-            .eventually("the old instance is sent away", async || thread.is_finished().then_some(()))
-            .await;
-        thread.join().expect("no panic").expect("it has not stopped by itself")
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-            && !std::thread::panicking()
-        {
-            panic!("an instance of the framework has panicked");
-        }
-    }
-}
-
-/// Until it is stopped, or sent away with a message.
-async fn run(
-    masters: Masters,
-    book: SharedBook,
-    evidence: Evidence,
-    mut stopped: oneshot::Receiver<()>,
-) -> Option<String> {
+/// Until it is sent away.
+async fn run(masters: Masters, mut line: Line, evidence: Evidence) {
     let mut info = Info::new("system").failover_timeout(Duration::from_secs(3600)).checkpoint(true);
-    if let Some(id) = book.open().framework_id.clone() {
+    if let Some(id) = line.say::<Option<String>>(&Word::Begin) {
         info = info.id(id);
     }
     let builder = Scheduler::builder(info.build()).masters(masters).max_backoff(Duration::from_secs(1));
     // A master that has said nothing for 15 seconds is left.
-    let mut scheduler = builder.missed_heartbeats(1).start().expect("a scheduler");
+    let builder = builder.missed_heartbeats(1).acknowledge(false);
+    let mut scheduler = builder.start().expect("a scheduler");
     let calls = scheduler.calls();
     let mut doubt = interval(DOUBT);
     doubt.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = &mut stopped => return None,
-            _ = doubt.tick() => ask(&book, &calls).await,
+            _ = doubt.tick() => ask(&mut line, &calls).await,
             event = scheduler.next_event() => match event.expect("an error is the last event") {
-                Event::Error(message) => return Some(message),
-                event => take(event, &book, &evidence, &calls).await,
+                Event::Error(message) => return line.end(&Word::SentAway { message }),
+                event => take(event, &mut line, &evidence, &calls).await,
             }
         }
     }
 }
 
-async fn take(event: Event, book: &SharedBook, evidence: &Evidence, calls: &Calls) {
+async fn take(event: Event, line: &mut Line, evidence: &Evidence, calls: &Calls) {
     match event {
         Event::Subscribed(subscribed) => {
-            {
-                let mut book = book.open();
-                book.framework_id = Some(subscribed.framework_id);
-                book.leader = subscribed.master_info.map(|info| info.id);
-                book.subscriptions += 1;
-                book.offered = None;
-            }
-            ask(book, calls).await;
+            let leader = subscribed.master_info.map(|info| info.id);
+            line.say::<()>(&Word::Subscribed { framework: subscribed.framework_id.value, leader });
+            ask(line, calls).await;
         }
         Event::Disconnected { reason } => {
             eprintln!("the framework is disconnected: {reason}");
-            book.open().leader = None;
+            line.say::<()>(&Word::Disconnected);
         }
         Event::Offers(offers) => {
-            book.open().offered.get_or_insert_with(Instant::now);
+            line.say::<()>(&Word::Offered);
             for offer in offers {
-                use_offer(offer, book, evidence, calls).await;
+                use_offer(offer, line, evidence, calls).await;
             }
         }
-        Event::Update(status) => book.open().note(&status),
+        Event::Update(status) => note(&status, line, calls).await,
         Event::CallFailed(failure) => eprintln!("a call has failed: {failure:?}"),
         _ => {}
     }
 }
 
-/// Launches what is to be launched: of the long tasks an equal share on each agent.
-async fn use_offer(offer: Offer, book: &SharedBook, evidence: &Evidence, calls: &Calls) {
-    let mut tasks = Vec::new();
+/// What cannot be written down is not acknowledged: the instance that has the framework now is told again.
+async fn note(status: &TaskStatus, line: &mut Line, calls: &Calls) {
+    if line.say(&Word::Told(status.into()))
+        && let Err(error) = calls.acknowledge(status).await
     {
-        let mut book = book.open();
-        while tasks.len() < TASKS / AGENTS
-            && let Some(id) = book.next(&offer.agent_id)
-        {
-            tasks.push(evidence.task(&id, &offer));
-        }
+        eprintln!("not acknowledged: {error}");
     }
+}
+
+/// Launches what is to be launched.
+async fn use_offer(offer: Offer, line: &mut Line, evidence: &Evidence, calls: &Calls) {
+    let ids: Vec<String> = line.say(&Word::Next { agent: offer.agent_id.value.clone() });
+    let tasks: Vec<_> = ids.iter().map(|id| evidence.task(id, &offer)).collect();
     // A call that comes to nothing because the master is gone leaves tasks in doubt, about which the next one is asked.
     let sent = if tasks.is_empty() {
         calls.decline(vec![offer.id], Some(REFUSAL)).await
@@ -150,13 +108,13 @@ async fn use_offer(offer: Offer, book: &SharedBook, evidence: &Evidence, calls: 
 }
 
 /// Asks about all tasks that are not known to run or to have ended.
-async fn ask(book: &SharedBook, calls: &Calls) {
-    let open: BTreeMap<_, _> = book.open().open_tasks().into_iter().collect();
+async fn ask(line: &mut Line, calls: &Calls) {
+    let open: Vec<(String, String)> = line.say(&Word::Open);
     if open.is_empty() || calls.framework_id().is_none() {
         return;
     }
-    let open = open.into_iter().map(|(id, agent)| (TaskId { value: id }, Some(agent))).collect();
-    if let Err(error) = calls.reconcile(open).await {
+    let asked = |(task, agent)| (TaskId { value: task }, Some(AgentId { value: agent }));
+    if let Err(error) = calls.reconcile(open.into_iter().map(asked).collect()).await {
         eprintln!("not asked: {error}");
     }
 }

@@ -1,6 +1,6 @@
 //! A cluster of real processes, each on a network host of its own: three masters, five agents, a real coordination service
-//! and a framework with two hundred running tasks. Servers are killed, stopped, cut off and replaced; no task may be lost or
-//! run twice, and nobody may have to help.
+//! and a framework with two hundred running tasks. Servers and the framework are killed, stopped, cut off and replaced; no
+//! task may be lost or run twice, and nobody may have to help.
 //!
 //! Needs root, for namespaces and control groups.
 
@@ -8,6 +8,8 @@ mod book;
 mod cluster;
 mod evidence;
 mod framework;
+mod instance;
+mod line;
 #[path = "../../../store/tests/services/process.rs"]
 #[allow(dead_code, reason = "used in part")]
 mod process;
@@ -45,6 +47,16 @@ fn links_carry_one_way_only_on_zookeeper() {
 #[test]
 fn links_carry_one_way_only_on_etcd() {
     scenes::one_way::carry(Etcd);
+}
+
+#[test]
+fn an_agent_stays_dead_on_zookeeper() {
+    scenes::dead::stay(ZooKeeper);
+}
+
+#[test]
+fn an_agent_stays_dead_on_etcd() {
+    scenes::dead::stay(Etcd);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Leaders that are killed, stopped, and cut off from the service.
+//! Leaders that are killed, alone and together with the framework, stopped, and cut off from the service.
 
 use std::time::Instant;
 
@@ -9,6 +9,7 @@ pub(crate) fn fail(kind: Kind) {
     play(kind, 1, &[], async |scene| {
         scene.book.open().load = true;
         killed(scene).await;
+        killed_with_the_framework(scene).await;
         stopped(scene).await;
         cut_off_from_the_service(scene).await;
         scene.book.open().load = false;
@@ -21,6 +22,19 @@ async fn killed(scene: &mut Scene) {
     scene.cluster.masters[leader].process.kill();
     let took = scene.moved(&id, killed).await;
     eprintln!("the leader is killed: the next makes its first offer after {took:?}");
+    scene.cluster.masters[leader].process.start();
+    scene.cluster.answers(&scene.cluster.masters[leader]).await;
+    scene.settled().await;
+}
+
+/// At the same moment; the framework's next instance finds the next leader.
+async fn killed_with_the_framework(scene: &mut Scene) {
+    let (leader, id) = (scene.cluster.leader(None).await, scene.leader_id().await);
+    let killed = Instant::now();
+    scene.cluster.masters[leader].process.kill();
+    scene.take_over(1);
+    let took = scene.moved(&id, killed).await;
+    eprintln!("leader and framework are killed: the next make and get the first offer after {took:?}");
     scene.cluster.masters[leader].process.start();
     scene.cluster.answers(&scene.cluster.masters[leader]).await;
     scene.settled().await;

@@ -1,5 +1,6 @@
 //! What happens to a cluster.
 
+pub(crate) mod dead;
 pub(crate) mod leaders;
 pub(crate) mod one_way;
 pub(crate) mod outages;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::book::{SharedBook, TASKS};
 use crate::cluster::Cluster;
 use crate::evidence::Evidence;
-use crate::framework::Instance;
+use crate::instance::Instance;
 use crate::services::Kind;
 
 /// A cluster with a framework that has all its long tasks running.
@@ -52,9 +53,9 @@ impl Scene {
         scene
     }
 
-    /// The framework's instance is gone, and another one on that desk goes on.
+    /// The framework's instance is killed, and another one on that desk goes on.
     pub(crate) fn take_over(&mut self, desk: usize) {
-        self.instance = None;
+        self.instance.take().expect("an instance").kill();
         self.book.open().leader = None;
         self.instance = Some(Instance::start(&self.cluster, desk, &self.book, &self.evidence));
     }
@@ -73,6 +74,8 @@ impl Scene {
         self.cluster
             .eventually(what, async || {
                 assert_eq!(self.book.open().wrong, Vec::<String>::new(), "while waiting: {what}");
+                let over = self.instance.as_ref().is_none_or(Instance::is_over);
+                assert!(!over, "the framework has ended by itself, while waiting: {what}");
                 so(self).then_some(())
             })
             .await;
@@ -98,7 +101,7 @@ impl Scene {
     async fn finish(self) {
         self.settled().await;
         self.look("nothing is under way", |scene| scene.book.open().is_quiet()).await;
-        drop(self.instance);
+        self.instance.expect("an instance").kill();
         let book = self.book.open();
         self.evidence.check(&book);
         assert_eq!(self.evidence.processes(), self.processes, "the processes are those that were started");

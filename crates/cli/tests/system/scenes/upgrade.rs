@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::{Scene, play};
-use crate::framework::Instance;
+use crate::instance::Instance;
 use crate::process::Process;
 use crate::services::Kind;
 
@@ -37,11 +37,15 @@ fn replace(process: &mut Process, number: usize) {
     process.start();
 }
 
+/// In the midst of its work; as soon as it has begun; and when another instance is there already, which is no death at all.
 async fn the_framework_is_killed_and_taken_over(scene: &mut Scene) {
-    let start = |scene: &Scene, desk| Instance::start(&scene.cluster, desk, &scene.book, &scene.evidence);
+    scene.look("a launched task was not heard of", |scene| scene.book.open().is_launching()).await;
     scene.take_over(1);
-    work_goes_on(scene, "the framework was killed").await;
-    let old = scene.instance.replace(start(scene, 0)).expect("an instance");
+    scene.leader_id().await;
+    scene.take_over(0);
+    work_goes_on(scene, "the framework was killed, and killed again").await;
+    let new = Instance::start(&scene.cluster, 1, &scene.book, &scene.evidence);
+    let old = scene.instance.replace(new).expect("an instance");
     let told = old.sent_away(&scene.cluster).await;
     assert_eq!(told, "Framework failed over");
     work_goes_on(scene, "the framework was taken over").await;

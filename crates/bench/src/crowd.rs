@@ -64,6 +64,8 @@ struct Agent {
     /// What it says to come back.
     message: Vec<u8>,
     is_back: AtomicBool,
+    /// Whether it answers nothing more.
+    is_silent: AtomicBool,
 }
 
 impl Receiver for Process {
@@ -72,7 +74,7 @@ impl Receiver for Process {
             return false;
         };
         match message.name.rsplit('.').next().unwrap_or_default() {
-            "PingSlaveMessage" => {
+            "PingSlaveMessage" if !agent.is_silent.load(Ordering::Relaxed) => {
                 self.send(agent, message.from.id(), "mesos.internal.PongSlaveMessage", Vec::new());
             }
             "SlaveReregisteredMessage" if !agent.is_back.swap(true, Ordering::Relaxed) => {
@@ -137,15 +139,25 @@ impl Crowd {
 
     /// On so many agents the first task has another status.
     pub(crate) fn update(&self, agents: u32, round: u32) {
-        for number in 0..agents.min(self.shape.agents) {
-            let (process, index) = (number % self.addresses, number / self.addresses);
-            let process = self.processes.get(process as usize);
-            let agent = process.and_then(|process| process.agents.get(index as usize));
-            if let (Some(process), Some(agent)) = (process, agent) {
-                let message = Shape::update(number, self.port, round);
-                process.send(agent, "master", "mesos.internal.StatusUpdateMessage", proto::encode(&message));
-            }
+        for (number, (process, agent)) in (0..agents).zip(self.agents()) {
+            let message = Shape::update(number, self.port, round);
+            process.send(agent, "master", "mesos.internal.StatusUpdateMessage", proto::encode(&message));
         }
+    }
+
+    /// So many agents, the first ones, answer no ping any more.
+    pub(crate) fn silence(&self, agents: u32) {
+        for (_, agent) in self.agents().take(agents as usize) {
+            agent.is_silent.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// All agents by their numbers, each with its process.
+    fn agents(&self) -> impl Iterator<Item = (&Arc<Process>, &Agent)> {
+        (0..self.shape.agents).filter_map(|number| {
+            let process = self.processes.get((number % self.addresses) as usize)?;
+            Some((process, process.agents.get((number / self.addresses) as usize)?))
+        })
     }
 
     /// How often agents had to ask again.
@@ -191,6 +203,7 @@ fn process(
         id: format!("slave({})", index + 1).into(),
         message: proto::encode(&shape.reregistration(number, port)),
         is_back: AtomicBool::new(false),
+        is_silent: AtomicBool::new(false),
     });
     let (agents, counters) = (agents.collect(), Arc::clone(counters));
     Arc::new(Process { master, peers: peers.into(), agents, counters })

@@ -25,12 +25,18 @@ pub(crate) struct FullCluster {
 impl FullCluster {
     /// Starts it, and prints what it is and how long the agents took.
     pub(crate) async fn start(shape: Shape) -> Result<Self> {
+        Self::with_flags(shape, &[]).await
+    }
+
+    /// As [`start`](Self::start), with further flags for the master.
+    pub(crate) async fn with_flags(shape: Shape, further: &[String]) -> Result<Self> {
         let Shape { agents, frameworks, tasks, completed, ended } = shape;
         let directory = tempfile::tempdir()?;
-        let flags = [
+        let mut flags = vec![
             format!("--work_dir={}", directory.path().join("master").display()),
             format!("--max_completed_tasks_per_framework={}", u64::from(agents) * u64::from(completed)),
         ];
+        flags.extend_from_slice(further);
         let mut master = Server::start("master", ports::free(), &flags, directory.path().join("master.log"))?;
         tokio::task::block_in_place(|| master.wait_until_healthy())?;
         let address: SocketAddr = master.address.parse()?;

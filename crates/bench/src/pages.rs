@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::full_cluster::{FullCluster, get};
-use crate::returning::Shape;
+use crate::returning::{Shape, framework_id, id_of_agent, id_of_running_task};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -23,13 +23,16 @@ pub(crate) struct Options {
     /// How often each page is asked for; not at all where the cluster is only to be looked at.
     #[arg(long, default_value_t = 10)]
     rounds: usize,
+    /// So many agents answer no pings once they are back, and are lost after three of them.
+    #[arg(long, default_value_t = 0)]
+    silent: u32,
     /// Keep the cluster for so many seconds afterwards, for a look at it in a browser.
     #[arg(long, default_value_t = 0)]
     stay: u64,
 }
 
-/// The pages, and the worst that can be asked of them.
-const PAGES: [&str; 14] = [
+/// The pages that show many of something, and the worst that can be asked of them.
+const LISTS: [&str; 14] = [
     "/",
     "/ui/agents",
     "/ui/agents?sort=used_cpus&order=des",
@@ -46,13 +49,30 @@ const PAGES: [&str; 14] = [
     "/events",
 ];
 
+/// The pages of one of each: of the last agent, the first framework with a task on every agent, and its task there.
+fn entities(agents: u32) -> [String; 5] {
+    let last = agents.saturating_sub(1);
+    let framework = format!("/ui/frameworks/{}", framework_id(0));
+    [
+        format!("/ui/agents/{}", id_of_agent(last)),
+        format!("/ui/tasks/{}/{}", framework_id(0), id_of_running_task(last, 0)),
+        format!("{framework}/explain"),
+        framework,
+        "/ui/roles/explain?name=*".to_owned(),
+    ]
+}
+
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let Options { agents, frameworks, tasks, .. } = *options;
     let shape = Shape { agents, frameworks, tasks, completed: tasks, ended: 0 };
-    let cluster = FullCluster::start(shape).await?;
+    // Sooner than by default; those that answer have the time of three pings, too.
+    let flags = (options.silent > 0).then(|| "--max_agent_ping_timeouts=3".to_owned());
+    let cluster = FullCluster::with_flags(shape, flags.as_slice()).await?;
+    cluster.crowd.silence(options.silent);
     let address = cluster.address;
-    for path in PAGES.iter().filter(|_| options.rounds > 0).copied() {
-        cluster.measure(path, &get(address, path), options.rounds).await?;
+    let pages = LISTS.into_iter().map(str::to_owned).chain(entities(agents));
+    for path in pages.filter(|_| options.rounds > 0) {
+        cluster.measure(&path, &get(address, &path), options.rounds).await?;
     }
     cluster.report_memory();
     if options.stay > 0 {

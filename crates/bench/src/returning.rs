@@ -75,7 +75,8 @@ impl Shape {
             Quantities { cpus: per_agent + 1.0, mem: 64.0 * per_agent + 64.0, disk: 1024.0, gpus: 0.0 }
                 .to_resources();
         resources.push(ranges("ports", &[(31000, 32000)]));
-        let kinds = [Type::MultiRole, Type::HierarchicalRole, Type::ReservationRefinement];
+        let kinds =
+            [Type::MultiRole, Type::HierarchicalRole, Type::ReservationRefinement, Type::AgentDraining];
         let frameworks: Vec<FrameworkInfo> = (0..self.frameworks).map(framework).collect();
         let tasks = |count: u32, state: TaskState| {
             frameworks.iter().flat_map(move |framework| {
@@ -117,7 +118,8 @@ impl Shape {
     }
 }
 
-fn id_of_agent(number: u32) -> String {
+/// The id of an agent of the crowd.
+pub(crate) fn id_of_agent(number: u32) -> String {
     format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-S{number}")
 }
 
@@ -126,10 +128,23 @@ pub(crate) fn framework_id(number: u32) -> String {
     format!("5c3b1f6e-6f0a-4b7e-9d55-0c1d2e3f4a5b-{number:04}")
 }
 
+/// The id of a task that runs on an agent of the crowd, for a framework of the crowd.
+pub(crate) fn id_of_running_task(agent: u32, framework: u32) -> String {
+    id_of_task(&id_of_agent(agent), &name_of_framework(framework), 0, TaskState::TaskRunning)
+}
+
+fn id_of_task(agent_id: &str, framework: &str, index: u32, state: TaskState) -> String {
+    format!("{agent_id}.{framework}.{}-{index}", state.as_str_name())
+}
+
+fn name_of_framework(number: u32) -> String {
+    format!("framework-{number}")
+}
+
 fn framework(number: u32) -> FrameworkInfo {
     FrameworkInfo {
         user: "root".into(),
-        name: format!("framework-{number}"),
+        name: name_of_framework(number),
         id: Some(framework_id(number).as_str().into()),
         failover_timeout: Some(86_400.0),
         checkpoint: Some(true),
@@ -138,7 +153,7 @@ fn framework(number: u32) -> FrameworkInfo {
 }
 
 fn task(framework: &FrameworkInfo, agent_id: &str, index: u32, state: TaskState) -> Task {
-    let id = format!("{agent_id}.{}.{}-{index}", framework.name, state.as_str_name());
+    let id = id_of_task(agent_id, &framework.name, index, state);
     let mut resources = Quantities { cpus: 1.0, mem: 64.0, disk: 0.0, gpus: 0.0 }.to_resources();
     for resource in &mut resources {
         resource.allocation_info = Some(proto::v1::resource::AllocationInfo { role: Some("*".into()) });

@@ -110,6 +110,10 @@ const FOUND_WITH_OPERATORS: &[(u64, &str)] = &[
         1_795_437_549_017_454,
         "a simulated master that had stood still and believed an answer of a session that was over",
     ),
+    (
+        1_795_443_000_027_303,
+        "a checker that took the late answer to an order for that to another, which was the same and had not been answered",
+    ),
 ];
 
 fn holds(options: Options) {

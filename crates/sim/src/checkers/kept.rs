@@ -11,6 +11,7 @@ use master_core::{
 use resources::Role;
 
 use super::Checker;
+use super::orders::Orders;
 use crate::cluster::Cluster;
 use crate::happening::Happening;
 use crate::node::Node;
@@ -26,14 +27,14 @@ pub(super) struct Kept {
     quotas: BTreeMap<Role, Vec<Quota>>,
     /// Machines that were taken down, and of which nobody has asked that they come up again.
     down: BTreeSet<MachineId>,
-    /// Machines that were to be taken down, and of which nobody has asked that they come up again.
-    going: BTreeSet<MachineId>,
+    /// Those that are to be taken down.
+    going: Orders<MachineId>,
     /// The schedule that was acknowledged last, and those that were asked for since.
     schedules: Vec<Scheduled>,
     /// Agents that were taken out of service, and of which nobody has asked that they come back.
     away: BTreeSet<AgentId>,
-    /// Agents that were to be taken out of service, and of which nobody has asked that they come back.
-    leaving: BTreeSet<AgentId>,
+    /// Those that are to be taken out of service.
+    leaving: Orders<AgentId>,
     /// Agents that were taken in, and in which session of a master.
     admitted: Vec<(AgentId, Option<u64>)>,
 }
@@ -80,14 +81,13 @@ impl Checker for Kept {
                     asked.drain(..at);
                 }
             }
-            Happening::Asked(OperatorCall::StartMaintenance(ids)) => self.going.extend(ids.iter().cloned()),
-            Happening::Granted(OperatorCall::StartMaintenance(ids)) => {
-                // Somebody may have asked in between that it comes up again.
-                self.down.extend(ids.iter().filter(|id| self.going.contains(id)).cloned());
+            Happening::Asked(call @ OperatorCall::StartMaintenance(ids)) => self.going.ask(call, ids.clone()),
+            Happening::Granted(call @ OperatorCall::StartMaintenance(_)) => {
+                self.down.extend(self.going.grant(call));
             }
             Happening::Asked(OperatorCall::StopMaintenance(ids)) => {
                 self.down.retain(|id| !ids.contains(id));
-                self.going.retain(|id| !ids.contains(id));
+                self.going.ask_back(ids);
                 for scheduled in &mut self.schedules {
                     scheduled.stopped.extend(ids.iter().cloned());
                 }
@@ -104,17 +104,15 @@ impl Checker for Kept {
                 self.schedules.drain(..at);
             }
             Happening::Asked(
-                OperatorCall::DeactivateAgent(id) | OperatorCall::DrainAgent { agent_id: id, .. },
-            ) => {
-                self.leaving.insert(id.clone());
-            }
+                call @ (OperatorCall::DeactivateAgent(id) | OperatorCall::DrainAgent { agent_id: id, .. }),
+            ) => self.leaving.ask(call, vec![id.clone()]),
             Happening::Granted(
-                OperatorCall::DeactivateAgent(id) | OperatorCall::DrainAgent { agent_id: id, .. },
+                call @ (OperatorCall::DeactivateAgent(_) | OperatorCall::DrainAgent { .. }),
             ) => {
-                self.away.extend(self.leaving.contains(id).then(|| id.clone()));
+                self.away.extend(self.leaving.grant(call));
             }
             Happening::Asked(OperatorCall::ReactivateAgent(id)) => {
-                self.leaving.remove(id);
+                self.leaving.ask_back(std::slice::from_ref(id));
                 self.away.remove(id);
             }
             Happening::Asked(call) => {

@@ -8,6 +8,7 @@ mod leaders;
 mod offers;
 mod once;
 mod order;
+mod orders;
 #[cfg(test)]
 mod scene;
 

@@ -306,8 +306,11 @@ mod tests {
         finds(written(&done(&start), &up), "is down, and the registry says otherwise");
         let stopped = [&done(&start)[..], &[asked(stop.clone())]].concat();
         assert_eq!(written(&stopped, &up), Ok(()));
-        let late = [asked(start.clone()), asked(stop), granted(start)];
+        let again = OperatorCall::StartMaintenance(vec![machine(), machine()]);
+        let late = [asked(start.clone()), asked(stop), asked(again.clone()), granted(start)];
         assert_eq!(written(&late, &up), Ok(()), "it was to come up before anybody heard that it is down");
+        let down_again = [&late[..], &[granted(again)]].concat();
+        finds(written(&down_again, &up), "is down, and the registry says otherwise");
     }
 
     #[test]

@@ -16,6 +16,18 @@ use proto::{internal, v1};
 const RAN: [&str; 3] = ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"];
 const FAILED: [&str; 3] = ["TASK_STARTING", "TASK_RUNNING", "TASK_FAILED"];
 
+/// What the agent of Mesos 1.11 and of 1.12 says that it can, in this order.
+const CAPABILITIES: [&str; 8] = [
+    "MULTI_ROLE",
+    "HIERARCHICAL_ROLE",
+    "RESERVATION_REFINEMENT",
+    "RESOURCE_PROVIDER",
+    "RESIZE_VOLUME",
+    "AGENT_OPERATION_FEEDBACK",
+    "AGENT_DRAINING",
+    "TASK_RESOURCE_LIMITS",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_registers_and_answers_pings() {
     let work_dir = tempfile::tempdir().expect("a directory");
@@ -25,7 +37,8 @@ async fn it_registers_and_answers_pings() {
     let agent = agent::AgentServer::start(options).await.expect("an agent");
     let register = master.register(&agent).await;
     assert_eq!(register.version.as_deref(), Some("1.12.0"));
-    assert_eq!(register.agent_capabilities.len(), 8);
+    let capabilities = register.agent_capabilities.iter().map(|capability| capability.r#type().as_str_name());
+    assert_eq!(capabilities.collect::<Vec<_>>(), CAPABILITIES);
     assert_eq!(register.slave.port, Some(i32::from(agent.address().port())));
     assert_eq!(register.slave.attributes.len(), 2);
     let domain = register.slave.domain.and_then(|domain| domain.fault_domain).expect("it has a domain");

@@ -15,18 +15,13 @@ use crate::sequence::comparable;
 /// How long the agent may take with a message. The recorded group waits a second, its executor a grace period.
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// Fields of a reregistration whose values no two agents have in common: names that each draws, places, times, and
-/// what it says of its own version and of the process of an executor.
-const VOLATILE: &[&str] = &[
-    "uuid",
-    "resource_version_uuid",
-    "port",
-    "hostname",
-    "timestamp",
-    "version",
-    "container_id",
-    "executor_pid",
-];
+/// Fields of a registration whose values no two agents have in common: names that each draws, places, times, and the process
+/// of an executor. What an agent says of its version and what it can is the same.
+const VOLATILE: &[&str] =
+    &["uuid", "resource_version_uuid", "port", "hostname", "timestamp", "container_id", "executor_pid"];
+
+/// What an agent says of itself as a whole when it registers.
+const REGISTRATIONS: [&str; 2] = ["RegisterSlaveMessage", "ReregisterSlaveMessage"];
 
 /// Plays the master at `master` to the agent that has been told its address, and kills it and starts it again where the
 /// recorded one was. Returns how the agent's messages differ from the recorded agent's.
@@ -73,7 +68,7 @@ pub fn run(master: Peer, agent: &mut Server) -> Result<Vec<String>> {
                     let seen = describe(&seen);
                     differences
                         .push(format!("message {}: {seen}, expected {}", message.number, message.name));
-                } else if operation.is_some() || message.name == "ReregisterSlaveMessage" {
+                } else if operation.is_some() || REGISTRATIONS.contains(&message.name.as_str()) {
                     let volatile = if operation.is_some() { &["uuid"] } else { VOLATILE };
                     let seen = as_recovered(Body::read(&message.name, &seen.body)?);
                     let found = seen.differences(&as_recovered(message.read()?), volatile);
@@ -217,7 +212,7 @@ impl Replay {
                 continue;
             }
             // An agent that is not answered at once asks again.
-            if matches!(name, "RegisterSlaveMessage" | "ReregisterSlaveMessage") && expected.name != name {
+            if REGISTRATIONS.contains(&name) && expected.name != name {
                 continue;
             }
             self.agent = message.from.split('@').nth(1).map(str::to_owned);

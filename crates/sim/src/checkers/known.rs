@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_task_that_nobody_knows_is_found() {
         let (cluster, sent) = sent();
-        finds(look(&cluster, &[sent.clone()]), LOST);
+        finds(look(&cluster, std::slice::from_ref(&sent)), LOST);
         finds(look(&cluster, &[sent.clone(), seen(TaskState::Running)]), LOST);
         finds(look(&cluster, &[sent, Happening::FrameworkOver("G".into())]), LOST);
     }

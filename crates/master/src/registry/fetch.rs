@@ -36,10 +36,11 @@ pub(crate) async fn fetch(
     figures: &RegistryFigures,
 ) -> Result<RegistryContent, RegistryError> {
     let started = Instant::now();
-    finish(store, fence, started + limit).await?;
+    let mut patience = Patience { deadline: started + limit, told: String::new() };
+    finish(store, fence, &mut patience).await?;
     let mut content = RegistryContent::default();
     for table in [keys::AGENTS, keys::QUOTAS, keys::WEIGHTS, keys::WINDOWS] {
-        for entry in list(store, table, started + limit).await? {
+        for entry in list(store, table, &mut patience).await? {
             figures.read(&entry.key, entry.value.len());
             values::decode(&entry.key, &entry.value, &mut content)
                 .map_err(|why: ValueError| RegistryError::Value { key: entry.key, why: why.to_string() })?;
@@ -49,32 +50,46 @@ pub(crate) async fn fetch(
     Ok(content)
 }
 
-async fn finish(store: &dyn KeyValue, fence: Option<&Fence>, deadline: Instant) -> Result<(), RegistryError> {
+async fn finish(
+    store: &dyn KeyValue,
+    fence: Option<&Fence>,
+    patience: &mut Patience,
+) -> Result<(), RegistryError> {
     loop {
-        let entries = list(store, journal::JOURNAL, deadline).await?;
+        let entries = list(store, journal::JOURNAL, patience).await?;
         if entries.is_empty() {
             return Ok(());
         }
         match journal::finish(store, &entries, fence).await {
-            Err(RegistryError::Store(error)) if again(&error, deadline) => tokio::time::sleep(PAUSE).await,
+            Err(RegistryError::Store(error)) if patience.again(&error) => tokio::time::sleep(PAUSE).await,
             finished => return finished,
         }
     }
 }
 
-/// Whether the store may still answer in time.
-fn again(error: &KvError, deadline: Instant) -> bool {
-    let again = error.is_transient() && Instant::now() + PAUSE < deadline;
-    if again {
-        tracing::warn!("cannot read the registry yet: {error}");
-    }
-    again
+/// How long a store is asked again, and what was logged of it last.
+struct Patience {
+    deadline: Instant,
+    told: String,
 }
 
-async fn list(store: &dyn KeyValue, table: &str, deadline: Instant) -> Result<Vec<Entry>, KvError> {
+impl Patience {
+    /// Whether the store may still answer in time. What is wrong is logged once.
+    fn again(&mut self, error: &KvError) -> bool {
+        let again = error.is_transient() && Instant::now() + PAUSE < self.deadline;
+        let text = error.to_string();
+        if again && text != self.told {
+            tracing::warn!("cannot read the registry yet: {text}");
+            self.told = text;
+        }
+        again
+    }
+}
+
+async fn list(store: &dyn KeyValue, table: &str, patience: &mut Patience) -> Result<Vec<Entry>, KvError> {
     loop {
         match store.list(table).await {
-            Err(error) if again(&error, deadline) => tokio::time::sleep(PAUSE).await,
+            Err(error) if patience.again(&error) => tokio::time::sleep(PAUSE).await,
             listed => return listed,
         }
     }

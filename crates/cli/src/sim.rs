@@ -262,7 +262,7 @@ mod tests {
     /// What is said of seeds, when those of `broken` fail.
     fn said(line: &str, broken: &[u64]) -> (Vec<String>, Sum) {
         let line = Line::try_parse_from(["sim"].into_iter().chain(line.split_whitespace()));
-        let options = line.ok().expect("a line that is understood").options;
+        let options = line.expect("a line that is understood").options;
         let run = |drawn: Drawn, lines: Lines| Outcome {
             seed: drawn.seed,
             hash: 1,

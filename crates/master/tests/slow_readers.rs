@@ -50,7 +50,7 @@ impl Deaf {
     }
 
     /// Waits until the master has closed the connection, though nobody reads; then reads what is left of it.
-    async fn is_hung_up_on(mut self) -> usize {
+    async fn until_hung_up_on(mut self) -> usize {
         until("the connection is closed", async || !self.is_served()).await;
         let mut left = Vec::new();
         let reading = tokio::time::timeout(PATIENCE, self.stream.read_to_end(&mut left));
@@ -82,7 +82,7 @@ async fn a_watcher_that_never_reads_and_makes_room_is_hung_up_on() {
     assert!(deaf.is_served());
     let mut next = Events::open(address, "/api/v1", SUBSCRIBE).await;
     assert_eq!(next.next().await.unwrap()["type"], "SUBSCRIBED");
-    assert!(deaf.is_hung_up_on().await < MUCH, "not all that it did not read was kept");
+    assert!(deaf.until_hung_up_on().await < MUCH, "not all that it did not read was kept");
     assert_eq!(watching().await, 1.0, "the other one does");
     master.shutdown().await;
 }
@@ -118,7 +118,7 @@ async fn a_scheduler_that_never_reads_and_is_replaced_is_hung_up_on() {
     assert!(deaf.is_served());
     let replacing = Subscription { info, ..Subscription::default() }.with("id", json!({ "value": id }));
     let mut next = Scheduler::subscribe(address, replacing).await;
-    assert!(deaf.is_hung_up_on().await < MUCH, "not all that it did not read was kept");
+    assert!(deaf.until_hung_up_on().await < MUCH, "not all that it did not read was kept");
     next.offer().await;
     master.shutdown().await;
 }

@@ -25,7 +25,8 @@ from playwright.sync_api import Error, sync_playwright
 
 MASTER, SCREENSHOTS, WHAT, PART = sys.argv[1:]
 VIEWS = {"light": ("light", 1280, 860), "dark": ("dark", 1280, 860), "phone": ("light", 390, 844)}
-PATIENCE = 40_000
+# Milliseconds. A master with much to show takes longer.
+PATIENCE = 120_000 if PART == "large" else 40_000
 faults = []
 # What is looked at, for who has to say that it takes too long.
 now = ["starting"]
@@ -375,6 +376,7 @@ def main():
             if WHAT in VIEWS:
                 theme, width, height = VIEWS[WHAT]
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+                context.set_default_timeout(PATIENCE)
                 look_at_all(context, all_pages, WHAT)
             elif WHAT == "standby":
                 lead(browser, all_pages)

@@ -31,7 +31,7 @@ faults = []
 # What is looked at, for who has to say that it takes too long.
 now = ["starting"]
 # Seconds. A master with much to show takes longer, and one of its agents has to be lost first.
-LIMIT = 240 if PART == "large" else 95
+LIMIT = 360 if PART == "large" else 95
 
 
 def too_long(*_):

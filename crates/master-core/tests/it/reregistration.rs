@@ -583,6 +583,25 @@ fn an_end_that_was_acknowledged_while_its_agent_was_away_is_over_when_it_is_back
     assert!(matches!(s.master.messages_to(&s.pid).as_slice(), [ToAgent::Acknowledge { .. }]));
 }
 
+/// Mesos' `TaskCompletedOnPartitionedAgent`: how the task ended is told when its agent is back.
+#[test]
+fn a_task_that_ended_while_its_agent_was_unreachable_has_its_true_end() {
+    let mut s = scene(true);
+    s.update(TaskState::Running, 1);
+    s.master.expect_status(&s.scheduler, TaskState::Running);
+    s.acknowledge(1);
+    s.master.advance(Duration::from_secs(15 * 5));
+    s.master.expect_status(&s.scheduler, TaskState::Unreachable);
+    s.come_back_in(TaskState::Finished);
+    s.update(TaskState::Finished, 2);
+    s.master.expect_status(&s.scheduler, TaskState::Finished);
+    s.acknowledge(2);
+    let framework = s.master.core.snapshot(s.master.now).frameworks[0].clone();
+    let tasks = (framework.tasks.len(), framework.unreachable_tasks.len(), framework.completed_tasks.len());
+    assert_eq!(tasks, (0, 0, 1));
+    assert_eq!(framework.completed_tasks.iter().next().map(|task| task.state), Some(TaskState::Finished));
+}
+
 #[test]
 fn what_nobody_acknowledged_is_told_again_when_the_agent_is_back() {
     let mut s = scene(false);

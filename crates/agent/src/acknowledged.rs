@@ -4,7 +4,8 @@
 //! is killed before that would tell the status again. So the update's name is put into a file of a fixed size at once, and the
 //! message is answered then, not when the disk is ready. The file outlives the process, though perhaps not the machine; what the
 //! next life finds in it counts as acknowledged. A name is of no use to anybody once what follows from it is durable, so that the
-//! oldest are overwritten, and nothing but a name that is as long as all others ever has to be read.
+//! oldest are overwritten. All names are equally long and none is made twice: what a fall of the machine has left of the file can
+//! be read as it is, and at worst says too little.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -162,7 +162,7 @@ async fn damage_is_no_reason_not_to_start() {
     assert!(work_dir.path().join("volumes/roles/scen/v").is_dir());
     assert_eq!(json(agent.address(), "/metrics/snapshot").await["slave/recovery_errors"], 1.0);
     let meta = work_dir.path().join("meta");
-    assert_eq!(names(&meta), ["agent.damaged-1", "agent.redb", "lock"]);
+    assert_eq!(names(&meta), ["acknowledged", "agent.damaged-1", "agent.redb", "lock"]);
     let mode = std::fs::metadata(&meta).expect("a directory").mode();
     assert_eq!(mode & 0o777, 0o700, "what tasks are told is nobody else's business");
     agent.shutdown().await;

@@ -41,7 +41,7 @@ fn counted(log: &[Value]) -> Vec<Value> {
         }
         let status = &entry["update"]["status"];
         let goes_on = matches!(status["state"].as_str(), Some("TASK_STARTING" | "TASK_RUNNING"));
-        let again = goes_on && seen.contains(&status["uuid"]);
+        let again = goes_on && !status["uuid"].is_null() && seen.contains(&status["uuid"]);
         seen.push(status["uuid"].clone());
         !again
     });

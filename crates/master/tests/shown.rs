@@ -176,16 +176,9 @@ async fn an_agent_is_shown_alike_everywhere_and_inactive_when_its_connection_bro
     let text = r#"{"fault_domain":{"region":{"name":"far"},"zone":{"name":"z"}}}"#;
     slave.domain = Some(proto::json::from_slice(text.as_bytes()).unwrap());
     agent.register_as(slave).await;
-    let all = [
-        "MULTI_ROLE",
-        "HIERARCHICAL_ROLE",
-        "RESERVATION_REFINEMENT",
-        "RESOURCE_PROVIDER",
-        "RESIZE_VOLUME",
-        "AGENT_OPERATION_FEEDBACK",
-        "AGENT_DRAINING",
-        "TASK_RESOURCE_LIMITS",
-    ];
+    let said = FakeAgent::capabilities();
+    let all: Vec<&str> = said.iter().map(|capability| capability.r#type().as_str_name()).collect();
+    assert_eq!(all.len(), 8);
     for path in ["/state", "/state-summary", "/slaves"] {
         let shown = get(master.address(), path).await.json()["slaves"][0].clone();
         assert_eq!(shown["domain"]["fault_domain"]["region"]["name"], "far", "{path}");

@@ -397,6 +397,26 @@ mod tests {
     }
 
     #[test]
+    fn receipts_wait_for_the_answers_to_their_own_messages() {
+        let traffic = Traffic::new();
+        let left = |traffic: &Traffic<char>| {
+            traffic.receipts.lock().unwrap().iter().map(|(_, r)| *r).collect::<String>()
+        };
+        traffic.begin(&mut Written { messages: 3, receipts: vec![(2, 'a'), (3, 'b')] });
+        traffic.begin(&mut Written { messages: 2, receipts: Vec::new() });
+        traffic.begin(&mut Written { messages: 1, receipts: vec![(1, 'c')] });
+        for (answered, waiting) in [(1, "abc"), (2, "bc"), (3, "c"), (5, "c"), (6, "")] {
+            traffic.release(answered);
+            assert_eq!(left(&traffic), waiting, "{answered} are answered");
+        }
+        // A peer that answers nothing does not pile them up.
+        for _ in 0..MAX_RECEIPTS + 10 {
+            traffic.begin(&mut Written { messages: 1, receipts: vec![(1, 'd')] });
+        }
+        assert_eq!(left(&traffic).len(), MAX_RECEIPTS);
+    }
+
+    #[test]
     fn answers_one_after_another() {
         let bytes = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
         let (status, length) = next_answer(bytes).unwrap().unwrap();

@@ -6,16 +6,21 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use transport::{
     Accepted, Ended, Message, Outgoing, PeerEvent, Peers, PeersOptions, Receiver, SendError, Senders, accept,
     serve_messages,
 };
 
-struct Numbered(u64);
+/// A number, and who wants to know that it has arrived.
+struct Numbered(u64, Option<oneshot::Sender<()>>);
+
+fn numbered(number: u64) -> Numbered {
+    Numbered(number, None)
+}
 
 impl Outgoing for Numbered {
-    type Receipt = ();
+    type Receipt = oneshot::Sender<()>;
 
     fn sender(&self) -> &str {
         "master"
@@ -28,6 +33,9 @@ impl Outgoing for Numbered {
     }
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0.to_be_bytes());
+    }
+    fn receipt(&mut self) -> Option<Self::Receipt> {
+        self.1.take()
     }
 }
 
@@ -74,12 +82,12 @@ async fn order_is_kept_under_load() {
     let (address, mut received) = server().await;
     let (mut peers, mut events) = peers(PeersOptions::default());
     for number in 0..20_000 {
-        peers.send(address, Numbered(number)).unwrap();
+        peers.send(address, numbered(number)).unwrap();
     }
     for number in 0..20_000 {
         assert_eq!(received.recv().await, Some(number));
     }
-    peers.send(address, Numbered(u64::MAX)).unwrap();
+    peers.send(address, numbered(u64::MAX)).unwrap();
     assert_eq!(events.recv().await, Some(PeerEvent::Refused { peer: address, status: 404 }));
 }
 
@@ -88,7 +96,7 @@ async fn loss_is_reported_and_the_next_message_reconnects() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (mut peers, mut events) = peers(PeersOptions::default());
-    peers.send(address, Numbered(1)).unwrap();
+    peers.send(address, numbered(1)).unwrap();
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut bytes = vec![0; 4096];
     assert!(stream.read(&mut bytes).await.unwrap() > 0);
@@ -98,7 +106,7 @@ async fn loss_is_reported_and_the_next_message_reconnects() {
     };
     assert_eq!((peer, unanswered), (address, 1));
 
-    peers.send(address, Numbered(2)).unwrap();
+    peers.send(address, numbered(2)).unwrap();
     let (mut stream, _) = listener.accept().await.unwrap();
     assert!(stream.read(&mut bytes).await.unwrap() > 0);
     // An answered message is not counted as lost; an answer that is not HTTP ends the connection.
@@ -110,66 +118,32 @@ async fn loss_is_reported_and_the_next_message_reconnects() {
     assert!(reason.contains("malformed answer"), "{reason}");
 }
 
-/// Tells when the peer has it.
-struct Noted(u64, Option<tokio::sync::oneshot::Sender<()>>);
-
-impl Outgoing for Noted {
-    type Receipt = tokio::sync::oneshot::Sender<()>;
-
-    fn sender(&self) -> &str {
-        "master"
-    }
-    fn receiver(&self) -> &str {
-        "slave(1)"
-    }
-    fn name(&self) -> &str {
-        "mesos.internal.Numbered"
-    }
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0.to_be_bytes());
-    }
-    fn receipt(&mut self) -> Option<Self::Receipt> {
-        self.1.take()
-    }
-}
-
 #[tokio::test]
 async fn a_receipt_is_dropped_when_its_message_is_answered_or_lost() {
-    const ANSWER: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (events, _lost) = mpsc::unbounded_channel();
-    let own = "127.0.0.1:5050".parse().unwrap();
-    let mut peers = Peers::new(own, PeersOptions::default(), Handle::current(), events);
+    let (mut peers, _events) = peers(PeersOptions::default());
     let mut waiting = Vec::new();
-    for number in 0..6 {
+    for number in 0..4 {
         // Nobody asks about every other one.
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        peers.send(address, Noted(number, (number % 2 == 1).then_some(sender))).unwrap();
+        let (sender, receiver) = oneshot::channel();
+        peers.send(address, Numbered(number, (number % 2 == 1).then_some(sender))).unwrap();
         waiting.push(receiver);
     }
-    let mut waiting = waiting.into_iter().skip(1).step_by(2);
-    let (mut first, mut second, third) =
-        (waiting.next().unwrap(), waiting.next().unwrap(), waiting.next().unwrap());
+    let (mut last, _, first) = (waiting.pop().unwrap(), waiting.pop(), waiting.pop().unwrap());
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut bytes = vec![0; 64 << 10];
     let mut read = 0;
-    while bytes[..read].windows(5).filter(|found| found == b"POST ").count() < 6 {
+    while bytes[..read].windows(5).filter(|found| found == b"POST ").count() < 4 {
         read += stream.read(&mut bytes[read..]).await.unwrap();
     }
-    // The answer to the first says nothing of the second.
-    stream.write_all(ANSWER).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    assert!(first.try_recv() == Err(tokio::sync::oneshot::error::TryRecvError::Empty));
-    stream.write_all(ANSWER).await.unwrap();
+    let answer = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
+    stream.write_all(&answer.repeat(2)).await.unwrap();
     assert!(first.await.is_err());
-    stream.write_all(ANSWER).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    assert!(second.try_recv() == Err(tokio::sync::oneshot::error::TryRecvError::Empty));
+    assert_eq!(last.try_recv(), Err(oneshot::error::TryRecvError::Empty), "it is not answered");
     // What is lost with the connection is known to nobody.
     drop(stream);
-    assert!(second.await.is_err());
-    assert!(third.await.is_err());
+    assert!(last.await.is_err());
 }
 
 #[tokio::test]
@@ -177,13 +151,13 @@ async fn the_loss_of_a_former_link_is_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (mut peers, mut events) = peers(PeersOptions::default());
-    peers.send(address, Numbered(1)).unwrap();
+    peers.send(address, numbered(1)).unwrap();
     let (stream, _) = listener.accept().await.unwrap();
     drop(stream);
     let Some(PeerEvent::Lost { link, .. }) = events.recv().await else { panic!("no loss reported") };
     assert!(peers.is_current(address, link));
     peers.reconnect(address);
-    peers.send(address, Numbered(2)).unwrap();
+    peers.send(address, numbered(2)).unwrap();
     assert!(!peers.is_current(address, link), "the peer has a new link");
 }
 
@@ -195,7 +169,7 @@ async fn order_is_kept_over_a_change_of_connection() {
         if number % 100 == 0 {
             peers.reconnect(address);
         }
-        peers.send(address, Numbered(number)).unwrap();
+        peers.send(address, numbered(number)).unwrap();
     }
     for number in 0..1000 {
         assert_eq!(received.recv().await, Some(number));
@@ -208,7 +182,7 @@ async fn a_retired_peer_gets_what_was_sent() {
     let (address, mut received) = server().await;
     let (mut peers, _events) = peers(PeersOptions::default());
     for number in 0..100 {
-        peers.send(address, Numbered(number)).unwrap();
+        peers.send(address, numbered(number)).unwrap();
     }
     peers.retire(address);
     for number in 0..100 {
@@ -220,7 +194,7 @@ async fn a_retired_peer_gets_what_was_sent() {
 async fn an_unreachable_peer_is_reported() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (mut peers, mut events) = peers(PeersOptions::default());
-    peers.send(closed, Numbered(1)).unwrap();
+    peers.send(closed, numbered(1)).unwrap();
     let Some(PeerEvent::Lost { unanswered: 1, reason, .. }) = events.recv().await else { panic!("no loss") };
     assert!(reason.contains("cannot connect"), "{reason}");
 }
@@ -230,7 +204,7 @@ async fn a_peer_that_does_not_read_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (mut peers, mut events) = peers(PeersOptions { queue: 8, ..PeersOptions::default() });
-    let full = (0..).find_map(|n| peers.send(address, Numbered(n)).err());
+    let full = (0..).find_map(|n| peers.send(address, numbered(n)).err());
     assert_eq!(full, Some(SendError::Full(address)));
     assert!(matches!(events.recv().await, Some(PeerEvent::Lost { .. })));
     assert!(peers.is_empty());
@@ -245,7 +219,7 @@ async fn a_peer_that_is_stopped_is_given_up_although_its_queue_has_room() {
         peers(PeersOptions { queue: 1 << 20, write_timeout, ..PeersOptions::default() });
     // More than the network's buffers hold.
     for number in 0..200_000 {
-        peers.send(address, Numbered(number)).unwrap();
+        peers.send(address, numbered(number)).unwrap();
     }
     let Some(PeerEvent::Lost { reason, .. }) = events.recv().await else { panic!("no loss") };
     assert_eq!(reason, "timed out");

@@ -518,6 +518,15 @@ impl Scene {
         self.master.call(&self.scheduler, call);
     }
 
+    /// The task runs, the scheduler has acknowledged that, and the agent is unreachable.
+    fn lost_while_running(&mut self) {
+        self.update(TaskState::Running, 1);
+        self.master.expect_status(&self.scheduler, TaskState::Running);
+        self.acknowledge(1);
+        self.master.advance(Duration::from_secs(15 * 5));
+        self.master.expect_status(&self.scheduler, TaskState::Unreachable);
+    }
+
     /// The agent comes back with its task in this state.
     fn come_back_in(&mut self, state: TaskState) {
         let message = reregister(&self.agent, &self.scheduler, vec![Task { state, ..self.task.clone() }]);
@@ -548,11 +557,7 @@ fn what_was_acknowledged_before_an_agent_came_back_is_not_told_again() {
 #[test]
 fn what_was_acknowledged_before_an_agent_was_unreachable_is_not_told_again_when_it_is_back() {
     let mut s = scene(true);
-    s.update(TaskState::Running, 1);
-    s.master.expect_status(&s.scheduler, TaskState::Running);
-    s.acknowledge(1);
-    s.master.advance(Duration::from_secs(15 * 5));
-    s.master.expect_status(&s.scheduler, TaskState::Unreachable);
+    s.lost_while_running();
     s.come_back_in(TaskState::Running);
     s.update(TaskState::Running, 1);
     s.master.expect_silence(&s.scheduler);
@@ -587,11 +592,7 @@ fn an_end_that_was_acknowledged_while_its_agent_was_away_is_over_when_it_is_back
 #[test]
 fn a_task_that_ended_while_its_agent_was_unreachable_has_its_true_end() {
     let mut s = scene(true);
-    s.update(TaskState::Running, 1);
-    s.master.expect_status(&s.scheduler, TaskState::Running);
-    s.acknowledge(1);
-    s.master.advance(Duration::from_secs(15 * 5));
-    s.master.expect_status(&s.scheduler, TaskState::Unreachable);
+    s.lost_while_running();
     s.come_back_in(TaskState::Finished);
     s.update(TaskState::Finished, 2);
     s.master.expect_status(&s.scheduler, TaskState::Finished);
